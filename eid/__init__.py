@@ -1,0 +1,1 @@
+"""Electronic identity cards: issue them, read them, verify them. See ARCHITECTURE.md for the way through."""

@@ -1,0 +1,214 @@
+"""The exceptions of the whole system, in one tree.
+
+::
+
+    EidError
+    +- DecodeError(ValueError)      malformed bytes; the only thing a decoder raises, for any input
+    +- TransportError               reader or link failed; a retry may help
+    |  +- CardRemovedError          the card left the reader
+    |  +- ReaderUnavailableError    no such reader, or no PC/SC service
+    +- StatusWordError              the card refused a command
+    +- ProtocolError
+    |  +- LocalProtocolError        our caller broke the order of a protocol
+    |  +- PeerProtocolError         the other end broke it
+    |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
+    |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
+    +- VerificationError            a check on a document failed; carries a `Reason`
+    +- ProfileError                 a card profile states something impossible
+    +- RecordError                  an identity record cannot be put on a card
+    +- LifecycleError               the object is in a state that forbids the operation
+    +- KeyStoreError                a key cannot be reached or used
+    +- StoreError                   persistent state is missing, locked or damaged
+    +- GatewayError                 a service outside failed
+
+Texts name what, where and which clause. They never hold a key, a password, an MRZ, a computed MAC or a portrait.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+
+class EidError(Exception):
+    """Base of every error that this system raises on purpose."""
+
+
+class DecodeError(EidError, ValueError):
+    """Bytes are malformed.
+
+    Args:
+        what: what was being decoded and what is wrong with it, without the bytes themselves.
+        offset: where in the input, in octets, when known.
+        clause: the specification's clause that is broken.
+    """
+
+    def __init__(self, what: str, *, offset: int | None = None, clause: str | None = None) -> None:
+        self.what = what
+        self.offset = offset
+        self.clause = clause
+        super().__init__(what, offset, clause)
+
+    def __str__(self) -> str:
+        place = "" if self.offset is None else f" at octet {self.offset}"
+        rule = "" if self.clause is None else f" ({self.clause})"
+        return f"{self.what}{place}{rule}"
+
+
+class TransportError(EidError):
+    """The reader or the link to the card failed; trying again may help."""
+
+
+class CardRemovedError(TransportError):
+    """The card left the reader in mid-conversation."""
+
+
+class ReaderUnavailableError(TransportError):
+    """There is no such reader, no card in it, or no PC/SC service."""
+
+
+class StatusWordError(EidError):
+    """The card answered a command with an error status word.
+
+    Args:
+        sw: the status word, 16 bits.
+        command: the command's name, never its data.
+    """
+
+    def __init__(self, sw: int, command: str, meaning: str = "") -> None:
+        self.sw = sw
+        self.command = command
+        self.meaning = meaning
+        super().__init__(sw, command, meaning)
+
+    def __str__(self) -> str:
+        tail = f": {self.meaning}" if self.meaning else ""
+        return f"{self.command} answered {self.sw:04X}{tail}"
+
+
+class ProtocolError(EidError):
+    """A chip protocol could not be carried through."""
+
+
+class LocalProtocolError(ProtocolError):
+    """The caller broke the order of a protocol; the fault is on our side."""
+
+
+class PeerProtocolError(ProtocolError):
+    """The other end broke the protocol."""
+
+
+class AuthenticationError(ProtocolError):
+    """A MAC, cryptogram or token of the other end is wrong. The text holds no computed value."""
+
+
+class WrongPasswordError(AuthenticationError):
+    """The password (MRZ, CAN, PIN, PUK) is not the card's.
+
+    Args:
+        password: name of the password, never its value.
+        tries_left: what the card says remains; None if it does not say.
+    """
+
+    def __init__(self, password: str, tries_left: int | None = None) -> None:
+        self.password = password
+        self.tries_left = tries_left
+        super().__init__(password, tries_left)
+
+    def __str__(self) -> str:
+        left = "" if self.tries_left is None else f", {self.tries_left} tries left"
+        return f"the {self.password} is not the one of this card{left}"
+
+
+@unique
+class Reason(StrEnum):
+    """Why a check did not pass: stable codes, named after ETSI EN 319 102-1 where it has a name."""
+
+    # FAILED
+    FORMAT_FAILURE = "FORMAT_FAILURE"
+    SIG_CRYPTO_FAILURE = "SIG_CRYPTO_FAILURE"
+    HASH_FAILURE = "HASH_FAILURE"
+    DG_NOT_IN_SOD = "DG_NOT_IN_SOD"
+    PATH_SIGNATURE_FAILURE = "PATH_SIGNATURE_FAILURE"
+    NOT_YET_VALID = "NOT_YET_VALID"
+    REVOKED = "REVOKED"
+    CSCA_DISTRUSTED = "CSCA_DISTRUSTED"
+    CLONE_SUSPECTED = "CLONE_SUSPECTED"
+    CHALLENGE_MISMATCH = "CHALLENGE_MISMATCH"
+    KEY_MISMATCH = "KEY_MISMATCH"
+    DOWNGRADED = "DOWNGRADED"
+    ISSUER_MISMATCH = "ISSUER_MISMATCH"
+    MRZ_MISMATCH = "MRZ_MISMATCH"
+    DOCUMENT_EXPIRED = "DOCUMENT_EXPIRED"
+    STATION_SIGNATURE_FAILURE = "STATION_SIGNATURE_FAILURE"
+    # INDETERMINATE
+    ALGORITHM_UNSUPPORTED = "ALGORITHM_UNSUPPORTED"
+    CRYPTO_CONSTRAINTS_FAILURE = "CRYPTO_CONSTRAINTS_FAILURE"
+    NO_SIGNING_CERTIFICATE_FOUND = "NO_SIGNING_CERTIFICATE_FOUND"
+    NO_CERTIFICATE_CHAIN_FOUND = "NO_CERTIFICATE_CHAIN_FOUND"
+    CHAIN_CONSTRAINTS_FAILURE = "CHAIN_CONSTRAINTS_FAILURE"
+    OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
+    TRY_LATER = "TRY_LATER"
+    TRANSPORT_LOST = "TRANSPORT_LOST"
+    # NOT_PERFORMED and NOT_SUPPORTED
+    CLIENT_ASSERTED = "CLIENT_ASSERTED"
+    UNTRUSTED_STATION = "UNTRUSTED_STATION"
+    SOD_NOT_VERIFIED = "SOD_NOT_VERIFIED"
+    DATA_MISSING = "DATA_MISSING"
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"
+    CHIP_CANNOT = "CHIP_CANNOT"
+
+
+class VerificationError(EidError):
+    """A check on a document did not pass.
+
+    Args:
+        reason: the stable code.
+        detail: one sentence for a person, without personal data.
+        clause: the clause that is broken.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, clause: str | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.clause = clause
+        super().__init__(reason, detail, clause)
+
+    def __str__(self) -> str:
+        tail = f": {self.detail}" if self.detail else ""
+        rule = "" if self.clause is None else f" ({self.clause})"
+        return f"{self.reason}{tail}{rule}"
+
+
+class ProfileError(EidError):
+    """A card profile states something that is malformed, unknown or impossible."""
+
+    def __init__(self, what: str, *, path: str | None = None, line: int | None = None) -> None:
+        self.what = what
+        self.path = path
+        self.line = line
+        super().__init__(what, path, line)
+
+    def __str__(self) -> str:
+        place = "" if self.path is None else f"{self.path}: "
+        line = "" if self.line is None else f"line {self.line}: "
+        return f"{place}{line}{self.what}"
+
+
+class RecordError(EidError):
+    """An identity record is malformed or cannot be put on a card as the profile wants it."""
+
+
+class LifecycleError(EidError):
+    """An object is in a state that forbids the operation."""
+
+
+class KeyStoreError(EidError):
+    """A key cannot be found, opened or used."""
+
+
+class StoreError(EidError):
+    """Persistent state is missing, locked, of another version, or damaged."""
+
+
+class GatewayError(EidError):
+    """A service outside this system failed."""

@@ -1,0 +1,1 @@
+"""Chip protocols. Each package holds core (role-blind maths), messages (data objects), terminal (an Exchange), card."""

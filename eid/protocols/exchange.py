@@ -1,0 +1,165 @@
+"""Terminal protocols as generators: they yield requests, receive replies and return their result.
+
+A protocol written so does no I/O and needs no threads. `drive` is the only loop that talks to a card; `through` runs an
+exchange inside a secure channel; composition is ``yield from``. A test feeds recorded replies, a server can hold an
+exchange and relay its APDUs to a reader far away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, TypeVar
+
+from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_response
+from eid.codec.status_word import SW, describe_status_word
+from eid.errors import LocalProtocolError, StatusWordError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Ask for a card reset; the reply is a `ResponseAPDU` whose data is the ATR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Ask that a fact be made durable before the exchange goes on (a personalisation step's intent or result).
+
+    Args:
+        step: stable name of the step. phase: "intent" or "result".
+        detail: facts worth keeping (digests, key versions, public keys); never a secret, never personal data.
+    """
+
+    step: str
+    phase: str
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+Request: TypeAlias = CommandAPDU | Reset | Checkpoint
+Exchange: TypeAlias = Generator[Request, ResponseAPDU, T]
+
+
+class Connection(Protocol):
+    """A card within reach."""
+
+    @property
+    def atr(self) -> bytes:
+        """Answer to reset, or the ATR that PC/SC makes up for a contactless card (PC/SC part 3, 3.1.3.2.3)."""
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU, return the response APDU.
+
+        Raises:
+            TransportError: the link failed.
+        """
+
+    def reset(self) -> bytes:
+        """Reset the card, return its ATR."""
+
+    def close(self) -> None:
+        """Let go of the card."""
+
+
+class CheckpointSink(Protocol):
+    """Where checkpoints become durable."""
+
+    def record(self, checkpoint: Checkpoint) -> None:
+        """Return only once the fact is durable."""
+
+
+class SecureChannel(Protocol):
+    """The terminal's side of secure messaging or of SCP03."""
+
+    def protect_command(self, command: CommandAPDU) -> CommandAPDU:
+        """Wrap a command."""
+
+    def unprotect_response(self, response: ResponseAPDU) -> ResponseAPDU:
+        """Check and unwrap a response.
+
+        Raises:
+            AuthenticationError: the MAC is wrong or missing; the channel is dead from then on.
+        """
+
+
+def transmit(command: CommandAPDU) -> Exchange[ResponseAPDU]:
+    """Send one command and return its response, whatever the status word."""
+    return (yield command)
+
+
+def send(command: CommandAPDU, name: str, *accepted: int) -> Exchange[ResponseAPDU]:
+    """Send one command and insist on 9000 or one of the `accepted` status words.
+
+    Args:
+        name: the command's name for the error text.
+
+    Raises:
+        StatusWordError: the card answered something else. This is the only place that raises it.
+    """
+    response = yield command
+    if response.sw != SW.OK and response.sw not in accepted:
+        raise StatusWordError(response.sw, name, describe_status_word(response.sw))
+    return response
+
+
+def through(channel: SecureChannel, exchange: Exchange[T]) -> Exchange[T]:
+    """Turn an exchange into the same exchange inside a secure channel. Checkpoints pass; a reset ends the channel."""
+    reply: ResponseAPDU | None = None
+    error: BaseException | None = None
+    while True:
+        try:
+            request = exchange.throw(error) if error is not None else exchange.send(reply)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        error = None
+        if isinstance(request, Reset):
+            raise LocalProtocolError("a reset cannot pass through a secure channel")
+        if isinstance(request, Checkpoint):
+            reply = yield request
+            continue
+        response = yield channel.protect_command(request)
+        try:
+            reply = channel.unprotect_response(response)
+        except Exception as failure:  # handed to the inner exchange, which may clean up, and raised again by it
+            error = failure
+
+
+class _Discard:
+    def record(self, checkpoint: Checkpoint) -> None:
+        """Keep nothing."""
+
+
+def drive(exchange: Exchange[T], connection: Connection, checkpoints: CheckpointSink | None = None) -> T:
+    """Run an exchange against a card: the only loop that does I/O.
+
+    Args:
+        checkpoints: where checkpoints are made durable; without it they are dropped.
+
+    Raises:
+        TransportError: the link failed; and whatever the exchange raises. A failing link is thrown into the exchange, so
+            that it can leave a checkpoint behind, and then raised.
+    """
+    sink = checkpoints if checkpoints is not None else _Discard()
+    try:
+        request = next(exchange)
+        while True:
+            try:
+                reply = _answer(request, connection, sink)
+            except Exception as failure:  # thrown into the exchange at its yield, so its `finally` clauses run in order
+                request = exchange.throw(failure)
+            else:
+                request = exchange.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        exchange.close()
+
+
+def _answer(request: Request, connection: Connection, sink: CheckpointSink) -> ResponseAPDU:
+    if isinstance(request, Checkpoint):
+        sink.record(request)
+        return ResponseAPDU()
+    if isinstance(request, Reset):
+        return ResponseAPDU(connection.reset())
+    return decode_response(connection.transmit(request.encode()))
