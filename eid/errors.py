@@ -13,6 +13,7 @@
     |  +- PeerProtocolError         the other end broke it
     |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
     |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
+    |  +- CommandRefused           our card side refuses a command with a status word
     +- VerificationError            a check on a document failed; carries a `Reason`
     +- ProfileError                 a card profile states something impossible
     +- RecordError                  an identity record cannot be put on a card
@@ -99,6 +100,23 @@ class PeerProtocolError(ProtocolError):
 
 class AuthenticationError(ProtocolError):
     """A MAC, cryptogram or token of the other end is wrong. The text holds no computed value."""
+
+
+class CommandRefused(ProtocolError):
+    """The card side of a protocol refuses a command; only the card's dispatch turns it into a response.
+
+    Args:
+        sw: the status word to answer, 16 bits.
+        why: for traces and tests, never sent.
+    """
+
+    def __init__(self, sw: int, why: str = "") -> None:
+        self.sw = sw
+        self.why = why
+        super().__init__(sw, why)
+
+    def __str__(self) -> str:
+        return f"{self.sw:04X}: {self.why}" if self.why else f"{self.sw:04X}"
 
 
 class WrongPasswordError(AuthenticationError):
