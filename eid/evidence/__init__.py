@@ -1,7 +1,7 @@
 """What an inspection gathered: raw files and protocol transcripts, untrusted until verification has judged them.
 
 Inspection only gathers, verification only judges; `Evidence` is the value between the two. The bytes that travel are
-made by `eid.evidence_codec`: deterministic CBOR inside a COSE signature of the station that gathered them.
+made by `eid.evidence.codec`: deterministic CBOR inside a COSE signature of the station that gathered them.
 """
 
 from __future__ import annotations
