@@ -1,0 +1,1 @@
+"""Cryptographic building blocks of identity documents, over `cryptography`."""
