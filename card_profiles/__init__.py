@@ -1,0 +1,1 @@
+"""Card products, one TOML file each: intent only."""

@@ -1,0 +1,155 @@
+"""Load card profiles from TOML, and explain a faulty one by line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from eid.errors import ProfileError
+from eid.profile.schema import CardProfile
+
+MAX_SIZE: Final = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProfile:
+    """A profile, where it came from, and the SHA-256 of its bytes, which every card issued under it remembers."""
+
+    profile: CardProfile
+    source: str
+    digest: bytes
+    layout: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a profile: the key it is about, the line (1-based; 0 where unknown), and what is wrong."""
+
+    key: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.key}: {self.message}" if self.key else f"line {self.line}: {self.message}"
+
+
+def shipped_profiles() -> tuple[str, ...]:
+    """Names of the profiles that come with the system, sorted."""
+    names = (item.name for item in files("card_profiles").iterdir())
+    return tuple(sorted(name[:-5] for name in names if name.endswith(".toml") and name.count(".") == 1))
+
+
+def load_profile(name_or_path: str) -> LoadedProfile:
+    """Load a shipped profile by its name, or any profile by the path of its file.
+
+    Raises:
+        ProfileError: there is none, or it is faulty; the text names the first fault and its line.
+    """
+    place, source = _locate(name_or_path)
+    raw = _read(place, source)
+    profile, problems = check_profile(raw)
+    if profile is None:
+        first = problems[0]
+        raise ProfileError(f"{first.key}: {first.message}" if first.key else first.message, path=source, line=first.line)
+    layout = None if profile.layout is None else _read(_beside(place, profile.layout), profile.layout)
+    digest = hashlib.sha256(raw + (layout or b"")).digest()
+    return LoadedProfile(profile, source, digest, layout)
+
+
+def check_profile(raw: bytes) -> tuple[CardProfile | None, tuple[Problem, ...]]:
+    """Parse and check a profile's bytes: the profile, or every problem found, in the order of their lines."""
+    try:
+        text = raw.decode("utf-8")
+        table = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        return None, (Problem("", raw.count(b"\n", 0, error.start) + 1, "not UTF-8"),)
+    except tomllib.TOMLDecodeError as error:
+        return None, (_syntax_problem(str(error), text),)
+    try:
+        return CardProfile.model_validate(table), ()
+    except ValidationError as error:
+        return None, _problems(error, text)
+
+
+def _syntax_problem(message: str, text: str) -> Problem:
+    place = re.search(r"at line (\d+)", message)
+    line = int(place.group(1)) if place else text.count("\n") + 1
+    return Problem("", line, message)
+
+
+def _problems(error: ValidationError, text: str) -> tuple[Problem, ...]:
+    lines = index_lines(text)
+    found = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        key = _dotted(item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        found.append(Problem(key, _line_of(key, lines), message))
+    return tuple(sorted(found, key=lambda problem: problem.line))
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+    return key
+
+
+def _line_of(key: str, lines: dict[str, int]) -> int:
+    while key:
+        if key in lines:
+            return lines[key]
+        key = re.sub(r"(\.[^.\[\]]+|\[\d+\])$|^[^.\[\]]+$", "", key)
+    return 1
+
+
+def index_lines(text: str) -> dict[str, int]:
+    """Line of every key and table header of a TOML text, by its dotted name (`application.keys[0].curve`)."""
+    lines: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\[\s*([^\]]+?)\s*\]\]", line):
+            name = header.group(1)
+            table = f"{name}[{counts.get(name, 0)}]"
+            counts[name] = counts.get(name, 0) + 1
+            lines[table] = number
+            lines.setdefault(name, number)
+        elif header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
+            table = header.group(1)
+            lines[table] = number
+        elif key := re.match(r"\s*([A-Za-z0-9_-]+)\s*=", line):
+            lines[f"{table}.{key.group(1)}" if table else key.group(1)] = number
+            lines.setdefault(table, number)
+    return lines
+
+
+def _locate(name_or_path: str) -> tuple[Any, str]:
+    if name_or_path.endswith(".toml") or "/" in name_or_path:
+        return Path(name_or_path), name_or_path
+    if name_or_path not in shipped_profiles():
+        raise ProfileError(f"no profile {name_or_path!r}; there are {', '.join(shipped_profiles())}")
+    return files("card_profiles") / f"{name_or_path}.toml", name_or_path
+
+
+def _beside(place: Path | Traversable, name: str) -> Path | Traversable:
+    if "/" in name or name.startswith("."):
+        raise ProfileError(f"layout {name!r} must be a file beside the profile")
+    return place.parent / name if isinstance(place, Path) else files("card_profiles") / name
+
+
+def _read(place: Path | Traversable, source: str) -> bytes:
+    try:
+        raw = place.read_bytes()
+    except OSError as error:
+        raise ProfileError(f"cannot be read: {error.strerror}", path=source) from error
+    if len(raw) > MAX_SIZE:
+        raise ProfileError(f"larger than {MAX_SIZE} octets", path=source)
+    return raw

@@ -1,0 +1,276 @@
+"""The card profile: one TOML file that states what a card product is, in the words of the specifications.
+
+A profile states intent; bytes are derived from it elsewhere. Unknown keys are refused, so that a misspelt rule can never
+be silently absent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from eid.crypto.cipher_suite import CipherSuite
+from eid.crypto.curves import curve_by_name
+from eid.lds.files import DATA_GROUPS
+from eid.lds.security_infos import ID_CA_ECDH, ID_PACE_ECDH_GM, PACEInfo
+from eid.profile.card_image import AccessCondition, Interface, KeyAlgorithm, KeyPurpose, PasswordId
+
+PACE_MAPPINGS: Final = {"GM": ID_PACE_ECDH_GM}
+SUITE_ARCS: Final = {
+    CipherSuite.TDES_112: 1,
+    CipherSuite.AES_128: 2,
+    CipherSuite.AES_192: 3,
+    CipherSuite.AES_256: 4,
+}
+"""Last arc of a PACE or Chip Authentication protocol identifier (Doc 9303-11 9.2.1, 9.2.5)."""
+
+
+def _octets(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError("octets are written as a hexadecimal string")  # noqa: TRY004 - pydantic reports ValueError
+    return bytes.fromhex(text)
+
+
+def _known_curve(name: str) -> str:
+    if curve_by_name(name) is None:
+        raise ValueError(f"{name!r} is not a curve this system knows")
+    return name
+
+
+def _standardized_curve(name: str) -> str:
+    curve = curve_by_name(_known_curve(name))
+    if curve is None or curve.standardized_id is None:
+        raise ValueError(f"{name} has no standardised domain parameter identifier (Doc 9303-11 9.5.1)")
+    return name
+
+
+def _known_suite(name: str) -> str:
+    if name not in CipherSuite.__members__:
+        raise ValueError(f"{name!r} is none of {', '.join(CipherSuite.__members__)}")
+    return name
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+Octets = Annotated[bytes, BeforeValidator(_octets)]
+Aid = Annotated[Octets, Field(min_length=5, max_length=16)]  # ISO/IEC 7816-4 12.3.4
+CurveName = Annotated[str, AfterValidator(_known_curve)]
+StandardizedCurve = Annotated[str, AfterValidator(_standardized_curve)]
+SuiteName = Annotated[str, AfterValidator(_known_suite)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+StateCode = Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
+HashName = Literal["sha1", "sha224", "sha256", "sha384", "sha512"]
+MrzSource = Literal["none", "personal_number"]
+
+
+class Statement(BaseModel):
+    """Base of every table of a profile: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class NumberRule(Statement):
+    """What a number printed on the card looks like."""
+
+    pattern: Pattern
+    what: str = ""
+
+    def accepts(self, value: str) -> bool:
+        """Whether the whole value matches."""
+        return re.fullmatch(self.pattern, value) is not None
+
+
+class Document(Statement):
+    """The document: MRZ format, codes, and where the MRZ carries which number (Doc 9303-3 to -5)."""
+
+    format: Literal["TD1", "TD2", "TD3"]
+    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z<]?$")]
+    issuing_state: StateCode
+    document_number: NumberRule
+    personal_number: NumberRule
+    optional_data_1: MrzSource = "none"
+    optional_data_2: MrzSource = "none"
+    can_digits: Annotated[int, Field(ge=4, le=12)] = 6
+
+
+class Chip(Statement):
+    """The chip before anyone writes to it."""
+
+    interface: Interface
+    historical_bytes: Annotated[Octets, Field(max_length=15)]  # ISO/IEC 7816-3 8.2.1: K is four bits
+    extended_length: bool = True
+    max_command_data: Annotated[int, Field(ge=255, le=65535)] = 65000
+    max_response_data: Annotated[int, Field(ge=256, le=65536)] = 65000
+
+    @model_validator(mode="after")
+    def _lengths_agree(self) -> Self:
+        if not self.extended_length and (self.max_command_data > 255 or self.max_response_data > 256):
+            raise ValueError("without extended length, max_command_data is 255 and max_response_data is 256")
+        return self
+
+
+class SecurityDomain(Statement):
+    """The issuer security domain and its SCP03 keys (GPC Amendment D 5.1)."""
+
+    aid: Aid
+    key_length: Literal[16, 24, 32] = 16
+    i_parameter: Annotated[int, Field(ge=0, le=0x7F)] = 0x70
+    key_version: Annotated[int, Field(ge=1, le=127)] = 1
+    security_level: Literal[0x01, 0x03, 0x11, 0x13, 0x33] = 0x33
+
+
+class Pace(Statement):
+    """One PACE protocol the chip runs (Doc 9303-11 4.4)."""
+
+    mapping: Literal["GM"] = "GM"
+    cipher: SuiteName
+    parameters: StandardizedCurve
+
+    @property
+    def info(self) -> PACEInfo:
+        """The PACEInfo that announces it (Doc 9303-11 9.2.1)."""
+        protocol = f"{PACE_MAPPINGS[self.mapping]}.{SUITE_ARCS[CipherSuite[self.cipher]]}"
+        curve = curve_by_name(self.parameters)
+        return PACEInfo(protocol, 2, None if curve is None else curve.standardized_id)
+
+
+class Access(Statement):
+    """How a terminal opens the chip."""
+
+    bac: bool = True
+    pace: tuple[Pace, ...] = ()
+    passwords: tuple[Literal["MRZ", "CAN"], ...] = ("MRZ", "CAN")
+
+    @property
+    def password_ids(self) -> tuple[PasswordId, ...]:
+        """The passwords as their identifiers."""
+        return tuple(PasswordId[name] for name in self.passwords)
+
+    @model_validator(mode="after")
+    def _is_closed(self) -> Self:
+        if not self.bac and not self.pace:
+            raise ValueError("the chip needs BAC or PACE: otherwise anyone near it reads it")
+        if self.bac and "MRZ" not in self.passwords:
+            raise ValueError("BAC needs the MRZ password")
+        return self
+
+
+class Key(Statement):
+    """A private key of the chip."""
+
+    purpose: KeyPurpose
+    reference: Annotated[int, Field(ge=1, le=31)]
+    kind: Literal["ec", "rsa"] = "ec"
+    curve: CurveName | None = None
+    bits: Literal[1024, 1536, 2048, 3072, 4096] | None = None
+    hash: HashName = "sha256"
+    cipher: SuiteName = "AES_128"
+
+    @property
+    def algorithm(self) -> KeyAlgorithm:
+        """Kind and parameter as the card image wants them."""
+        return KeyAlgorithm(self.kind, self.curve or str(self.bits), self.hash)
+
+    @property
+    def chip_authentication_protocol(self) -> str:
+        """The protocol of a Chip Authentication key: ECDH with the cipher suite of the new channel."""
+        return f"{ID_CA_ECDH}.{SUITE_ARCS[CipherSuite[self.cipher]]}"
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if (self.kind == "ec") != (self.curve is not None) or (self.kind == "rsa") != (self.bits is not None):
+            raise ValueError("an ec key names a curve, an rsa key its bits")
+        if self.purpose is KeyPurpose.CHIP_AUTHENTICATION and self.kind != "ec":
+            raise ValueError("Chip Authentication needs an ec key")
+        return self
+
+
+class Application(Statement):
+    """The LDS application: which data groups it holds and who may read them (Doc 9303-10)."""
+
+    aid: Aid
+    read: AccessCondition = AccessCondition.BAC_OR_PACE
+    data_groups: tuple[str, ...]
+    lds_version: Annotated[str, Field(pattern=r"^[0-9]{4}$")] = "0108"
+    unicode_version: Annotated[str, Field(pattern=r"^[0-9]{6}$")] = "150000"
+    signed_lds_version: bool = True
+    hash: HashName = "sha256"
+    keys: tuple[Key, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        known = {file.name for file in DATA_GROUPS}
+        for name in self.data_groups:
+            if name not in known:
+                raise ValueError(f"{name!r} is not a data group")
+        if len(set(self.data_groups)) != len(self.data_groups):
+            raise ValueError("a data group is named twice")
+        if not {"DG1", "DG2"} <= set(self.data_groups):
+            raise ValueError("DG1 and DG2 are mandatory (Doc 9303-10 4.1)")
+        if self.read is AccessCondition.NEVER:
+            raise ValueError("an application that nobody may read makes no card")
+        self._check_keys()
+        return self
+
+    def _check_keys(self) -> None:
+        purposes = [key.purpose for key in self.keys]
+        if len(set(purposes)) != len(purposes):
+            raise ValueError("one key for each purpose")
+        if len({key.reference for key in self.keys}) != len(self.keys):
+            raise ValueError("two keys share a reference")
+        for purpose, name in ((KeyPurpose.CHIP_AUTHENTICATION, "DG14"), (KeyPurpose.ACTIVE_AUTHENTICATION, "DG15")):
+            if (purpose in purposes) != (name in self.data_groups) and name == "DG15":
+                raise ValueError("DG15 and an active-authentication key go together (Doc 9303-10 4.7.15)")
+            if purpose in purposes and name not in self.data_groups:
+                raise ValueError(f"a {purpose} key needs {name}")
+
+
+class Authority(Statement):
+    """Who signs: names and keys of the demonstration CSCA and document signer (Doc 9303-12 7)."""
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    organization: str
+    csca_curve: CurveName
+    signer_curve: CurveName
+    ec_parameters: Literal["explicit", "named"] = "explicit"
+    csca_hash: HashName = "sha384"
+    signer_hash: HashName = "sha256"
+
+
+class Personalization(Statement):
+    """How the chip is written."""
+
+    dialect: Literal["iso-scp03"]
+
+
+class CardProfile(Statement):
+    """One card product."""
+
+    format: Literal["eid-card-profile"]
+    version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    document: Document
+    chip: Chip
+    security_domain: SecurityDomain
+    access: Access
+    application: Application
+    authority: Authority
+    personalization: Personalization
+    layout: str | None = None
+
+    @model_validator(mode="after")
+    def _pace_needs_card_access(self) -> Self:
+        if self.application.read is AccessCondition.PACE and not self.access.pace:
+            raise ValueError("read = \"pace\" needs a PACE protocol under [access]")
+        if self.access.pace and "DG14" not in self.application.data_groups:
+            raise ValueError("a chip with PACE repeats its PACEInfo in DG14 (Doc 9303-11 9.2)")
+        return self
