@@ -5,8 +5,14 @@ They stand in EF.CardAccess, EF.CardSecurity and DG14. Object identifiers are do
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from eid.codec import der
+from eid.errors import DecodeError
+
+MAX_SECURITY_INFOS: Final = 64  # what one chip may announce; real ones have fewer than ten
 
 BSI_DE_PROTOCOLS: Final = "0.4.0.127.0.7.2.2"
 ID_PK_DH: Final = BSI_DE_PROTOCOLS + ".1.1"
@@ -100,7 +106,7 @@ class EFDIRInfo:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSecurityInfo:
-    """Any other SecurityInfo; required and optional data as they stand, DER."""
+    """Any other SecurityInfo; required data, and what follows it, as they stand, DER."""
 
     protocol: str
     required_data: bytes = field(repr=False)
@@ -118,3 +124,186 @@ SecurityInfo: TypeAlias = (
     | EFDIRInfo
     | UnknownSecurityInfo
 )
+
+
+def decode_security_infos(raw: bytes) -> tuple[SecurityInfo, ...]:
+    """Decode SecurityInfos, in the order in which they stand (chips do not all sort the SET).
+
+    Raises:
+        DecodeError: not a SET OF SecurityInfo, or a known SecurityInfo of another form (Doc 9303-11 9.2).
+    """
+    der.check_input(raw, "SecurityInfos")
+    start, stop = der.enter(raw, 0, len(raw), der.SET, "SecurityInfos")
+    der.check_end(stop, len(raw), "SecurityInfos")
+    infos: list[SecurityInfo] = []
+    for offset, _, _, behind in der.split(raw, start, stop, "SecurityInfo"):
+        if len(infos) == MAX_SECURITY_INFOS:
+            raise DecodeError(f"more than {MAX_SECURITY_INFOS} SecurityInfos", offset=offset, clause="Doc 9303-11 9.2")
+        infos.append(_decode_security_info(raw, offset, behind))
+    return tuple(infos)
+
+
+def encode_security_infos(infos: Iterable[SecurityInfo]) -> bytes:
+    """Encode as DER SET OF, sorted (X.690 11.6)."""
+    return der.encode_set_of(encode_security_info(info) for info in infos)
+
+
+def encode_security_info(info: SecurityInfo) -> bytes:
+    """Encode one SecurityInfo."""
+    return der.encode_sequence(der.encode_oid(info.protocol), *_encode_data(info))
+
+
+def _encode_data(info: SecurityInfo) -> tuple[bytes, ...]:
+    match info:
+        case PACEInfo():
+            return der.encode_integer(info.version), *_encode_optional_integer(info.parameter_id)
+        case PACEDomainParameterInfo():
+            return info.domain_parameter, *_encode_optional_integer(info.parameter_id)
+        case ChipAuthenticationInfo():
+            return der.encode_integer(info.version), *_encode_optional_integer(info.key_id)
+        case ChipAuthenticationDomainParameterInfo():
+            return info.domain_parameter, *_encode_optional_integer(info.key_id)
+        case ChipAuthenticationPublicKeyInfo():
+            return info.public_key_info, *_encode_optional_integer(info.key_id)
+        case TerminalAuthenticationInfo():
+            return der.encode_integer(info.version), *_encode_file_id(info)
+        case ActiveAuthenticationInfo():
+            return der.encode_integer(info.version), der.encode_oid(info.signature_algorithm)
+        case EFDIRInfo():
+            return (der.encode_octet_string(info.ef_dir),)
+        case UnknownSecurityInfo():
+            return info.required_data, info.optional_data or b""
+
+
+def _encode_optional_integer(value: int | None) -> tuple[bytes, ...]:
+    return () if value is None else (der.encode_integer(value),)
+
+
+def _encode_file_id(info: TerminalAuthenticationInfo) -> tuple[bytes, ...]:
+    if info.ef_cvca_fid is None:
+        return ()
+    parts = [der.encode_octet_string(info.ef_cvca_fid.to_bytes(2, "big"))]
+    if info.ef_cvca_sfi is not None:
+        parts.append(der.encode_octet_string(bytes((info.ef_cvca_sfi,))))
+    return (der.encode_sequence(*parts),)
+
+
+def _decode_security_info(data: bytes, offset: int, end: int) -> SecurityInfo:
+    offset, end = der.enter(data, offset, end, der.SEQUENCE, "SecurityInfo")
+    protocol, offset = der.read_oid(data, offset, end, "SecurityInfo protocol")
+    return _decoder(protocol)(protocol, data, offset, end)
+
+
+def _decoder(protocol: str) -> Callable[[str, bytes, int, int], SecurityInfo]:
+    parent, _, last = protocol.rpartition(".")
+    if parent in _MECHANISMS and int(last) in SUITE_ARCS:
+        return _MECHANISMS[parent]
+    return _PROTOCOLS.get(protocol, _decode_unknown)
+
+
+def _decode_pace_info(protocol: str, data: bytes, offset: int, end: int) -> PACEInfo:
+    version, offset = der.read_unsigned(data, offset, end, "PACEInfo version")
+    return PACEInfo(protocol, version, _read_last_integer(data, offset, end, "PACEInfo parameterId"))
+
+
+def _decode_pace_domain_parameter_info(protocol: str, data: bytes, offset: int, end: int) -> PACEDomainParameterInfo:
+    identifier, offset = _read_raw_sequence(data, offset, end, "PACEDomainParameterInfo domainParameter")
+    parameter_id = _read_last_integer(data, offset, end, "PACEDomainParameterInfo parameterId")
+    return PACEDomainParameterInfo(protocol, identifier, parameter_id)
+
+
+def _decode_chip_authentication_info(protocol: str, data: bytes, offset: int, end: int) -> ChipAuthenticationInfo:
+    version, offset = der.read_unsigned(data, offset, end, "ChipAuthenticationInfo version")
+    key_id = _read_last_integer(data, offset, end, "ChipAuthenticationInfo keyId")
+    return ChipAuthenticationInfo(protocol, version, key_id)
+
+
+def _decode_chip_authentication_domain_parameter_info(
+    protocol: str, data: bytes, offset: int, end: int
+) -> ChipAuthenticationDomainParameterInfo:
+    identifier, offset = _read_raw_sequence(data, offset, end, "ChipAuthenticationDomainParameterInfo domainParameter")
+    key_id = _read_last_integer(data, offset, end, "ChipAuthenticationDomainParameterInfo keyId")
+    return ChipAuthenticationDomainParameterInfo(protocol, identifier, key_id)
+
+
+def _decode_chip_authentication_public_key_info(
+    protocol: str, data: bytes, offset: int, end: int
+) -> ChipAuthenticationPublicKeyInfo:
+    info, offset = _read_raw_sequence(data, offset, end, "ChipAuthenticationPublicKeyInfo key")
+    key_id = _read_last_integer(data, offset, end, "ChipAuthenticationPublicKeyInfo keyId")
+    return ChipAuthenticationPublicKeyInfo(protocol, info, key_id)
+
+
+def _decode_terminal_authentication_info(
+    protocol: str, data: bytes, offset: int, end: int
+) -> TerminalAuthenticationInfo:
+    version, offset = der.read_unsigned(data, offset, end, "TerminalAuthenticationInfo version")
+    if offset == end:
+        return TerminalAuthenticationInfo(protocol, version)
+    inner, stop = der.enter(data, offset, end, der.SEQUENCE, "efCVCA")
+    der.check_end(stop, end, "TerminalAuthenticationInfo")
+    fid, inner = _read_fixed_octets(data, inner, stop, 2, "efCVCA fid")
+    sfi = None
+    if inner < stop:
+        sfi, inner = _read_fixed_octets(data, inner, stop, 1, "efCVCA sfi")
+    der.check_end(inner, stop, "efCVCA")
+    return TerminalAuthenticationInfo(protocol, version, fid, sfi)
+
+
+def _decode_active_authentication_info(protocol: str, data: bytes, offset: int, end: int) -> ActiveAuthenticationInfo:
+    version, offset = der.read_unsigned(data, offset, end, "ActiveAuthenticationInfo version")
+    algorithm, offset = der.read_oid(data, offset, end, "ActiveAuthenticationInfo signatureAlgorithm")
+    der.check_end(offset, end, "ActiveAuthenticationInfo")
+    return ActiveAuthenticationInfo(algorithm, version, protocol)
+
+
+def _decode_ef_dir_info(protocol: str, data: bytes, offset: int, end: int) -> EFDIRInfo:
+    ef_dir, offset = der.read_octet_string(data, offset, end, "EFDIRInfo eFDIR")
+    der.check_end(offset, end, "EFDIRInfo")
+    return EFDIRInfo(ef_dir, protocol)
+
+
+def _decode_unknown(protocol: str, data: bytes, offset: int, end: int) -> UnknownSecurityInfo:
+    """Keep what nobody here knows as it is: a chip must not become unreadable by it."""
+    elements = [data[start:behind] for start, _, _, behind in der.split(data, offset, end, "SecurityInfo data")]
+    return UnknownSecurityInfo(protocol, b"".join(elements[:1]), b"".join(elements[1:]) or None)
+
+
+def _read_last_integer(data: bytes, offset: int, end: int, what: str) -> int | None:
+    if offset == end:
+        return None
+    value, offset = der.read_unsigned(data, offset, end, what)
+    der.check_end(offset, end, what)
+    return value
+
+
+def _read_raw_sequence(data: bytes, offset: int, end: int, what: str) -> tuple[bytes, int]:
+    _, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    return data[offset:stop], stop
+
+
+def _read_fixed_octets(data: bytes, offset: int, end: int, size: int, what: str) -> tuple[int, int]:
+    content, offset = der.read_octet_string(data, offset, end, what)
+    if len(content) != size:
+        raise DecodeError(f"{what} of {len(content)} octets where {size} are due", offset=offset)
+    return int.from_bytes(content, "big"), offset
+
+
+# Protocols whose own identifier carries domain parameters, and whose children (one arc more: the cipher suite) are run.
+_MECHANISMS: Final[dict[str, Callable[[str, bytes, int, int], SecurityInfo]]] = {
+    **dict.fromkeys(
+        (ID_PACE_DH_GM, ID_PACE_ECDH_GM, ID_PACE_DH_IM, ID_PACE_ECDH_IM, ID_PACE_ECDH_CAM), _decode_pace_info
+    ),
+    **dict.fromkeys((ID_CA_DH, ID_CA_ECDH), _decode_chip_authentication_info),
+}
+_PROTOCOLS: Final[dict[str, Callable[[str, bytes, int, int], SecurityInfo]]] = {
+    **dict.fromkeys(
+        (ID_PACE_DH_GM, ID_PACE_ECDH_GM, ID_PACE_DH_IM, ID_PACE_ECDH_IM, ID_PACE_ECDH_CAM),
+        _decode_pace_domain_parameter_info,
+    ),
+    **dict.fromkeys((ID_CA_DH, ID_CA_ECDH), _decode_chip_authentication_domain_parameter_info),
+    **dict.fromkeys((ID_PK_DH, ID_PK_ECDH), _decode_chip_authentication_public_key_info),
+    ID_TA: _decode_terminal_authentication_info,
+    ID_AA: _decode_active_authentication_info,
+    ID_EFDIR: _decode_ef_dir_info,
+}
