@@ -1,0 +1,330 @@
+"""The machine readable zone as one value, from which both DG1 and the printed lines come (Doc 9303-3 section 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from eid.errors import DecodeError, RecordError
+from eid.mrz.check_digit import compute_check_digit
+from eid.mrz.dates import verify_date
+from eid.mrz.layout import LAYOUTS, MRV_A, MRV_B, TD1, TD2, TD3, MrzFormat, MrzLayout, Zone
+from eid.mrz.names import FILLER, build_mrz_name, split_mrz_name
+from eid.mrz.transliteration import transliterate
+
+CLAUSE: Final = "Doc 9303-3 4"
+CHECK_CLAUSE: Final = "Doc 9303-3 4.9"
+LONG_NUMBER_CLAUSE: Final = "Doc 9303-5 4.2.2 note j"
+NUMBER_WIDTH: Final = 9
+
+# Raw characters that each data element may have, fillers included (Doc 9303-3 4.3, 4.5, 4.7).
+PATTERNS: Final = {
+    "document_code": re.compile(r"[A-Z][A-Z<]", re.ASCII),
+    "issuing_state": re.compile(r"[A-Z]{1,3}<*", re.ASCII),
+    "nationality": re.compile(r"[A-Z]{1,3}<*", re.ASCII),
+    "document_number": re.compile(r"[A-Z0-9][A-Z0-9<]*", re.ASCII),
+    "date_of_birth": re.compile(r"[0-9<]{6}", re.ASCII),
+    "date_of_expiry": re.compile(r"[0-9]{6}", re.ASCII),
+    "sex": re.compile(r"[MF<]"),
+    "optional_data_1": re.compile(r"[A-Z0-9<]*", re.ASCII),
+    "optional_data_2": re.compile(r"[A-Z0-9<]*", re.ASCII),
+    "names": re.compile(r"[A-Z][A-Z<]*", re.ASCII),
+}
+SEX_TO_MRZ: Final = {"M": "M", "F": "F", "X": FILLER}  # Doc 9303-3 4.7: X is printed, a filler is encoded
+SEX_FROM_MRZ: Final = {encoded: sex for sex, encoded in SEX_TO_MRZ.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Mrz:
+    """One machine readable zone; fields without trailing fillers, in the characters of the zone.
+
+    `date_of_birth` and `date_of_expiry` are YYMMDD. `sex` is M, F or X. Identifiers have spaces between components.
+    `optional_data_2` exists in TD1 only. The representation hides everything but the format.
+    """
+
+    format: MrzFormat
+    document_code: str = field(repr=False)
+    issuing_state: str = field(repr=False)
+    document_number: str = field(repr=False)
+    nationality: str = field(repr=False)
+    date_of_birth: str = field(repr=False)
+    sex: str = field(repr=False)
+    date_of_expiry: str = field(repr=False)
+    primary_identifier: str = field(repr=False)
+    secondary_identifier: str = field(default="", repr=False)
+    optional_data_1: str = field(default="", repr=False)
+    optional_data_2: str = field(default="", repr=False)
+
+    @property
+    def information(self) -> str:
+        """The MRZ_information that BAC and PACE use as password: number, birth, expiry, each with its check digit.
+
+        A document number over nine characters enters whole, a shorter one with its fillers (Doc 9303-11 4.3.2).
+        """
+        return build_mrz_information(self.document_number, self.date_of_birth, self.date_of_expiry)
+
+    @property
+    def text(self) -> str:
+        """The lines joined without separator, as DG1 holds them (Doc 9303-10 4.7.1)."""
+        return "".join(self.encode())
+
+    def encode(self) -> tuple[str, ...]:
+        """The lines of the zone; names too long for their field are truncated.
+
+        Raises:
+            RecordError: a field does not fit or has a character that the zone cannot have; the text names the field.
+        """
+        return _encode(self)
+
+
+def build_mrz_information(document_number: str, date_of_birth: str, date_of_expiry: str) -> str:
+    """MRZ_information from the three values as typed: number (any length), YYMMDD, YYMMDD (Doc 9303-11 4.3.2).
+
+    Raises:
+        RecordError: a value has a character that the zone cannot have, or a date has another length than six.
+    """
+    if not PATTERNS["document_number"].fullmatch(document_number):
+        raise RecordError("MRZ document_number has characters other than A-Z, 0-9 and <")
+    for name, value in (("date_of_birth", date_of_birth), ("date_of_expiry", date_of_expiry)):
+        if not PATTERNS[name].fullmatch(value):
+            raise RecordError(f"MRZ {name} is not YYMMDD")
+    parts = (document_number.ljust(NUMBER_WIDTH, FILLER), date_of_birth, date_of_expiry)
+    return "".join(part + compute_check_digit(part) for part in parts)
+
+
+def build_mrz(
+    mrz_format: MrzFormat,
+    *,
+    document_code: str,
+    issuing_state: str,
+    document_number: str,
+    nationality: str,
+    date_of_birth: str,
+    sex: str,
+    date_of_expiry: str,
+    family_name: str,
+    given_names: str,
+    optional_data_1: str = "",
+    optional_data_2: str = "",
+    language: str | None = None,
+) -> Mrz:
+    """Build a zone from names in national characters: transliterated, and truncated to what the zone can show.
+
+    The result is what `decode_mrz` reads back from its own lines.
+
+    Raises:
+        RecordError: a value does not fit the zone or a name cannot be transliterated.
+    """
+    mrz = Mrz(
+        mrz_format,
+        document_code,
+        issuing_state,
+        document_number,
+        nationality,
+        date_of_birth,
+        sex,
+        date_of_expiry,
+        transliterate(family_name, language),
+        transliterate(given_names, language),
+        optional_data_1,
+        optional_data_2,
+    )
+    return decode_mrz(mrz.encode())
+
+
+# Writing
+
+
+def _encode(mrz: Mrz) -> tuple[str, ...]:
+    layout = LAYOUTS[mrz.format]
+    number, number_check, optional_1 = _split_number(mrz, layout)
+    grid = [[FILLER] * layout.width for _ in range(layout.height)]
+    for name, zone, value in (
+        ("document_code", layout.document_code, mrz.document_code),
+        ("issuing_state", layout.issuing_state, mrz.issuing_state),
+        ("document_number", layout.document_number, number),
+        ("nationality", layout.nationality, mrz.nationality),
+        ("date_of_birth", layout.date_of_birth, mrz.date_of_birth),
+        ("sex", layout.sex, SEX_TO_MRZ.get(mrz.sex, "?")),
+        ("date_of_expiry", layout.date_of_expiry, mrz.date_of_expiry),
+        ("optional_data_1", layout.optional_data_1, optional_1),
+        ("optional_data_2", layout.optional_data_2, mrz.optional_data_2),
+        (
+            "names",
+            layout.names,
+            build_mrz_name(mrz.primary_identifier, mrz.secondary_identifier, layout.names.width)[0],
+        ),
+    ):
+        _put(grid, name, zone, value)
+    _put_checks(grid, layout, number_check)
+    return tuple("".join(line) for line in grid)
+
+
+def _split_number(mrz: Mrz, layout: MrzLayout) -> tuple[str, str, str]:
+    """Document number zone, its check digit, optional data: a long number runs over into the latter (note j)."""
+    number = mrz.document_number
+    padded = number.ljust(NUMBER_WIDTH, FILLER)
+    if not PATTERNS["document_number"].fullmatch(number) or number.endswith(FILLER):
+        raise RecordError("MRZ document_number has characters other than A-Z, 0-9 and < between them")
+    check = compute_check_digit(padded)
+    if len(number) <= NUMBER_WIDTH:
+        return padded, check, mrz.optional_data_1
+    if not layout.long_document_number:
+        raise RecordError(
+            f"MRZ document_number has over {NUMBER_WIDTH} characters, which {mrz.format.value} cannot hold"
+        )
+    if number[NUMBER_WIDTH - 1] == FILLER or FILLER in number[NUMBER_WIDTH:]:
+        raise RecordError("MRZ document_number over nine characters has a filler where none can be")
+    return number[:NUMBER_WIDTH], FILLER, number[NUMBER_WIDTH:] + check + FILLER + mrz.optional_data_1
+
+
+def _put(grid: list[list[str]], name: str, zone: Zone | None, value: str) -> None:
+    if zone is None:
+        if value:
+            raise RecordError(f"MRZ {name} does not exist in this format")
+        return
+    raw = value.ljust(zone.width, FILLER)
+    if len(raw) > zone.width:
+        raise RecordError(f"MRZ {name} has over {zone.width} characters")
+    fault = _fault(name, raw)
+    if fault:
+        raise RecordError(f"MRZ {name} {fault}")
+    grid[zone.line][zone.start : zone.end] = raw
+
+
+def _put_checks(grid: list[list[str]], layout: MrzLayout, number_check: str) -> None:
+    def put(zone: Zone, digit: str) -> None:
+        grid[zone.line][zone.start] = digit
+
+    def digit_over(*zones: Zone) -> str:
+        lines = ["".join(line) for line in grid]
+        return compute_check_digit("".join(zone.of(lines) for zone in zones))
+
+    put(layout.document_number_check, number_check)
+    put(layout.date_of_birth_check, digit_over(layout.date_of_birth))
+    put(layout.date_of_expiry_check, digit_over(layout.date_of_expiry))
+    if layout.optional_data_1_check:
+        used = "".join(grid[layout.optional_data_1.line][layout.optional_data_1.start : layout.optional_data_1.end])
+        # Doc 9303-4 4.2.2: the check digit of an unused field may be a filler.
+        put(layout.optional_data_1_check, digit_over(layout.optional_data_1) if used.strip(FILLER) else FILLER)
+    if layout.composite_check:
+        put(layout.composite_check, digit_over(*layout.composite_over))
+
+
+def _fault(name: str, raw: str) -> str | None:
+    """What is wrong with the raw characters of a data element; None if nothing is."""
+    if not PATTERNS[name].fullmatch(raw):
+        return "has characters that it cannot have"
+    if name in ("date_of_birth", "date_of_expiry"):
+        try:
+            verify_date(raw, whole=name == "date_of_expiry")
+        except DecodeError as error:
+            return f"is no date: {error.what}"
+    return None
+
+
+# Reading
+
+
+class _Raw(NamedTuple):
+    """The data elements as they stand in the lines, by field name."""
+
+    elements: dict[str, str]
+    lines: Sequence[str]
+    layout: MrzLayout
+
+
+def decode_mrz(text: str | Sequence[str]) -> Mrz:
+    """Read a zone from its lines, or from one text with or without line ends; every check digit is verified.
+
+    Raises:
+        DecodeError: the zone has another shape, a field has impossible characters, or a check digit is wrong; the
+            text names the field, never its content.
+    """
+    lines = _split_lines(text)
+    layout = _find_layout(lines)
+    raw = _Raw({name: _take(lines, layout, name) for name in PATTERNS}, lines, layout)
+    number, optional_1 = _join_number(raw)
+    _verify_checks(raw)
+    primary, secondary = split_mrz_name(raw.elements["names"])
+    stripped = {name: value.rstrip(FILLER) for name, value in raw.elements.items()}
+    return Mrz(
+        layout.format,
+        stripped["document_code"],
+        stripped["issuing_state"],
+        number,
+        stripped["nationality"],
+        raw.elements["date_of_birth"],
+        SEX_FROM_MRZ[raw.elements["sex"]],
+        raw.elements["date_of_expiry"],
+        primary,
+        secondary,
+        optional_1,
+        stripped["optional_data_2"],
+    )
+
+
+def _split_lines(text: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        return tuple(text)
+    lines = tuple(text.split())
+    if len(lines) != 1:
+        return lines
+    height = 3 if len(lines[0]) == TD1.height * TD1.width else 2
+    width = len(lines[0]) // height
+    return tuple(lines[0][start : start + width] for start in range(0, width * height, width)) if width else lines
+
+
+def _find_layout(lines: Sequence[str]) -> MrzLayout:
+    shapes = {(len(lines), len(line)) for line in lines}
+    visa = bool(lines) and lines[0].startswith("V")  # Doc 9303-7 4.2.2: only a visa's document code begins with V
+    for layout in (TD1, MRV_B, MRV_A) if visa else (TD1, TD2, TD3):
+        if shapes == {(layout.height, layout.width)}:
+            return layout
+    raise DecodeError("MRZ is not 3 lines of 30, 2 of 36 or 2 of 44 characters", clause=CLAUSE)
+
+
+def _take(lines: Sequence[str], layout: MrzLayout, name: str) -> str:
+    zone: Zone | None = getattr(layout, name)
+    if zone is None:
+        return ""
+    raw = zone.of(lines)
+    fault = _fault(name, raw)
+    if fault:
+        raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)
+    return raw
+
+
+def _join_number(raw: _Raw) -> tuple[str, str]:
+    """The whole document number, its check digit verified, and the optional data that is left."""
+    zone, optional = raw.elements["document_number"], raw.elements["optional_data_1"]
+    check = raw.layout.document_number_check.of(raw.lines)
+    if check != FILLER or not raw.layout.long_document_number:
+        _verify_check("document_number", zone, check)
+        return zone.rstrip(FILLER), optional.rstrip(FILLER)
+    head, filler, rest = optional.partition(FILLER)
+    if len(head) < 2 or not filler or zone.endswith(FILLER):
+        raise DecodeError("MRZ document_number has neither a check digit nor a continuation", clause=LONG_NUMBER_CLAUSE)
+    number, check = zone + head[:-1], head[-1]
+    _verify_check("document_number", number, check)
+    return number, rest.rstrip(FILLER)
+
+
+def _verify_checks(raw: _Raw) -> None:
+    layout, elements = raw.layout, raw.elements
+    _verify_check("date_of_birth", elements["date_of_birth"], layout.date_of_birth_check.of(raw.lines))
+    _verify_check("date_of_expiry", elements["date_of_expiry"], layout.date_of_expiry_check.of(raw.lines))
+    if layout.optional_data_1_check:
+        check = layout.optional_data_1_check.of(raw.lines)
+        if check != FILLER or elements["optional_data_1"].strip(FILLER):  # Doc 9303-4 4.2.2
+            _verify_check("optional_data_1", elements["optional_data_1"], check)
+    if layout.composite_check:
+        covered = "".join(zone.of(raw.lines) for zone in layout.composite_over)
+        _verify_check("composite", covered, layout.composite_check.of(raw.lines))
+
+
+def _verify_check(name: str, data: str, check: str) -> None:
+    if check != compute_check_digit(data):
+        raise DecodeError(f"MRZ {name} check digit is wrong", clause=CHECK_CLAUSE)
