@@ -1,0 +1,1 @@
+"""Use cases: each joins the parts below and owns its database transaction."""

@@ -1,0 +1,123 @@
+"""Policies: named, versioned files that say which checks a relying party insists on."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eid.errors import ProfileError
+
+FORMAT: Final = "eid-verification-policy"
+DEFAULT_FOR_FILES: Final = "passive"
+DEFAULT_FOR_EVIDENCE: Final = "strict"
+
+
+class _Statement(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Algorithms(_Statement):
+    """Floors: what is weaker is CRYPTO_CONSTRAINTS_FAILURE."""
+
+    hashes: frozenset[str] = frozenset({"sha224", "sha256", "sha384", "sha512"})
+    rsa_bits: Annotated[int, Field(ge=512)] = 2048
+    ec_bits: Annotated[int, Field(ge=128)] = 224
+
+
+class _PolicyFile(_Statement):
+    format: Literal["eid-verification-policy"]
+    version: Literal[1]
+    name: str
+    revision: Annotated[int, Field(ge=1)]
+    assurance: str
+    data_groups: tuple[str, ...]
+    required: tuple[str, ...]
+    required_one_of: tuple[tuple[str, ...], ...] = ()
+    informative: tuple[str, ...] = ()
+    access: tuple[Literal["pace", "bac"], ...] = ("pace", "bac")
+    algorithms: Algorithms = Algorithms()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a relying party insists on.
+
+    Args:
+        data_groups: the data groups that must have been read; each one's hash check is required.
+        required: checks that must pass. required_one_of: of each group, one check must pass.
+        informative: checks that may fail without sinking the verdict.
+        access: access protocols that satisfy it.
+        digest: SHA-256 of the policy's file, hexadecimal.
+    """
+
+    name: str
+    revision: int
+    digest: str
+    assurance: str
+    data_groups: tuple[str, ...]
+    required: frozenset[str]
+    required_one_of: tuple[tuple[str, ...], ...]
+    informative: frozenset[str]
+    access: frozenset[str]
+    algorithms: Algorithms
+
+
+def shipped_policies() -> tuple[str, ...]:
+    """Names of the policies that come with the system, sorted."""
+    folder = files("eid.verification") / "policies"
+    return tuple(sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+@lru_cache(maxsize=32)
+def load_policy(name_or_path: str) -> Policy:
+    """Load a shipped policy by name, or any policy by the path of its file.
+
+    Raises:
+        ProfileError: there is none, or it is faulty.
+    """
+    if name_or_path.endswith(".toml") or "/" in name_or_path:
+        place: Path | object = Path(name_or_path)
+    elif name_or_path in shipped_policies():
+        place = files("eid.verification") / "policies" / f"{name_or_path}.toml"
+    else:
+        raise ProfileError(f"no policy {name_or_path!r}; there are {', '.join(shipped_policies())}")
+    try:
+        raw: bytes = place.read_bytes()  # type: ignore[attr-defined]  # Path and Traversable both have it
+    except OSError as error:
+        raise ProfileError(f"cannot be read: {error.strerror}", path=name_or_path) from error
+    return decode_policy(raw, name_or_path)
+
+
+def decode_policy(raw: bytes, source: str = "policy") -> Policy:
+    """Parse a policy's bytes.
+
+    Raises:
+        ProfileError: malformed, or an unknown key.
+    """
+    try:
+        stated = _PolicyFile.model_validate(tomllib.loads(raw.decode("utf-8")))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ProfileError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path=source) from error
+    except ValueError as error:
+        raise ProfileError(str(error), path=source) from error
+    hashes = (f"sod.dg_hashes.{name.lower()}" for name in stated.data_groups)
+    return Policy(
+        name=stated.name,
+        revision=stated.revision,
+        digest=hashlib.sha256(raw).hexdigest(),
+        assurance=stated.assurance,
+        data_groups=stated.data_groups,
+        required=frozenset(stated.required).union(hashes),
+        required_one_of=stated.required_one_of,
+        informative=frozenset(stated.informative),
+        access=frozenset(stated.access),
+        algorithms=stated.algorithms,
+    )

@@ -1,0 +1,147 @@
+"""The result of a verification: one frozen value that HTTP, the command line and the HTML page all render.
+
+Names follow ETSI EN 319 102-1 (5.1): a verdict in three values, each check with an outcome and a stable reason code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Any, Final
+
+from eid.errors import Reason
+
+FORMAT: Final = "eid-verification-report"
+VERSION: Final = 1
+
+
+@unique
+class Outcome(StrEnum):
+    """How one check ended. What the chip cannot do is not what nobody asked it to do."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    INDETERMINATE = "INDETERMINATE"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+    NOT_PERFORMED = "NOT_PERFORMED"
+
+
+@unique
+class Verdict(StrEnum):
+    """The whole, in three words."""
+
+    TOTAL_PASSED = "TOTAL_PASSED"
+    INDETERMINATE = "INDETERMINATE"
+    TOTAL_FAILED = "TOTAL_FAILED"
+
+
+# What a reason makes of a check. A reason that means "cannot tell" is never reported as failed, nor as passed.
+OUTCOMES: Final[dict[Reason, Outcome]] = {
+    Reason.FORMAT_FAILURE: Outcome.FAILED,
+    Reason.SIG_CRYPTO_FAILURE: Outcome.FAILED,
+    Reason.HASH_FAILURE: Outcome.FAILED,
+    Reason.DG_NOT_IN_SOD: Outcome.FAILED,
+    Reason.PATH_SIGNATURE_FAILURE: Outcome.FAILED,
+    Reason.NOT_YET_VALID: Outcome.FAILED,
+    Reason.REVOKED: Outcome.FAILED,
+    Reason.CSCA_DISTRUSTED: Outcome.FAILED,
+    Reason.CLONE_SUSPECTED: Outcome.FAILED,
+    Reason.CHALLENGE_MISMATCH: Outcome.FAILED,
+    Reason.KEY_MISMATCH: Outcome.FAILED,
+    Reason.DOWNGRADED: Outcome.FAILED,
+    Reason.ISSUER_MISMATCH: Outcome.FAILED,
+    Reason.MRZ_MISMATCH: Outcome.FAILED,
+    Reason.DOCUMENT_EXPIRED: Outcome.FAILED,
+    Reason.STATION_SIGNATURE_FAILURE: Outcome.FAILED,
+    Reason.ALGORITHM_UNSUPPORTED: Outcome.INDETERMINATE,
+    Reason.CRYPTO_CONSTRAINTS_FAILURE: Outcome.INDETERMINATE,
+    Reason.NO_SIGNING_CERTIFICATE_FOUND: Outcome.INDETERMINATE,
+    Reason.NO_CERTIFICATE_CHAIN_FOUND: Outcome.INDETERMINATE,
+    Reason.CHAIN_CONSTRAINTS_FAILURE: Outcome.INDETERMINATE,
+    Reason.OUT_OF_BOUNDS_NO_POE: Outcome.INDETERMINATE,
+    Reason.TRY_LATER: Outcome.INDETERMINATE,
+    Reason.TRANSPORT_LOST: Outcome.INDETERMINATE,
+    Reason.CLIENT_ASSERTED: Outcome.NOT_PERFORMED,
+    Reason.UNTRUSTED_STATION: Outcome.NOT_PERFORMED,
+    Reason.SOD_NOT_VERIFIED: Outcome.NOT_PERFORMED,
+    Reason.DATA_MISSING: Outcome.NOT_PERFORMED,
+    Reason.NOT_ATTEMPTED: Outcome.NOT_PERFORMED,
+    Reason.CHIP_CANNOT: Outcome.NOT_SUPPORTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check.
+
+    Args:
+        id: stable dotted name. reason: None exactly where the check passed.
+        clause: the specification's clause that the check enforces. detail: a sentence, without personal data.
+    """
+
+    id: str
+    outcome: Outcome
+    reason: Reason | None
+    clause: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """A judged piece of evidence.
+
+    Args:
+        reference_time: the time at which certificates were judged, UTC. reference_source: where it came from.
+        policy, policy_version, policy_digest: the policy by name, version and SHA-256 of its file (hexadecimal).
+        trust_store_digest: SHA-256 of the trust material that was used (hexadecimal).
+        assurance: what the verdict says and what it does not, in one sentence.
+        certificates: subject names of the chain that was used, document signer first; empty where none was found.
+    """
+
+    verdict: Verdict
+    policy: str
+    policy_version: int
+    policy_digest: str
+    reference_time: datetime
+    reference_source: str
+    trust_store_digest: str
+    checks: tuple[CheckResult, ...]
+    assurance: str
+    certificates: tuple[str, ...] = field(default=())
+
+    def check(self, check_id: str) -> CheckResult | None:
+        """The check with this id, or None."""
+        return next((item for item in self.checks if item.id == check_id), None)
+
+    @property
+    def failures(self) -> tuple[CheckResult, ...]:
+        """The checks that failed."""
+        return tuple(item for item in self.checks if item.outcome is Outcome.FAILED)
+
+
+def report_to_json(report: VerificationReport) -> dict[str, Any]:
+    """The report as the JSON object that `docs/formats/verification-report.schema.json` describes."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "verdict": report.verdict.value,
+        "policy": report.policy,
+        "policy_version": report.policy_version,
+        "policy_digest": report.policy_digest,
+        "reference_time": report.reference_time.isoformat().replace("+00:00", "Z"),
+        "reference_source": report.reference_source,
+        "trust_store_digest": report.trust_store_digest,
+        "assurance": report.assurance,
+        "certificates": list(report.certificates),
+        "checks": [
+            {
+                "id": item.id,
+                "outcome": item.outcome.value,
+                "reason": None if item.reason is None else item.reason.value,
+                "clause": item.clause,
+                "detail": item.detail,
+            }
+            for item in report.checks
+        ],
+    }

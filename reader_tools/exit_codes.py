@@ -1,0 +1,38 @@
+"""Exit codes: verdicts first, then those of sysexits.h."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eid import errors
+
+PASSED: Final = 0
+FAILED: Final = 1
+INDETERMINATE: Final = 2
+USAGE: Final = 64
+MALFORMED_INPUT: Final = 65
+UNAVAILABLE: Final = 69
+INTERNAL: Final = 70
+CANNOT_WRITE: Final = 73
+PROTOCOL: Final = 76
+NO_PERMISSION: Final = 77
+
+_BY_ERROR: Final[tuple[tuple[type[errors.EidError], int], ...]] = (
+    (errors.DecodeError, MALFORMED_INPUT),
+    (errors.ProfileError, MALFORMED_INPUT),
+    (errors.RecordError, MALFORMED_INPUT),
+    (errors.TransportError, UNAVAILABLE),
+    (errors.GatewayError, UNAVAILABLE),
+    (errors.WrongPasswordError, NO_PERMISSION),
+    (errors.KeyStoreError, NO_PERMISSION),
+    (errors.StoreError, CANNOT_WRITE),
+    (errors.LifecycleError, CANNOT_WRITE),
+    (errors.VerificationError, FAILED),
+    (errors.StatusWordError, PROTOCOL),
+    (errors.ProtocolError, PROTOCOL),
+)
+
+
+def exit_code(error: errors.EidError) -> int:
+    """The exit code that an error of the core ends the program with."""
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), INTERNAL)

@@ -1,0 +1,96 @@
+"""Entry point of `eid`: finds the command, loads only that one, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final
+
+import click
+
+from eid.errors import EidError
+from reader_tools import exit_codes
+
+# name: (module under reader_tools, one line for `eid --help`). Nothing of it is imported until it is called.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("demo", "Issue a specimen card, verify it, and show four frauds refused."),
+    "readers": ("readers", "List PC/SC readers and the cards in them."),
+    "read": ("read", "Read a card and write signed evidence."),
+    "verify": ("verify", "Judge evidence, or EF.SOD and data groups."),
+    "personalize": ("personalize", "Write an identity record to a blank card."),
+    "card": ("card", "Virtual cards: new, run, show."),
+    "pki": ("pki", "Issuing authority: init, ds, crl, show."),
+    "trust": ("trust", "Trust store: import, list."),
+    "profile": ("profile", "Card profiles: list, show, check."),
+    "mrz": ("mrz", "Read or write a machine-readable zone."),
+    "db": ("db", "Database: init, upgrade, check."),
+    "serve": ("serve", "Start the verification API."),
+    "completion": ("completion", "Print the shell completion script for bash, zsh or fish."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used, so that `eid --help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module and take its `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"reader_tools.{COMMANDS[cmd_name][0]}")
+        found: click.Command = module.command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, from their one-liners alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="eid-card", prog_name="eid")
+def eid() -> None:
+    """Issue electronic identity cards, read them, and verify them.
+
+    State lives under EID_HOME (default: var/eid in the current directory). Exit codes: 0 passed, 1 failed,
+    2 indeterminate, 64 wrong usage, 65 malformed input, 69 reader or card unavailable; 70 and above as in sysexits.h.
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code. The only place that prints an error."""
+    try:
+        result: Any = eid.main(arguments, prog_name="eid", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        click.echo("eid: given up", err=True)
+        return exit_codes.USAGE
+    except click.FileError as error:
+        click.echo(f"eid: {error.format_message()}", err=True)
+        return exit_codes.MALFORMED_INPUT
+    except click.ClickException as error:
+        error.show()
+        return exit_codes.USAGE
+    except EidError as error:
+        click.echo(f"eid: {error}", err=True)
+        return exit_codes.exit_code(error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return exit_codes.CANNOT_WRITE
+    except OSError as error:
+        click.echo(f"eid: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
+        return exit_codes.UNAVAILABLE if isinstance(error, ConnectionError) else exit_codes.MALFORMED_INPUT
+    return result if isinstance(result, int) else exit_codes.PASSED
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()
