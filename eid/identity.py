@@ -1,0 +1,353 @@
+"""The identity record: what an authority has approved to be put on a card, and its JSON form.
+
+Latin spellings are copied from the civil status, never computed. Texts are kept as approved, in Unicode normalization
+form C. The written form is `docs/formats/identity-record.md` with a JSON Schema beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final, Literal, cast
+
+from eid.errors import RecordError
+from eid.mrz import PartialDate
+
+FORMAT: Final = "eid-identity-record"
+VERSION: Final = 1
+RECORD_LIMIT: Final = 512 * 1024  # octets of a written record
+PORTRAIT_LIMIT: Final = 128 * 1024  # octets of an image
+TEXT_LIMIT: Final = 120  # characters of one text in one script
+LINES_LIMIT: Final = 3  # lines of an address
+
+Sex = Literal["M", "F", "X"]
+PartnerRelation = Literal["wife", "widow", "widower"]
+
+CODE_PATTERNS: Final = {
+    "nationality": r"^[A-Z]{1,3}$",
+    "issuing_state": r"^[A-Z]{1,3}$",
+    "document_number": r"^[A-Z0-9]{1,22}$",
+    "personal_number": r"^[A-Z0-9]{1,20}$",
+    "civil_status_number": r"^[A-Z0-9/ -]{1,32}$",
+}
+IMAGE_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+# Characters that reorder or hide text, or cannot be printed.
+_FORBIDDEN_CATEGORIES: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+
+@dataclass(frozen=True, slots=True)
+class BilingualText:
+    """One text in Arabic and in Latin script, each as approved."""
+
+    arabic: str = field(repr=False)
+    latin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerMention:
+    """The optional mention "wife of", "widow of", "widower of", and that person's name."""
+
+    relation: PartnerRelation = field(repr=False)
+    name: BilingualText = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRecord:
+    """One approved record; the representation shows only whether it is a specimen.
+
+    An address holds up to three lines, parted by line feeds. `portrait` and `signature_image` are JPEG or JPEG 2000.
+
+    Raises:
+        RecordError: a value breaks a limit of the format; the text names the field.
+    """
+
+    specimen: bool
+    family_name: BilingualText = field(repr=False)
+    given_names: BilingualText = field(repr=False)
+    date_of_birth: PartialDate = field(repr=False)
+    place_of_birth: BilingualText = field(repr=False)
+    sex: Sex = field(repr=False)
+    nationality: str = field(repr=False)
+    personal_number: str = field(repr=False)
+    address: BilingualText = field(repr=False)
+    father: BilingualText = field(repr=False)
+    mother: BilingualText = field(repr=False)
+    civil_status_number: str = field(repr=False)
+    document_number: str = field(repr=False)
+    issued_on: date = field(repr=False)
+    expires_on: date = field(repr=False)
+    issuing_state: str = field(repr=False)
+    issuing_authority: BilingualText = field(repr=False)
+    portrait: bytes = field(repr=False)
+    signature_image: bytes | None = field(default=None, repr=False)
+    partner: PartnerMention | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, text in _texts(self):
+            _verify_text(name, text, LINES_LIMIT if name.startswith("address.") else 1)
+        for name, pattern in CODE_PATTERNS.items():
+            if not re.fullmatch(pattern, getattr(self, name), re.ASCII):
+                raise RecordError(f"{name} does not match {pattern}")
+        if self.sex not in ("M", "F", "X"):
+            raise RecordError("sex is not M, F or X")
+        if self.partner is not None and self.partner.relation not in ("wife", "widow", "widower"):
+            raise RecordError("partner.relation is not wife, widow or widower")
+        _verify_image("portrait", self.portrait)
+        if self.signature_image is not None:
+            _verify_image("signature_image", self.signature_image)
+        self._verify_dates()
+
+    def _verify_dates(self) -> None:
+        if self.date_of_birth.earliest > self.issued_on:
+            raise RecordError("date_of_birth lies after issued_on")
+        if self.expires_on <= self.issued_on:
+            raise RecordError("expires_on does not lie after issued_on")
+
+
+BILINGUAL_FIELDS: Final = (
+    "family_name",
+    "given_names",
+    "place_of_birth",
+    "address",
+    "father",
+    "mother",
+    "issuing_authority",
+)
+
+
+def _texts(record: IdentityRecord) -> Iterator[tuple[str, str]]:
+    """Every text of a record with its path, e.g. `family_name.arabic`."""
+    texts = [(name, cast(BilingualText, getattr(record, name))) for name in BILINGUAL_FIELDS]
+    if record.partner is not None:
+        texts.append(("partner.name", record.partner.name))
+    for name, text in texts:
+        yield f"{name}.arabic", text.arabic
+        yield f"{name}.latin", text.latin
+
+
+def _verify_text(name: str, text: str, lines: int) -> None:
+    if not 1 <= len(text) <= TEXT_LIMIT:
+        raise RecordError(f"{name} has not 1 to {TEXT_LIMIT} characters")
+    if not unicodedata.is_normalized("NFC", text):
+        raise RecordError(f"{name} is not in Unicode normalization form C")
+    parts = text.split("\n")
+    if len(parts) > lines:
+        raise RecordError(f"{name} has over {lines} lines")
+    for part in parts:
+        if not part or part != part.strip():
+            raise RecordError(f"{name} is empty, or has spaces at an end")
+        if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in part):
+            raise RecordError(f"{name} has a control, formatting or unassigned character")
+
+
+def _verify_image(name: str, image: bytes) -> None:
+    if len(image) > PORTRAIT_LIMIT:
+        raise RecordError(f"{name} has over {PORTRAIT_LIMIT} octets")
+    if not image.startswith(IMAGE_SIGNATURES):
+        raise RecordError(f"{name} is neither JPEG nor JPEG 2000")
+
+
+def find_script_warnings(record: IdentityRecord) -> tuple[str, ...]:
+    """Texts that hold letters of another script than their field's, one sentence each, without the text."""
+    warnings = []
+    for name, text in _texts(record):
+        script = "ARABIC" if name.endswith(".arabic") else "LATIN"
+        letters = [character for character in text if unicodedata.category(character).startswith("L")]
+        if not letters:
+            warnings.append(f"{name} has no letters")
+        elif not all(unicodedata.name(letter, "").startswith(script) for letter in letters):
+            warnings.append(f"{name} has letters that are not {script.title()}")
+    return tuple(warnings)
+
+
+# Reading
+
+_Decoder = Callable[[str, object], Any]
+
+
+def decode_identity_record(raw: bytes) -> IdentityRecord:
+    """Read a record from its JSON form; strict: no unknown, repeated or missing key.
+
+    Raises:
+        RecordError: the document is malformed; the text names the field, never its content.
+    """
+    if len(raw) > RECORD_LIMIT:
+        raise RecordError(f"an identity record has at most {RECORD_LIMIT} octets")
+    document = _parse(raw)
+    if document.pop("format", None) != FORMAT:
+        raise RecordError(f"format is not {FORMAT}")
+    version = document.pop("version", None)
+    if type(version) is not int or version != VERSION:
+        raise RecordError(f"version is not {VERSION}")
+    return IdentityRecord(**_decode_object("", document, _FIELDS, _OPTIONAL))
+
+
+def _parse(raw: bytes) -> dict[str, object]:
+    try:
+        document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise RecordError("an identity record is UTF-8 text") from None
+    except (ValueError, RecursionError):
+        raise RecordError("an identity record is one JSON object without repeated keys") from None
+    if not isinstance(document, dict):
+        raise RecordError("an identity record is one JSON object")
+    return document
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise ValueError("repeated key")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _decode_object(
+    path: str, document: object, fields: Mapping[str, _Decoder], optional: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise RecordError(f"{path} is not an object")
+    at = f" in {path}" if path else ""
+    if not document.keys() <= fields.keys():
+        raise RecordError(f"there is an unknown key{at}")
+    missing = sorted(fields.keys() - optional - document.keys())
+    if missing:
+        raise RecordError(f"{missing[0]} is missing{at}")
+    prefix = f"{path}." if path else ""
+    return {name: fields[name](prefix + name, value) for name, value in document.items()}
+
+
+def _decode_text(path: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise RecordError(f"{path} is not a text")
+    return value
+
+
+def _decode_flag(path: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise RecordError(f"{path} is not true or false")
+    return value
+
+
+def _decode_bilingual(path: str, value: object) -> BilingualText:
+    return BilingualText(**_decode_object(path, value, {"arabic": _decode_text, "latin": _decode_text}))
+
+
+def _decode_partial_date(path: str, value: object) -> PartialDate:
+    try:
+        return PartialDate.fromisoformat(_decode_text(path, value))
+    except ValueError:
+        raise RecordError(f"{path} is not a date YYYY-MM-DD, YYYY-MM or YYYY") from None
+
+
+def _decode_date(path: str, value: object) -> date:
+    partial = _decode_partial_date(path, value)
+    if partial.precision != "day":
+        raise RecordError(f"{path} is not a whole date YYYY-MM-DD")
+    return partial.earliest
+
+
+def _decode_image(path: str, value: object) -> bytes:
+    try:
+        return base64.b64decode(_decode_text(path, value).encode("ascii"), validate=True)
+    except (ValueError, binascii.Error):
+        raise RecordError(f"{path} is not base64") from None
+
+
+def _decode_partner(path: str, value: object) -> PartnerMention:
+    return PartnerMention(**_decode_object(path, value, {"relation": _decode_text, "name": _decode_bilingual}))
+
+
+_FIELDS: Final[Mapping[str, _Decoder]] = {
+    "specimen": _decode_flag,
+    "family_name": _decode_bilingual,
+    "given_names": _decode_bilingual,
+    "date_of_birth": _decode_partial_date,
+    "place_of_birth": _decode_bilingual,
+    "sex": _decode_text,
+    "nationality": _decode_text,
+    "personal_number": _decode_text,
+    "address": _decode_bilingual,
+    "father": _decode_bilingual,
+    "mother": _decode_bilingual,
+    "civil_status_number": _decode_text,
+    "document_number": _decode_text,
+    "issued_on": _decode_date,
+    "expires_on": _decode_date,
+    "issuing_state": _decode_text,
+    "issuing_authority": _decode_bilingual,
+    "portrait": _decode_image,
+    "signature_image": _decode_image,
+    "partner": _decode_partner,
+}
+_OPTIONAL: Final = frozenset(("signature_image", "partner"))
+
+
+# Writing
+
+
+def encode_identity_record(record: IdentityRecord) -> bytes:
+    """The JSON form of a record: UTF-8, indented, keys in the order of the format; absent options are left out."""
+    values = {name: getattr(record, name) for name in _FIELDS}
+    document = {"format": FORMAT, "version": VERSION} | {
+        name: _encode_value(value) for name, value in values.items() if value is not None
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
+
+
+def _encode_value(value: object) -> object:
+    match value:
+        case BilingualText():
+            return {"arabic": value.arabic, "latin": value.latin}
+        case PartnerMention():
+            return {"relation": value.relation, "name": _encode_value(value.name)}
+        case PartialDate() | date():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case _:
+            return value
+
+
+def specimen_record(now: date, portrait: bytes) -> IdentityRecord:
+    """The record of an invented person, marked SPECIMEN, issued on `now` for ten years.
+
+    `portrait` is a JPEG or JPEG 2000 image of nobody, e.g. of `eid.imaging.draw_specimen_portrait`.
+    """
+    return IdentityRecord(
+        specimen=True,
+        family_name=BilingualText("عينة", "SPECIMEN"),
+        given_names=BilingualText("فاطمة الزهراء", "FATIMA ZAHRA"),
+        date_of_birth=PartialDate(1985, 2, 14),
+        place_of_birth=BilingualText("الرباط", "RABAT"),
+        sex="F",
+        nationality="MAR",
+        personal_number="ZZ123456",
+        address=BilingualText("12 زنقة النموذج، حي المثال\nالرباط", "12 RUE DU MODELE, HAY EL MITHAL\nRABAT"),
+        father=BilingualText("محمد عينة", "MOHAMMED SPECIMEN"),
+        mother=BilingualText("خديجة النموذج", "KHADIJA ENNAMOUDAJ"),
+        civil_status_number="123/1985",
+        document_number="SPM00001",
+        issued_on=now,
+        expires_on=_add_years(now, 10),
+        issuing_state="MAR",
+        issuing_authority=BilingualText("سلطة الإصدار التجريبية", "DEMONSTRATION ISSUING AUTHORITY"),
+        portrait=portrait,
+    )
+
+
+def _add_years(day: date, years: int) -> date:
+    """The same calendar day some years later; 28 February for 29 February where that year has none."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
