@@ -1,4 +1,4 @@
-"""The elementary files of an eMRTD: names, file identifiers, short identifiers and tags (Doc 9303-10 3, tables 36 to 39)."""
+"""The elementary files of an eMRTD: names, file identifiers, short identifiers and tags (Doc 9303-10 3 and 4)."""
 
 from __future__ import annotations
 

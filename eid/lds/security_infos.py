@@ -34,7 +34,7 @@ SUITE_ARCS: Final = {1: "3DES-CBC-CBC", 2: "AES-CBC-CMAC-128", 3: "AES-CBC-CMAC-
 
 @dataclass(frozen=True, slots=True)
 class PACEInfo:
-    """PACEInfo (Doc 9303-11 9.2.1): protocol with mapping and cipher suite, version 2, standardised domain parameters."""
+    """PACEInfo (Doc 9303-11 9.2.1): mapping and cipher suite, version 2, standardised domain parameters."""
 
     protocol: str
     version: int = 2
