@@ -13,6 +13,7 @@
     |  +- PeerProtocolError         the other end broke it
     |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
     |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
+    |     +- PasswordBlockedError   the password has been tried too often and opens nothing any more
     |  +- CommandRefused           our card side refuses a command with a status word
     +- VerificationError            a check on a document failed; carries a `Reason`
     +- ProfileError                 a card profile states something impossible
@@ -135,6 +136,21 @@ class WrongPasswordError(AuthenticationError):
     def __str__(self) -> str:
         left = "" if self.tries_left is None else f", {self.tries_left} tries left"
         return f"the {self.password} is not the one of this card{left}"
+
+
+class PasswordBlockedError(AuthenticationError):
+    """The card accepts this password no more, right or wrong, until it is unblocked.
+
+    Args:
+        password: name of the password, never its value.
+    """
+
+    def __init__(self, password: str) -> None:
+        self.password = password
+        super().__init__(password)
+
+    def __str__(self) -> str:
+        return f"the {self.password} of this card is blocked"
 
 
 @unique

@@ -11,9 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
-from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_response
+from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE, CommandAPDU, ResponseAPDU, decode_response
 from eid.codec.status_word import SW, describe_status_word
-from eid.errors import LocalProtocolError, StatusWordError
+from eid.errors import LocalProtocolError, PeerProtocolError, StatusWordError
 
 T = TypeVar("T")
 
@@ -25,10 +25,11 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Ask that a fact be made durable before the exchange goes on (a personalisation step's intent or result).
+    """Ask that a fact be made durable before the exchange goes on, or mark where a step begins and ends.
 
     Args:
-        step: stable name of the step. phase: "intent" or "result".
+        step: stable name of the step. phase: "intent" or "result" of a personalisation step, "begin" or "end" of a
+            reading step.
         detail: facts worth keeping (digests, key versions, public keys); never a secret, never personal data.
     """
 
@@ -83,9 +84,24 @@ class SecureChannel(Protocol):
         """
 
 
+def collect(response: ResponseAPDU) -> Exchange[ResponseAPDU]:
+    """Fetch what a card holds back with 61xx, by GET RESPONSE, and join it (ISO/IEC 7816-4 5.3.4, 11.9.1).
+
+    Raises:
+        PeerProtocolError: the card promises octets and gives none, or more than a response can hold.
+    """
+    data = response.data
+    while response.sw >> 8 == SW.BYTES_REMAINING >> 8:
+        response = yield CommandAPDU(0x00, 0xC0, 0x00, 0x00, le=response.sw & 0xFF or MAX_SHORT_LE)
+        data += response.data
+        if not response.data or len(data) > MAX_EXTENDED_LE:
+            raise PeerProtocolError("GET RESPONSE brings nothing, or does not come to an end")
+    return ResponseAPDU(data, response.sw)
+
+
 def transmit(command: CommandAPDU) -> Exchange[ResponseAPDU]:
-    """Send one command and return its response, whatever the status word."""
-    return (yield command)
+    """Send one command and return its whole response, whatever the status word."""
+    return (yield from collect((yield command)))
 
 
 def send(command: CommandAPDU, name: str, *accepted: int) -> Exchange[ResponseAPDU]:
@@ -95,34 +111,54 @@ def send(command: CommandAPDU, name: str, *accepted: int) -> Exchange[ResponseAP
         name: the command's name for the error text.
 
     Raises:
+        StatusWordError: the card answered something else.
+    """
+    response = yield from transmit(command)
+    if response.sw not in accepted:
+        require_success(response, name)
+    return response
+
+
+def require_success(response: ResponseAPDU, name: str) -> ResponseAPDU:
+    """The response, if its status word is 9000.
+
+    Raises:
         StatusWordError: the card answered something else. This is the only place that raises it.
     """
-    response = yield command
-    if response.sw != SW.OK and response.sw not in accepted:
+    if response.sw != SW.OK:
         raise StatusWordError(response.sw, name, describe_status_word(response.sw))
     return response
 
 
 def through(channel: SecureChannel, exchange: Exchange[T]) -> Exchange[T]:
-    """Turn an exchange into the same exchange inside a secure channel. Checkpoints pass; a reset ends the channel."""
-    reply: ResponseAPDU | None = None
-    error: BaseException | None = None
-    while True:
-        try:
-            request = exchange.throw(error) if error is not None else exchange.send(reply)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        error = None
-        if isinstance(request, Reset):
-            raise LocalProtocolError("a reset cannot pass through a secure channel")
-        if isinstance(request, Checkpoint):
-            reply = yield request
-            continue
-        response = yield channel.protect_command(request)
-        try:
-            reply = channel.unprotect_response(response)
-        except Exception as failure:  # handed to the inner exchange, which may clean up, and raised again by it
-            error = failure
+    """Turn an exchange into the same exchange inside a secure channel. Checkpoints pass; a reset cannot.
+
+    Whatever fails, be it the channel or the link below it, is thrown into the inner exchange where it waits, so that an
+    exchange means the same inside a channel as outside.
+    """
+    try:
+        request = next(exchange)
+        while True:
+            try:
+                reply = yield from _relay(channel, request)
+            except Exception as failure:  # noqa: BLE001 - not ours to judge: the inner exchange gets it where it waits
+                request = exchange.throw(failure)
+            else:
+                request = exchange.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # the typeshed gives StopIteration.value as Any
+    finally:
+        exchange.close()
+
+
+def _relay(channel: SecureChannel, request: Request) -> Exchange[ResponseAPDU]:
+    if isinstance(request, Reset):
+        raise LocalProtocolError("a reset cannot pass through a secure channel")
+    if isinstance(request, Checkpoint):
+        return (yield request)
+    # GET RESPONSE is no command of its own to the channel: what it fetches is unprotected as one response.
+    response = yield from transmit(channel.protect_command(request))
+    return channel.unprotect_response(response)
 
 
 class _Discard:
@@ -137,8 +173,8 @@ def drive(exchange: Exchange[T], connection: Connection, checkpoints: Checkpoint
         checkpoints: where checkpoints are made durable; without it they are dropped.
 
     Raises:
-        TransportError: the link failed; and whatever the exchange raises. A failing link is thrown into the exchange, so
-            that it can leave a checkpoint behind, and then raised.
+        TransportError: the link failed; and whatever the exchange raises. A failing link is thrown into the exchange,
+            so that it can leave a checkpoint behind, and then raised.
     """
     sink = checkpoints if checkpoints is not None else _Discard()
     try:
@@ -146,12 +182,12 @@ def drive(exchange: Exchange[T], connection: Connection, checkpoints: Checkpoint
         while True:
             try:
                 reply = _answer(request, connection, sink)
-            except Exception as failure:  # thrown into the exchange at its yield, so its `finally` clauses run in order
+            except Exception as failure:  # noqa: BLE001 - thrown in where the exchange waits, so it can clean up
                 request = exchange.throw(failure)
             else:
                 request = exchange.send(reply)
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
+        return stop.value  # type: ignore[no-any-return]  # the typeshed gives StopIteration.value as Any
     finally:
         exchange.close()
 
