@@ -34,7 +34,3 @@ class CipherSuite(Enum):
         self.block_size = block_size
         self.hash_name = hash_name
         self.mac_length = MAC_LENGTH
-
-    @property
-    def is_aes(self) -> bool:
-        return self is not CipherSuite.TDES_112

@@ -1,6 +1,7 @@
 """Elliptic-curve domain parameters that identity documents use.
 
-Values: FIPS 186-4 D.1.2 (P-192 to P-521) and RFC 5639 section 3 (brainpool); ids: BSI TR-03110-3 Table 4, Doc 9303-11 9.5.1.
+Values: FIPS 186-4 D.1.2 (P-192 to P-521), RFC 5639 section 3 (brainpool). Ids: TR-03110-3 Table 4, Doc 9303-11 9.5.1.
+
 A curve is never taken from a document: explicit parameters are only *compared* with these, all of p, a, b, G, n, h
 (accepting foreign parameters is CVE-2020-0601). Every curve here has a prime order and cofactor 1.
 """
@@ -45,6 +46,7 @@ class Curve:
 
     @property
     def generator(self) -> tuple[int, int]:
+        """G, affine."""
         return (self.gx, self.gy)
 
     def __hash__(self) -> int:

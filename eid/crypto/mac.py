@@ -50,7 +50,7 @@ def cmac(key: bytes, data: bytes) -> bytes:
 
 
 def verify_mac(expected: bytes, given: bytes) -> None:
-    """Accept `given` only if it equals the `expected` MAC, token or cryptogram; takes the same time wherever they differ.
+    """Accept `given` only if it equals the `expected` MAC, token or cryptogram, in constant time.
 
     Raises:
         AuthenticationError: they differ, or nothing was expected.

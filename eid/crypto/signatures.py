@@ -1,0 +1,192 @@
+"""Verification of digital signatures: ECDSA, RSA PKCS#1 v1.5 and RSA-PSS (TR-03111 4.2.1, RFC 8017).
+
+One entrance, which raises and never returns a truth value that a caller could forget. Which algorithms, sizes and hash
+functions are good enough is not decided here but by the verification policy.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from eid.codec.der import encode_octet_string, encode_oid, encode_sequence
+from eid.crypto.curves import Curve, curve_of_library
+from eid.crypto.ecdsa import (
+    OwnEcPublicKey,
+    build_ec_public_key,
+    decode_ecdsa_der,
+    decode_ecdsa_plain,
+    encode_ecdsa_der,
+    encode_ecdsa_plain,
+    verify_integers,
+)
+from eid.crypto.hashes import HASH_ALGORITHMS, digest, hash_algorithm
+from eid.errors import DecodeError, Reason, VerificationError
+
+__all__ = [
+    "EcPublicKey",
+    "OwnEcPublicKey",
+    "PublicKey",
+    "SignatureAlgorithm",
+    "build_ec_public_key",
+    "curve_of_key",
+    "decode_ecdsa_der",
+    "decode_ecdsa_plain",
+    "encode_ecdsa_der",
+    "encode_ecdsa_plain",
+    "require_sound_rsa",
+    "rsa_modulus_bits",
+    "verify_signature",
+]
+
+EcPublicKey = ec.EllipticCurvePublicKey | OwnEcPublicKey
+PublicKey = EcPublicKey | rsa.RSAPublicKey
+
+SignatureKind = Literal["ecdsa", "ecdsa-plain", "rsa-pkcs1", "rsa-pss"]
+
+_MAX_RSA_BITS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureAlgorithm:
+    """How a signature was made.
+
+    Args:
+        kind: "ecdsa" has its value in DER (X.509, CMS), "ecdsa-plain" is r | s (cards, CV certificates).
+        hash_name: hash function of the message, "sha1" to "sha512".
+        salt_length: octets of salt; rsa-pss only, where it must be given.
+        mgf_hash_name: hash function of MGF1; rsa-pss only, None for the message's own.
+    """
+
+    kind: SignatureKind
+    hash_name: str
+    salt_length: int | None = None
+    mgf_hash_name: str | None = None
+
+
+def verify_signature(
+    public_key: PublicKey,
+    algorithm: SignatureAlgorithm,
+    message: bytes,
+    signature: bytes,
+    *,
+    accept_digest_info_without_null: bool = False,
+) -> None:
+    """Accept the signature over the message, or raise.
+
+    Args:
+        public_key: RSA or elliptic-curve key.
+        algorithm: how the signature was made, as the document states it.
+        message: what was signed, not hashed.
+        signature: its value.
+        accept_digest_info_without_null: also accept a PKCS#1 v1.5 DigestInfo whose hash parameters are absent instead
+            of NULL (RFC 8017 A.2.4 allows it; one published master list has it).
+
+    Raises:
+        VerificationError: SIG_CRYPTO_FAILURE if the signature is wrong or malformed; ALGORITHM_UNSUPPORTED if the
+            algorithm is unknown or does not go with the key.
+    """
+    try:
+        if isinstance(public_key, rsa.RSAPublicKey):
+            _verify_rsa(public_key, algorithm, message, signature, accept_digest_info_without_null)
+        elif isinstance(public_key, ec.EllipticCurvePublicKey | OwnEcPublicKey):
+            _verify_ecdsa(public_key, algorithm, message, signature)
+        else:
+            raise _unsupported(f"a public key of type {type(public_key).__name__}")
+    except (InvalidSignature, DecodeError) as error:
+        raise VerificationError(Reason.SIG_CRYPTO_FAILURE, "the signature does not verify") from error
+    except UnsupportedAlgorithm as error:
+        raise _unsupported("the cryptographic library lacks it") from error
+
+
+def curve_of_key(public_key: EcPublicKey) -> Curve:
+    """The domain parameters of an elliptic-curve public key.
+
+    Raises:
+        VerificationError: ALGORITHM_UNSUPPORTED for a curve that no identity document uses.
+    """
+    if isinstance(public_key, OwnEcPublicKey):
+        return public_key.curve
+    curve = curve_of_library(public_key.curve)
+    if curve is None:
+        raise _unsupported(f"curve {public_key.curve.name}")
+    return curve
+
+
+def rsa_modulus_bits(public_key: rsa.RSAPublicKey) -> int:
+    """Bits of the modulus, for the policy to judge."""
+    return public_key.key_size
+
+
+def require_sound_rsa(public_key: rsa.RSAPublicKey) -> rsa.RSAPublicKey:
+    """Refuse an RSA key that cannot be one: exponent even, 1 or not below the modulus; modulus even or huge.
+
+    Raises:
+        VerificationError: ALGORITHM_UNSUPPORTED.
+    """
+    numbers = public_key.public_numbers()
+    if numbers.e < 3 or numbers.e % 2 == 0 or numbers.e >= numbers.n:
+        raise _unsupported("the RSA exponent is not an odd number from 3 to n")  # RFC 8017 3.1
+    if numbers.n % 2 == 0 or public_key.key_size > _MAX_RSA_BITS:
+        raise _unsupported("the RSA modulus is even or too long")
+    return public_key
+
+
+def _verify_ecdsa(key: EcPublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes) -> None:
+    curve = curve_of_key(key)
+    if algorithm.kind == "ecdsa":
+        r, s = decode_ecdsa_der(signature, curve.n)
+    elif algorithm.kind == "ecdsa-plain":
+        r, s = decode_ecdsa_plain(signature, curve.n)
+        signature = encode_ecdsa_der(r, s)
+    else:
+        raise _unsupported(f"{algorithm.kind} with an elliptic-curve key")
+    message_digest = digest(algorithm.hash_name, message)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, message_digest, _PREHASHED_ECDSA[algorithm.hash_name])
+    elif not verify_integers(key, message_digest, r, s):
+        raise InvalidSignature
+
+
+def _verify_rsa(
+    key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes, without_null: bool
+) -> None:
+    require_sound_rsa(key)
+    hash_function = hash_algorithm(algorithm.hash_name)
+    if len(signature) != (key.key_size + 7) // 8:  # RFC 8017 8.1.2 and 8.2.2, step 1
+        raise InvalidSignature
+    if algorithm.kind == "rsa-pss":
+        key.verify(signature, message, _pss(algorithm), hash_function.library)
+    elif algorithm.kind != "rsa-pkcs1":
+        raise _unsupported(f"{algorithm.kind} with an RSA key")
+    elif not (without_null and _has_digest_info_without_null(key, algorithm, message, signature)):
+        key.verify(signature, message, padding.PKCS1v15(), hash_function.library)
+
+
+def _pss(algorithm: SignatureAlgorithm) -> padding.PSS:
+    """The parameters exactly as stated: no guessing of the salt's length."""
+    if algorithm.salt_length is None or algorithm.salt_length < 0:
+        raise _unsupported("RSA-PSS without a length of salt")
+    mgf_hash = hash_algorithm(algorithm.mgf_hash_name or algorithm.hash_name)
+    return padding.PSS(padding.MGF1(mgf_hash.library), algorithm.salt_length)
+
+
+def _has_digest_info_without_null(
+    key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes
+) -> bool:
+    """Whether the signature holds DigestInfo { { oid }, digest }, in exactly this encoding."""
+    identifier = encode_sequence(encode_oid(hash_algorithm(algorithm.hash_name).oid))
+    expected = encode_sequence(identifier, encode_octet_string(digest(algorithm.hash_name, message)))
+    return hmac.compare_digest(expected, key.recover_data_from_signature(signature, padding.PKCS1v15(), None))
+
+
+def _unsupported(detail: str) -> VerificationError:
+    return VerificationError(Reason.ALGORITHM_UNSUPPORTED, detail)
+
+
+_PREHASHED_ECDSA = {algorithm.name: ec.ECDSA(Prehashed(algorithm.library)) for algorithm in HASH_ALGORITHMS}
