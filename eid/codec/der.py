@@ -1,8 +1,8 @@
 """Strict DER (X.690 clause 10 and 11): a reader and a writer.
 
 The reader is a set of flat functions over (data, offset, end) that return where the content lies, or its value and the
-offset behind it. Nothing is copied and no tree is built, because Passive Authentication spends more time here than in the
-hash. `end` is the end of the enclosing element: nothing is ever read beyond it. Nothing here recurses.
+offset behind it. Nothing is copied and no tree is built, because Passive Authentication spends more time here than in
+the hash. `end` is the end of the enclosing element: nothing is ever read beyond it. Nothing here recurses.
 
 Lengths above 16 MiB and tags of more than one octet are refused: none of the structures read with this module has them.
 """
@@ -381,15 +381,24 @@ def encode_string(tag: int, text: str) -> bytes:
     return encode(tag, text.encode(_ENCODINGS[tag]))
 
 
-def encode_time(time: datetime) -> bytes:
-    """UTCTime for 1950..2049, GeneralizedTime for other years, whole seconds of an aware datetime."""
+def format_generalized_time(time: datetime) -> bytes:
+    """Content octets YYYYMMDDHHMMSSZ of an aware datetime, whole seconds in UTC.
+
+    Raises:
+        ValueError: a time without its zone; the caller's mistake.
+    """
     if time.tzinfo is None:
         raise ValueError("a time without its zone")
     utc = time.astimezone(UTC)
-    digits = f"{utc.year:04d}{utc:%m%d%H%M%S}Z"
-    if 1950 <= utc.year < 2050:
-        return encode(UTC_TIME, digits[2:].encode("ascii"))
-    return encode(GENERALIZED_TIME, digits.encode("ascii"))
+    return f"{utc.year:04d}{utc:%m%d%H%M%S}Z".encode("ascii")
+
+
+def encode_time(time: datetime) -> bytes:
+    """UTCTime for 1950..2049, GeneralizedTime for other years, whole seconds of an aware datetime."""
+    content = format_generalized_time(time)
+    if b"1950" <= content[:4] < b"2050":
+        return encode(UTC_TIME, content[2:])
+    return encode(GENERALIZED_TIME, content)
 
 
 def encode_explicit(number: int, element: bytes) -> bytes:

@@ -1,0 +1,361 @@
+"""Extensions of certificates and CRLs: RFC 5280 4.2, 5.2 and Doc 9303-12 7.1.1, tables 6 to 8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntFlag
+from typing import Any, Final
+
+from eid.codec import der, oid
+from eid.codec.defect import DefectCode, Defects, tolerate
+from eid.codec.name import read_name
+from eid.errors import DecodeError
+
+
+class KeyUsage(IntFlag):
+    """Named bits of RFC 5280 4.2.1.3."""
+
+    DIGITAL_SIGNATURE = 1 << 0
+    NON_REPUDIATION = 1 << 1
+    KEY_ENCIPHERMENT = 1 << 2
+    DATA_ENCIPHERMENT = 1 << 3
+    KEY_AGREEMENT = 1 << 4
+    KEY_CERT_SIGN = 1 << 5
+    CRL_SIGN = 1 << 6
+    ENCIPHER_ONLY = 1 << 7
+    DECIPHER_ONLY = 1 << 8
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One extension: object identifier (dotted), criticality, content octets of extnValue."""
+
+    oid: str
+    critical: bool
+    value: bytes
+
+    def encode(self) -> bytes:
+        """DER; the default FALSE is left out."""
+        critical = der.encode_boolean(True) if self.critical else b""
+        return der.encode_sequence(der.encode_oid(self.oid), critical, der.encode_octet_string(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class BasicConstraints:
+    """RFC 5280 4.2.1.9."""
+
+    ca: bool = False
+    path_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityKeyIdentifier:
+    """RFC 5280 4.2.1.1; `issuer` as GeneralNames."""
+
+    key_identifier: bytes | None = None
+    issuer: tuple[GeneralName, ...] = ()
+    serial: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKeyUsagePeriod:
+    """RFC 3280 4.2.1.4: between which times the private key signs."""
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralName:
+    """RFC 5280 4.2.1.6: number of the choice (2 dNSName, 4 directoryName, 6 URI ...) and its content octets."""
+
+    kind: int
+    content: bytes
+
+    OTHER_NAME = 0
+    RFC822_NAME = 1
+    DNS_NAME = 2
+    DIRECTORY_NAME = 4
+    URI = 6
+
+    @property
+    def text(self) -> str | None:
+        """The text of an e-mail address, DNS name or URI; None for the other choices."""
+        return self.content.decode("ascii") if self.kind in (1, 2, 6) else None
+
+    def encode(self) -> bytes:
+        """DER."""
+        return der.encode(
+            der.constructed(self.kind) if self.kind in _CONSTRUCTED_NAMES else der.context(self.kind), self.content
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionPoint:
+    """RFC 5280 4.2.1.13."""
+
+    full_name: tuple[GeneralName, ...] = ()
+    reasons: int | None = None
+    crl_issuer: tuple[GeneralName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """The extensions of a certificate or CRL: those this system knows as values, and all of them as they stand."""
+
+    all: tuple[Extension, ...] = ()
+    basic_constraints: BasicConstraints | None = None
+    key_usage: int | None = None  # bits of KeyUsage
+    extended_key_usage: tuple[str, ...] | None = None
+    subject_key_identifier: bytes | None = None
+    authority_key_identifier: AuthorityKeyIdentifier | None = None
+    private_key_usage_period: PrivateKeyUsagePeriod | None = None
+    subject_alternative_name: tuple[GeneralName, ...] = ()
+    issuer_alternative_name: tuple[GeneralName, ...] = ()
+    crl_distribution_points: tuple[DistributionPoint, ...] = ()
+    document_types: tuple[str, ...] | None = None
+    name_change: bool = False
+    crl_number: int | None = None
+    unknown_critical: tuple[str, ...] = field(default=())
+
+    def find(self, dotted: str) -> Extension | None:
+        """The extension with this object identifier."""
+        return next((item for item in self.all if item.oid == dotted), None)
+
+
+def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None) -> Extensions:
+    """Read Extensions that fill offset..end.
+
+    Raises:
+        DecodeError: malformed; empty; an extension twice, with a malformed value, or with FALSE written out (tolerable:
+            EMPTY_LIST, DUPLICATE_EXTENSION, MALFORMED_EXTENSION, ENCODED_DEFAULT). A malformed critical one counts as
+            unknown.
+    """
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, "Extensions")
+    der.check_end(stop, end, "Extensions")
+    if offset == stop:
+        tolerate(defects, DefectCode.EMPTY_LIST, "Extensions: empty", offset, "RFC 5280 4.1.2.9")
+    items: list[Extension] = []
+    known: dict[str, Any] = {}
+    unknown: list[str] = []
+    seen: set[str] = set()
+    while offset < stop:
+        item, start, behind = _read_extension(data, offset, stop, defects)
+        if item.oid in seen:
+            tolerate(defects, DefectCode.DUPLICATE_EXTENSION, "extension occurs twice", offset, "RFC 5280 4.2")
+        seen.add(item.oid)
+        items.append(item)
+        reader = _READERS.get(item.oid)
+        try:
+            if reader is not None:
+                known[reader[0]] = reader[1](data, start, behind, defects)
+            elif item.critical:
+                unknown.append(item.oid)
+        except DecodeError as error:
+            if defects is None:
+                raise
+            tolerate(
+                defects,
+                DefectCode.MALFORMED_EXTENSION,
+                error.what,
+                error.offset or start,
+                error.clause or "RFC 5280 4.2",
+            )
+            if item.critical:
+                unknown.append(item.oid)
+        offset = behind
+    return Extensions(all=tuple(items), unknown_critical=tuple(unknown), **known)
+
+
+def _read_extension(data: bytes, offset: int, end: int, defects: Defects) -> tuple[Extension, int, int]:
+    """Extension, offset of the content of extnValue, offset behind the whole."""
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, "Extension")
+    start, offset = der.enter(data, offset, stop, der.OBJECT_IDENTIFIER, "extnID")
+    name = oid.decode_oid_content(data[start:offset], start)
+    critical = False
+    if data[offset : offset + 1] == b"\x01":
+        critical, behind = der.read_boolean(data, offset, stop, "critical")
+        if not critical:
+            tolerate(defects, DefectCode.ENCODED_DEFAULT, "critical: FALSE is written out", offset, "X.690 11.5")
+        offset = behind
+    start, behind = der.enter(data, offset, stop, der.OCTET_STRING, "extnValue")
+    der.check_end(behind, stop, "Extension")
+    return Extension(name, critical, data[start:behind]), start, behind
+
+
+def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects) -> BasicConstraints:
+    what = "BasicConstraints"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    der.check_end(stop, end, what)
+    ca, path_length = False, None
+    if offset < stop and data[offset] == der.BOOLEAN:
+        ca, behind = der.read_boolean(data, offset, stop, "cA")
+        if not ca:
+            tolerate(defects, DefectCode.ENCODED_DEFAULT, "cA: FALSE is written out", offset, "X.690 11.5")
+        offset = behind
+    if offset < stop:
+        path_length, offset = der.read_unsigned(data, offset, stop, "pathLenConstraint")
+    der.check_end(offset, stop, what)
+    return BasicConstraints(ca, path_length)
+
+
+def _read_key_usage(data: bytes, offset: int, end: int, defects: Defects) -> int:
+    bits, stop = der.read_named_bits(data, offset, end, "KeyUsage")
+    der.check_end(stop, end, "KeyUsage")
+    return bits
+
+
+def _read_extended_key_usage(data: bytes, offset: int, end: int, defects: Defects) -> tuple[str, ...]:
+    what = "ExtKeyUsageSyntax"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    der.check_end(stop, end, what)
+    purposes = []
+    while offset < stop:
+        purpose, offset = der.read_oid(data, offset, stop, what)
+        purposes.append(purpose)
+    return tuple(purposes)
+
+
+def _read_key_identifier(data: bytes, offset: int, end: int, defects: Defects) -> bytes:
+    value, stop = der.read_octet_string(data, offset, end, "SubjectKeyIdentifier")
+    der.check_end(stop, end, "SubjectKeyIdentifier")
+    return value
+
+
+def _read_authority_key_identifier(data: bytes, offset: int, end: int, defects: Defects) -> AuthorityKeyIdentifier:
+    what = "AuthorityKeyIdentifier"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    der.check_end(stop, end, what)
+    key_identifier = serial = None
+    issuer: tuple[GeneralName, ...] = ()
+    if offset < stop and data[offset] == 0x80:
+        start, offset = der.enter(data, offset, stop, 0x80, "keyIdentifier")
+        key_identifier = data[start:offset]
+    if offset < stop and data[offset] == 0xA1:
+        start, offset = der.enter(data, offset, stop, 0xA1, "authorityCertIssuer")
+        issuer = _read_names(data, start, offset)
+    if offset < stop:
+        serial, offset = der.read_integer(data, offset, stop, "authorityCertSerialNumber", 0x82)
+    der.check_end(offset, stop, what)
+    return AuthorityKeyIdentifier(key_identifier, issuer, serial)
+
+
+def _read_private_key_usage_period(data: bytes, offset: int, end: int, defects: Defects) -> PrivateKeyUsagePeriod:
+    what = "PrivateKeyUsagePeriod"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    der.check_end(stop, end, what)
+    times: list[datetime | None] = [None, None]
+    for number in (0, 1):
+        if offset < stop and data[offset] == der.context(number):
+            start, offset = der.enter(data, offset, stop, der.context(number), what)
+            times[number] = der.decode_time(der.GENERALIZED_TIME, data[start:offset], start, what)
+    der.check_end(offset, stop, what)
+    return PrivateKeyUsagePeriod(*times)
+
+
+def _read_general_names(data: bytes, offset: int, end: int, defects: Defects) -> tuple[GeneralName, ...]:
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, "GeneralNames")
+    der.check_end(stop, end, "GeneralNames")
+    return _read_names(data, offset, stop)
+
+
+_CONSTRUCTED_NAMES: Final = (0, 3, 4, 5)
+
+
+def _read_names(data: bytes, offset: int, end: int) -> tuple[GeneralName, ...]:
+    names = []
+    for at, tag, start, stop in der.split(data, offset, end, "GeneralName"):
+        kind = tag & 0x1F
+        if tag != (der.constructed(kind) if kind in _CONSTRUCTED_NAMES else der.context(kind)) or kind > 8:
+            raise DecodeError("GeneralName: unknown choice", offset=at, clause="RFC 5280 4.2.1.6")
+        if kind == GeneralName.DIRECTORY_NAME:
+            _, behind = read_name(data, start, stop, "directoryName")
+            der.check_end(behind, stop, "directoryName")
+        content = data[start:stop]
+        if kind in (1, 2, 6) and not content.isascii():
+            raise DecodeError("GeneralName: not an IA5String", offset=start, clause="RFC 5280 4.2.1.6")
+        names.append(GeneralName(kind, content))
+    return tuple(names)
+
+
+def _read_distribution_points(data: bytes, offset: int, end: int, defects: Defects) -> tuple[DistributionPoint, ...]:
+    what = "CRLDistributionPoints"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    der.check_end(stop, end, what)
+    points = []
+    while offset < stop:
+        start, offset = der.enter(data, offset, stop, der.SEQUENCE, "DistributionPoint")
+        points.append(_read_distribution_point(data, start, offset))
+    return tuple(points)
+
+
+def _read_distribution_point(data: bytes, offset: int, end: int) -> DistributionPoint:
+    what = "DistributionPoint"
+    full_name: tuple[GeneralName, ...] = ()
+    crl_issuer: tuple[GeneralName, ...] = ()
+    reasons = None
+    if offset < end and data[offset] == 0xA0:
+        start, offset = der.enter(data, offset, end, 0xA0, "distributionPoint")
+        if data[start : start + 1] == b"\xa0":
+            inner, behind = der.enter(data, start, offset, 0xA0, "fullName")
+            full_name = _read_names(data, inner, behind)
+        else:
+            _, behind = der.enter(data, start, offset, 0xA1, "nameRelativeToCRLIssuer")
+        der.check_end(behind, offset, what)
+    if offset < end and data[offset] == 0x81:
+        reasons, offset = der.read_named_bits(data, offset, end, "reasons", 0x81)
+    if offset < end:
+        start, offset = der.enter(data, offset, end, 0xA2, "cRLIssuer")
+        crl_issuer = _read_names(data, start, offset)
+    der.check_end(offset, end, what)
+    return DistributionPoint(full_name, reasons, crl_issuer)
+
+
+def _read_document_types(data: bytes, offset: int, end: int, defects: Defects) -> tuple[str, ...]:
+    """DocumentTypeListSyntax, Doc 9303-12 7.1.1."""
+    what = "DocumentTypeList"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    der.check_end(stop, end, what)
+    version, offset = der.read_unsigned(data, offset, stop, f"{what} version")
+    if version:
+        raise DecodeError(f"{what}: version is not 0", offset=offset, clause="Doc 9303-12 7.1.1")
+    offset, set_stop = der.enter(data, offset, stop, der.SET, what)
+    der.check_end(set_stop, stop, what)
+    types = []
+    previous = b""
+    while offset < set_stop:
+        start, behind = der.enter(data, offset, set_stop, der.PRINTABLE_STRING, "DocumentType")
+        if data[offset:behind] < previous:
+            tolerate(defects, DefectCode.SET_ORDER, f"{what}: SET OF out of order", offset, "X.690 11.6")
+        types.append(der.decode_string(der.PRINTABLE_STRING, data[start:behind], start, "DocumentType"))
+        previous, offset = data[offset:behind], behind
+    return tuple(types)
+
+
+def _read_name_change(data: bytes, offset: int, end: int, defects: Defects) -> bool:
+    der.check_end(der.read_null(data, offset, end, "nameChange"), end, "nameChange")
+    return True
+
+
+def _read_crl_number(data: bytes, offset: int, end: int, defects: Defects) -> int:
+    number, stop = der.read_unsigned(data, offset, end, "CRLNumber")
+    der.check_end(stop, end, "CRLNumber")
+    return number
+
+
+_READERS: Final[dict[str, tuple[str, Callable[[bytes, int, int, Defects], Any]]]] = {
+    oid.BASIC_CONSTRAINTS: ("basic_constraints", _read_basic_constraints),
+    oid.KEY_USAGE: ("key_usage", _read_key_usage),
+    oid.EXTENDED_KEY_USAGE: ("extended_key_usage", _read_extended_key_usage),
+    oid.SUBJECT_KEY_IDENTIFIER: ("subject_key_identifier", _read_key_identifier),
+    oid.AUTHORITY_KEY_IDENTIFIER: ("authority_key_identifier", _read_authority_key_identifier),
+    oid.PRIVATE_KEY_USAGE_PERIOD: ("private_key_usage_period", _read_private_key_usage_period),
+    oid.SUBJECT_ALTERNATIVE_NAME: ("subject_alternative_name", _read_general_names),
+    oid.ISSUER_ALTERNATIVE_NAME: ("issuer_alternative_name", _read_general_names),
+    oid.CRL_DISTRIBUTION_POINTS: ("crl_distribution_points", _read_distribution_points),
+    oid.DOCUMENT_TYPE_LIST: ("document_types", _read_document_types),
+    oid.NAME_CHANGE: ("name_change", _read_name_change),
+    oid.CRL_NUMBER: ("crl_number", _read_crl_number),
+}
