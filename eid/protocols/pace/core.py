@@ -21,6 +21,7 @@ from eid.crypto.points import Point
 from eid.errors import LocalProtocolError, PeerProtocolError
 from eid.lds.security_infos import ID_PACE_ECDH_GM, PACEInfo
 from eid.profile.card_image import PasswordId
+from eid.protocols.cipher_suites import find_suite
 from eid.protocols.secure_messaging import SecureMessaging
 
 Nonce = NewType("Nonce", bytes)
@@ -28,14 +29,6 @@ Nonce = NewType("Nonce", bytes)
 VERSION: Final = 2  # PACEInfo.version, Doc 9303-11 9.2.1
 NONCE_LENGTH: Final = 16  # what our card chooses: whole blocks of either cipher
 MAX_NONCE_LENGTH: Final = 64
-
-# Doc 9303-11 9.2.1: the last arc of the protocol's object identifier names cipher and MAC.
-SUITES: Final = {
-    1: CipherSuite.TDES_112,
-    2: CipherSuite.AES_128,
-    3: CipherSuite.AES_192,
-    4: CipherSuite.AES_256,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +73,11 @@ class SessionKeys:
 
 def find_parameters(info: PACEInfo) -> Parameters | None:
     """What a PACEInfo means, or None where it asks for something that is not spoken here."""
-    parent, _, arc = info.protocol.rpartition(".")
+    suite = find_suite(info.protocol, ID_PACE_ECDH_GM)
     curve = None if info.parameter_id is None else curve_by_id(info.parameter_id)
-    if parent != ID_PACE_ECDH_GM or info.version != VERSION or curve is None or not arc.isdigit():
+    if suite is None or curve is None or info.version != VERSION:
         return None
-    suite = SUITES.get(int(arc))
-    return None if suite is None else Parameters(info.protocol, suite, curve)
+    return Parameters(info.protocol, suite, curve)
 
 
 def require_parameters(info: PACEInfo) -> Parameters:

@@ -1,0 +1,27 @@
+"""The terminal's side of Active Authentication: it gathers the signature; judging it is `core`'s."""
+
+from __future__ import annotations
+
+from eid.codec.apdu import MAX_SHORT_LE
+from eid.errors import PeerProtocolError
+from eid.protocols.active_authentication import messages
+from eid.protocols.exchange import Exchange, send
+
+
+def run_active_authentication(challenge: bytes, le: int = MAX_SHORT_LE) -> Exchange[bytes]:
+    """Have the chip sign the challenge (Doc 9303-11 6.1.4).
+
+    Args:
+        challenge: RND.IFD, 8 octets. le: octets that the answer may have; over 256 where a long RSA signature must fit
+            into secure messaging.
+
+    Returns:
+        the signature, raw.
+
+    Raises:
+        StatusWordError: the chip refuses. PeerProtocolError: it answers nothing.
+    """
+    response = yield from send(messages.encode_internal_authenticate(challenge, le), "INTERNAL AUTHENTICATE")
+    if not response.data:
+        raise PeerProtocolError("INTERNAL AUTHENTICATE brought no signature")
+    return response.data

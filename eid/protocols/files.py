@@ -1,0 +1,197 @@
+"""Selecting and reading files: the terminal's side (Doc 9303-10 3.6, ISO/IEC 7816-4 11.2, 11.3).
+
+A file of an identity document is one data object, so its first octets say how long it is; the rest is asked for exactly,
+in the largest pieces that the card was found to take.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
+from eid.codec.status_word import SW
+from eid.codec.tlv import encode_tlv, read_header
+from eid.errors import DecodeError, PeerProtocolError
+from eid.lds.files import ElementaryFile
+from eid.protocols.exchange import Exchange, require_success, send, transmit
+
+SELECT: Final = 0xA4
+READ_BINARY: Final = 0xB0
+READ_BINARY_ODD: Final = 0xB1  # with an offset data object, for what lies behind 32 KiB
+
+DO_OFFSET: Final = 0x54
+DO_DISCRETIONARY_DATA: Final = 0x53
+HEADER_LENGTH: Final = 4  # octets that hold tag and length of all files under 64 KiB
+MAX_SHORT_OFFSET: Final = 0x7FFF
+MAX_FILE_LENGTH: Final = 1 << 20
+
+# Pieces that real cards were found to stop at; tried downwards after 6700 and the like.
+_LADDER: Final = (256, 231, 223, 192, 160, 128, 64, 32)
+_MASTER_FILE: Final = 0x3F00
+# A card that does not know short identifiers may say so with any of these; the file itself may still be there.
+_TRY_SELECT: Final = frozenset(
+    (
+        SW.FILE_NOT_FOUND,
+        SW.COMMAND_NOT_ALLOWED,
+        SW.FUNCTION_NOT_SUPPORTED,
+        SW.WRONG_P1P2,
+        SW.WRONG_OFFSET,
+        SW.CONDITIONS_NOT_SATISFIED,
+        SW.WRONG_DATA,
+        SW.INSTRUCTION_NOT_SUPPORTED,
+        0x6981,  # command incompatible with file structure
+    )
+)
+# A card that cannot give so much at once.
+_TOO_MUCH: Final = frozenset((SW.WRONG_LENGTH, SW.WRONG_OFFSET))
+
+
+def select_application(aid: bytes) -> Exchange[None]:
+    """SELECT by application identifier; no Le and no answer wanted (Doc 9303-10 3.6.2).
+
+    Raises:
+        StatusWordError: 6A82 the card has no such application, or another refusal.
+    """
+    yield from send(CommandAPDU(0x00, SELECT, 0x04, 0x0C, aid), "SELECT application")
+
+
+def select_file(fid: int) -> Exchange[None]:
+    """SELECT by file identifier under the current DF (Doc 9303-10 3.6.3).
+
+    Raises:
+        StatusWordError: 6A82 no such file, or another refusal.
+    """
+    yield from send(CommandAPDU(0x00, SELECT, 0x02, 0x0C, fid.to_bytes(2, "big")), "SELECT file")
+
+
+def select_master_file() -> Exchange[bool]:
+    """SELECT the MF, and tell whether the card agreed: many refuse although it is selected already."""
+    response = yield from transmit(CommandAPDU(0x00, SELECT, 0x00, 0x0C, _MASTER_FILE.to_bytes(2, "big")))
+    return response.sw == SW.OK
+
+
+def read_file(file: ElementaryFile, chunk: int = MAX_SHORT_LE, *, by_sfi: bool = True) -> Exchange[bytes]:
+    """Read one file of the current DF; see `FileReader.read`."""
+    return (yield from FileReader(chunk).read(file, by_sfi=by_sfi))
+
+
+class FileReader:
+    """Reads files and remembers the largest piece that this card gives.
+
+    Args:
+        chunk: octets to ask for at once, plain; over 256 only where card and reader take extended lengths.
+    """
+
+    def __init__(self, chunk: int = MAX_SHORT_LE) -> None:
+        self.chunk = chunk
+
+    def read(self, file: ElementaryFile, *, by_sfi: bool = True) -> Exchange[bytes]:
+        """Read a whole file of the current DF.
+
+        Args:
+            by_sfi: select it by its short identifier within the first READ BINARY, and by its file identifier only
+                where the card does not take that.
+
+        Raises:
+            StatusWordError: the card does not give it. PeerProtocolError: what it gives is no data object, or is cut.
+        """
+        head = yield from self._read_head(file, by_sfi)
+        total = _file_length(file, head)
+        content = bytearray(head[:total])
+        while len(content) < total:
+            content += yield from self._read_piece(len(content), total - len(content), file.name)
+        return bytes(content)
+
+    def _read_head(self, file: ElementaryFile, by_sfi: bool) -> Exchange[bytes]:
+        name = f"READ BINARY {file.name}"
+        if by_sfi:
+            response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, HEADER_LENGTH))
+            if response.sw not in _TRY_SELECT:
+                return (yield from self._complete_head(response, name))
+        yield from select_file(file.fid)
+        response = yield from transmit(_read_binary(0x00, 0x00, HEADER_LENGTH))
+        return (yield from self._complete_head(response, name))
+
+    def _complete_head(self, response: ResponseAPDU, name: str) -> Exchange[bytes]:
+        """The first octets, at least as many as tag and length need (five or more from 64 KiB on)."""
+        head = _accept(response, name)
+        while head and not _is_complete(head):
+            more = yield from self._read_piece(len(head), 1, name)
+            head += more
+        return head
+
+    def _read_piece(self, offset: int, wanted: int, name: str) -> Exchange[bytes]:
+        """At least one octet from `offset` on, at most `wanted`; learns from what the card refuses."""
+        limit = self.chunk
+        while True:
+            length = min(wanted, limit)
+            response = yield from transmit(_read_at(offset, length))
+            if response.sw >> 8 == SW.WRONG_LE >> 8 and 0 < (response.sw & 0xFF) < length:
+                limit = self.chunk = response.sw & 0xFF
+            elif response.sw in _TOO_MUCH and (smaller := _step_down(length)):
+                limit = self.chunk = smaller
+            else:
+                piece = _accept_at(offset, response, name)[:wanted]
+                if not piece:
+                    raise PeerProtocolError(f"{name} ends after {offset} octets, before its length says")
+                return piece
+
+
+def _read_at(offset: int, length: int) -> CommandAPDU:
+    if offset <= MAX_SHORT_OFFSET:
+        return _read_binary(offset >> 8, offset & 0xFF, min(length, MAX_SHORT_OFFSET + 1))
+    where = encode_tlv(DO_OFFSET, offset.to_bytes(2 if offset < 1 << 16 else 3, "big"))
+    # The answer comes inside data object 53: room for its tag and length, as far as short lengths allow.
+    le = length + 4 if length > MAX_SHORT_LE else min(length + (2 if length < 0x80 else 3), MAX_SHORT_LE)
+    return CommandAPDU(0x00, READ_BINARY_ODD, 0x00, 0x00, where, le=le)
+
+
+def _read_binary(p1: int, p2: int, le: int) -> CommandAPDU:
+    return CommandAPDU(0x00, READ_BINARY, p1, p2, le=le)
+
+
+def _accept(response: ResponseAPDU, name: str) -> bytes:
+    """The data of a READ BINARY; 6282 (end of file before Le) is no fault where data came with it."""
+    if response.sw == SW.END_OF_FILE and response.data:
+        return response.data
+    return require_success(response, name).data
+
+
+def _accept_at(offset: int, response: ResponseAPDU, name: str) -> bytes:
+    data = _accept(response, name)
+    if offset <= MAX_SHORT_OFFSET or not data:
+        return data
+    try:
+        tag, start, length = read_header(data)
+    except DecodeError as fault:
+        raise PeerProtocolError(f"{name}: {fault}") from fault
+    if tag != DO_DISCRETIONARY_DATA or start + length > len(data):
+        raise PeerProtocolError(f"{name}: the answer is no data object 53")
+    return data[start : start + length]
+
+
+def _step_down(length: int) -> int | None:
+    return next((step for step in _LADDER if step < length), None)
+
+
+def _is_complete(head: bytes) -> bool:
+    """Whether tag and length are there; what can never become a header counts as there, to be refused later."""
+    if len(head) >= 8:
+        return True
+    try:
+        read_header(head)
+    except DecodeError:
+        return len(head) > 1 and head[1] == 0x80
+    return True
+
+
+def _file_length(file: ElementaryFile, head: bytes) -> int:
+    try:
+        tag, start, length = read_header(head)
+    except DecodeError as fault:
+        raise PeerProtocolError(f"{file.name} does not start with a data object: {fault}") from fault
+    if file.tag is not None and tag != file.tag:
+        raise PeerProtocolError(f"{file.name} starts with {tag:X}, not with {file.tag:X}")
+    if start + length > MAX_FILE_LENGTH:
+        raise PeerProtocolError(f"{file.name} claims {start + length} octets")
+    return start + length
