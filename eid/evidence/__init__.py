@@ -81,7 +81,7 @@ class Evidence:
     Args:
         challenge: what the verifier asked the chip to sign (RND.IFD, 8 octets), or None where nobody asked.
         gathered_at: the station's clock, UTC, to the second.
-        reader: name of the reader. policy: name of the inspection policy. station: key identifier of the signer, if any.
+        reader: name of the reader. policy: name of the inspection policy.
     """
 
     origin: Origin
