@@ -1,0 +1,357 @@
+"""CMS SignedData (RFC 5652 5, profiled by Doc 9303-10 4.6.2.2): its syntax, read and written. Nothing is verified here.
+
+No signature covers the fields around the signed attributes. Each of them has one right value, and any other is refused:
+versions, the set of digest algorithms, unsigned attributes, the order of sets. A single SignerInfo is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from eid.codec import der, oid
+from eid.codec.algorithm import AlgorithmIdentifier, read_algorithm
+from eid.codec.defect import DefectCode, Defects, tolerate
+from eid.codec.name import read_name
+from eid.codec.x509 import read_serial
+from eid.errors import DecodeError
+
+MAX_ATTRIBUTES: Final = 32
+MAX_CERTIFICATES: Final = 1024
+_SIGNED_DATA_TYPE: Final = der.encode_oid(oid.SIGNED_DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute: its type (dotted), its values, each one DER element."""
+
+    oid: str
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAttributes:
+    """The attributes that the signature covers.
+
+    Args:
+        stored: as SET OF (tag 31), in the order in which they stand.
+        canonical: the same in DER order, which is what is hashed (RFC 5652 5.4).
+        content_type: dotted. message_digest: octets. signing_time: UTC, None where it is absent.
+        others: all further attributes.
+    """
+
+    stored: bytes = field(repr=False)
+    canonical: bytes = field(repr=False)
+    content_type: str
+    message_digest: bytes
+    signing_time: datetime | None
+    others: tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignerInfo:
+    """Who signed, how, and the signature.
+
+    Args:
+        issuer_raw, serial: of the signer's certificate (version 1), or None; issuer_raw is DER.
+        subject_key_identifier: of the signer's certificate (version 3), or None.
+        signed_attributes: None only over content of type id-data.
+    """
+
+    version: int
+    issuer_raw: bytes | None = field(repr=False)
+    serial: int | None
+    subject_key_identifier: bytes | None
+    digest_algorithm: AlgorithmIdentifier
+    signed_attributes: SignedAttributes | None
+    signature_algorithm: AlgorithmIdentifier
+    signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedData:
+    """A ContentInfo with SignedData.
+
+    Args:
+        raw: the whole ContentInfo. content_type: eContentType, dotted; its meaning is the caller's to check.
+        content: octets of eContent. certificates, crls: as they stand, each one DER element.
+    """
+
+    raw: bytes = field(repr=False)
+    version: int
+    digest_algorithms: tuple[AlgorithmIdentifier, ...]
+    content_type: str
+    content: bytes = field(repr=False)
+    certificates: tuple[bytes, ...] = field(repr=False)
+    crls: tuple[bytes, ...] = field(repr=False)
+    signer_info: SignerInfo
+
+    @property
+    def signed_attributes_der(self) -> bytes | None:
+        """What the signature is over, as SET OF in DER; None where it is over the content itself."""
+        attributes = self.signer_info.signed_attributes
+        return None if attributes is None else attributes.canonical
+
+
+def decode_signed_data(raw: bytes, defects: Defects = None, limit: int = der.MAX_INPUT) -> SignedData:
+    """Decode a ContentInfo with SignedData that fills the input.
+
+    Args:
+        raw: DER, at most `limit` octets.
+        defects: where tolerable departures are recorded; without it they are refused.
+
+    Raises:
+        DecodeError: malformed, not exactly one SignerInfo, a certificate of another kind than X.509, signed attributes
+            missing, doubled or not for this content type; or a departure that is not tolerated.
+    """
+    offset, end = _enter_content_info(raw, limit)
+    version_offset = offset
+    version, offset = der.read_unsigned(raw, offset, end, "SignedData version")
+    digests_offset = offset
+    digest_algorithms, offset = _read_digest_algorithms(raw, offset, end, defects)
+    content_type, content, offset = _read_content(raw, offset, end)
+    certificates: tuple[bytes, ...] = ()
+    if offset < end and raw[offset] == 0xA0:
+        certificates, offset = _read_certificates(raw, offset, end, defects)
+    crls: tuple[bytes, ...] = ()
+    if offset < end and raw[offset] == 0xA1:
+        tolerate(defects, DefectCode.CRLS_PRESENT, "crls are present", offset, "Doc 9303-10 4.6.2.2")
+        start, offset = der.enter(raw, offset, end, 0xA1, "crls")
+        crls = tuple(raw[at:behind] for at, _, _, behind in der.split(raw, start, offset, "crls"))
+    start, offset = der.enter(raw, offset, end, der.SET, "signerInfos")
+    der.check_end(offset, end, "SignedData")
+    signer_info, start = _read_signer_info(raw, start, offset, content_type, defects)
+    if start != offset:
+        raise DecodeError("more than one SignerInfo", offset=start, clause="Doc 9303-10 4.6.2.2")
+    if version != (3 if content_type != oid.DATA or signer_info.version == 3 else 1):
+        tolerate(defects, DefectCode.CMS_VERSION, "SignedData: wrong version", version_offset, "RFC 5652 5.1")
+    if len(digest_algorithms) != 1 or digest_algorithms[0].oid != signer_info.digest_algorithm.oid:
+        what = "digestAlgorithms is not the set of what the signer uses"
+        tolerate(defects, DefectCode.DIGEST_ALGORITHMS, what, digests_offset, "RFC 5652 5.1")
+    return SignedData(raw, version, digest_algorithms, content_type, content, certificates, crls, signer_info)
+
+
+def _enter_content_info(raw: bytes, limit: int) -> tuple[int, int]:
+    what = "ContentInfo"
+    offset, stop = der.read_sequence(raw, what, limit)
+    content_offset = offset + len(_SIGNED_DATA_TYPE)
+    if raw[offset:content_offset] != _SIGNED_DATA_TYPE:
+        raise DecodeError(f"{what}: contentType is not signedData", offset=offset, clause="RFC 5652 5.1")
+    offset, behind = der.enter(raw, content_offset, stop, 0xA0, "content")
+    der.check_end(behind, stop, what)
+    offset, behind = der.enter(raw, offset, stop, der.SEQUENCE, "SignedData")
+    der.check_end(behind, stop, "content")
+    return offset, behind
+
+
+def _read_digest_algorithms(
+    data: bytes, offset: int, end: int, defects: Defects
+) -> tuple[tuple[AlgorithmIdentifier, ...], int]:
+    what = "digestAlgorithms"
+    offset, stop = der.enter(data, offset, end, der.SET, what)
+    algorithms = []
+    while offset < stop:
+        algorithm, offset = read_algorithm(data, offset, stop, what, defects)
+        algorithms.append(algorithm)
+    return tuple(algorithms), stop
+
+
+def _read_content(data: bytes, offset: int, end: int) -> tuple[str, bytes, int]:
+    what = "encapContentInfo"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    content_type, offset = der.read_oid(data, offset, stop, "eContentType")
+    offset, behind = der.enter(data, offset, stop, 0xA0, "eContent")
+    der.check_end(behind, stop, what)
+    content, offset = der.read_octet_string(data, offset, stop, "eContent")
+    der.check_end(offset, stop, "eContent")
+    return content_type, content, stop
+
+
+def _read_certificates(data: bytes, offset: int, end: int, defects: Defects) -> tuple[tuple[bytes, ...], int]:
+    offset, stop = der.enter(data, offset, end, 0xA0, "certificates")
+    certificates: list[bytes] = []
+    previous = b""
+    while offset < stop:
+        _, behind = der.enter(data, offset, stop, der.SEQUENCE, "certificate")
+        current = data[offset:behind]
+        if current <= previous:
+            tolerate(defects, DefectCode.SET_ORDER, "certificates: SET OF out of order", offset, "X.690 11.6")
+        if len(certificates) == MAX_CERTIFICATES:
+            raise DecodeError(f"more than {MAX_CERTIFICATES} certificates", offset=offset)
+        certificates.append(current)
+        previous, offset = current, behind
+    return tuple(certificates), stop
+
+
+def _read_signer_info(
+    data: bytes, offset: int, end: int, content_type: str, defects: Defects
+) -> tuple[SignerInfo, int]:
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, "SignerInfo")
+    version_offset = offset
+    version, offset = der.read_unsigned(data, offset, stop, "SignerInfo version")
+    issuer_raw = serial = key_identifier = None
+    if data[offset : offset + 1] == b"\x80":
+        start, offset = der.enter(data, offset, stop, 0x80, "subjectKeyIdentifier")
+        key_identifier = data[start:offset]
+    else:
+        issuer_raw, serial, offset = _read_issuer_and_serial(data, offset, stop, defects)
+    if version != (3 if serial is None else 1):
+        tolerate(defects, DefectCode.CMS_VERSION, "SignerInfo: wrong version", version_offset, "RFC 5652 5.3")
+    digest_algorithm, offset = read_algorithm(data, offset, stop, "digestAlgorithm", defects)
+    attributes = None
+    if data[offset : offset + 1] == b"\xa0":
+        attributes, offset = _read_signed_attributes(data, offset, stop, content_type, defects)
+    elif content_type != oid.DATA:
+        raise DecodeError("signedAttrs are missing", offset=offset, clause="RFC 5652 5.3")
+    signature_algorithm, offset = read_algorithm(data, offset, stop, "signatureAlgorithm", defects)
+    signature, offset = der.read_octet_string(data, offset, stop, "signature")
+    if offset < stop:
+        tolerate(defects, DefectCode.UNSIGNED_ATTRIBUTES, "unsignedAttrs are present", offset, "Doc 9303-10 4.6.2.2")
+        _, offset = der.enter(data, offset, stop, 0xA1, "unsignedAttrs")
+    der.check_end(offset, stop, "SignerInfo")
+    info = SignerInfo(
+        version, issuer_raw, serial, key_identifier, digest_algorithm, attributes, signature_algorithm, signature
+    )
+    return info, stop
+
+
+def _read_issuer_and_serial(data: bytes, offset: int, end: int, defects: Defects) -> tuple[bytes, int, int]:
+    what = "IssuerAndSerialNumber"
+    offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    issuer_offset = offset
+    _, offset = read_name(data, offset, stop, "issuer")
+    issuer_raw = data[issuer_offset:offset]
+    serial, offset = read_serial(data, offset, stop, "serialNumber", defects)
+    der.check_end(offset, stop, what)
+    return issuer_raw, serial, stop
+
+
+def _read_signed_attributes(
+    data: bytes, offset: int, end: int, content_type: str, defects: Defects
+) -> tuple[SignedAttributes, int]:
+    start, stop = der.enter(data, offset, end, 0xA0, "signedAttrs")
+    stored = b"\x31" + data[offset + 1 : stop]
+    attributes: dict[str, tuple[int, int]] = {}
+    encoded: list[bytes] = []
+    while start < stop:
+        inner, behind = der.enter(data, start, stop, der.SEQUENCE, "Attribute")
+        name, inner = der.read_oid(data, inner, behind, "attrType")
+        values = der.enter(data, inner, behind, der.SET, "attrValues")
+        der.check_end(values[1], behind, "Attribute")
+        if name in attributes or len(attributes) == MAX_ATTRIBUTES or values[0] == values[1]:
+            raise DecodeError("signedAttrs: doubled, empty or too many", offset=start, clause="RFC 5652 5.3, 11")
+        attributes[name] = values
+        encoded.append(data[start:behind])
+        start = behind
+    ordered = sorted(encoded)
+    canonical = stored
+    if ordered != encoded:
+        tolerate(defects, DefectCode.SET_ORDER, "signedAttrs: SET OF out of order", offset, "X.690 11.6")
+        canonical = der.encode(der.SET, b"".join(ordered))
+    return _build_attributes(data, attributes, stored, canonical, content_type, offset), stop
+
+
+def _build_attributes(
+    data: bytes, attributes: dict[str, tuple[int, int]], stored: bytes, canonical: bytes, content_type: str, offset: int
+) -> SignedAttributes:
+    """Read the attributes that CMS defines (RFC 5652 11); each has a single value."""
+    type_place = attributes.pop(oid.CONTENT_TYPE, None)
+    digest_place = attributes.pop(oid.MESSAGE_DIGEST, None)
+    time_place = attributes.pop(oid.SIGNING_TIME, None)
+    if type_place is None or digest_place is None:
+        raise DecodeError("signedAttrs: contentType or messageDigest is missing", offset=offset, clause="RFC 5652 5.3")
+    signed_type, behind = der.read_oid(data, *type_place, "contentType")
+    der.check_end(behind, type_place[1], "contentType")
+    if signed_type != content_type:
+        raise DecodeError("contentType is not the eContentType", offset=type_place[0], clause="RFC 5652 11.1")
+    digest, behind = der.read_octet_string(data, *digest_place, "messageDigest")
+    der.check_end(behind, digest_place[1], "messageDigest")
+    time = None
+    if time_place is not None:
+        time, behind = der.read_time(data, *time_place, "signingTime")
+        der.check_end(behind, time_place[1], "signingTime")
+    others = tuple(Attribute(name, _split_values(data, *place)) for name, place in attributes.items())
+    return SignedAttributes(stored, canonical, signed_type, digest, time, others)
+
+
+def _split_values(data: bytes, start: int, stop: int) -> tuple[bytes, ...]:
+    return tuple(data[at:behind] for at, _, _, behind in der.split(data, start, stop, "attrValues"))
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def encode_signed_attributes(
+    content_type: str, message_digest: bytes, signing_time: datetime | None = None, others: Iterable[Attribute] = ()
+) -> bytes:
+    """SignedAttributes as SET OF in DER: what is to be signed.
+
+    Args:
+        content_type: eContentType, dotted. message_digest: hash of eContent. signing_time: aware, whole seconds.
+    """
+    items = [
+        _encode_attribute(oid.CONTENT_TYPE, (der.encode_oid(content_type),)),
+        _encode_attribute(oid.MESSAGE_DIGEST, (der.encode_octet_string(message_digest),)),
+        *(_encode_attribute(item.oid, item.values) for item in others),
+    ]
+    if signing_time is not None:
+        items.append(_encode_attribute(oid.SIGNING_TIME, (der.encode_time(signing_time),)))
+    return der.encode_set_of(items)
+
+
+def _encode_attribute(attribute_type: str, values: Iterable[bytes]) -> bytes:
+    return der.encode_sequence(der.encode_oid(attribute_type), der.encode_set_of(values))
+
+
+def encode_signer_info(
+    *,
+    signer: tuple[bytes, int] | bytes,
+    digest_algorithm: AlgorithmIdentifier,
+    signed_attributes: bytes,
+    signature_algorithm: AlgorithmIdentifier,
+    signature: bytes,
+) -> bytes:
+    """SignerInfo.
+
+    Args:
+        signer: issuer (DER) and serial of the certificate (version 1), or its subject key identifier (version 3).
+        signed_attributes: as `encode_signed_attributes` returned them.
+    """
+    if isinstance(signer, bytes):
+        version, identifier = 3, der.encode(0x80, signer)
+    else:
+        version, identifier = 1, der.encode_sequence(signer[0], der.encode_integer(signer[1]))
+    return der.encode_sequence(
+        der.encode_integer(version),
+        identifier,
+        digest_algorithm.encode(),
+        b"\xa0" + signed_attributes[1:],
+        signature_algorithm.encode(),
+        der.encode_octet_string(signature),
+    )
+
+
+def encode_signed_data(
+    *,
+    content_type: str,
+    content: bytes,
+    digest_algorithm: AlgorithmIdentifier,
+    certificates: Iterable[bytes],
+    signer_info: bytes,
+) -> bytes:
+    """ContentInfo with SignedData version 3 (a content type other than id-data) and one signer; sets in DER order."""
+    algorithms = der.encode_set_of((digest_algorithm.encode(),))
+    content_info = der.encode_sequence(
+        der.encode_oid(content_type), der.encode_explicit(0, der.encode_octet_string(content))
+    )
+    certificate_set = der.encode_set_of(certificates, 0xA0)
+    signed_data = der.encode_sequence(
+        der.encode_integer(3),
+        algorithms,
+        content_info,
+        certificate_set if len(certificate_set) > 2 else b"",
+        der.encode_set_of((signer_info,)),
+    )
+    return der.encode_sequence(_SIGNED_DATA_TYPE, der.encode_explicit(0, signed_data))
