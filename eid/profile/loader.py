@@ -58,7 +58,9 @@ def load_profile(name_or_path: str) -> LoadedProfile:
     profile, problems = check_profile(raw)
     if profile is None:
         first = problems[0]
-        raise ProfileError(f"{first.key}: {first.message}" if first.key else first.message, path=source, line=first.line)
+        raise ProfileError(
+            f"{first.key}: {first.message}" if first.key else first.message, path=source, line=first.line
+        )
     layout = None if profile.layout is None else _read(_beside(place, profile.layout), profile.layout)
     digest = hashlib.sha256(raw + (layout or b"")).digest()
     return LoadedProfile(profile, source, digest, layout)

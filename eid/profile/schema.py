@@ -1,7 +1,7 @@
 """The card profile: one TOML file that states what a card product is, in the words of the specifications.
 
-A profile states intent; bytes are derived from it elsewhere. Unknown keys are refused, so that a misspelt rule can never
-be silently absent.
+A profile states intent; bytes are derived from it elsewhere. Unknown keys are refused: a misspelt rule is never
+silently absent.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.curves import curve_by_name
@@ -29,7 +29,7 @@ SUITE_ARCS: Final = {
 
 def _octets(text: object) -> bytes:
     if not isinstance(text, str):
-        raise ValueError("octets are written as a hexadecimal string")  # noqa: TRY004 - pydantic reports ValueError
+        raise ValueError("octets are written as a hexadecimal string")
     return bytes.fromhex(text)
 
 
@@ -60,7 +60,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-Octets = Annotated[bytes, BeforeValidator(_octets)]
+Octets = Annotated[bytes, BeforeValidator(_octets), PlainSerializer(lambda raw: raw.hex().upper(), return_type=str)]
 Aid = Annotated[Octets, Field(min_length=5, max_length=16)]  # ISO/IEC 7816-4 12.3.4
 CurveName = Annotated[str, AfterValidator(_known_curve)]
 StandardizedCurve = Annotated[str, AfterValidator(_standardized_curve)]
@@ -270,7 +270,7 @@ class CardProfile(Statement):
     @model_validator(mode="after")
     def _pace_needs_card_access(self) -> Self:
         if self.application.read is AccessCondition.PACE and not self.access.pace:
-            raise ValueError("read = \"pace\" needs a PACE protocol under [access]")
+            raise ValueError('read = "pace" needs a PACE protocol under [access]')
         if self.access.pace and "DG14" not in self.application.data_groups:
             raise ValueError("a chip with PACE repeats its PACEInfo in DG14 (Doc 9303-11 9.2)")
         return self
