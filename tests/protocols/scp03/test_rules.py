@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -267,7 +268,7 @@ def test_card_refuses_changed_replayed_reordered_and_naked_commands(level: Secur
 def test_the_header_is_under_the_mac(header: dict[str, int]) -> None:
     terminal, card = handshake(make_domain())
     with pytest.raises(CommandRefused, match="6982"):
-        card.unprotect_command(replace(terminal.protect_command(COMMAND), **header))
+        card.unprotect_command(replace(terminal.protect_command(COMMAND), **header))  # type: ignore[arg-type]  # int fields
 
 
 def test_the_logical_channel_is_not_under_the_mac() -> None:
@@ -296,14 +297,15 @@ def test_terminal_refuses_changed_replayed_and_naked_responses(level: SecurityLe
     terminal.protect_command(COMMAND)
     with pytest.raises(AuthenticationError):  # replayed
         terminal.unprotect_response(good)
-    for change in (
+    changes: tuple[Callable[[ResponseAPDU], ResponseAPDU], ...] = (
         lambda r: replace(r, data=flip(r.data, 0)),
         lambda r: replace(r, data=flip(r.data, -1)),
         lambda r: replace(r, sw=0x6282),
         lambda r: replace(r, data=r.data[:-8]),
         lambda r: replace(r, data=b""),
         lambda r: replace(r, sw=0x6A80),
-    ):
+    )
+    for change in changes:
         terminal, good = answer()
         with pytest.raises(AuthenticationError):
             terminal.unprotect_response(change(good))
@@ -362,10 +364,11 @@ def test_key_set_rules() -> None:
 @given(st.binary(max_size=40), st.integers(0, 255), st.integers(0, 1))
 def test_decoders_raise_only_decode_error(data: bytes, p1: int, p2: int) -> None:
     command = CommandAPDU(0x80, 0x50, p1, p2, data)
-    for decode in (
+    decoders: tuple[Callable[[], bool], ...] = (
         lambda: decode_initialize_update_response(data).encode() == data,
         lambda: decode_initialize_update(command).encode().data == data,
         lambda: decode_external_authenticate(command).encode().data == data,
-    ):
+    )
+    for decode in decoders:
         with contextlib.suppress(DecodeError):
             assert decode()
