@@ -7,6 +7,7 @@
     +- TransportError               reader or link failed; a retry may help
     |  +- CardRemovedError          the card left the reader
     |  +- ReaderUnavailableError    no such reader, or no PC/SC service
+    |  +- ReplayMismatchError       a recorded log has another command next
     +- StatusWordError              the card refused a command
     +- ProtocolError
     |  +- LocalProtocolError        our caller broke the order of a protocol
@@ -66,6 +67,10 @@ class CardRemovedError(TransportError):
 
 class ReaderUnavailableError(TransportError):
     """There is no such reader, no card in it, or no PC/SC service."""
+
+
+class ReplayMismatchError(TransportError):
+    """The command is not the one that the recorded log has next, or the log does not hold its answer."""
 
 
 class StatusWordError(EidError):
