@@ -1,7 +1,7 @@
 """Selecting and reading files: the terminal's side (Doc 9303-10 3.6, ISO/IEC 7816-4 11.2, 11.3).
 
-A file of an identity document is one data object, so its first octets say how long it is; the rest is asked for exactly,
-in the largest pieces that the card was found to take.
+A file of an identity document is one data object, so its first octets say how long it is; the rest is asked for
+exactly, in the largest pieces that the card was found to take.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
-from eid.codec.tlv import encode_tlv, read_header
+from eid.codec.tlv import encode_length, encode_tlv, read_header
 from eid.errors import DecodeError, PeerProtocolError
 from eid.lds.files import ElementaryFile
 from eid.protocols.exchange import Exchange, require_success, send, transmit
@@ -125,7 +125,7 @@ class FileReader:
         limit = self.chunk
         while True:
             length = min(wanted, limit)
-            response = yield from transmit(_read_at(offset, length))
+            response = yield from transmit(_read_at(offset, length, limit))
             if response.sw >> 8 == SW.WRONG_LE >> 8 and 0 < (response.sw & 0xFF) < length:
                 limit = self.chunk = response.sw & 0xFF
             elif response.sw in _TOO_MUCH and (smaller := _step_down(length)):
@@ -137,12 +137,12 @@ class FileReader:
                 return piece
 
 
-def _read_at(offset: int, length: int) -> CommandAPDU:
+def _read_at(offset: int, length: int, limit: int) -> CommandAPDU:
     if offset <= MAX_SHORT_OFFSET:
-        return _read_binary(offset >> 8, offset & 0xFF, min(length, MAX_SHORT_OFFSET + 1))
+        return _read_binary(offset >> 8, offset & 0xFF, length)
     where = encode_tlv(DO_OFFSET, offset.to_bytes(2 if offset < 1 << 16 else 3, "big"))
-    # The answer comes inside data object 53: room for its tag and length, as far as short lengths allow.
-    le = length + 4 if length > MAX_SHORT_LE else min(length + (2 if length < 0x80 else 3), MAX_SHORT_LE)
+    # The answer comes inside data object 53, whose tag and length need room too.
+    le = min(1 + len(encode_length(length)) + length, limit)
     return CommandAPDU(0x00, READ_BINARY_ODD, 0x00, 0x00, where, le=le)
 
 

@@ -12,7 +12,7 @@ from eid.protocols.active_authentication.core import CHALLENGE_LENGTH
 INTERNAL_AUTHENTICATE: Final = 0x88
 
 
-def encode_internal_authenticate(challenge: bytes, le: int = MAX_SHORT_LE) -> CommandAPDU:
+def encode_internal_authenticate(challenge: bytes, le: int = MAX_SHORT_LE, *, extended: bool = False) -> CommandAPDU:
     """INTERNAL AUTHENTICATE with RND.IFD.
 
     Raises:
@@ -20,7 +20,7 @@ def encode_internal_authenticate(challenge: bytes, le: int = MAX_SHORT_LE) -> Co
     """
     if len(challenge) != CHALLENGE_LENGTH:
         raise LocalProtocolError("the challenge of Active Authentication has 8 octets")
-    return CommandAPDU(0x00, INTERNAL_AUTHENTICATE, 0x00, 0x00, challenge, le=le)
+    return CommandAPDU(0x00, INTERNAL_AUTHENTICATE, 0x00, 0x00, challenge, le=le, extended=extended)
 
 
 def decode_internal_authenticate(command: CommandAPDU) -> bytes:

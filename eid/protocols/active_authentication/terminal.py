@@ -8,12 +8,12 @@ from eid.protocols.active_authentication import messages
 from eid.protocols.exchange import Exchange, send
 
 
-def run_active_authentication(challenge: bytes, le: int = MAX_SHORT_LE) -> Exchange[bytes]:
+def run_active_authentication(challenge: bytes, le: int = MAX_SHORT_LE, *, extended: bool = False) -> Exchange[bytes]:
     """Have the chip sign the challenge (Doc 9303-11 6.1.4).
 
     Args:
-        challenge: RND.IFD, 8 octets. le: octets that the answer may have; over 256 where a long RSA signature must fit
-            into secure messaging.
+        challenge: RND.IFD, 8 octets. le: octets that the answer may have. extended: ask with extended lengths, for a
+            long RSA signature that does not fit into a short response under secure messaging.
 
     Returns:
         the signature, raw.
@@ -21,7 +21,8 @@ def run_active_authentication(challenge: bytes, le: int = MAX_SHORT_LE) -> Excha
     Raises:
         StatusWordError: the chip refuses. PeerProtocolError: it answers nothing.
     """
-    response = yield from send(messages.encode_internal_authenticate(challenge, le), "INTERNAL AUTHENTICATE")
+    command = messages.encode_internal_authenticate(challenge, le, extended=extended)
+    response = yield from send(command, "INTERNAL AUTHENTICATE")
     if not response.data:
         raise PeerProtocolError("INTERNAL AUTHENTICATE brought no signature")
     return response.data

@@ -1,0 +1,104 @@
+"""Opening the chip: EF.CardAccess, PACE, and BAC only where the plan allows it (Doc 9303-11 4.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eid.crypto.cipher_suite import CipherSuite
+from eid.errors import (
+    AuthenticationError,
+    DecodeError,
+    EidError,
+    PasswordBlockedError,
+    PeerProtocolError,
+    StatusWordError,
+    WrongPasswordError,
+)
+from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript, ReadFile
+from eid.inspection.session import PaceEntry, Session
+from eid.lds.card_access import decode_card_access
+from eid.lds.files import EF_CARD_ACCESS
+from eid.lds.security_infos import PACEInfo
+from eid.profile.card_image import PasswordId
+from eid.protocols.exchange import Exchange
+from eid.protocols.files import select_master_file
+from eid.protocols.pace.core import find_parameters
+
+# AES rather than 3DES; otherwise the card's own order decides.
+_WEAK: Final = frozenset((CipherSuite.TDES_112,))
+
+
+def read_card_access(session: Session) -> Exchange[ReadFile]:
+    """Read EF.CardAccess, which may be missing: a chip with BAC only has none."""
+    found = yield from session.read(EF_CARD_ACCESS)
+    if found.content is None and (yield from select_master_file()):
+        return (yield from session.read(EF_CARD_ACCESS))
+    return found
+
+
+def open_chip(session: Session, card_access: ReadFile) -> Exchange[tuple[ProtocolTranscript, ...]]:
+    """Run PACE, or BAC where the plan allows it; every try stands in the transcripts.
+
+    Raises:
+        WrongPasswordError, PasswordBlockedError: never followed by another protocol.
+        StatusWordError, AuthenticationError, PeerProtocolError: PACE failed, and the plan allows nothing after that; or
+            the chip offers nothing that the plan allows.
+    """
+    infos = _decode_pace_infos(card_access)
+    entry = choose_pace(infos)
+    if entry is None:
+        absent = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.NOT_SUPPORTED, _describe_unsupported(infos))
+        return absent, (yield from _open_by_bac(session, session.plan.allow_bac))
+    parameters = _describe(entry, session.plan.access_password.id)
+    try:
+        yield from session.open_by_pace(entry)
+    except (WrongPasswordError, PasswordBlockedError):
+        raise
+    except (StatusWordError, AuthenticationError, PeerProtocolError) as failure:
+        if not session.plan.bac_after_pace_failure or session.plan.access_password.id is not PasswordId.MRZ:
+            raise
+        failed = ProtocolTranscript(ProtocolName.PACE, _outcome(failure), parameters)
+        return failed, (yield from _open_by_bac(session, allowed=True))
+    yield from session.select_application()
+    return (ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.SUCCEEDED, parameters),)
+
+
+def choose_pace(infos: tuple[PACEInfo, ...]) -> PaceEntry | None:
+    """The PACEInfo to use, by what is spoken here; None where nothing is."""
+    spoken = [(info, found) for info in infos if (found := find_parameters(info)) is not None]
+    if not spoken:
+        return None
+    info, _ = min(spoken, key=lambda pair: pair[1].suite in _WEAK)  # the first of the strong ones
+    same = sum(other.protocol == info.protocol for other in infos)
+    return PaceEntry(info, name_parameters=same > 1)
+
+
+def _open_by_bac(session: Session, allowed: bool) -> Exchange[ProtocolTranscript]:
+    if not allowed or session.plan.access_password.id is not PasswordId.MRZ:
+        raise PeerProtocolError("the chip offers no access protocol that the inspection plan allows")
+    yield from session.open_by_bac()
+    return ProtocolTranscript(ProtocolName.BAC, ProtocolOutcome.SUCCEEDED, {"password": PasswordId.MRZ.name})
+
+
+def _decode_pace_infos(card_access: ReadFile) -> tuple[PACEInfo, ...]:
+    """What the chip announces; an EF.CardAccess that cannot be decoded announces nothing, and the evidence keeps it."""
+    if card_access.content is None:
+        return ()
+    try:
+        return decode_card_access(card_access.content).pace_infos
+    except DecodeError:
+        return ()
+
+
+def _describe(entry: PaceEntry, password: PasswordId) -> dict[str, str]:
+    parameters = find_parameters(entry.info)
+    curve = {} if parameters is None else {"curve": parameters.curve.name}
+    return {"oid": entry.info.protocol, "parameter_id": str(entry.info.parameter_id), "password": password.name} | curve
+
+
+def _describe_unsupported(infos: tuple[PACEInfo, ...]) -> dict[str, str]:
+    return {"announced": " ".join(info.protocol for info in infos)} if infos else {}
+
+
+def _outcome(failure: EidError) -> ProtocolOutcome:
+    return ProtocolOutcome.REFUSED if isinstance(failure, StatusWordError) else ProtocolOutcome.FAILED
