@@ -87,7 +87,7 @@ def sign_challenge(session: Session, dg15: bytes | None) -> Exchange[ProtocolTra
 
 
 def _measure_key(dg15: bytes) -> tuple[int, dict[str, str]]:
-    """Octets of a signature of this key, and the key in words; one that cannot be loaded is for the verifier to judge."""
+    """Octets of a signature of this key, and the key in words; nothing where it cannot be loaded."""
     try:
         key = load_public_key(decode_dg15(dg15).public_key_info)
         if isinstance(key, RSAPublicKey):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from eid.errors import DecodeError
@@ -37,12 +37,8 @@ def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] 
     session = Session(plan, random)
     card_access = yield from step("read EF.CardAccess", read_card_access(session))
     transcripts = yield from step("open chip", open_chip(session, card_access))
-    files = [card_access]
-    for file in (EF_COM, EF_SOD):
-        files.append((yield from step(f"read {file.name}", session.read(file))))
-    listed = _list_data_groups(files)
-    for file in _choose_data_groups(plan, listed):
-        files.append((yield from step(f"read {file.name}", session.read(file))))
+    files = [card_access, *(yield from _read_files(session, (EF_COM, EF_SOD)))]
+    files += yield from _read_files(session, _choose_data_groups(plan, _list_data_groups(files)))
     chip_authentication = yield from _authenticate_chip(session, _content(files, "DG14"))
     active_authentication = yield from _sign_challenge(session, _content(files, "DG15"))
     return Evidence(
@@ -54,6 +50,14 @@ def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] 
         files=tuple(files),
         transcripts=(*transcripts, chip_authentication, active_authentication),
     )
+
+
+def _read_files(session: Session, wanted: Iterable[ElementaryFile]) -> Exchange[list[ReadFile]]:
+    files = []
+    for file in wanted:
+        found = yield from step(f"read {file.name}", session.read(file))
+        files.append(found)
+    return files
 
 
 def _authenticate_chip(session: Session, dg14: bytes | None) -> Exchange[ProtocolTranscript]:
