@@ -20,8 +20,8 @@ class Settings:
 
     Args:
         home: where state lives. database: SQLAlchemy URL; empty means SQLite under `home`.
-        trust: directory of the trust store; empty means `home`/trust. stations: directory of the public keys (PEM) of the
-            inspection stations whose word counts; empty means none counts.
+        trust: directory of the trust store; empty means `home`/trust.
+        stations: directory of the public keys (PEM) of the inspection stations whose word counts; empty: none counts.
         challenge_seconds: how long a verification waits for its evidence.
     """
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eid.codec.defect import DefectCode
 from eid.errors import ProfileError
 
 FORMAT: Final = "eid-verification-policy"
@@ -42,6 +43,8 @@ class _PolicyFile(_Statement):
     required_one_of: tuple[tuple[str, ...], ...] = ()
     informative: tuple[str, ...] = ()
     access: tuple[Literal["pace", "bac"], ...] = ("pace", "bac")
+    refuse_downgrade: bool = False
+    tolerated: tuple[DefectCode, ...] = ()
     algorithms: Algorithms = Algorithms()
 
 
@@ -53,7 +56,8 @@ class Policy:
         data_groups: the data groups that must have been read; each one's hash check is required.
         required: checks that must pass. required_one_of: of each group, one check must pass.
         informative: checks that may fail without sinking the verdict.
-        access: access protocols that satisfy it.
+        access: access protocols that satisfy it. refuse_downgrade: BAC fails where the issuer signed for PACE.
+        tolerated: departures from the specifications that it accepts; each one met is reported.
         digest: SHA-256 of the policy's file, hexadecimal.
     """
 
@@ -66,6 +70,8 @@ class Policy:
     required_one_of: tuple[tuple[str, ...], ...]
     informative: frozenset[str]
     access: frozenset[str]
+    refuse_downgrade: bool
+    tolerated: frozenset[DefectCode]
     algorithms: Algorithms
 
 
@@ -119,5 +125,7 @@ def decode_policy(raw: bytes, source: str = "policy") -> Policy:
         required_one_of=stated.required_one_of,
         informative=frozenset(stated.informative),
         access=frozenset(stated.access),
+        refuse_downgrade=stated.refuse_downgrade,
+        tolerated=frozenset(stated.tolerated),
         algorithms=stated.algorithms,
     )

@@ -1,0 +1,1 @@
+"""Certification authorities of identity documents: issuing, paths, revocation, trust."""

@@ -1,0 +1,124 @@
+"""Certificate paths of Doc 9303-12: document signer, link certificates where keys rolled over, CSCA.
+
+Signatures and constraints are checked here; validity in time is a question of its own, asked with an explicit time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from eid.codec.extensions import KeyUsage
+from eid.codec.x509 import Certificate
+from eid.errors import Reason, VerificationError
+from eid.pki.trust_store import Authority, TrustStore, is_signed_by
+
+MAX_LENGTH: Final = 6  # document signer, four key roll-overs, CSCA
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePath:
+    """A verified path: the signer's certificate and the authorities above it, the anchor last."""
+
+    signer: Certificate
+    authorities: tuple[Authority, ...]
+
+    @property
+    def issuer(self) -> Authority:
+        """Who issued the signer's certificate."""
+        return self.authorities[0]
+
+    @property
+    def anchor(self) -> Authority:
+        """The trusted CSCA at the end."""
+        return self.authorities[-1]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of all certificates, signer first."""
+        return (str(self.signer.subject([])), *(item.subject for item in self.authorities))
+
+
+def find_path(signer: Certificate, trust: TrustStore) -> CertificatePath:
+    """Find a path from a document signer to an anchor, every signature on it verified.
+
+    Raises:
+        VerificationError: NO_CERTIFICATE_CHAIN_FOUND, no authority of the issuer's name leads to an anchor;
+            PATH_SIGNATURE_FAILURE, there is one of that name and it did not sign; CHAIN_CONSTRAINTS_FAILURE, an
+            extension forbids it; ALGORITHM_UNSUPPORTED.
+    """
+    usage = signer.extensions.key_usage
+    if usage is not None and not usage & KeyUsage.DIGITAL_SIGNATURE:
+        raise VerificationError(
+            Reason.CHAIN_CONSTRAINTS_FAILURE,
+            "the signer's key usage is no digital signature",
+            clause="Doc 9303-12 7.1.1",
+        )
+    if signer.extensions.unknown_critical:
+        raise VerificationError(
+            Reason.CHAIN_CONSTRAINTS_FAILURE, "the signer has an unknown critical extension", clause="RFC 5280 4.2"
+        )
+    return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1))
+
+
+def _climb(certificate: Certificate, trust: TrustStore, room: int) -> tuple[Authority, ...]:
+    candidates = trust.candidates(certificate) if room else ()
+    if not candidates:
+        raise VerificationError(
+            Reason.NO_CERTIFICATE_CHAIN_FOUND, "the trust store has no authority of the issuer's name"
+        )
+    failure: VerificationError | None = None
+    for candidate in sorted(candidates, key=lambda item: _rank(item, certificate)):
+        try:
+            _require_issued(certificate, candidate)
+            return (candidate,) if candidate.is_anchor else (candidate, *_climb(candidate.certificate, trust, room - 1))
+        except VerificationError as error:
+            failure = failure if failure is not None and _weight(failure) >= _weight(error) else error
+    raise failure or VerificationError(Reason.NO_CERTIFICATE_CHAIN_FOUND)
+
+
+def _weight(failure: VerificationError) -> int:
+    """Of several candidates' failures, tell the one that says most: none at all says least."""
+    return (
+        Reason.NO_CERTIFICATE_CHAIN_FOUND,
+        Reason.PATH_SIGNATURE_FAILURE,
+        Reason.ALGORITHM_UNSUPPORTED,
+        Reason.CHAIN_CONSTRAINTS_FAILURE,
+    ).index(failure.reason)
+
+
+def _rank(candidate: Authority, certificate: Certificate) -> tuple[bool, bool]:
+    """Anchors first, and among them the one whose key identifier the certificate names."""
+    named = certificate.extensions.authority_key_identifier
+    own = candidate.certificate.extensions.subject_key_identifier
+    return not candidate.is_anchor, named is None or named.key_identifier != own
+
+
+def _require_issued(certificate: Certificate, authority: Authority) -> None:
+    """Raise unless the authority may issue certificates and signed this one (Doc 9303-12 7.1.1)."""
+    if not is_signed_by(certificate, authority.public_key):
+        raise VerificationError(Reason.PATH_SIGNATURE_FAILURE, "the CSCA did not sign the certificate below it")
+    extensions = authority.certificate.extensions
+    if extensions.basic_constraints is None or not extensions.basic_constraints.ca:
+        why = "the issuer is no certification authority"
+    elif extensions.key_usage is not None and not extensions.key_usage & KeyUsage.KEY_CERT_SIGN:
+        why = "the issuer's key usage does not allow it to sign certificates"
+    elif extensions.unknown_critical:
+        why = "the issuer has an unknown critical extension"
+    else:
+        return
+    raise VerificationError(Reason.CHAIN_CONSTRAINTS_FAILURE, why, clause="Doc 9303-12 7.1.1")
+
+
+def verify_validity(certificate: Certificate, time: datetime, what: str) -> None:
+    """Compare a certificate's validity with the reference time.
+
+    Raises:
+        VerificationError: NOT_YET_VALID; OUT_OF_BOUNDS_NO_POE after notAfter, since nothing proves that the signature
+            was made before.
+    """
+    if time < certificate.not_before:
+        raise VerificationError(Reason.NOT_YET_VALID, f"{what} is valid from {certificate.not_before:%Y-%m-%d}")
+    if time > certificate.not_after:
+        raise VerificationError(Reason.OUT_OF_BOUNDS_NO_POE, f"{what} expired on {certificate.not_after:%Y-%m-%d}")

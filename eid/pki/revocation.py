@@ -1,0 +1,42 @@
+"""Revocation by CRL (Doc 9303-12 7.3, RFC 5280 6.3). A stale list that names the certificate still revokes it; a stale
+list that does not, and no list at all, say nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from eid.codec.crl import CertificateList
+from eid.errors import Reason, VerificationError
+from eid.pki.path import CertificatePath
+from eid.pki.trust_store import TrustStore
+
+
+def verify_not_revoked(path: CertificatePath, trust: TrustStore, time: datetime) -> CertificateList:
+    """The fresh CRL that shows every certificate below the anchor to be unrevoked; the signer's, where there are more.
+
+    Args:
+        time: reference time, UTC. A CRL younger than that is as good: it lists what was revoked before.
+
+    Raises:
+        VerificationError: REVOKED; TRY_LATER, no CRL of the issuer is at hand, or the newest is stale at that time.
+    """
+    subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
+    lists = [
+        _require_unrevoked(certificate.serial, trust.crls_of(issuer), time)
+        for certificate, issuer in zip(subjects, path.authorities, strict=True)
+    ]
+    return lists[0]
+
+
+def _require_unrevoked(serial: int, crls: tuple[CertificateList, ...], time: datetime) -> CertificateList:
+    for crl in crls:
+        entry = crl.revoked.get(serial)
+        if entry is not None:
+            raise VerificationError(Reason.REVOKED, f"revoked on {entry.revoked_at:%Y-%m-%d}")
+    if not crls:
+        raise VerificationError(Reason.TRY_LATER, "no CRL of the issuer is at hand")
+    newest = crls[0]
+    if newest.next_update is None or newest.next_update < time:
+        raise VerificationError(Reason.TRY_LATER, f"the newest CRL is of {newest.this_update:%Y-%m-%d} and stale")
+    return newest

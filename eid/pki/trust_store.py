@@ -1,0 +1,195 @@
+"""The trust store: CSCA certificates that an operator accepted, their link certificates, and CRLs, indexed by name.
+
+It is a value: made once from bytes, never changed, judged by its digest. What cannot be used is kept with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeVar
+
+from eid.codec.crl import CertificateList, decode_crl
+from eid.codec.defect import Defect
+from eid.codec.name import NormalisedName, decode_name
+from eid.codec.x509 import Certificate, decode_certificate
+from eid.crypto.public_key import decode_signature_algorithm, load_public_key
+from eid.crypto.signatures import PublicKey, verify_signature
+from eid.errors import DecodeError, Reason, VerificationError
+
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA certificate of the store with its key loaded.
+
+    Args:
+        subject: its name as text. is_anchor: self-signed and accepted by the operator; a link certificate is none.
+        defects: departures from Doc 9303-12 that were met in it.
+    """
+
+    certificate: Certificate
+    public_key: PublicKey = field(repr=False)
+    subject: str
+    is_anchor: bool
+    defects: tuple[Defect, ...] = ()
+
+    @property
+    def raw(self) -> bytes:
+        """The certificate, DER."""
+        return self.certificate.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A certificate or CRL of the store that cannot be used, and why."""
+
+    fingerprint: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """Accepted CA certificates and CRLs. Make one with `build_trust_store`.
+
+    Args:
+        digest: SHA-256 over the sorted fingerprints of all that it was made from.
+    """
+
+    authorities: tuple[Authority, ...]
+    crls: tuple[CertificateList, ...]
+    unusable: tuple[Unusable, ...]
+    digest: bytes
+    _by_subject: Mapping[bytes, tuple[Authority, ...]] = field(repr=False)
+    _by_name: Mapping[NormalisedName, tuple[Authority, ...]] = field(repr=False)
+    _crls_by_authority: Mapping[bytes, tuple[CertificateList, ...]] = field(repr=False)
+
+    @property
+    def anchors(self) -> tuple[Authority, ...]:
+        """The self-signed certificates at which a path may end."""
+        return tuple(item for item in self.authorities if item.is_anchor)
+
+    def candidates(self, certificate: Certificate) -> tuple[Authority, ...]:
+        """Authorities whose subject is the certificate's issuer: by octets, else by normalised name."""
+        found = self._by_subject.get(certificate.issuer_raw)
+        if found is None:
+            found = self._by_name.get(_normalised(certificate.issuer_raw), ())
+        return found
+
+    def crls_of(self, authority: Authority) -> tuple[CertificateList, ...]:
+        """The CRLs that this authority's key signed, newest first; their signatures are verified already."""
+        return self._crls_by_authority.get(authority.raw, ())
+
+
+def build_trust_store(certificates: Iterable[bytes], crls: Iterable[bytes] = ()) -> TrustStore:
+    """Make a trust store of certificates and CRLs, DER each, that the operator accepted.
+
+    Nothing is refused as a whole: what cannot be used is listed in `unusable`. A CRL counts only where its signature
+    verifies under an authority of its issuer's name.
+    """
+    raw_certificates, raw_crls = sorted(set(certificates)), sorted(set(crls))
+    unusable: list[Unusable] = []
+    authorities = [item for raw in raw_certificates if (item := _load_authority(raw, unusable)) is not None]
+    by_subject = _index(authorities, lambda item: item.certificate.subject_raw)
+    by_name = _index(authorities, lambda item: _normalised(item.certificate.subject_raw))
+    lists = [crl for raw in raw_crls if (crl := _load_crl(raw, unusable)) is not None]
+    fingerprints = b"".join(sorted(hashlib.sha256(raw).digest() for raw in (*raw_certificates, *raw_crls)))
+    return TrustStore(
+        tuple(authorities),
+        tuple(lists),
+        tuple(unusable),
+        hashlib.sha256(fingerprints).digest(),
+        MappingProxyType(by_subject),
+        MappingProxyType(by_name),
+        MappingProxyType(_assign_crls(lists, by_name, unusable)),
+    )
+
+
+def _index(authorities: Iterable[Authority], key: Callable[[Authority], K]) -> dict[K, tuple[Authority, ...]]:
+    index: dict[K, tuple[Authority, ...]] = {}
+    for item in authorities:
+        index[key(item)] = (*index.get(key(item), ()), item)
+    return index
+
+
+def _normalised(raw: bytes) -> NormalisedName:
+    defects: list[Defect] = []
+    return decode_name(raw, defects=defects).normalised
+
+
+def _load_authority(raw: bytes, unusable: list[Unusable]) -> Authority | None:
+    defects: list[Defect] = []
+    try:
+        certificate = decode_certificate(raw, defects)
+        key = load_public_key(certificate.spki_raw)
+        subject = str(certificate.subject(defects))
+        issuer_is_subject = certificate.issuer(defects).normalised == certificate.subject(defects).normalised
+        is_anchor = issuer_is_subject and is_signed_by(certificate, key)
+    except (DecodeError, VerificationError) as error:
+        unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), str(error)))
+        return None
+    return Authority(certificate, key, subject, is_anchor, tuple(defects))
+
+
+def is_signed_by(certificate: Certificate | CertificateList, key: PublicKey) -> bool:
+    """Whether the key signed the certificate or CRL.
+
+    Raises:
+        VerificationError: ALGORITHM_UNSUPPORTED. DecodeError: malformed algorithm parameters.
+    """
+    algorithm = decode_signature_algorithm(certificate.signature_algorithm)
+    try:
+        verify_signature(key, algorithm, certificate.tbs_raw, certificate.signature)
+    except VerificationError as error:
+        if error.reason is Reason.SIG_CRYPTO_FAILURE:
+            return False
+        raise
+    return True
+
+
+def _load_crl(raw: bytes, unusable: list[Unusable]) -> CertificateList | None:
+    defects: list[Defect] = []
+    try:
+        crl = decode_crl(raw, defects)
+        crl.extensions.crl_number(defects)
+    except DecodeError as error:
+        unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), str(error)))
+        return None
+    # A partitioned, indirect or delta CRL says less than it seems to (RFC 5280 5.2.4, 5.2.5).
+    if crl.extensions.unknown_critical or any(entry.unknown_critical for entry in crl.revoked.values()):
+        unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), "a critical extension is unknown (RFC 5280 5.2)"))
+        return None
+    return crl
+
+
+def _assign_crls(
+    crls: list[CertificateList],
+    by_name: Mapping[NormalisedName, tuple[Authority, ...]],
+    unusable: list[Unusable],
+) -> dict[bytes, tuple[CertificateList, ...]]:
+    assigned: dict[bytes, tuple[CertificateList, ...]] = {}
+    for crl in crls:
+        signers = [item for item in by_name.get(_normalised(crl.issuer_raw), ()) if _signed(crl, item)]
+        if not signers:
+            why = "no authority of its issuer's name signed it (RFC 5280 6.3.3)"
+            unusable.append(Unusable(hashlib.sha256(crl.raw).hexdigest(), why))
+        for signer in signers:
+            together = (*assigned.get(signer.raw, ()), crl)
+            assigned[signer.raw] = tuple(sorted(together, key=_freshness, reverse=True))
+    return assigned
+
+
+def _signed(crl: CertificateList, authority: Authority) -> bool:
+    try:
+        return is_signed_by(crl, authority.public_key)
+    except (DecodeError, VerificationError):
+        return False
+
+
+def _freshness(crl: CertificateList) -> tuple[int, float]:
+    """CRL number first, date second (RFC 5280 5.2.3)."""
+    return crl.extensions.crl_number([]) or 0, crl.this_update.timestamp()

@@ -1,0 +1,1 @@
+"""One report object to HTML and to terminal tables."""

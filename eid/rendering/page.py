@@ -1,0 +1,82 @@
+"""The self-contained HTML page of a verification: verdict, checks, holder, chain, timings, APDU log."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from eid.verification.report import VerificationReport
+
+REDACTED_AFTER: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSummary:
+    """One certificate of the chain, in words."""
+
+    role: str
+    subject: str
+    serial: str
+    valid_from: str
+    valid_to: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """What one step on the card cost: APDUs, octets to and from the card, seconds."""
+
+    step: str
+    apdus: int
+    octets_sent: int
+    octets_received: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """All that the page shows.
+
+    Args:
+        holder: (label, value) of what the chip says of the holder, in the order to show.
+        portrait: a PNG or JPEG image, or None. faces: pictures of the card, PNG.
+        apdus: one line for each APDU, without secrets.
+    """
+
+    title: str
+    report: VerificationReport
+    holder: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    portrait: bytes | None = field(default=None, repr=False)
+    faces: tuple[bytes, ...] = field(default=(), repr=False)
+    certificates: tuple[CertificateSummary, ...] = ()
+    steps: tuple[StepFigures, ...] = ()
+    apdus: tuple[str, ...] = field(default=(), repr=False)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("eid.rendering"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = data_uri
+    return environment
+
+
+def render_page(page: ReportPage) -> str:
+    """The page as one HTML document that needs no other file and no network."""
+    return _environment().get_template("report.html").render(page=page, report=page.report)
+
+
+def data_uri(image: bytes) -> str:
+    """An image inside the page; its type is told from its first octets."""
+    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"

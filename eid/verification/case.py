@@ -1,0 +1,104 @@
+"""What the checks of one verification share: the evidence, the material to judge it by, and what earlier checks found.
+
+Checks run in a fixed order; each may put what it established here for the ones after it. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from eid.codec.x509 import Certificate
+from eid.crypto.signatures import PublicKey
+from eid.errors import Reason, VerificationError
+from eid.evidence import Evidence
+from eid.evidence.codec import SignedEvidence
+from eid.lds.dg1 import decode_dg1
+from eid.lds.sod import SecurityObject
+from eid.mrz import Mrz
+from eid.pki.path import CertificatePath
+from eid.pki.trust_store import TrustStore
+from eid.verification.policy import Policy
+from eid.verification.report import CheckResult, Outcome
+
+
+@dataclass(slots=True)
+class Case:
+    """One verification under way.
+
+    Args:
+        time: reference time for certificates and expiry, UTC.
+        expected_challenge: what the chip was asked to sign, where the verifier itself asked.
+        envelope: the station's signature around the evidence, or None.
+        stations: known stations' keys by key identifier.
+        sod, signer, path, mrz: set by the checks that establish them.
+    """
+
+    evidence: Evidence
+    trust: TrustStore
+    policy: Policy
+    time: datetime
+    expected_challenge: bytes | None = None
+    envelope: SignedEvidence | None = None
+    stations: Mapping[bytes, PublicKey] = field(default_factory=dict)
+    sod: SecurityObject | None = None
+    signer: Certificate | None = None
+    path: CertificatePath | None = None
+    mrz: Mrz | None = None
+    results: dict[str, CheckResult] = field(default_factory=dict)
+
+    def passed(self, check_id: str) -> bool:
+        """Whether the check with this id passed."""
+        result = self.results.get(check_id)
+        return result is not None and result.outcome is Outcome.PASSED
+
+    def is_bound(self, data_group: int) -> bool:
+        """Whether the issuer's signature binds the data group as it was read."""
+        checks = ("sod.signature", "ds.path", f"sod.dg_hashes.dg{data_group}")
+        return all(self.passed(item) for item in checks)
+
+    def require_sod(self) -> SecurityObject:
+        """The decoded EF.SOD.
+
+        Raises:
+            VerificationError: it did not decode.
+        """
+        if self.sod is None:
+            raise VerificationError(Reason.SOD_NOT_VERIFIED, "EF.SOD could not be read")
+        return self.sod
+
+    def require_signer(self) -> Certificate:
+        """The document signer's certificate.
+
+        Raises:
+            VerificationError: there is none.
+        """
+        if self.signer is None:
+            raise VerificationError(
+                Reason.NO_SIGNING_CERTIFICATE_FOUND, "the document signer's certificate is not there"
+            )
+        return self.signer
+
+    def require_path(self) -> CertificatePath:
+        """The path from the document signer to a trusted CSCA.
+
+        Raises:
+            VerificationError: there is none.
+        """
+        if self.path is None:
+            raise VerificationError(Reason.SOD_NOT_VERIFIED, "there is no certificate path")
+        return self.path
+
+    def require_mrz(self) -> Mrz:
+        """The MRZ of DG1, decoded once.
+
+        Raises:
+            VerificationError: DG1 was not read. DecodeError: it is malformed.
+        """
+        if self.mrz is None:
+            raw = self.evidence.content("DG1")
+            if raw is None:
+                raise VerificationError(Reason.DATA_MISSING, "DG1 was not read")
+            self.mrz = decode_dg1(raw).mrz()
+        return self.mrz

@@ -1,0 +1,39 @@
+"""access: the chip was opened by a protocol that the policy accepts, and by the best one that the issuer signed for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eid.errors import Reason, VerificationError
+from eid.evidence import ProtocolName, ProtocolOutcome
+from eid.lds.dg14 import decode_dg14
+from eid.lds.security_infos import PACEInfo
+from eid.verification.case import Case
+from eid.verification.checks.check import Check
+
+
+def run(case: Case, check_id: str) -> str:
+    """Name the protocol that opened the chip; refuse BAC where the signed DG14 announces PACE."""
+    used = next((name for name in (ProtocolName.PACE, ProtocolName.BAC) if _succeeded(case, name)), None)
+    if used is None:
+        raise VerificationError(Reason.NOT_ATTEMPTED, "nothing is said of how the chip was opened")
+    if used.value not in case.policy.access:
+        raise VerificationError(Reason.DOWNGRADED, f"the policy does not accept {used.value.upper()}")
+    if used is ProtocolName.BAC and case.policy.refuse_downgrade and _announces_pace(case):
+        raise VerificationError(Reason.DOWNGRADED, "the chip runs PACE, and BAC was used", clause="Doc 9303-11 4.2")
+    return f"{used.value.upper()}"
+
+
+def _succeeded(case: Case, name: ProtocolName) -> bool:
+    transcript = case.evidence.transcript(name)
+    return transcript is not None and transcript.outcome is ProtocolOutcome.SUCCEEDED
+
+
+def _announces_pace(case: Case) -> bool:
+    raw = case.evidence.content("DG14")
+    if raw is None or not case.is_bound(14):
+        return False
+    return any(isinstance(info, PACEInfo) for info in decode_dg14(raw).security_infos)
+
+
+ACCESS: Final = Check("access", "Doc 9303-11 4.2", run)

@@ -1,0 +1,67 @@
+"""chip.aa: the chip signed the challenge with the key that the issuer signed (Doc 9303-11 6.1)."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+from eid.errors import Reason, VerificationError
+from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript
+from eid.lds.dg14 import decode_dg14
+from eid.lds.dg15 import decode_dg15
+from eid.lds.security_infos import ActiveAuthenticationInfo
+from eid.protocols.active_authentication.core import verify_active_authentication
+from eid.verification.case import Case
+from eid.verification.checks.check import Check
+
+DATA_GROUP: Final = 15
+
+
+def run(case: Case, check_id: str) -> str:
+    """Verify the chip's signature over the challenge that was asked."""
+    public_key_info = _signed_key(case)
+    transcript = case.evidence.transcript(ProtocolName.ACTIVE_AUTHENTICATION)
+    if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
+        raise VerificationError(Reason.NOT_ATTEMPTED, "Active Authentication was not run")
+    if transcript.outcome is ProtocolOutcome.LINK_LOST:
+        raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Active Authentication")
+    if transcript.outcome is not ProtocolOutcome.SUCCEEDED:
+        raise VerificationError(Reason.CLONE_SUSPECTED, "the chip did not sign with the key that the issuer signed")
+    challenge = _require_challenge(case, transcript)
+    signature = transcript.messages.get("signature", b"")
+    verify_active_authentication(public_key_info, _announced(case), challenge, signature)
+    if case.expected_challenge is None:
+        return "over the challenge in the evidence; nothing here says when it was asked"
+    return "over the challenge that was issued for this verification"
+
+
+def _signed_key(case: Case) -> bytes:
+    sod = case.require_sod()
+    if DATA_GROUP not in sod.data_group_hashes:
+        raise VerificationError(Reason.CHIP_CANNOT, "EF.SOD lists no DG15")
+    raw = case.evidence.content("DG15")
+    if raw is None:
+        raise VerificationError(Reason.DATA_MISSING, "DG15 was not read")
+    if not case.is_bound(DATA_GROUP):
+        raise VerificationError(Reason.SOD_NOT_VERIFIED, "the issuer's signature does not bind the chip's key")
+    return decode_dg15(raw).public_key_info
+
+
+def _announced(case: Case) -> ActiveAuthenticationInfo | None:
+    """What the signed DG14 says of the algorithm, if it says anything."""
+    raw = case.evidence.content("DG14")
+    if raw is None or not case.is_bound(14):
+        return None
+    infos = decode_dg14(raw).security_infos
+    return next((info for info in infos if isinstance(info, ActiveAuthenticationInfo)), None)
+
+
+def _require_challenge(case: Case, transcript: ProtocolTranscript) -> bytes:
+    answered = transcript.messages.get("challenge", b"")
+    asked = case.expected_challenge if case.expected_challenge is not None else case.evidence.challenge
+    if asked is None or not hmac.compare_digest(answered, asked):
+        raise VerificationError(Reason.CHALLENGE_MISMATCH, "the chip answered another challenge than was asked")
+    return answered
+
+
+ACTIVE_AUTHENTICATION: Final = Check("chip.aa", "Doc 9303-11 6.1", run)

@@ -1,0 +1,50 @@
+"""sod.algorithms: hashes and keys are no weaker than the policy's floors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from eid.codec import oid
+from eid.crypto.public_key import decode_signature_algorithm, load_public_key
+from eid.crypto.signatures import PublicKey, curve_of_key
+from eid.errors import Reason, VerificationError
+from eid.verification.case import Case
+from eid.verification.checks.check import Check
+from eid.verification.policy import Algorithms
+
+
+def run(case: Case, check_id: str) -> str:
+    """Compare the hashes of data groups and signature, and the signer's key, with the floors."""
+    sod = case.require_sod()
+    info = sod.signed_data.signer_info
+    digest = oid.HASH_NAMES.get(info.digest_algorithm.oid)
+    algorithm = decode_signature_algorithm(info.signature_algorithm, digest)
+    floors = case.policy.algorithms
+    for name, what in (
+        (sod.hash_algorithm, "the data groups are hashed"),
+        (digest or "an unknown hash", "the security object is hashed"),
+        (algorithm.hash_name, "the security object is signed"),
+    ):
+        if name not in floors.hashes:
+            raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} with {name}")
+    require_strong_key(load_public_key(case.require_signer().spki_raw), floors, "the document signer's key")
+    return ""
+
+
+def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:
+    """Refuse a key below the policy's floor.
+
+    Raises:
+        VerificationError: CRYPTO_CONSTRAINTS_FAILURE.
+    """
+    if isinstance(key, rsa.RSAPublicKey):
+        bits, floor = key.key_size, floors.rsa_bits
+    else:
+        bits, floor = curve_of_key(key).n.bit_length(), floors.ec_bits
+    if bits < floor:
+        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} has {bits} bits, the policy wants {floor}")
+
+
+ALGORITHMS: Final = Check("sod.algorithms", "Doc 9303-12 4.1.6", run)

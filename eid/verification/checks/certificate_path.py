@@ -1,0 +1,18 @@
+"""ds.path: the document signer's certificate was issued by a CSCA of the trust store (Doc 9303-12 6, 7)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eid.pki.path import find_path
+from eid.verification.case import Case
+from eid.verification.checks.check import Check
+
+
+def run(case: Case, check_id: str) -> str:
+    """Build the path and verify every signature on it; validity is a check of its own."""
+    case.path = find_path(case.require_signer(), case.trust)
+    return ""
+
+
+CERTIFICATE_PATH: Final = Check("ds.path", "Doc 9303-12 6", run)

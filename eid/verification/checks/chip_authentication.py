@@ -1,0 +1,69 @@
+"""chip.ca: the chip holds the Chip Authentication key that the issuer signed (Doc 9303-11 6.2).
+
+Only the terminal that ran the protocol is convinced by it: whoever holds the ephemeral key can write such a transcript.
+So a transcript counts when this verifier ran it, or a station whose signature verified; from anyone else it is a claim.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eid.errors import Reason, VerificationError
+from eid.evidence import Origin, ProtocolName, ProtocolOutcome, ProtocolTranscript
+from eid.lds.dg14 import decode_dg14
+from eid.lds.security_infos import ChipAuthenticationPublicKeyInfo
+from eid.verification.case import Case
+from eid.verification.checks.check import Check
+
+DATA_GROUP: Final = 14
+
+
+def run(case: Case, check_id: str) -> str:
+    """Decide what the transcript of Chip Authentication is worth."""
+    keys = _signed_keys(case)
+    transcript = case.evidence.transcript(ProtocolName.CHIP_AUTHENTICATION)
+    if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
+        raise VerificationError(Reason.NOT_ATTEMPTED, "Chip Authentication was not run")
+    if transcript.outcome is ProtocolOutcome.LINK_LOST:
+        raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Chip Authentication")
+    if transcript.outcome is not ProtocolOutcome.SUCCEEDED:
+        raise VerificationError(Reason.CLONE_SUSPECTED, "the chip did not prove the key that the issuer signed")
+    _require_witness(case)
+    return _require_signed_key(transcript, keys)
+
+
+def _signed_keys(case: Case) -> frozenset[bytes]:
+    sod = case.require_sod()
+    if DATA_GROUP not in sod.data_group_hashes:
+        raise VerificationError(Reason.CHIP_CANNOT, "EF.SOD lists no DG14")
+    raw = case.evidence.content("DG14")
+    if raw is None:
+        raise VerificationError(Reason.DATA_MISSING, "DG14 was not read")
+    if not case.is_bound(DATA_GROUP):
+        raise VerificationError(Reason.SOD_NOT_VERIFIED, "the issuer's signature does not bind the chip's key")
+    infos = decode_dg14(raw).security_infos
+    keys = frozenset(info.public_key_info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
+    if not keys:
+        raise VerificationError(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")
+    return keys
+
+
+def _require_witness(case: Case) -> None:
+    if case.evidence.origin is Origin.RELAY:
+        # The relay is this verifier: it gathered the evidence itself and hands it over without an envelope.
+        if case.envelope is None and case.expected_challenge is not None:
+            return
+        raise VerificationError(Reason.CLIENT_ASSERTED, "evidence from outside calls itself relayed")
+    if case.evidence.origin is not Origin.STATION or case.envelope is None:
+        raise VerificationError(Reason.CLIENT_ASSERTED, "whoever sent this evidence claims it; nothing proves it")
+    if not case.passed("station.signature"):
+        raise VerificationError(Reason.UNTRUSTED_STATION, "only a known station's word would count")
+
+
+def _require_signed_key(transcript: ProtocolTranscript, keys: frozenset[bytes]) -> str:
+    if transcript.messages.get("chip_public_key") not in keys:
+        raise VerificationError(Reason.KEY_MISMATCH, "Chip Authentication ran with a key that DG14 does not hold")
+    return "on the word of a known station"
+
+
+CHIP_AUTHENTICATION: Final = Check("chip.ca", "Doc 9303-11 6.2", run)

@@ -1,0 +1,40 @@
+"""sod.signature: the document signer signed the LDS security object (Doc 9303-11 5.1, RFC 5652 5.4 to 5.6)."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+from eid.codec import oid
+from eid.crypto.hashes import digest
+from eid.crypto.public_key import decode_signature_algorithm, load_public_key
+from eid.crypto.signatures import verify_signature
+from eid.errors import Reason, VerificationError
+from eid.verification.case import Case
+from eid.verification.checks.check import Check
+
+
+def run(case: Case, check_id: str) -> str:
+    """Find the signer's certificate, compare the message digest, verify the signature over the signed attributes."""
+    signed_data = case.require_sod().signed_data
+    info = signed_data.signer_info
+    signer = case.require_signer()
+    if info.subject_key_identifier is not None:
+        is_signer = info.subject_key_identifier == signer.extensions.subject_key_identifier
+    else:
+        is_signer = info.issuer_raw == signer.issuer_raw and info.serial == signer.serial
+    if not is_signer:
+        raise VerificationError(Reason.NO_SIGNING_CERTIFICATE_FOUND, "the certificate is not the one SignerInfo names")
+    name = oid.HASH_NAMES.get(info.digest_algorithm.oid)
+    attributes = info.signed_attributes
+    if name is None:
+        raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"digest algorithm {info.digest_algorithm.oid}")
+    if attributes is not None and not hmac.compare_digest(digest(name, signed_data.content), attributes.message_digest):
+        raise VerificationError(Reason.SIG_CRYPTO_FAILURE, "messageDigest is not the hash of the LDS security object")
+    message = signed_data.content if attributes is None else attributes.canonical
+    algorithm = decode_signature_algorithm(info.signature_algorithm, name)
+    verify_signature(load_public_key(signer.spki_raw), algorithm, message, info.signature)
+    return ""
+
+
+SOD_SIGNATURE: Final = Check("sod.signature", "Doc 9303-11 5.1", run)

@@ -1,0 +1,81 @@
+"""The runner: every check in order, each outcome recorded, the policy folded over them. The only place that collects.
+
+Folding fails closed (ETSI EN 319 102-1 5.1.4): a check that failed sinks the verdict unless the policy calls it
+informative; a required check that did not pass leaves it indeterminate; nothing else passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from eid.crypto.signatures import PublicKey
+from eid.errors import DecodeError, Reason, VerificationError
+from eid.evidence import Evidence
+from eid.evidence.codec import SignedEvidence
+from eid.pki.trust_store import TrustStore
+from eid.verification.case import Case
+from eid.verification.checks import CHECKS, Check
+from eid.verification.policy import Policy
+from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict, VerificationReport
+
+
+def verify(
+    evidence: Evidence,
+    trust: TrustStore,
+    policy: Policy,
+    *,
+    time: datetime,
+    time_source: str = "now",
+    expected_challenge: bytes | None = None,
+    envelope: SignedEvidence | None = None,
+    stations: Mapping[bytes, PublicKey] | None = None,
+) -> VerificationReport:
+    """Judge evidence.
+
+    Args:
+        time: reference time, UTC; `time_source` says where it came from.
+        expected_challenge: the challenge that this verifier issued, if it did; evidence that answers another one fails.
+        envelope: the signed form in which the evidence came, if any. stations: keys of the stations whose word counts.
+
+    Returns:
+        The report; this function raises nothing for any evidence.
+    """
+    case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {})
+    for check in CHECKS:
+        for check_id in check.ids(case):
+            case.results[check_id] = _run(check, check_id, case)
+    results = tuple(case.results.values())
+    return VerificationReport(
+        verdict=fold(results, policy),
+        policy=policy.name,
+        policy_version=policy.revision,
+        policy_digest=policy.digest,
+        reference_time=time,
+        reference_source=time_source,
+        trust_store_digest=trust.digest.hex(),
+        checks=results,
+        assurance=policy.assurance,
+        certificates=() if case.path is None else case.path.subjects,
+    )
+
+
+def _run(check: Check, check_id: str, case: Case) -> CheckResult:
+    try:
+        detail = check.run(case, check_id)
+    except VerificationError as failure:
+        clause = failure.clause or check.clause
+        return CheckResult(check_id, OUTCOMES[failure.reason], failure.reason, clause, failure.detail)
+    except DecodeError as failure:
+        clause = failure.clause or check.clause
+        return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
+    return CheckResult(check_id, Outcome.PASSED, None, check.clause, detail)
+
+
+def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
+    """One verdict from all outcomes."""
+    if any(item.outcome is Outcome.FAILED and item.id not in policy.informative for item in results):
+        return Verdict.TOTAL_FAILED
+    passed = {item.id for item in results if item.outcome is Outcome.PASSED}
+    satisfied = all(any(choice in passed for choice in group) for group in policy.required_one_of)
+    return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE
