@@ -57,13 +57,13 @@ SIGNATURE_HASHES: Final[dict[str, str]] = {
 
 
 def _fixed_identifiers() -> dict[bytes, AlgorithmIdentifier]:
-    """Content octets of every identifier whose parameters are fixed: all that strict reading accepts of them."""
+    """DER of every identifier whose parameters are fixed: all that strict reading accepts of these algorithms."""
     allowed = [
         *(AlgorithmIdentifier(name, parameters) for name in _HASHES for parameters in (None, _NULL)),  # RFC 5754 2
         *(AlgorithmIdentifier(name, parameters) for name in _RSA for parameters in (None, _NULL)),  # RFC 4055 5
         *(AlgorithmIdentifier(name) for name in _ECDSA),  # RFC 5758 3.2
     ]
-    return {item.encode()[2:]: item for item in allowed}
+    return {item.encode(): item for item in allowed}
 
 
 _FIXED: Final = _fixed_identifiers()
@@ -78,10 +78,12 @@ def read_algorithm(
     Raises:
         DecodeError: malformed, or parameters other than the algorithm demands (tolerable: ALGORITHM_PARAMETERS).
     """
+    if offset + 1 < end:
+        stop = offset + 2 + data[offset + 1]
+        fixed = _FIXED.get(data[offset:stop])
+        if fixed is not None and stop <= end:
+            return fixed, stop
     start, stop = der.enter(data, offset, end, der.SEQUENCE, what)
-    fixed = _FIXED.get(data[start:stop])
-    if fixed is not None:
-        return fixed, stop
     return _read_other(data, start, stop, what, defects), stop
 
 

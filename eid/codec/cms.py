@@ -14,7 +14,6 @@ from typing import Final
 from eid.codec import der, oid
 from eid.codec.algorithm import AlgorithmIdentifier, read_algorithm
 from eid.codec.defect import DefectCode, Defects, tolerate
-from eid.codec.name import read_name
 from eid.codec.x509 import read_serial
 from eid.errors import DecodeError
 
@@ -108,7 +107,7 @@ def decode_signed_data(raw: bytes, defects: Defects = None, limit: int = der.MAX
     """
     offset, end = _enter_content_info(raw, limit)
     version_offset = offset
-    version, offset = der.read_unsigned(raw, offset, end, "SignedData version")
+    version, offset = der.read_small(raw, offset, end, "SignedData version")
     digests_offset = offset
     digest_algorithms, offset = _read_digest_algorithms(raw, offset, end, defects)
     content_type, content, offset = _read_content(raw, offset, end)
@@ -190,7 +189,7 @@ def _read_signer_info(
 ) -> tuple[SignerInfo, int]:
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, "SignerInfo")
     version_offset = offset
-    version, offset = der.read_unsigned(data, offset, stop, "SignerInfo version")
+    version, offset = der.read_small(data, offset, stop, "SignerInfo version")
     issuer_raw = serial = key_identifier = None
     if data[offset : offset + 1] == b"\x80":
         start, offset = der.enter(data, offset, stop, 0x80, "subjectKeyIdentifier")
@@ -218,10 +217,11 @@ def _read_signer_info(
 
 
 def _read_issuer_and_serial(data: bytes, offset: int, end: int, defects: Defects) -> tuple[bytes, int, int]:
+    """Issuer and serial; the name is not looked into, for it must turn out to be that of a certificate."""
     what = "IssuerAndSerialNumber"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     issuer_offset = offset
-    _, offset = read_name(data, offset, stop, "issuer")
+    _, offset = der.enter(data, offset, stop, der.SEQUENCE, "issuer")
     issuer_raw = data[issuer_offset:offset]
     serial, offset = read_serial(data, offset, stop, "serialNumber", defects)
     der.check_end(offset, stop, what)
@@ -233,16 +233,15 @@ def _read_signed_attributes(
 ) -> tuple[SignedAttributes, int]:
     start, stop = der.enter(data, offset, end, 0xA0, "signedAttrs")
     stored = b"\x31" + data[offset + 1 : stop]
-    attributes: dict[str, tuple[int, int]] = {}
+    places: dict[str, tuple[int, int]] = {}
     encoded: list[bytes] = []
     while start < stop:
         inner, behind = der.enter(data, start, stop, der.SEQUENCE, "Attribute")
         name, inner = der.read_oid(data, inner, behind, "attrType")
         values = der.enter(data, inner, behind, der.SET, "attrValues")
-        der.check_end(values[1], behind, "Attribute")
-        if name in attributes or len(attributes) == MAX_ATTRIBUTES or values[0] == values[1]:
-            raise DecodeError("signedAttrs: doubled, empty or too many", offset=start, clause="RFC 5652 5.3, 11")
-        attributes[name] = values
+        if name in places or len(places) == MAX_ATTRIBUTES or values[0] == values[1] or values[1] != behind:
+            raise DecodeError("Attribute: doubled, empty, malformed or too many", offset=start, clause="RFC 5652 5.3")
+        places[name] = values
         encoded.append(data[start:behind])
         start = behind
     ordered = sorted(encoded)
@@ -250,30 +249,34 @@ def _read_signed_attributes(
     if ordered != encoded:
         tolerate(defects, DefectCode.SET_ORDER, "signedAttrs: SET OF out of order", offset, "X.690 11.6")
         canonical = der.encode(der.SET, b"".join(ordered))
-    return _build_attributes(data, attributes, stored, canonical, content_type, offset), stop
-
-
-def _build_attributes(
-    data: bytes, attributes: dict[str, tuple[int, int]], stored: bytes, canonical: bytes, content_type: str, offset: int
-) -> SignedAttributes:
-    """Read the attributes that CMS defines (RFC 5652 11); each has a single value."""
-    type_place = attributes.pop(oid.CONTENT_TYPE, None)
-    digest_place = attributes.pop(oid.MESSAGE_DIGEST, None)
-    time_place = attributes.pop(oid.SIGNING_TIME, None)
+    type_place, digest_place = places.pop(oid.CONTENT_TYPE, None), places.pop(oid.MESSAGE_DIGEST, None)
     if type_place is None or digest_place is None:
         raise DecodeError("signedAttrs: contentType or messageDigest is missing", offset=offset, clause="RFC 5652 5.3")
-    signed_type, behind = der.read_oid(data, *type_place, "contentType")
-    der.check_end(behind, type_place[1], "contentType")
-    if signed_type != content_type:
-        raise DecodeError("contentType is not the eContentType", offset=type_place[0], clause="RFC 5652 11.1")
-    digest, behind = der.read_octet_string(data, *digest_place, "messageDigest")
-    der.check_end(behind, digest_place[1], "messageDigest")
+    _check_content_type(data, *type_place, content_type)
+    digest = _read_message_digest(data, *digest_place)
     time = None
-    if time_place is not None:
-        time, behind = der.read_time(data, *time_place, "signingTime")
-        der.check_end(behind, time_place[1], "signingTime")
-    others = tuple(Attribute(name, _split_values(data, *place)) for name, place in attributes.items())
-    return SignedAttributes(stored, canonical, signed_type, digest, time, others)
+    if oid.SIGNING_TIME in places:
+        time = _read_signing_time(data, *places.pop(oid.SIGNING_TIME))
+    others = tuple(Attribute(name, _split_values(data, *place)) for name, place in places.items()) if places else ()
+    return SignedAttributes(stored, canonical, content_type, digest, time, others), stop
+
+
+def _check_content_type(data: bytes, offset: int, end: int, content_type: str) -> None:
+    signed_type, behind = der.read_oid(data, offset, end, "contentType")
+    if signed_type != content_type or behind != end:
+        raise DecodeError("contentType is not the eContentType", offset=offset, clause="RFC 5652 11.1")
+
+
+def _read_message_digest(data: bytes, offset: int, end: int) -> bytes:
+    digest, behind = der.read_octet_string(data, offset, end, "messageDigest")
+    der.check_end(behind, end, "messageDigest")
+    return digest
+
+
+def _read_signing_time(data: bytes, offset: int, end: int) -> datetime:
+    time, behind = der.read_time(data, offset, end, "signingTime")
+    der.check_end(behind, end, "signingTime")
+    return time
 
 
 def _split_values(data: bytes, start: int, stop: int) -> tuple[bytes, ...]:

@@ -147,8 +147,7 @@ def _read_entry(data: bytes, offset: int, end: int, defects: Defects) -> Revoked
     if offset == end:
         return RevokedCertificate(serial, revoked_at)
     extensions = read_extensions(data, offset, end, defects)
-    reason = extensions.find(oid.REASON_CODE)
-    return RevokedCertificate(serial, revoked_at, _reason(reason, offset), extensions.all)
+    return RevokedCertificate(serial, revoked_at, _reason(extensions.find(oid.REASON_CODE), offset), extensions.all)
 
 
 def _reason(extension: Extension | None, offset: int) -> int | None:

@@ -143,6 +143,10 @@ def read_any(data: bytes, offset: int, end: int, what: str) -> tuple[int, int, i
     if offset >= end or data[offset] & 0x1F == 0x1F:
         raise _header_error(data, offset, end, None, what)
     tag = data[offset]
+    if offset + 1 < end and data[offset + 1] < 0x80:  # the short form, without another call
+        stop = offset + 2 + data[offset + 1]
+        if stop <= end:
+            return tag, offset + 2, stop
     start, stop = enter(data, offset, end, tag, what)
     return tag, start, stop
 
@@ -193,6 +197,15 @@ def read_integer(data: bytes, offset: int, end: int, what: str, tag: int = INTEG
     elif first < 0x80:
         return first, stop
     return int.from_bytes(data[start:stop], "big", signed=True), stop
+
+
+def read_small(data: bytes, offset: int, end: int, what: str) -> tuple[int, int]:
+    """Read an INTEGER of 0..127, such as a version: it has one form, of three octets."""
+    behind = offset + 3
+    if behind > end or data[offset : offset + 2] != b"\x02\x01" or data[offset + 2] > 0x7F:
+        enter(data, offset, end, INTEGER, what)
+        raise DecodeError(f"{what} is not in 0..127", offset=offset)
+    return data[offset + 2], behind
 
 
 def read_unsigned(data: bytes, offset: int, end: int, what: str) -> tuple[int, int]:
@@ -298,7 +311,7 @@ def decode_time(tag: int, content: bytes, offset: int, what: str) -> datetime:
 def read_time(data: bytes, offset: int, end: int, what: str) -> tuple[datetime, int]:
     """Read a Time: UTCTime for 1950..2049, GeneralizedTime for other years (RFC 5280 4.1.2.5, RFC 5652 11.3)."""
     tag, start, stop = read_any(data, offset, end, what)
-    if tag not in (UTC_TIME, GENERALIZED_TIME):
+    if tag != UTC_TIME and tag != GENERALIZED_TIME:
         raise DecodeError(f"{what}: tag {tag:02X} is no time", offset=offset, clause="RFC 5280 4.1.2.5")
     time = decode_time(tag, data[start:stop], start, what)
     if tag == GENERALIZED_TIME and 1950 <= time.year < 2050:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntFlag
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from eid.codec import der, oid
 from eid.codec.defect import DefectCode, Defects, tolerate
 from eid.codec.name import read_name
 from eid.errors import DecodeError
+
+T = TypeVar("T")
 
 
 class KeyUsage(IntFlag):
@@ -103,26 +105,85 @@ class DistributionPoint:
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """The extensions of a certificate or CRL: those this system knows as values, and all of them as they stand."""
+    """The extensions of a certificate or CRL.
 
-    all: tuple[Extension, ...] = ()
+    Those that a path is decided by are read with the certificate; the others, which Passive Authentication does
+    without, on request. `check` reads them all.
+
+    Args:
+        data: the input that holds them. places: by object identifier (dotted): criticality, and where in `data` the
+            content of extnValue starts and stops.
+        key_usage: bits of `KeyUsage`. unknown_critical: critical ones that this system does not know or cannot read.
+    """
+
+    data: bytes = field(default=b"", repr=False)
+    places: Mapping[str, tuple[bool, int, int]] = field(default_factory=dict)
     basic_constraints: BasicConstraints | None = None
-    key_usage: int | None = None  # bits of KeyUsage
+    key_usage: int | None = None
     extended_key_usage: tuple[str, ...] | None = None
     subject_key_identifier: bytes | None = None
     authority_key_identifier: AuthorityKeyIdentifier | None = None
-    private_key_usage_period: PrivateKeyUsagePeriod | None = None
-    subject_alternative_name: tuple[GeneralName, ...] = ()
-    issuer_alternative_name: tuple[GeneralName, ...] = ()
-    crl_distribution_points: tuple[DistributionPoint, ...] = ()
-    document_types: tuple[str, ...] | None = None
-    name_change: bool = False
-    crl_number: int | None = None
-    unknown_critical: tuple[str, ...] = field(default=())
+    unknown_critical: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[Extension, ...]:
+        """Every extension as it stands."""
+        return tuple(
+            Extension(name, critical, self.data[start:stop]) for name, (critical, start, stop) in self.places.items()
+        )
 
     def find(self, dotted: str) -> Extension | None:
         """The extension with this object identifier."""
-        return next((item for item in self.all if item.oid == dotted), None)
+        place = self.places.get(dotted)
+        return None if place is None else Extension(dotted, place[0], self.data[place[1] : place[2]])
+
+    @property
+    def name_change(self) -> bool:
+        """Whether NameChange is there: a link certificate between two names (Doc 9303-12 7.1.1)."""
+        return oid.NAME_CHANGE in self.places
+
+    def private_key_usage_period(self, defects: Defects = None) -> PrivateKeyUsagePeriod | None:
+        """Between which times the private key signs; DecodeError if malformed."""
+        return self._read(oid.PRIVATE_KEY_USAGE_PERIOD, _read_private_key_usage_period, defects)
+
+    def subject_alternative_name(self, defects: Defects = None) -> tuple[GeneralName, ...]:
+        """Further names of the subject; DecodeError if malformed."""
+        return self._read(oid.SUBJECT_ALTERNATIVE_NAME, _read_general_names, defects) or ()
+
+    def issuer_alternative_name(self, defects: Defects = None) -> tuple[GeneralName, ...]:
+        """Further names of the issuer; DecodeError if malformed."""
+        return self._read(oid.ISSUER_ALTERNATIVE_NAME, _read_general_names, defects) or ()
+
+    def crl_distribution_points(self, defects: Defects = None) -> tuple[DistributionPoint, ...]:
+        """Where the CRL is published; DecodeError if malformed."""
+        return self._read(oid.CRL_DISTRIBUTION_POINTS, _read_distribution_points, defects) or ()
+
+    def document_types(self, defects: Defects = None) -> tuple[str, ...] | None:
+        """Document types that the key may sign (Doc 9303-12 7.1.1), None if not said; DecodeError if malformed."""
+        return self._read(oid.DOCUMENT_TYPE_LIST, _read_document_types, defects)
+
+    def crl_number(self, defects: Defects = None) -> int | None:
+        """Number of the CRL; DecodeError if malformed."""
+        return self._read(oid.CRL_NUMBER, _read_crl_number, defects)
+
+    def _read(self, dotted: str, read: Callable[[bytes, int, int, Defects], T], defects: Defects) -> T | None:
+        place = self.places.get(dotted)
+        return None if place is None else read(self.data, place[1], place[2], defects)
+
+    def check(self, defects: Defects = None) -> None:
+        """Read every extension that this system knows.
+
+        Raises:
+            DecodeError: one is malformed (tolerable: MALFORMED_EXTENSION).
+        """
+        for dotted, read in _LATER.items():
+            try:
+                self._read(dotted, read, defects)
+            except DecodeError as error:
+                _tolerate_malformed(defects, error, self.places[dotted][1])
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None) -> Extensions:
@@ -137,52 +198,52 @@ def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None)
     der.check_end(stop, end, "Extensions")
     if offset == stop:
         tolerate(defects, DefectCode.EMPTY_LIST, "Extensions: empty", offset, "RFC 5280 4.1.2.9")
-    items: list[Extension] = []
+    places: dict[str, tuple[bool, int, int]] = {}
     known: dict[str, Any] = {}
     unknown: list[str] = []
-    seen: set[str] = set()
     while offset < stop:
-        item, start, behind = _read_extension(data, offset, stop, defects)
-        if item.oid in seen:
+        name, critical, start, behind = _read_extension(data, offset, stop, defects)
+        if name in places:
             tolerate(defects, DefectCode.DUPLICATE_EXTENSION, "extension occurs twice", offset, "RFC 5280 4.2")
-        seen.add(item.oid)
-        items.append(item)
-        reader = _READERS.get(item.oid)
-        try:
-            if reader is not None:
-                known[reader[0]] = reader[1](data, start, behind, defects)
-            elif item.critical:
-                unknown.append(item.oid)
-        except DecodeError as error:
-            if defects is None:
-                raise
-            tolerate(
-                defects,
-                DefectCode.MALFORMED_EXTENSION,
-                error.what,
-                error.offset or start,
-                error.clause or "RFC 5280 4.2",
-            )
-            if item.critical:
-                unknown.append(item.oid)
+        places[name] = (critical, start, behind)
+        if name in _AT_ONCE:
+            field_name, read = _AT_ONCE[name]
+            try:
+                known[field_name] = read(data, start, behind, defects)
+            except DecodeError as error:
+                _tolerate_malformed(defects, error, start)
+                unknown.extend((name,) if critical else ())
+        elif critical and name not in _LATER:
+            unknown.append(name)
         offset = behind
-    return Extensions(all=tuple(items), unknown_critical=tuple(unknown), **known)
+    return Extensions(data, places, unknown_critical=tuple(unknown), **known)
 
 
-def _read_extension(data: bytes, offset: int, end: int, defects: Defects) -> tuple[Extension, int, int]:
-    """Extension, offset of the content of extnValue, offset behind the whole."""
+def _tolerate_malformed(defects: Defects, error: DecodeError, offset: int) -> None:
+    if defects is None:
+        raise error
+    place = offset if error.offset is None else error.offset
+    tolerate(defects, DefectCode.MALFORMED_EXTENSION, error.what, place, error.clause or "RFC 5280 4.2")
+
+
+def _read_extension(data: bytes, offset: int, end: int, defects: Defects) -> tuple[str, bool, int, int]:
+    """Object identifier, criticality, where extnValue's content starts and stops; the last is the end of the whole."""
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, "Extension")
-    start, offset = der.enter(data, offset, stop, der.OBJECT_IDENTIFIER, "extnID")
-    name = oid.decode_oid_content(data[start:offset], start)
+    name = _TYPES.get(data[offset : offset + 5])
+    if name is not None:
+        offset += 5
+    else:
+        name, offset = der.read_oid(data, offset, stop, "extnID")
     critical = False
-    if data[offset : offset + 1] == b"\x01":
-        critical, behind = der.read_boolean(data, offset, stop, "critical")
-        if not critical:
-            tolerate(defects, DefectCode.ENCODED_DEFAULT, "critical: FALSE is written out", offset, "X.690 11.5")
-        offset = behind
+    if data[offset : offset + 3] == b"\x01\x01\xff":
+        critical = True
+        offset += 3
+    elif data[offset : offset + 1] == b"\x01":
+        critical, offset = der.read_boolean(data, offset, stop, "critical")
+        tolerate(defects, DefectCode.ENCODED_DEFAULT, "critical: FALSE is written out", offset, "X.690 11.5")
     start, behind = der.enter(data, offset, stop, der.OCTET_STRING, "extnValue")
     der.check_end(behind, stop, "Extension")
-    return Extension(name, critical, data[start:behind]), start, behind
+    return name, critical, start, behind
 
 
 def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects) -> BasicConstraints:
@@ -345,17 +406,23 @@ def _read_crl_number(data: bytes, offset: int, end: int, defects: Defects) -> in
     return number
 
 
-_READERS: Final[dict[str, tuple[str, Callable[[bytes, int, int, Defects], Any]]]] = {
+_AT_ONCE: Final[dict[str, tuple[str, Callable[[bytes, int, int, Defects], Any]]]] = {
     oid.BASIC_CONSTRAINTS: ("basic_constraints", _read_basic_constraints),
     oid.KEY_USAGE: ("key_usage", _read_key_usage),
     oid.EXTENDED_KEY_USAGE: ("extended_key_usage", _read_extended_key_usage),
     oid.SUBJECT_KEY_IDENTIFIER: ("subject_key_identifier", _read_key_identifier),
     oid.AUTHORITY_KEY_IDENTIFIER: ("authority_key_identifier", _read_authority_key_identifier),
-    oid.PRIVATE_KEY_USAGE_PERIOD: ("private_key_usage_period", _read_private_key_usage_period),
-    oid.SUBJECT_ALTERNATIVE_NAME: ("subject_alternative_name", _read_general_names),
-    oid.ISSUER_ALTERNATIVE_NAME: ("issuer_alternative_name", _read_general_names),
-    oid.CRL_DISTRIBUTION_POINTS: ("crl_distribution_points", _read_distribution_points),
-    oid.DOCUMENT_TYPE_LIST: ("document_types", _read_document_types),
-    oid.NAME_CHANGE: ("name_change", _read_name_change),
-    oid.CRL_NUMBER: ("crl_number", _read_crl_number),
+}
+_LATER: Final[dict[str, Callable[[bytes, int, int, Defects], Any]]] = {
+    oid.PRIVATE_KEY_USAGE_PERIOD: _read_private_key_usage_period,
+    oid.SUBJECT_ALTERNATIVE_NAME: _read_general_names,
+    oid.ISSUER_ALTERNATIVE_NAME: _read_general_names,
+    oid.CRL_DISTRIBUTION_POINTS: _read_distribution_points,
+    oid.DOCUMENT_TYPE_LIST: _read_document_types,
+    oid.NAME_CHANGE: _read_name_change,
+    oid.CRL_NUMBER: _read_crl_number,
+}
+# extnID of the extensions of X.509 itself (2.5.29.x), five octets of DER each
+_TYPES: Final[dict[bytes, str]] = {
+    der.encode_oid(name): name for name in (*_AT_ONCE, *_LATER, oid.CERTIFICATE_POLICIES) if name.startswith("2.5.29.")
 }

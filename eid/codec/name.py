@@ -14,6 +14,7 @@ from eid.errors import DecodeError
 MAX_NAME: Final = 8192  # octets
 _CLAUSE: Final = "RFC 5280 4.1.2.4"
 _COUNTRY_TYPE: Final = der.encode_oid(oid.COUNTRY_NAME)
+_X520: Final = _COUNTRY_TYPE[:4]  # the attribute types of X.520 differ in the fifth and last octet only
 _SHORT_NAMES: Final[dict[str, str]] = {
     oid.COMMON_NAME: "CN",
     oid.SERIAL_NUMBER: "serialNumber",
@@ -94,16 +95,18 @@ def read_name(data: bytes, offset: int, end: int, what: str) -> tuple[str | None
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     country = None
     while offset < stop:
-        offset, set_stop = der.enter(data, offset, stop, der.SET, what)
-        if offset == set_stop:
+        set_start, set_stop = der.enter(data, offset, stop, der.SET, what)
+        if set_start == set_stop:
             raise DecodeError(f"{what}: empty RelativeDistinguishedName", offset=offset, clause=_CLAUSE)
+        offset = set_start
         while offset < set_stop:
-            offset, pair_stop = der.enter(data, offset, set_stop, der.SEQUENCE, what)
-            type_start = offset
-            _, offset = der.enter(data, offset, pair_stop, der.OBJECT_IDENTIFIER, what)
-            tag, start, value_stop = der.read_any(data, offset, pair_stop, what)
+            pair_start, pair_stop = der.enter(data, offset, set_stop, der.SEQUENCE, what)
+            value_offset = pair_start + 5
+            if data[pair_start : pair_start + 4] != _X520 or value_offset > pair_stop:
+                _, value_offset = der.enter(data, pair_start, pair_stop, der.OBJECT_IDENTIFIER, what)
+            tag, start, value_stop = der.read_any(data, value_offset, pair_stop, what)
             der.check_end(value_stop, pair_stop, what)
-            if country is None and data[type_start:offset] == _COUNTRY_TYPE:
+            if country is None and data[pair_start:value_offset] == _COUNTRY_TYPE:
                 country = der.decode_string(tag, data[start:value_stop], start, what).upper()
             offset = pair_stop
     return country, stop

@@ -103,7 +103,7 @@ def decode_lds_security_object(raw: bytes, defects: Defects = None) -> LdsSecuri
     """
     what = "LDSSecurityObject"
     offset, end = der.read_sequence(raw, what, MAX_SOD)
-    version, offset = der.read_unsigned(raw, offset, end, f"{what} version")
+    version, offset = der.read_small(raw, offset, end, "LDSSecurityObject version")
     if version > 1:
         raise DecodeError(f"{what}: unknown version", offset=offset, clause=_CLAUSE)
     algorithm_offset = offset
@@ -125,17 +125,20 @@ def decode_lds_security_object(raw: bytes, defects: Defects = None) -> LdsSecuri
 def _read_hashes(
     data: bytes, offset: int, end: int, hash_length: int, defects: Defects
 ) -> tuple[dict[int, bytes], int]:
+    """Read DataGroupHash values. Given the number 1..16 and the hash's length, DER leaves each a single form."""
     what = "dataGroupHashValues"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     hashes: dict[int, bytes] = {}
+    size = 7 + hash_length
+    before, after = bytes((der.SEQUENCE, size - 2, der.INTEGER, 1)), bytes((der.OCTET_STRING, hash_length))
     while offset < stop:
-        start, behind = der.enter(data, offset, stop, der.SEQUENCE, "DataGroupHash")
-        number, start = der.read_integer(data, start, behind, "dataGroupNumber")
-        value, start = der.read_octet_string(data, start, behind, "dataGroupHashValue")
-        der.check_end(start, behind, "DataGroupHash")
-        if not 1 <= number <= MAX_DATA_GROUPS or number in hashes or len(value) != hash_length:
-            raise DecodeError(f"{what}: wrong or doubled number, or wrong length", offset=offset, clause=_CLAUSE)
-        hashes[number] = value
+        behind = offset + size
+        if behind > stop or data[offset : offset + 4] != before or data[offset + 5 : offset + 7] != after:
+            raise DecodeError(f"{what}: malformed, or another hash's length", offset=offset, clause=_CLAUSE)
+        number = data[offset + 4]
+        if not 1 <= number <= MAX_DATA_GROUPS or number in hashes:
+            raise DecodeError(f"{what}: data group {number} is unknown or doubled", offset=offset, clause=_CLAUSE)
+        hashes[number] = data[offset + 7 : behind]
         offset = behind
     if len(hashes) < 2:
         tolerate(defects, DefectCode.DATA_GROUP_COUNT, f"{what}: fewer than two", offset, _CLAUSE)
