@@ -27,12 +27,6 @@ from eid.crypto.public_key import encode_public_key
 from eid.lds.sod import LdsVersion, build_lds_security_object, encode_ef_sod
 
 HASHES = {name: getattr(hashes, name.upper()) for name in ("sha1", "sha224", "sha256", "sha384", "sha512")}
-    "sha1": hashes.SHA1,
-    "sha224": hashes.SHA224,
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-    "sha512": hashes.SHA512,
-}
 CURVES = {
     "P-256": ec.SECP256R1,
     "P-384": ec.SECP384R1,
