@@ -29,24 +29,20 @@ class EcKeyPair:
     is refused.
     """
 
-    __slots__ = ("_library_key", "_scalar", "curve", "public_point")
+    __slots__ = ("_private", "curve", "public_point")
 
     curve: Curve
     public_point: Point
-    _library_key: ec.EllipticCurvePrivateKey | None
-    _scalar: int | None
+    _private: ec.EllipticCurvePrivateKey | int  # an integer only where the library lacks the curve
 
-    def __init__(self, curve: Curve, library_key: ec.EllipticCurvePrivateKey | None, scalar: int | None) -> None:
+    def __init__(self, curve: Curve, private: ec.EllipticCurvePrivateKey | int) -> None:
         self.curve = curve
-        self._library_key = library_key
-        self._scalar = scalar
-        if library_key is not None:
-            numbers = library_key.public_key().public_numbers()
-            self.public_point = numbers.x, numbers.y
-        elif scalar is not None:
-            self.public_point = _multiply_secret(curve, scalar, curve.generator)
+        self._private = private
+        if isinstance(private, int):
+            self.public_point = _multiply_secret(curve, private, curve.generator)
         else:
-            raise LocalProtocolError("a key pair needs a private key")
+            numbers = private.public_key().public_numbers()
+            self.public_point = numbers.x, numbers.y
 
     @classmethod
     def generate(cls, curve: Curve, random: Callable[[int], bytes] | None = None) -> Self:
@@ -58,8 +54,8 @@ class EcKeyPair:
         if random is not None:
             return cls.from_scalar(curve, _random_scalar(curve, random))
         if curve.library is not None:
-            return cls(curve, ec.generate_private_key(curve.library), None)
-        return cls(curve, None, 1 + secrets.randbelow(curve.n - 1))
+            return cls(curve, ec.generate_private_key(curve.library))
+        return cls(curve, 1 + secrets.randbelow(curve.n - 1))
 
     @classmethod
     def from_scalar(cls, curve: Curve, scalar: int) -> Self:
@@ -71,8 +67,8 @@ class EcKeyPair:
         if not 0 < scalar < curve.n:
             raise LocalProtocolError(f"a private key on {curve.name} is in 1..n-1")
         if curve.library is not None:
-            return cls(curve, ec.derive_private_key(scalar, curve.library), None)
-        return cls(curve, None, scalar)
+            return cls(curve, ec.derive_private_key(scalar, curve.library))
+        return cls(curve, scalar)
 
     @classmethod
     def from_library_key(cls, key: ec.EllipticCurvePrivateKey, curve: Curve) -> Self:
@@ -83,7 +79,7 @@ class EcKeyPair:
         """
         if curve.library is None or key.curve.name != curve.library.name:
             raise LocalProtocolError(f"the private key is not on {curve.name}")
-        return cls(curve, key, None)
+        return cls(curve, key)
 
     @property
     def encoded_public(self) -> bytes:
@@ -97,9 +93,9 @@ class EcKeyPair:
             PeerProtocolError: the peer's point is not on the curve.
         """
         require_on_curve(self.curve, peer)
-        if self._library_key is not None:
-            return self._exchange(self._library_key, peer)
-        return self.multiply(peer)[0].to_bytes(self.curve.coordinate_length, "big")
+        if isinstance(self._private, int):
+            return self.multiply(peer)[0].to_bytes(self.curve.coordinate_length, "big")
+        return self._exchange(self._private, peer)
 
     def multiply(self, point: Point) -> Point:
         """kP with both coordinates, for PACE's mapping and for public keys on a mapped generator.
@@ -108,25 +104,20 @@ class EcKeyPair:
             PeerProtocolError: the point is not on the curve.
         """
         require_on_curve(self.curve, point)
-        if self._library_key is None:
-            return _multiply_secret(self.curve, self._secret_scalar(), point)
+        if isinstance(self._private, int):
+            return _multiply_secret(self.curve, self._private, point)
         if point == self.curve.generator:
             return self.public_point
         if point == negate(self.curve, self.curve.generator):  # P + G would be infinity
             return negate(self.curve, self.public_point)
-        x_product = int.from_bytes(self._exchange(self._library_key, point), "big")
+        x_product = int.from_bytes(self._exchange(self._private, point), "big")
         shifted = add(self.curve, point, self.curve.generator)
-        x_sum = int.from_bytes(self._exchange(self._library_key, shifted), "big")
+        x_sum = int.from_bytes(self._exchange(self._private, shifted), "big")
         return _recover_point(self.curve, x_product, x_sum, self.public_point)
 
     def _exchange(self, key: ec.EllipticCurvePrivateKey, peer: Point) -> bytes:
         public = ec.EllipticCurvePublicKey.from_encoded_point(key.curve, encode_point(self.curve, peer))
         return key.exchange(ec.ECDH(), public)
-
-    def _secret_scalar(self) -> int:
-        if self._scalar is None:
-            raise LocalProtocolError("the private scalar is not available")
-        return self._scalar
 
     def __repr__(self) -> str:
         return f"EcKeyPair({self.curve.name})"

@@ -171,10 +171,6 @@ def _add(curve: Curve, left: _Jacobian, right: _Jacobian) -> _Jacobian:
     return x3, (r * (v - x3) - s1 * hhh) % p, z1 * z2 * h % p
 
 
-def _add_affine(curve: Curve, left: _Jacobian, right: Point) -> _Jacobian:
-    return _add(curve, left, (*right, 1))
-
-
 def _to_affine(curve: Curve, point: _Jacobian) -> Point:
     x, y, z = point
     if z == 0:

@@ -161,17 +161,20 @@ def _verify_rsa(
     if len(signature) != (key.key_size + 7) // 8:  # RFC 8017 8.1.2 and 8.2.2, step 1
         raise InvalidSignature
     if algorithm.kind == "rsa-pss":
-        key.verify(signature, message, _pss(algorithm), hash_function.library)
+        key.verify(signature, message, _pss(key, algorithm), hash_function.library)
     elif algorithm.kind != "rsa-pkcs1":
         raise _unsupported(f"{algorithm.kind} with an RSA key")
     elif not (without_null and _has_digest_info_without_null(key, algorithm, message, signature)):
         key.verify(signature, message, padding.PKCS1v15(), hash_function.library)
 
 
-def _pss(algorithm: SignatureAlgorithm) -> padding.PSS:
+def _pss(key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm) -> padding.PSS:
     """The parameters exactly as stated: no guessing of the salt's length."""
     if algorithm.salt_length is None or algorithm.salt_length < 0:
         raise _unsupported("RSA-PSS without a length of salt")
+    encoded_length = (key.key_size + 6) // 8
+    if encoded_length < hash_algorithm(algorithm.hash_name).digest_length + algorithm.salt_length + 2:
+        raise InvalidSignature  # RFC 8017 9.1.2 step 3, here because the library answers it with other errors
     mgf_hash = hash_algorithm(algorithm.mgf_hash_name or algorithm.hash_name)
     return padding.PSS(padding.MGF1(mgf_hash.library), algorithm.salt_length)
 
