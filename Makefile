@@ -1,0 +1,45 @@
+# Every target does its own set-up (.ci/setup): the virtual environment, the pinned packages, the system packages.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+ARGS ?=
+PACKAGES := eid reader_tools api
+
+.PHONY: help demo test lint bench format lock clean
+
+help: ## print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: ## issue a card, verify it, refuse four frauds (ARGS="--in-process", "--pcsc", "--json")
+	@.ci/setup runtime
+	@$(BIN)/eid demo $(ARGS)
+
+test: ## run all tests that need no real card reader, with branch coverage (ARGS goes to pytest)
+	@.ci/setup dev
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet $(PACKAGES:%=--cov=%) --cov-branch $(ARGS)
+
+lint: ## ruff, mypy --strict, import layers
+	@.ci/setup dev
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports | sed '1,/^Contracts/d'
+
+bench: ## measure, each figure beside its ceiling of the same run
+	@.ci/setup dev
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+
+format: ## rewrite the code in the one format
+	@.ci/setup dev
+	@$(BIN)/python -m ruff check --quiet --fix-only .
+	@$(BIN)/python -m ruff format .
+
+lock: ## resolve requirements/*.lock from pyproject.toml (ARGS=--upgrade takes newer versions)
+	@.ci/setup dev
+	@.ci/lock $(ARGS)
+
+clean: ## remove .venv, caches and build output; var/, where cards and keys live, stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,109 @@
+"""Fixtures for every test: tools of the machine, a PC/SC service, a PKCS#11 token.
+
+A tool that is missing skips the test, with the reason in the summary. Where CI=true it fails the test: an examination
+that quietly leaves parts out proves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from eid.errors import ReaderUnavailableError
+from eid.transport.pcscd import PcscHost, private_pcscd
+
+SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
+PCSC_READERS = 4
+DEVICE_TESTS = Path(__file__).parent / "device"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reader", help="name of a real card reader: tests/device runs against the card in it")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Real cards are touched on request only."""
+    return True if collection_path == DEVICE_TESTS and not config.getoption("--reader") else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process serves one PC/SC service (libpcsclite remembers its socket), so its tests run in one worker."""
+    for item in items:
+        if "pcsc_daemon" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.pcsc)
+            item.add_marker(pytest.mark.xdist_group("pcsc"))
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test; in CI, fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"required in CI: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def find_tool(name: str) -> Path:
+    """Path of a program of this machine, or the test is skipped (in CI: fails)."""
+    found = shutil.which(name) or shutil.which(name, path=SYSTEM_PATH)
+    return Path(found) if found else missing(f"there is no {name} on this machine")
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> Callable[[str], Path]:
+    """``require_tool("opensc-tool")`` answers the program's path."""
+    return find_tool
+
+
+@pytest.fixture(scope="session")
+def pcsc_daemon() -> Iterator[PcscHost]:
+    """A PC/SC service of our own with four empty virtual readers, for this test process and its children."""
+    try:
+        with private_pcscd(PCSC_READERS) as host:
+            yield host
+    except ReaderUnavailableError as failure:
+        missing(str(failure))
+
+
+@dataclass(frozen=True, slots=True)
+class SoftHsmToken:
+    """An initialised, empty SoftHSM token; SOFTHSM2_CONF points to it while the fixture lives."""
+
+    module: Path
+    label: str
+    pin: str = field(repr=False)
+
+
+def find_softhsm_module() -> Path:
+    """SoftHSM's PKCS#11 module, or the test is skipped (in CI: fails)."""
+    for pattern in ("softhsm/libsofthsm2.so", "*/softhsm/libsofthsm2.so"):
+        for folder in (Path("/usr/lib"), Path("/usr/lib64"), Path("/usr/local/lib")):
+            for module in folder.glob(pattern):
+                return module
+    missing("there is no SoftHSM PKCS#11 module on this machine")
+
+
+@pytest.fixture(scope="session")
+def softhsm_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsmToken]:
+    """A token directory and configuration of this process alone.
+
+    SoftHSM reads its configuration once per process, when the module is initialised, so the token lives as long.
+    """
+    module, tool = find_softhsm_module(), find_tool("softhsm2-util")
+    home = tmp_path_factory.mktemp("softhsm")
+    (home / "tokens").mkdir(mode=0o700)
+    (home / "softhsm2.conf").write_text(f"directories.tokendir = {home / 'tokens'}\nlog.level = ERROR\n")
+    token = SoftHsmToken(module, label="eid-test", pin=secrets.token_hex(4))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(home / "softhsm2.conf"))
+        pins = ["--pin", token.pin, "--so-pin", secrets.token_hex(4)]
+        initialise = [tool, "--init-token", "--free", "--label", token.label, *pins]
+        subprocess.run(initialise, check=True, capture_output=True)
+        yield token
