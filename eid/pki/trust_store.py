@@ -19,7 +19,6 @@ from eid.crypto.public_key import decode_signature_algorithm, load_public_key
 from eid.crypto.signatures import PublicKey, verify_signature
 from eid.errors import DecodeError, Reason, VerificationError
 
-
 K = TypeVar("K", bound=Hashable)
 
 
