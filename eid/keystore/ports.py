@@ -72,4 +72,53 @@ class KeySetSource(Protocol):
         """
 
     def put_key_blocks(self, kdd: bytes, key_version: int, under: CardKeys) -> tuple[tuple[bytes, bytes], ...]:
-        """For PUT KEY: (encrypted key, 3-octet key check value) for ENC, MAC, DEK, encrypted under `under`'s Key-DEK."""
+        """For PUT KEY: (key encrypted under the Key-DEK of `under`, 3-octet key check value) for ENC, MAC, DEK."""
+
+
+class KeyStore(Protocol):
+    """A place where long-term keys are made and kept. Labels: 1 to 64 letters, digits, ".", "_", "-"."""
+
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the signature keys, sorted."""
+
+    def generate_ec(self, label: str, curve: str, algorithm: SignatureAlgorithm | None = None) -> Signer:
+        """Make an EC key pair on a curve of `eid.crypto.curves`.
+
+        Raises:
+            KeyStoreError: the label is taken or malformed, or the store lacks the curve.
+        """
+
+    def generate_rsa(self, label: str, bits: int, algorithm: SignatureAlgorithm | None = None) -> Signer:
+        """Make an RSA key pair with public exponent 65537.
+
+        Raises:
+            KeyStoreError: the label is taken or malformed, or the size is out of bounds.
+        """
+
+    def load(self, label: str, algorithm: SignatureAlgorithm | None = None) -> Signer:
+        """The signature key with this label; without `algorithm` ECDSA or RSA-PSS as fits the key.
+
+        Raises:
+            KeyStoreError: there is none, it cannot be opened, or the algorithm does not go with it.
+        """
+
+    def generate_master_key(self, label: str, length: int = 32) -> KeySetSource:
+        """Make an AES master key of 16, 24 or 32 octets.
+
+        Raises:
+            KeyStoreError: the label is taken or malformed.
+        """
+
+    def store_master_key(self, label: str, value: bytes) -> KeySetSource:
+        """Keep an AES master key that came from elsewhere.
+
+        Raises:
+            KeyStoreError: the label is taken or malformed, or it is no AES key.
+        """
+
+    def load_master_key(self, label: str) -> KeySetSource:
+        """The master key with this label.
+
+        Raises:
+            KeyStoreError: there is none, or it cannot be opened.
+        """
