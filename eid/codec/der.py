@@ -49,6 +49,7 @@ _ENCODINGS: Final[dict[int, str]] = {
     UNIVERSAL_STRING: "utf-32-be",
     BMP_STRING: "utf-16-be",
 }
+STRING_TYPES: Final = tuple(_ENCODINGS)
 _ALPHABETS: Final[dict[int, re.Pattern[str]]] = {
     NUMERIC_STRING: re.compile(r"[0-9 ]*"),
     PRINTABLE_STRING: re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*"),  # X.680 41.4
