@@ -1,0 +1,63 @@
+"""What is printed on a card: every text, the images and the machine readable zone, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from eid.identity import BILINGUAL_FIELDS, BilingualText, IdentityRecord
+from eid.mrz import Mrz, PartialDate
+from eid.profile.layout import FaceLayout
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedCard:
+    """The values of a card by the source names of its layout; the representation hides them.
+
+    `portrait` and `signature` are JPEG, JPEG 2000 or PNG; `mrz` are the lines of the zone.
+    """
+
+    specimen: bool
+    texts: Mapping[str, str] = field(repr=False)
+    mrz: tuple[str, ...] = field(repr=False)
+    portrait: bytes = field(repr=False)
+    signature: bytes | None = field(default=None, repr=False)
+
+
+def build_printed_card(record: IdentityRecord, mrz: Mrz, can: str, layout: FaceLayout) -> PrintedCard:
+    """Gather what a card shows; `mrz` is the value that DG1 holds too.
+
+    Raises:
+        RecordError: the zone cannot be written.
+    """
+    texts = {
+        "date_of_birth": format_date(record.date_of_birth),
+        "issued_on": format_date(record.issued_on),
+        "expires_on": format_date(record.expires_on),
+        "sex": record.sex,
+        "nationality": record.nationality,
+        "issuing_state": record.issuing_state,
+        "personal_number": record.personal_number,
+        "document_number": record.document_number,
+        "civil_status_number": record.civil_status_number,
+        "can": can,
+    }
+    for source in BILINGUAL_FIELDS:
+        texts |= _both(source, getattr(record, source))
+    if record.partner is not None:
+        arabic, latin = layout.partner[record.partner.relation]
+        name = record.partner.name
+        texts |= _both("partner", BilingualText(f"{arabic} {name.arabic}", f"{latin} {name.latin}"))
+    return PrintedCard(record.specimen, texts, mrz.encode(), record.portrait, record.signature_image)
+
+
+def _both(name: str, text: BilingualText) -> dict[str, str]:
+    return {f"{name}.arabic": text.arabic, f"{name}.latin": text.latin}
+
+
+def format_date(day: date | PartialDate) -> str:
+    """A date as DD.MM.YYYY, XX for what is unknown (Doc 9303-3 3.8)."""
+    number = "XX" if day.day is None else f"{day.day:02}"
+    month = "XX" if day.month is None else f"{day.month:02}"
+    return f"{number}.{month}.{day.year:04}"
