@@ -181,8 +181,9 @@ class _Fields:
         return value
 
     def octets(self, name: str) -> bytes:
+        value = self.text(name)
         try:
-            return bytes.fromhex(self.text(name))
+            return bytes.fromhex(value)
         except ValueError as failure:
             raise self.error(f"field {name!r} is not hexadecimal") from failure
 

@@ -44,6 +44,7 @@ class PcscConnection:
         result, self._card, protocol = scard.SCardConnect(context, reader, self._share, self._protocols)
         _raise_unless_ok(result, f"connecting to the card in {reader!r}")
         self._open = True
+        self._removed = False
         self._use_protocol(protocol)
         self._atr = self._read_atr()
 
@@ -86,7 +87,9 @@ class PcscConnection:
         if self._open:
             self._open = False
             scard = _scard()
-            scard.SCardDisconnect(self._card, scard.SCARD_RESET_CARD)
+            # vpcd waits for ever for a card that it is to reset and that has left: its reader would be lost
+            disposition = scard.SCARD_LEAVE_CARD if self._removed else scard.SCARD_RESET_CARD
+            scard.SCardDisconnect(self._card, disposition)
             scard.SCardReleaseContext(self._context)
 
     def __enter__(self) -> PcscConnection:
@@ -107,8 +110,8 @@ class PcscConnection:
         result, response = self._scard_transmit(self._card, self._header, list(command))
         if result:
             self._check(result, "transmitting to the card")
-        if len(response) < 2:
-            raise TransportError(f"the card in {self.reader!r} has gone mute")
+        if len(response) < 2:  # pcscd 1.9 reports success where vpcd lost its card while waiting for the answer
+            self._check(_scard().SCARD_E_NOT_TRANSACTED, "waiting for an answer")
         return bytes(response)
 
     def _read_atr(self) -> bytes:
@@ -118,9 +121,13 @@ class PcscConnection:
 
     def _check(self, result: int, doing: str) -> None:
         scard = _scard()
-        if result == scard.SCARD_E_NOT_TRANSACTED and self._has_left():
-            raise CardRemovedError(f"the card left the reader {self.reader!r} while {doing}")
-        _raise_unless_ok(result, f"{doing} in {self.reader!r}")
+        try:
+            if result == scard.SCARD_E_NOT_TRANSACTED and self._has_left():
+                raise CardRemovedError(f"the card left the reader {self.reader!r} while {doing}")
+            _raise_unless_ok(result, f"{doing} in {self.reader!r}")
+        except CardRemovedError:
+            self._removed = True
+            raise
 
     def _has_left(self) -> bool:
         """A card pulled out in mid-command is first reported as "not transacted"; the reader's state follows."""

@@ -87,7 +87,11 @@ def _in_namespaces(readers: int) -> Iterator[PcscHost]:
     home = _home()
     ports = [DEFAULT_PORT + slot for slot in range(_slots(readers))]
     devices = [f"/dev/null:{port}" for port in ports[::SLOTS_PER_DRIVER]]
-    with _directory(home, devices), _Agent(pcscd, home) as agent, _client_socket(home / "run/pcscd/pcscd.comm"):
+    with (
+        _directory_of(home, _find_driver(), devices),
+        _Agent(pcscd, home) as agent,
+        _client_socket(home / "run/pcscd/pcscd.comm"),
+    ):
         names = _await_readers(len(ports))
         slots = [ListeningReader(name, partial(agent.connect, port)) for name, port in zip(names, ports, strict=True)]
         yield PcscHost("a private PC/SC daemon in namespaces of its own", tuple(slots[:readers]))
@@ -166,7 +170,7 @@ def _dialled_out(readers: int) -> Iterator[PcscHost]:
         pairs = [_listen_on_pair(stack) for _ in range(_slots(readers) // SLOTS_PER_DRIVER)]
         devices = [f"{DEFAULT_HOST}:{first.getsockname()[1]}" for first, _ in pairs]
         home = _home()
-        stack.enter_context(_directory(home, devices))
+        stack.enter_context(_directory_of(home, _find_driver(), devices))
         stack.enter_context(_run_folder(SYSTEM_SOCKET.parent))
         listeners = [listener for pair in pairs for listener in pair]
         slots = [DialledReader("", listener) for listener in listeners]
@@ -203,13 +207,12 @@ def _of_the_system(readers: int) -> Iterator[PcscHost]:
 @cache
 def _home() -> Path:
     """The same path for the whole process, because libpcsclite keeps the first socket path that it was told."""
-    return Path(tempfile.gettempdir()) / f"eid-pcscd-{secrets.token_hex(6)}"
+    return Path(tempfile.gettempdir()) / f"eid-pcscd-{os.getpid()}-{secrets.token_hex(6)}"
 
 
 @contextmanager
-def _directory(home: Path, devices: list[str]) -> Iterator[None]:
+def _directory_of(home: Path, driver: Path, devices: list[str]) -> Iterator[None]:
     """Lay out the daemon's directory: reader.conf, one driver copy per entry, an empty drivers folder, its /run."""
-    driver = _find_driver()
     try:
         home.mkdir(mode=0o700)
     except FileExistsError as failure:

@@ -56,16 +56,22 @@ class ListeningReader:
         self._inserted = VpcdCard(card, self._connect())
         self._thread = threading.Thread(target=self._inserted.serve, name=self.name, daemon=True)
         self._thread.start()
-        _await_card(self.name)
+        if not wait_for_card(self.name, timeout=_PRESENCE_TIMEOUT):
+            self._pull()
+            raise ReaderUnavailableError(f"PC/SC does not report the card in {self.name!r}")
 
     def remove(self) -> None:
         """Pull the card out and return when PC/SC reports that."""
+        if self._pull():
+            wait_for_card(self.name, present=False, timeout=_PRESENCE_TIMEOUT)
+
+    def _pull(self) -> bool:
         if self._inserted is None or self._thread is None:
-            return
+            return False
         self._inserted.stop()
         self._thread.join()
         self._inserted = self._thread = None
-        wait_for_card(self.name, present=False, timeout=_PRESENCE_TIMEOUT)
+        return True
 
 
 class DialledReader:
@@ -146,8 +152,3 @@ class _Slot:
         with self._lock:
             if self._card is not None:
                 self._card.power_off()
-
-
-def _await_card(reader: str) -> None:
-    if not wait_for_card(reader, timeout=_PRESENCE_TIMEOUT):
-        raise ReaderUnavailableError(f"PC/SC does not report the card in {reader!r}")
