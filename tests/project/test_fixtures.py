@@ -1,0 +1,44 @@
+"""The shared fixtures do what they promise, above all: nothing is left out quietly in CI."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_a_tool_that_is_there_is_found(require_tool: Callable[[str], Path]) -> None:
+    assert require_tool("sh").is_file()
+
+
+def test_a_missing_tool_skips_with_its_name(
+    require_tool: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no such-program-anywhere on this machine"):
+        require_tool("such-program-anywhere")
+
+
+def test_a_missing_tool_fails_in_ci(require_tool: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="required in CI"):
+        require_tool("such-program-anywhere")
+
+
+def test_the_token_is_usable_and_its_own(softhsm_token: Any) -> None:
+    pkcs11 = pytest.importorskip("pkcs11")
+    token = pkcs11.lib(str(softhsm_token.module)).get_token(token_label=softhsm_token.label)
+    with token.open(user_pin=softhsm_token.pin) as session:
+        assert list(session.get_objects()) == []
+    assert softhsm_token.pin not in repr(softhsm_token)
+
+
+def test_the_pcsc_service_is_seen_by_other_programs(pcsc_daemon: Any, require_tool: Callable[[str], Path]) -> None:
+    listing = subprocess.run(
+        [require_tool("opensc-tool"), "--list-readers"], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert len(pcsc_daemon.readers) == 4
+    assert all(reader.name in listing.stdout for reader in pcsc_daemon.readers)
