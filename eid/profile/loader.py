@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from eid.errors import ProfileError
+from eid.profile.layout import decode_face_layout
 from eid.profile.schema import CardProfile
 
 MAX_SIZE: Final = 1 << 18
@@ -62,6 +63,8 @@ def load_profile(name_or_path: str) -> LoadedProfile:
             f"{first.key}: {first.message}" if first.key else first.message, path=source, line=first.line
         )
     layout = None if profile.layout is None else _read(_beside(place, profile.layout), profile.layout)
+    if layout is not None:
+        _verify_layout(layout, str(profile.layout))
     digest = hashlib.sha256(raw + (layout or b"")).digest()
     return LoadedProfile(profile, source, digest, layout)
 
@@ -131,6 +134,13 @@ def index_lines(text: str) -> dict[str, int]:
             lines[f"{table}.{key.group(1)}" if table else key.group(1)] = number
             lines.setdefault(table, number)
     return lines
+
+
+def _verify_layout(layout: bytes, source: str) -> None:
+    try:
+        decode_face_layout(layout)
+    except ProfileError as error:
+        raise ProfileError(error.what, path=source) from None
 
 
 def _locate(name_or_path: str) -> tuple[Any, str]:

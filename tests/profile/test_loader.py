@@ -117,8 +117,12 @@ def test_load_from_path_with_layout_beside(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match=r"own\.layout\.toml"):
         load_profile(str(place))
     (tmp_path / "own.layout.toml").write_text("x = 1")
-    loaded = load_profile(str(place))
-    assert loaded.layout == b"x = 1"
+    with pytest.raises(ProfileError, match=r"own\.layout\.toml: layout\.format is missing"):
+        load_profile(str(place))
+    layout = load_profile("ma-cnie").layout
+    assert layout is not None
+    (tmp_path / "own.layout.toml").write_bytes(layout)
+    assert load_profile(str(place)).layout == layout
 
 
 def test_layout_cannot_lead_elsewhere(tmp_path: Path) -> None:
