@@ -83,9 +83,8 @@ def encode_cv_authenticated_request(body: bytes, signature: bytes) -> bytes:
 
 def encode_chat(chat: Chat) -> bytes:
     """CHAT with its tag 7F4C."""
-    content = encode_tlv(tags.OID, encode_oid_content(chat.oid)) + encode_tlv(
-        tags.DISCRETIONARY_DATA, chat.authorization
-    )
+    terminal_type = encode_tlv(tags.OID, encode_oid_content(chat.oid))
+    content = terminal_type + encode_tlv(tags.DISCRETIONARY_DATA, chat.authorization)
     return encode_tlv(tags.CHAT, content)
 
 
@@ -98,18 +97,17 @@ def encode_cv_public_key(key: CvPublicKey) -> bytes:
     if key.parameters is None:
         return algorithm + point
     values = key.parameters
-    numbers = b"".join(
-        _encode_number(0x81 + place, value) for place, value in enumerate((values.p, values.a, values.b))
+    cofactor = 1 if values.h is None else values.h
+    objects = (
+        _encode_number(0x81, values.p),
+        _encode_number(0x82, values.a),
+        _encode_number(0x83, values.b),
+        encode_tlv(0x84, values.generator),
+        _encode_number(0x85, values.n),
+        point,
+        _encode_number(0x87, cofactor),
     )
-    generator = encode_tlv(0x84, values.generator)
-    return (
-        algorithm
-        + numbers
-        + generator
-        + _encode_number(0x85, values.n)
-        + point
-        + _encode_number(0x87, 1 if values.h is None else values.h)
-    )
+    return algorithm + b"".join(objects)
 
 
 def _encode_number(tag: int, value: int) -> bytes:
