@@ -53,7 +53,12 @@ def test_pace_info_is_derived_from_intent() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key", "message"),
     [
-        ('curve = "brainpoolP256r1"\nhash', 'curve = "P-385"\nhash', "application.keys[0].curve", "'P-385' is not a curve"),
+        (
+            'curve = "brainpoolP256r1"\nhash',
+            'curve = "P-385"\nhash',
+            "application.keys[0].curve",
+            "'P-385' is not a curve",
+        ),
         ("can_digits = 6", "can_digits = 60", "document.can_digits", "less than or equal to 12"),
         ("dialect =", "dialekt =", "personalization.dialect", "Field required"),
         ('interface = "contactless"', 'interface = "wireless"', "chip.interface", "'contact' or 'contactless'"),
@@ -63,7 +68,12 @@ def test_pace_info_is_derived_from_intent() -> None:
         ("reference = 2", "reference = 1", "application", "share a reference"),
         ("[A-Z0-9]{6,9}", "[A-Z0-9{6,9}", "document.document_number.pattern", "not a regular expression"),
         ('cipher = "AES_256", par', 'cipher = "AES_512", par', "access.pace[0].cipher", "'AES_512' is none of"),
-        ('parameters = "brainpoolP256r1"', 'parameters = "brainpoolP160r1"', "access.pace[0].parameters", "no standardised"),
+        (
+            'parameters = "brainpoolP256r1"',
+            'parameters = "brainpoolP160r1"',
+            "access.pace[0].parameters",
+            "no standardised",
+        ),
         ('passwords = ["MRZ", "CAN"]', 'passwords = ["CAN"]', "access", "BAC needs the MRZ"),
     ],
 )
@@ -141,7 +151,7 @@ def test_first_fault_is_raised_with_its_line(tmp_path: Path) -> None:
 
 
 def test_index_of_tables_and_arrays() -> None:
-    lines = index_lines('a = 1\n[b]\nc = 2\n[[d.e]]\nf = 3\n[[d.e]]\nf = 4\n')
+    lines = index_lines("a = 1\n[b]\nc = 2\n[[d.e]]\nf = 3\n[[d.e]]\nf = 4\n")
     assert lines["a"] == 1
     assert lines["b.c"] == 3
     assert (lines["d.e[0].f"], lines["d.e[1].f"]) == (5, 7)
