@@ -150,7 +150,13 @@ def decode_response(raw: bytes) -> ResponseAPDU:
 
 
 def split_chain(command: CommandAPDU, max_data: int = MAX_SHORT_DATA) -> Iterator[CommandAPDU]:
-    """Cut a command into a chain whose links carry at most `max_data` octets (ISO/IEC 7816-4 5.3.3)."""
+    """Cut a command into a chain whose links carry at most `max_data` octets (ISO/IEC 7816-4 5.3.3).
+
+    Raises:
+        ValueError: `max_data` is not positive; the caller's mistake.
+    """
+    if max_data < 1:
+        raise ValueError("a link of a chain carries one octet or more")
     data = command.data
     while len(data) > max_data:
         yield replace(command, cla=command.cla | CHAINING_BIT, data=data[:max_data], le=None)

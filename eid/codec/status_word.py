@@ -60,5 +60,8 @@ def describe_status_word(sw: int) -> str:
 
 
 def is_success(sw: int) -> bool:
-    """Tell whether the command was carried out: 9000, 61xx, or a warning 62xx/63xx other than a failed verification."""
+    """Tell whether the command was carried out: 9000, 61xx, or a warning 62xx.
+
+    A warning 63xx does not count: it is how a card reports a failed verification (ISO/IEC 7816-4 5.6).
+    """
     return sw == SW.OK or sw >> 8 in (0x61, 0x62)
