@@ -184,7 +184,7 @@ def check_depth(data: bytes, limits: Limits = LIMITS) -> None:
     count = 0
     while pending:
         content, depth = pending.pop()
-        if depth > limits.depth:
+        if content and depth > limits.depth:
             raise DecodeError(f"nested deeper than {limits.depth}", clause=CLAUSE)
         for item in iterate_tlvs(content, limits):
             count += 1
