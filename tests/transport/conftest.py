@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from eid.errors import CardRemovedError, ReaderUnavailableError
-from eid.transport.pcscd import PcscHost, private_pcscd
+from eid.errors import CardRemovedError
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,16 +84,6 @@ def tcp_pair() -> Iterator[tuple[FakeVpcd, socket.socket]]:
         vpcd_end, _ = listener.accept()
     with vpcd_end, card_end:
         yield FakeVpcd(vpcd_end), card_end
-
-
-@pytest.fixture(scope="session")
-def pcsc_host() -> Iterator[PcscHost]:
-    """A private PC/SC daemon with three virtual readers, so that two copies of the driver are loaded."""
-    try:
-        with private_pcscd(3) as host:
-            yield host
-    except ReaderUnavailableError as failure:
-        pytest.skip(f"no PC/SC here: {failure}")
 
 
 @pytest.fixture

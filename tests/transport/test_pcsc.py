@@ -13,10 +13,10 @@ CHALLENGE = bytes.fromhex("0084000008")
 
 
 @pytest.fixture
-def reader(pcsc_host):
+def reader(pcsc_daemon):
     """An empty virtual reader, empty again afterwards."""
-    yield pcsc_host.readers[0]
-    pcsc_host.readers[0].remove()
+    yield pcsc_daemon.readers[0]
+    pcsc_daemon.readers[0].remove()
 
 
 def test_card_comes_and_goes(reader, echo_card):
@@ -136,8 +136,8 @@ def test_longest_frames(reader, echo_card):
         assert response == bytes(65533) + b"\x90\x00"
 
 
-def test_two_cards_in_every_pair_of_slots_are_not_crossed(pcsc_host, echo_card):
-    slots = pcsc_host.readers
+def test_two_cards_in_every_pair_of_slots_are_not_crossed(pcsc_daemon, echo_card):
+    slots = pcsc_daemon.readers
     cards = [echo_card(bytes((0x41 + place,)), b"CARD%d" % place) for place in range(len(slots))]
     try:
         for slot, card in zip(slots, cards, strict=True):

@@ -61,13 +61,13 @@ def _processes() -> list[str]:
 
 
 @pytest.mark.pcsc
-def test_one_per_process(pcsc_host):
+def test_one_per_process(pcsc_daemon):
     with pytest.raises((LifecycleError, ReaderUnavailableError)), pcscd.private_pcscd():
         pass
 
 
 @pytest.mark.pcsc
-def test_comes_again_and_leaves_nothing(pcsc_host):
+def test_comes_again_and_leaves_nothing(pcsc_daemon):
     program = subprocess.Popen(
         [sys.executable, "-c", SESSION], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -78,8 +78,8 @@ def test_comes_again_and_leaves_nothing(pcsc_host):
 
 
 @pytest.mark.pcsc
-def test_killed_program_leaves_nothing(pcsc_host):
-    if "namespaces" not in pcsc_host.way:
+def test_killed_program_leaves_nothing(pcsc_daemon):
+    if "namespaces" not in pcsc_daemon.way:
         pytest.skip("only the private namespaces outlive their owner's death in order")
     program = subprocess.Popen(
         [
@@ -105,7 +105,7 @@ def test_killed_program_leaves_nothing(pcsc_host):
 
 
 @pytest.mark.pcsc
-def test_without_namespaces_vpcd_dials_out(pcsc_host, run_python):
+def test_without_namespaces_vpcd_dials_out(pcsc_daemon, run_python):
     if os.geteuid() != 0 or pcscd._is_alive(pcscd.SYSTEM_SOCKET):
         pytest.skip("needs root and no PC/SC daemon on the machine")
     refused = "import eid.transport.pcscd as p\np._find_unshare = lambda: 'false'\n"
@@ -115,7 +115,7 @@ def test_without_namespaces_vpcd_dials_out(pcsc_host, run_python):
 
 
 @pytest.mark.pcsc
-def test_process_that_has_used_pcsc_before_is_told(pcsc_host, run_python):
+def test_process_that_has_used_pcsc_before_is_told(pcsc_daemon, run_python):
     done = run_python(
         "import eid.transport.pcscd as p\nfrom eid.transport.pcsc import list_readers\n"
         "from eid.errors import ReaderUnavailableError\n"
