@@ -32,7 +32,7 @@ from eid.lds.security_infos import (
     PACEInfo,
     SecurityInfo,
 )
-from eid.lds.sod import build_lds_security_object
+from eid.lds.sod import LdsVersion, build_lds_security_object
 from eid.mrz import Mrz, MrzFormat, build_mrz
 from eid.profile.card_image import (
     AccessCondition,
@@ -148,12 +148,7 @@ def build_card(
     mrz = build_card_mrz(record, profile)
     groups = build_data_groups(record, profile, mrz, public_keys, status)
     hashes = {by_name(name).number or 0: digest(profile.application.hash, raw) for name, raw in groups.items()}
-    security_object = build_lds_security_object(
-        profile.application.hash,
-        hashes,
-        lds_version=profile.application.lds_version if profile.application.signed_lds_version else None,
-        unicode_version=profile.application.unicode_version if profile.application.signed_lds_version else None,
-    )
+    security_object = build_lds_security_object(profile.application.hash, hashes, _signed_version(profile))
     sod = sign(security_object)
     files = {EF_COM.name: _build_com(profile, groups), **groups, EF_SOD.name: sod}
     image = CardImage(
@@ -261,6 +256,14 @@ def _key_infos(key: Key, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[Secur
     if key.kind == "ec":
         return (ActiveAuthenticationInfo(ECDSA_PLAIN[key.hash]),)
     return ()
+
+
+def _signed_version(profile: CardProfile) -> LdsVersion | None:
+    """The LDS version inside the signature; None makes an LDS security object of version 0."""
+    application = profile.application
+    if not application.signed_lds_version:
+        return None
+    return LdsVersion(application.lds_version, application.unicode_version)
 
 
 def _build_com(profile: CardProfile, groups: Mapping[str, bytes]) -> bytes:

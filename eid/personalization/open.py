@@ -76,7 +76,9 @@ def open_card(
     if present == {FACTORY_KEY_VERSION}:
         yield from _replace_keys(domain, keys, factory_keys, own, kdd, level, random)
     elif present != {key_version}:
-        raise LifecycleError(f"the card has keys of version {_versions(present)}, neither factory keys nor {key_version}")
+        raise LifecycleError(
+            f"the card has keys of version {_versions(present)}, neither factory keys nor {key_version}"
+        )
     channel = yield from open_scp03(own, level, random=random, aid=domain.aid)
     yield from through(channel, _begin())
     return OpenedCard(channel, kdd, serial, key_version)

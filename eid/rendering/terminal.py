@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from eid.rendering.page import StepFigures
 from eid.verification.report import VerificationReport
 
 
-def render_table(
-    rows: Iterable[tuple[str, ...]], header: tuple[str, ...], numeric: frozenset[int] = frozenset()
-) -> str:
+def render_table(rows: Iterable[tuple[str, ...]], header: tuple[str, ...], numeric: Collection[int] = ()) -> str:
     """A table in columns as wide as their widest cell; `numeric` columns are set to the right."""
     lines = [header, *rows]
     widths = [max(len(row[column]) for row in lines) for column in range(len(header))]

@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -89,13 +90,13 @@ def load_policy(name_or_path: str) -> Policy:
         ProfileError: there is none, or it is faulty.
     """
     if name_or_path.endswith(".toml") or "/" in name_or_path:
-        place: Path | object = Path(name_or_path)
+        place: Path | Traversable = Path(name_or_path)
     elif name_or_path in shipped_policies():
         place = files("eid.verification") / "policies" / f"{name_or_path}.toml"
     else:
         raise ProfileError(f"no policy {name_or_path!r}; there are {', '.join(shipped_policies())}")
     try:
-        raw: bytes = place.read_bytes()  # type: ignore[attr-defined]  # Path and Traversable both have it
+        raw = place.read_bytes()
     except OSError as error:
         raise ProfileError(f"cannot be read: {error.strerror}", path=name_or_path) from error
     return decode_policy(raw, name_or_path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from eid.codec.defect import Defect
-from eid.codec.x509 import decode_certificate
+from eid.codec.cms import SignerInfo
+from eid.codec.defect import Defect, Defects
+from eid.codec.x509 import Certificate, decode_certificate
 from eid.errors import Reason, VerificationError
-from eid.lds.sod import decode_ef_sod
+from eid.lds.sod import SecurityObject, decode_ef_sod
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
@@ -19,14 +20,27 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.DATA_MISSING, "EF.SOD was not read")
     defects: list[Defect] | None = [] if case.policy.tolerated else None
     sod = decode_ef_sod(raw, defects)
-    signer = None
-    if sod.certificates:
-        signer = decode_certificate(sod.certificates[0], defects)
+    signer = _find_signer(sod, defects)
     refused = [item for item in defects or () if item.code not in case.policy.tolerated]
     if refused:
         raise VerificationError(Reason.FORMAT_FAILURE, refused[0].what, clause=refused[0].clause)
     case.sod, case.signer = sod, signer
     return f"tolerated: {', '.join(sorted({item.code for item in defects}))}" if defects else ""
+
+
+def _find_signer(sod: SecurityObject, defects: Defects) -> Certificate | None:
+    """The certificate that SignerInfo names, else the first there is; none where EF.SOD carries none."""
+    certificates = [decode_certificate(raw, defects) for raw in sod.certificates]
+    info = sod.signed_data.signer_info
+    named = (item for item in certificates if is_named_by(item, info))
+    return next(named, certificates[0] if certificates else None)
+
+
+def is_named_by(certificate: Certificate, info: SignerInfo) -> bool:
+    """Whether SignerInfo names this certificate, by key identifier or by issuer and serial (RFC 5652 5.3)."""
+    if info.subject_key_identifier is not None:
+        return info.subject_key_identifier == certificate.extensions.subject_key_identifier
+    return info.issuer_raw == certificate.issuer_raw and info.serial == certificate.serial
 
 
 SOD_FORMAT: Final = Check("sod.format", "Doc 9303-10 4.6.2", run)

@@ -12,6 +12,7 @@ from eid.crypto.signatures import verify_signature
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
+from eid.verification.checks.sod_format import is_named_by
 
 
 def run(case: Case, check_id: str) -> str:
@@ -19,11 +20,7 @@ def run(case: Case, check_id: str) -> str:
     signed_data = case.require_sod().signed_data
     info = signed_data.signer_info
     signer = case.require_signer()
-    if info.subject_key_identifier is not None:
-        is_signer = info.subject_key_identifier == signer.extensions.subject_key_identifier
-    else:
-        is_signer = info.issuer_raw == signer.issuer_raw and info.serial == signer.serial
-    if not is_signer:
+    if not is_named_by(signer, info):
         raise VerificationError(Reason.NO_SIGNING_CERTIFICATE_FOUND, "the certificate is not the one SignerInfo names")
     name = oid.HASH_NAMES.get(info.digest_algorithm.oid)
     attributes = info.signed_attributes

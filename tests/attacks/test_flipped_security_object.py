@@ -1,0 +1,24 @@
+"""One bit flipped in every byte of EF.SOD: refused under `strict`, whether a signature covers the byte or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from eid.verification.report import Verdict
+from tests.builders.document import Document, build_document, judge
+
+
+@pytest.mark.parametrize("curve", ["P-256", "brainpoolP256r1"])
+def test_every_byte(curve: str) -> None:
+    document: Document = build_document(curve)
+    evidence = document.evidence()
+    trust, envelope = document.trust(), document.envelope(evidence)
+    genuine = document.files["EF.SOD"]
+    accepted = []
+    for place in range(len(genuine)):
+        altered = bytearray(genuine)
+        altered[place] ^= 1 << (place % 8)
+        forged = document.with_files(EF_SOD=bytes(altered))
+        if judge(forged, forged.evidence(), trust=trust, envelope=envelope).verdict is Verdict.TOTAL_PASSED:
+            accepted.append(place)
+    assert accepted == []

@@ -1,0 +1,29 @@
+"""Yesterday's evidence, sent again for today's challenge."""
+
+from __future__ import annotations
+
+from eid.errors import Reason
+from eid.evidence import ProtocolName
+from eid.verification.report import Verdict
+from tests.builders.document import Document, failed, judge, transcript
+
+TODAY = bytes.fromhex("A0A1A2A3A4A5A6A7")
+
+
+def test_answer_to_another_challenge(document: Document) -> None:
+    report = judge(document, expected_challenge=TODAY)
+    assert failed(report) == {"chip.aa": Reason.CHALLENGE_MISMATCH}
+    assert report.verdict is Verdict.TOTAL_FAILED
+
+
+def test_relabelled_answer(document: Document) -> None:
+    """Writing today's challenge beside yesterday's signature does not help."""
+    old = document.active_transcript()
+    relabelled = transcript(ProtocolName.ACTIVE_AUTHENTICATION, challenge=TODAY, signature=old.messages["signature"])
+    evidence = document.evidence(transcripts=(transcript(ProtocolName.PACE), relabelled), challenge=TODAY)
+    assert failed(judge(document, evidence, expected_challenge=TODAY)) == {"chip.aa": Reason.CLONE_SUSPECTED}
+
+
+def test_evidence_that_names_one_challenge_and_answers_another(document: Document) -> None:
+    evidence = document.evidence(challenge=TODAY)
+    assert failed(judge(document, evidence, expected_challenge=None)) == {"chip.aa": Reason.CHALLENGE_MISMATCH}

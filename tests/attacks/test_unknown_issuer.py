@@ -1,0 +1,57 @@
+"""Signers that no trusted CSCA issued: self-made, self-carried, or under a borrowed name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eid.errors import Reason
+from eid.pki.trust_store import build_trust_store
+from eid.verification.report import Outcome, Verdict
+from tests.builders import issuer
+from tests.builders.document import Document, build_document, build_files, failed, judge, outcome
+
+
+def test_foreign_csca_of_the_same_name(document: Document) -> None:
+    impostor = build_document()
+    report = judge(impostor, trust=document.trust())
+    assert failed(report) == {"ds.path": Reason.PATH_SIGNATURE_FAILURE}
+    assert report.verdict is Verdict.TOTAL_FAILED
+
+
+def test_csca_that_comes_with_the_document_is_not_trusted(document: Document) -> None:
+    sod = issuer.ef_sod(
+        document.signer,
+        document.signer_certificate,
+        {1: bytes(32), 2: bytes(32)},
+        certificates=(document.signer_certificate, document.csca_certificate),
+    )
+    carried = document.with_files(EF_SOD=sod)
+    strict = judge(carried, trust=build_trust_store(()))
+    assert outcome(strict, "sod.format") == (Outcome.FAILED, Reason.FORMAT_FAILURE)
+    tolerant = judge(carried, policy="passive", trust=build_trust_store(()))
+    assert outcome(tolerant, "ds.path")[1] in (Reason.NO_CERTIFICATE_CHAIN_FOUND, Reason.SOD_NOT_VERIFIED)
+    assert tolerant.verdict is not Verdict.TOTAL_PASSED
+
+
+def test_signer_certificate_as_its_own_authority(document: Document) -> None:
+    """A document signer in the trust store is no anchor: it is not self-signed."""
+    report = judge(document, trust=build_trust_store((document.signer_certificate,)))
+    assert outcome(report, "ds.path") == (Outcome.INDETERMINATE, Reason.NO_CERTIFICATE_CHAIN_FOUND)
+
+
+def test_document_signer_that_issues_another(document: Document) -> None:
+    """The signer signs a certificate for a key of its own choice, under its own name as issuer."""
+    rogue = issuer.ec_key()
+    certificate = issuer.certificate(
+        document.signer, rogue, issuer.ds_extensions(document.signer, rogue), issuer=issuer.DS_NAME
+    )
+    forged = build_files(replace(document, signer=rogue, signer_certificate=certificate))
+    report = judge(forged, trust=document.trust())
+    assert outcome(report, "ds.path") == (Outcome.INDETERMINATE, Reason.NO_CERTIFICATE_CHAIN_FOUND)
+    trust = build_trust_store((document.csca_certificate, document.signer_certificate), ())
+    assert outcome(judge(forged, trust=trust), "ds.path") == (Outcome.INDETERMINATE, Reason.CHAIN_CONSTRAINTS_FAILURE)
+
+
+def test_signature_by_another_key_than_the_certificate(document: Document) -> None:
+    forged = build_files(replace(document, signer=issuer.ec_key()))
+    assert failed(judge(forged)) == {"sod.signature": Reason.SIG_CRYPTO_FAILURE}
