@@ -65,6 +65,7 @@ class VirtualCard:
     ) -> None:
         self._card = Card(memory, new_session(memory, random), random)
         self._observe = observe
+        self._event: CardEvent | None = None
         self._chain: tuple[bytes, bytearray] | None = None
         self._pending = b""
 
@@ -165,6 +166,8 @@ class VirtualCard:
             return self._next_part(command)
         self._pending = b""
         response = self._answer(command)
+        if self._observe is not None:
+            self._tell(self._observe, command, response)
         limit = command.le or (MAX_EXTENDED_LE if command.is_extended else MAX_SHORT_LE)
         if len(response.data) > limit:
             self._pending = response.encode()
@@ -181,6 +184,11 @@ class VirtualCard:
             return part + status
         self._pending = rest + status
         return part + bytes((SW.BYTES_REMAINING >> 8, min(len(rest), 0xFF)))
+
+    def _tell(self, observe: Callable[[CardEvent], None], command: CommandAPDU, response: ResponseAPDU) -> None:
+        """Report the command as it was carried out, or, where it never came to that, as it stood on the wire."""
+        event, self._event = self._event, None
+        observe(event if event is not None else _event(command, "", response))
 
     # --- class byte and secure channel
 
@@ -266,7 +274,7 @@ class VirtualCard:
     def _carry_out(self, command: CommandAPDU, outer: CommandAPDU, protection: str) -> ResponseAPDU:
         response = execute(self._card, command, self._card.largest_response(outer))
         if self._observe is not None:
-            self._observe(_event(command, protection, response))
+            self._event = _event(command, protection, response)
         return response
 
     def _begin_session(self) -> None:

@@ -210,7 +210,9 @@ def test_observer_sees_names_and_no_data(image, issuer_keys):
     card = VirtualCard.from_image(image, serial=b"SPECIMEN01", keys=issuer_keys, observe=events.append)
     card.process(bytes.fromhex("00A4020C02011C"))
     card.process(bytes.fromhex("00B0000000"))
-    assert [(event.name, event.sw) for event in events] == [("SELECT", 0x9000), ("READ BINARY", 0x9000)]
+    card.process(bytes.fromhex("0CB0000000"))
+    names = [(event.name, event.sw) for event in events]
+    assert names == [("SELECT", 0x9000), ("READ BINARY", 0x9000), ("READ BINARY", 0x6982)]
     assert not any(isinstance(getattr(events[0], name), bytes) for name in CardEvent.__slots__)
 
 
