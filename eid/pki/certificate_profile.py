@@ -7,20 +7,22 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from eid.codec import extension_builders as build
+from eid.codec import oid
 from eid.codec.algorithm import AlgorithmIdentifier, ecdsa_identifier, pss_identifier, rsa_identifier
 from eid.codec.extensions import Extension, GeneralName
 from eid.codec.name import encode_name
-from eid.codec.spki import decode_spki
+from eid.codec.spki import decode_ec_parameters, decode_spki
 from eid.codec.x509 import encode_certificate, encode_tbs_certificate
-from eid.crypto.public_key import encode_public_key, load_public_key
+from eid.crypto.public_key import encode_public_key, load_public_key, match_curve
 from eid.crypto.signatures import SignatureAlgorithm, verify_signature
 from eid.errors import KeyStoreError, VerificationError
 from eid.keystore.ports import Signer
 from eid.pki.country import state_code_of
 
-SERIAL_OCTETS = 20
+SERIAL_OCTETS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,15 @@ def sign_checked(signer: Signer, message: bytes) -> bytes:
 
 def is_key_of(signer: Signer, public_key_info: bytes) -> bool:
     """Whether a SubjectPublicKeyInfo, in any form of parameters, holds the signer's public key."""
-    own, other = (encode_public_key(load_public_key(info)) for info in (signer.public_key_info, public_key_info))
-    return own == other
+    return _identify_key(signer.public_key_info) == _identify_key(public_key_info)
+
+
+def _identify_key(public_key_info: bytes) -> tuple[str, bytes]:
+    """The curve's name, or the algorithm's identifier, and the octets of the key."""
+    info = decode_spki(public_key_info)
+    if info.algorithm.oid == oid.EC_PUBLIC_KEY:
+        return match_curve(decode_ec_parameters(info.algorithm.parameters)).name, info.public_key
+    return info.algorithm.oid, info.public_key
 
 
 def sign_certificate(

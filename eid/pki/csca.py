@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Final
 
 from eid.codec import extension_builders as build
 from eid.codec.extensions import Extension, KeyUsage
@@ -12,7 +13,7 @@ from eid.errors import LifecycleError
 from eid.keystore.ports import Signer
 from eid.pki.certificate_profile import IssuingState, Validity, derive_key_identifier, is_key_of, sign_certificate
 
-PATH_LENGTH = 0  # Doc 9303-12 table 6: no authority below a CSCA
+PATH_LENGTH: Final = 0  # Doc 9303-12 table 6: no authority below a CSCA
 
 
 def build_csca_certificate(

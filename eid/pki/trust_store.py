@@ -96,6 +96,7 @@ def build_trust_store(certificates: Iterable[bytes], crls: Iterable[bytes] = ())
     by_subject = _index(authorities, lambda item: item.certificate.subject_raw)
     by_name = _index(authorities, lambda item: _normalised(item.certificate.subject_raw))
     lists = [crl for raw in raw_crls if (crl := _load_crl(raw, unusable)) is not None]
+    crls_by_authority = _assign_crls(lists, by_name, unusable)
     fingerprints = b"".join(sorted(hashlib.sha256(raw).digest() for raw in (*raw_certificates, *raw_crls)))
     return TrustStore(
         tuple(authorities),
@@ -104,7 +105,7 @@ def build_trust_store(certificates: Iterable[bytes], crls: Iterable[bytes] = ())
         hashlib.sha256(fingerprints).digest(),
         MappingProxyType(by_subject),
         MappingProxyType(by_name),
-        MappingProxyType(_assign_crls(lists, by_name, unusable)),
+        MappingProxyType(crls_by_authority),
     )
 
 
