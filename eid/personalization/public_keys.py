@@ -1,0 +1,56 @@
+"""The public keys that the card generated, as SubjectPublicKeyInfo (ISO/IEC 7816-8 5.2, TR-03110-3 D.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from eid.codec.oid import decode_oid_content
+from eid.codec.spki import encode_ec_spki, encode_rsa_spki
+from eid.codec.tlv import decode_tlv, find_tlv, require_tlv
+from eid.crypto.curves import curve_by_oid
+from eid.crypto.points import decode_point
+from eid.crypto.public_key import explicit_parameters
+from eid.errors import DecodeError, PeerProtocolError
+from eid.profile.card_image import KeyPurpose
+
+PUBLIC_KEY: Final = 0x7F49
+OBJECT_IDENTIFIER: Final = 0x06
+MODULUS: Final = 0x81
+EXPONENT: Final = 0x82
+POINT: Final = 0x86
+
+
+def collect_public_keys(products: Mapping[str, bytes], *, explicit: bool) -> dict[KeyPurpose, bytes]:
+    """The card's public keys by purpose.
+
+    Args:
+        products: what `apply` returned: the public key template of each key, by the purpose's name.
+        explicit: write EC domain parameters out (Doc 9303-12 4.1.6.3).
+
+    Raises:
+        PeerProtocolError: the card answered something that is no public key.
+    """
+    keys = {}
+    for purpose in KeyPurpose:
+        template = products.get(purpose.value)
+        if template is not None:
+            try:
+                keys[purpose] = _decode_public_key(template, explicit=explicit)
+            except DecodeError as error:
+                raise PeerProtocolError(f"the card's {purpose} key: {error}") from error
+    return keys
+
+
+def _decode_public_key(template: bytes, *, explicit: bool) -> bytes:
+    objects = decode_tlv(template, PUBLIC_KEY).children()
+    modulus = find_tlv(objects, MODULUS)
+    if modulus is not None and find_tlv(objects, POINT) is None:
+        exponent = require_tlv(objects, EXPONENT).value
+        return encode_rsa_spki(int.from_bytes(modulus.value, "big"), int.from_bytes(exponent, "big"))
+    curve = curve_by_oid(decode_oid_content(require_tlv(objects, OBJECT_IDENTIFIER).value))
+    if curve is None:
+        raise DecodeError("the public key is on a curve this system does not know")
+    point = require_tlv(objects, POINT).value
+    decode_point(curve, point)  # on the curve, or refused
+    return encode_ec_spki(explicit_parameters(curve) if explicit else curve.oid, point)
