@@ -40,6 +40,12 @@ def run_changed(card: VirtualCard, exchange, mutation: tuple[int, int, int]) -> 
     raise AssertionError("the handshake does not end")
 
 
+def assert_shut(card: VirtualCard) -> None:
+    for _ in range(2):  # the first one may only end a chain that the mutation has begun (6883)
+        card.process(SELECT_LDS)
+    assert card.process(bytes.fromhex("00B0810000")) == b"\x69\x82"
+
+
 @modest
 @given(mutation=MUTATION)
 def test_pace(issued, mutation):
@@ -49,8 +55,7 @@ def test_pace(issued, mutation):
     assert (session.status.access is not None) == (session.secure_messaging is not None)
     if came_through:
         assert session.secure_messaging is not None
-    issued.card.process(SELECT_LDS)
-    assert issued.card.process(bytes.fromhex("00B0810000")) == b"\x69\x82"
+    assert_shut(issued.card)
 
 
 @modest
@@ -61,8 +66,7 @@ def test_bac(issued, mutation):
     came_through = run_changed(issued.card, run_bac("L898902C<369080619406236"), mutation)
     if came_through:
         assert issued.card._card.session.secure_messaging is not None
-    issued.card.process(SELECT_LDS)
-    assert issued.card.process(bytes.fromhex("00B0810000")) == b"\x69\x82"
+    assert_shut(issued.card)
 
 
 @modest
