@@ -1,0 +1,1 @@
+"""What must outlive a process: issued documents, personalisation jobs, the trust index, sessions, card files."""

@@ -1,0 +1,140 @@
+"""The tables. Migrations carry the same definitions; a test compares the two.
+
+No column holds personal data in clear: a document is found by a keyed hash of its number, and details of steps are
+digests, versions and public keys.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+)
+
+from eid.store.types import UtcDateTime
+
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+JOB_STATES: Final = ("PLANNED", "RUNNING", "SUCCEEDED", "FAILED", "SPOILED")
+STEP_PHASES: Final = ("intent", "result")
+CERTIFICATE_KINDS: Final = ("CSCA", "LINK", "DS", "ML_SIGNER", "DVL_SIGNER", "STATION", "OTHER")
+SESSION_STATES: Final = ("CREATED", "COLLECTING", "DECIDED", "EXPIRED")
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
+
+
+personalization_job = Table(
+    "personalization_job",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("profile_digest", LargeBinary(32), nullable=False),
+    Column("reader", String(128), nullable=False),
+    Column("card_serial", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    _one_of("state", JOB_STATES),
+)
+
+personalization_step = Table(  # append-only: eid.store.triggers
+    "personalization_step",
+    metadata,
+    Column("job_id", Uuid, ForeignKey("personalization_job.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("step", String(64), nullable=False),
+    Column("phase", String(8), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    _one_of("phase", STEP_PHASES),
+)
+
+issued_document = Table(
+    "issued_document",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job_id", Uuid, ForeignKey("personalization_job.id")),
+    Column("profile_name", String(64), nullable=False),
+    Column("profile_digest", LargeBinary(32), nullable=False),
+    Column("sod_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("card_serial", String(64), nullable=False),
+    Column("document_number_tag", LargeBinary(32), nullable=False),
+    Column("key_versions", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("report_digest", LargeBinary(32), nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Index(None, "document_number_tag", "issued_at"),
+    Index(None, "card_serial"),
+)
+
+trust_certificate = Table(
+    "trust_certificate",
+    metadata,
+    Column("fingerprint", LargeBinary(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("country", String(3), nullable=False),
+    Column("subject", String(1024), nullable=False),
+    Column("ski", LargeBinary(64)),
+    Column("sources", JSON, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("usable", Boolean, nullable=False),
+    Column("defects", JSON, nullable=False),
+    _one_of("kind", CERTIFICATE_KINDS),
+    Index(None, "country", "kind"),
+    Index(None, "ski"),
+)
+
+trust_crl = Table(
+    "trust_crl",
+    metadata,
+    Column("fingerprint", LargeBinary(32), primary_key=True),
+    Column("country", String(3), nullable=False),
+    Column("issuer", String(1024), nullable=False),
+    Column("this_update", UtcDateTime, nullable=False),
+    Column("next_update", UtcDateTime),
+    Column("sources", JSON, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("usable", Boolean, nullable=False),
+    Column("defects", JSON, nullable=False),
+    Index(None, "country", "this_update"),
+)
+
+verification_session = Table(
+    "verification_session",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("challenge", LargeBinary(64), nullable=False),
+    Column("policy", String(64), nullable=False),
+    Column("purpose", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("result", JSON(none_as_null=True)),
+    _one_of("state", SESSION_STATES),
+    Index(None, "state", "expires_at"),
+)
