@@ -21,7 +21,7 @@ from eid.keystore.card_keys import MasterKey, default_card_keys
 from eid.keystore.software import SoftwareSigner
 from eid.lds.dg13 import StatusListReference
 from eid.personalization.apply import Progress, apply
-from eid.personalization.build import CardData, build_card, build_chip
+from eid.personalization.build import CardData, build_card, build_chip, build_key_orders
 from eid.personalization.dialects import plan_card
 from eid.personalization.open import OpenedCard, open_card
 from eid.personalization.plan import PersonalizationPlan
@@ -31,7 +31,7 @@ from eid.pki.crl import build_crl
 from eid.pki.csca import build_csca_certificate
 from eid.pki.document_signer import build_document_signer_certificate, sign_sod
 from eid.pki.trust_store import TrustStore, build_trust_store
-from eid.profile.card_image import ApplicationImage, CardImage, KeyPurpose
+from eid.profile.card_image import ApplicationImage, CardImage
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
@@ -67,6 +67,7 @@ class Authority:
     csca_certificate: bytes = field(init=False)
     signer_certificate: bytes = field(init=False)
     crl: bytes = field(init=False)
+    signed: dict[bytes, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         stated = self.profile.authority
@@ -98,7 +99,11 @@ class Authority:
         )
 
     def sign(self, lds_security_object: bytes) -> bytes:
-        return sign_sod(lds_security_object, self.signer, self.signer_certificate, signing_time=NOW)
+        """Sign once: a second attempt at the same card takes the same EF.SOD, as a job that keeps it would."""
+        if lds_security_object not in self.signed:
+            sod = sign_sod(lds_security_object, self.signer, self.signer_certificate, signing_time=NOW)
+            self.signed[lds_security_object] = sod
+        return self.signed[lds_security_object]
 
     @property
     def trust(self) -> TrustStore:
@@ -166,8 +171,6 @@ def open_for_writing(profile: CardProfile, connection: Connection, sink: Checkpo
 
 def order_keys(profile: CardProfile) -> CardImage:
     """The part of the image that is known before the card has made its keys."""
-    from eid.personalization.build import build_key_orders
-
     application = ApplicationImage(
         profile.application.aid, (), build_key_orders(profile), basic_access_control=profile.access.bac
     )
@@ -195,9 +198,4 @@ def issue(
     data = build_card(record_for(profile), profile, can=CAN, public_keys=keys, sign=made.sign, status=STATUS)
     plan = plan_card(data.image, profile.personalization.dialect)
     drive(through(opened.channel, apply((*plan.files, *plan.lock), progress)), link, sink)
-    assert all(purpose in keys for purpose in (key.purpose for key in profile.application.keys))
-    assert isinstance(keys, dict)
     return Issued(profile, made, chip, data, plan)
-
-
-__all__ = ["CAN", "NOW", "SERIAL", "Authority", "Issued", "Journal", "KeyPurpose", "issue", "master_key", "record_for"]

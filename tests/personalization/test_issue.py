@@ -29,9 +29,7 @@ def test_every_profile_issues_a_card_that_verifies(name: str) -> None:
             Password(PasswordId(password.id), password.value), challenge=CHALLENGE, max_response=65000
         )
         evidence = drive(inspect(plan, NOW), LoopbackConnection(issued.card))
-        report = verify(
-            evidence, issued.authority.trust, load_policy("border"), time=NOW, expected_challenge=CHALLENGE
-        )
+        report = verify(evidence, issued.authority.trust, load_policy("border"), time=NOW, expected_challenge=CHALLENGE)
         assert report.verdict is Verdict.TOTAL_PASSED, report.checks
         for file in issued.data.image.applications[0].files:
             assert evidence.content(file.name) == file.content
