@@ -34,13 +34,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == DEVICE_TESTS and not config.getoption("--reader") else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """One process serves one PC/SC service (libpcsclite remembers its socket), so its tests run in one worker."""
-    for item in items:
-        if "pcsc_daemon" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.pcsc)
-            item.add_marker(pytest.mark.xdist_group("pcsc"))
+    if "pcsc_daemon" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.pcsc)
+        item.add_marker(pytest.mark.xdist_group("pcsc"))
 
 
 def missing(reason: str) -> NoReturn:

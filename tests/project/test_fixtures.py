@@ -42,3 +42,9 @@ def test_the_pcsc_service_is_seen_by_other_programs(pcsc_daemon: Any, require_to
     )
     assert len(pcsc_daemon.readers) == 4
     assert all(reader.name in listing.stdout for reader in pcsc_daemon.readers)
+
+
+def test_users_of_the_pcsc_service_share_one_worker(pcsc_daemon: Any, request: pytest.FixtureRequest) -> None:
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("tests are not distributed in groups in this run")
+    assert request.node.nodeid.endswith("@pcsc")
