@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import CheckConstraint, Column, Integer, create_mock_engine, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from eid.errors import StoreError
+from eid.store import triggers
+from eid.store.database import open_database
+from eid.store.schema_version import check, needed_version, require_ready, upgrade
+from eid.store.tables import metadata
+
+
+@pytest.fixture
+def empty(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path}/empty.db")
+    yield engine
+    engine.dispose()
+
+
+def test_empty_database_is_refused_then_upgraded(empty):
+    assert check(empty).current is None
+    with pytest.raises(StoreError, match="eid db init"):
+        require_ready(empty)
+    status = upgrade(empty)
+    assert (status.current, status.is_ready) == (needed_version(), True)
+    require_ready(empty)
+    assert upgrade(empty) == status  # again: harmless
+
+
+def test_migrations_and_tables_agree(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+        inspector = inspect(connection)
+        for table in metadata.tables.values():
+            migrated = {(item["name"], item["sqltext"]) for item in inspector.get_check_constraints(table.name)}
+            checks = [item for item in table.constraints if isinstance(item, CheckConstraint)]
+            assert migrated == {(f"ck_{table.name}_{item.name}", str(item.sqltext)) for item in checks}
+
+
+@pytest.mark.parametrize("version", ["0000", "9999"])
+def test_other_versions_are_refused(engine, version):
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    with pytest.raises(StoreError, match=f"is at version {version}"):
+        require_ready(engine)
+    with pytest.raises(StoreError, match="newer"):
+        upgrade(engine)
+
+
+def test_missing_trigger_is_refused_and_made_again(engine):
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER personalization_step_no_delete"))
+    with pytest.raises(StoreError, match="personalization_step_no_delete"):
+        require_ready(engine)
+    upgrade(engine)
+    require_ready(engine)
+
+
+def test_table_that_alembic_rebuilds_loses_its_triggers_and_the_upgrade_makes_them_again(engine):
+    with engine.begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("personalization_step", recreate="always") as batch:
+            batch.add_column(Column("extra", Integer()))
+    assert set(check(engine).missing_triggers) == set(triggers.trigger_names())
+    upgrade(engine)
+    assert check(engine).is_ready
+
+
+def test_failed_upgrade_leaves_the_database_as_it_was(empty, monkeypatch):
+    def fail(connection):
+        connection.execute(text("SELECT nothing FROM nowhere"))
+
+    monkeypatch.setattr("eid.store.schema_version.install_triggers", fail)
+    with pytest.raises(StoreError, match="could not be upgraded"):
+        upgrade(empty)
+    assert check(empty).current is None
+    with empty.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+def test_damaged_database(tmp_path):
+    (tmp_path / "bad.db").write_bytes(b"not a database at all" * 100)
+    engine = open_database(f"sqlite:///{tmp_path}/bad.db")
+    with pytest.raises(StoreError, match="cannot be read"):
+        check(engine)
+    engine.dispose()
+
+
+def test_definitions_compile_for_postgresql():
+    dialect = postgresql.dialect()
+    for table in metadata.sorted_tables:
+        statement = str(CreateTable(table).compile(dialect=dialect))
+        assert "TIMESTAMP WITH TIME ZONE" in statement or table.name not in ("personalization_job", "trust_crl")
+        assert "UUID" in statement or not any(column.name == "id" for column in table.columns)
+        for index in table.indexes:
+            CreateIndex(index).compile(dialect=dialect)
+
+
+def test_migrations_compile_for_postgresql():
+    """The whole migration, as the statements that PostgreSQL would be sent."""
+    from eid.store.migrations.versions import v0001_first_tables as first
+
+    sent: list[str] = []
+    mock = create_mock_engine(
+        "postgresql://", lambda statement, *_: sent.append(str(statement.compile(dialect=mock.dialect)))
+    )
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": _Lines(sent)}
+    )
+    with Operations.context(context):
+        first.upgrade()
+    script = "\n".join(sent)
+    assert script.count("CREATE TABLE") == len(metadata.tables)
+    assert script.count("CREATE INDEX") == sum(len(table.indexes) for table in metadata.tables.values())
+
+
+class _Lines:
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
+
+    def flush(self) -> None:
+        pass
+
+
+def test_trigger_script_for_postgresql():
+    script = triggers.statements("postgresql")
+    assert script[0].startswith("CREATE OR REPLACE FUNCTION eid_append_only()")
+    assert [part for part in script if part.startswith("CREATE TRIGGER")] == [
+        f"CREATE TRIGGER personalization_step_no_{name} BEFORE {name.upper()} ON personalization_step"
+        " FOR EACH ROW EXECUTE FUNCTION eid_append_only()"
+        for name in ("update", "delete")
+    ]
+
+
+def test_every_constraint_has_a_name_within_the_limit_of_postgresql():
+    for table in metadata.tables.values():
+        for item in (*table.constraints, *table.indexes):
+            assert item.name is not None
+            assert len(str(item.name)) <= 63
