@@ -24,6 +24,7 @@ from eid.keystore.software import check_label, check_rsa_bits
 
 INSTALL: Final = "PKCS#11 needs the extra 'hsm' (python-pkcs11)"
 AES_KEY_LENGTHS: Final = (16, 24, 32)
+SECRET_KEY_USES: Final = ("SIGN", "VERIFY", "ENCRYPT", "DECRYPT", "WRAP", "UNWRAP", "DERIVE")
 
 
 class Pkcs11Signer:
@@ -219,7 +220,33 @@ class Pkcs11KeyStore:
         check_label(label)
         if len(value) not in AES_KEY_LENGTHS:
             raise KeyStoreError("a master key is an AES key")
-        with self.operation("importing a master key") as pkcs11:
+        self.import_secret_key(label, value, "SIGN")
+        return self.load_master_key(label)
+
+    def load_master_key(self, label: str) -> MasterKey:
+        """The master key with this label; each derivation is an AES-CMAC inside the token.
+
+        Raises:
+            KeyStoreError: there is none, or there are several.
+        """
+        key, length = self.find_secret_key(label, "SIGN")
+
+        def prf(message: bytes) -> bytes:
+            with self.operation("AES-CMAC") as library:
+                return bytes(key.sign(message, mechanism=library.Mechanism.AES_CMAC))
+
+        return MasterKey(label, length, prf)
+
+    def import_secret_key(self, label: str, value: bytes, use: str) -> None:
+        """Import an AES key under a label; `use` is the one thing it may do: "SIGN" (CMAC) or "ENCRYPT".
+
+        Raises:
+            KeyStoreError: the label is taken or malformed, or it is no AES key.
+        """
+        check_label(label)
+        if len(value) not in AES_KEY_LENGTHS:
+            raise KeyStoreError("not an AES key")
+        with self.operation("importing a key") as pkcs11:
             attribute = pkcs11.Attribute
             self._refuse_taken(pkcs11, label, pkcs11.ObjectClass.SECRET_KEY)
             self._session.create_object(
@@ -230,28 +257,23 @@ class Pkcs11KeyStore:
                     attribute.TOKEN: True,
                     attribute.LABEL: label,
                     attribute.ID: label.encode("ascii"),
-                    attribute.SIGN: True,
+                    **{attribute[name]: name == use for name in SECRET_KEY_USES},
                     **_secret_template(pkcs11),
                 }
             )
-        return self.load_master_key(label)
 
-    def load_master_key(self, label: str) -> MasterKey:
-        """The master key with this label; each derivation is an AES-CMAC inside the token.
+    def find_secret_key(self, label: str, use: str) -> tuple[Any, int]:
+        """The token's handle of an AES key that may be used so, and its length in octets.
 
         Raises:
-            KeyStoreError: there is none, or there are several.
+            KeyStoreError: there is none, there are several, or the key may not be used so.
         """
         check_label(label)
-        with self.operation(f"master key {label!r}") as pkcs11:
+        with self.operation(f"key {label!r}") as pkcs11:
             key = self._find(pkcs11, label, pkcs11.ObjectClass.SECRET_KEY)
-            length = int(key[pkcs11.Attribute.VALUE_LEN])
-
-        def prf(message: bytes) -> bytes:
-            with self.operation("AES-CMAC") as library:
-                return bytes(key.sign(message, mechanism=library.Mechanism.AES_CMAC))
-
-        return MasterKey(label, length, prf)
+            if not key[pkcs11.Attribute[use]]:
+                raise KeyStoreError(f"the key {label!r} is not allowed to {use}")
+            return key, int(key[pkcs11.Attribute.VALUE_LEN])
 
     def _find(self, pkcs11: Any, label: str, kind: Any) -> Any:
         found = list(self._session.get_objects({pkcs11.Attribute.CLASS: kind, pkcs11.Attribute.LABEL: label}))
