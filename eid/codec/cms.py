@@ -207,8 +207,10 @@ def _read_signer_info(
     signature_algorithm, offset = read_algorithm(data, offset, stop, "signatureAlgorithm", defects)
     signature, offset = der.read_octet_string(data, offset, stop, "signature")
     if offset < stop:
-        tolerate(defects, DefectCode.UNSIGNED_ATTRIBUTES, "unsignedAttrs are present", offset, "Doc 9303-10 4.6.2.2")
+        unsigned_offset = offset
         _, offset = der.enter(data, offset, stop, 0xA1, "unsignedAttrs")
+        what = "unsignedAttrs are present"
+        tolerate(defects, DefectCode.UNSIGNED_ATTRIBUTES, what, unsigned_offset, "Doc 9303-10 4.6.2.2")
     der.check_end(offset, stop, "SignerInfo")
     info = SignerInfo(
         version, issuer_raw, serial, key_identifier, digest_algorithm, attributes, signature_algorithm, signature
