@@ -68,10 +68,10 @@ def _by_identifier(card: Card, data: bytes) -> Selection:
 
 def _by_name(card: Card, aid: bytes) -> Selection:
     """An application by AID, or by its first octets where they are no whole AID (ISO/IEC 7816-4 7.3.1.4)."""
-    if not aid or len(aid) > 16:
-        raise CommandRefused(SW.NC_INCONSISTENT_WITH_P1P2, "an AID has 1 to 16 octets")
+    if len(aid) > 16:
+        raise CommandRefused(SW.NC_INCONSISTENT_WITH_P1P2, "an AID has at most 16 octets")
     memory = card.memory
-    if aid == memory.domain.aid:
+    if aid in (b"", memory.domain.aid):  # GPC 11.9.2.3: without a name the issuer security domain is meant
         return Selection(None)
     directory = memory.applications.get(aid)
     if directory is None and len(aid) >= MIN_PARTIAL_AID:

@@ -168,3 +168,50 @@ def test_extended_read_inside_secure_messaging(issued, image):
     assert (answer.data, answer.sw) == (content, 0x9000)
     short = secure(issued, channel, CommandAPDU(0, 0xB0, 0x82, 0, le=256))
     assert (short.data, short.sw) == (content[:223], 0x9000)
+
+
+@pytest.mark.parametrize("chunk", [256, 4000, 60000])
+def test_a_file_longer_than_plain_offsets_reach(issued, image, issuer_keys, chunk: int):
+    from eid.protocols.files import FileReader
+
+    content = encode_tlv(0x75, bytes(range(256)) * 180)
+    lds = image.applications[0]
+    large = replace(lds, files=tuple(replace(f, content=content) if f.name == "DG2" else f for f in lds.files))
+    bench = from_image(issued, replace(image, applications=(large,)), issuer_keys)
+    channel = opened(bench)
+    assert bench.run(through(channel, FileReader(chunk).read(by_name("DG2")))) == content
+
+
+def test_directories_with_file_identifiers(request):
+    bench = request.getfixturevalue("opened")
+    bench.put(0xE0, 0, 0, bytes.fromhex("620E 820138 83025015 8405A000000099"))
+    bench.put(0xE0, 0, 0, bytes.fromhex("620B 80020004 820101 83020001"))
+    for p1, data in (
+        (0x00, "3F00"),
+        (0x01, "5015"),
+        (0x00, "5015"),
+        (0x03, ""),
+        (0x08, "5015"),
+        (0x08, "3F0050150001"),
+    ):
+        bench.put(0xA4, p1, 0x0C, bytes.fromhex(data))
+    assert bench.put(0xB0, 0, 0).data == bytes(4)
+    bench.put(0xA4, 0x09, 0x0C, bytes.fromhex("0001"))
+    for p1, data, sw in (
+        (0x08, "50150002", 0x6A82),
+        (0x08, "50160001", 0x6A82),
+        (0x09, "00020001", 0x6A82),
+        (0x01, "5016", 0x6A82),
+    ):
+        assert bench.secure(CommandAPDU(0, 0xA4, p1, 0x0C, bytes.fromhex(data))).sw == sw
+    assert bench.secure(CommandAPDU(0, 0xE0, 0, 0, bytes.fromhex("620E820138830250158405A000000098"))).sw == 0x6A89
+    bench.put(0xA4, 0x04, 0x0C, bytes.fromhex("A000000151000000"))
+    for command in (CommandAPDU(0, 0xA4, 2, 0x0C, b"\0\1"), CommandAPDU(0, 0xB0, 0x81, 0, le=4)):
+        assert bench.secure(command).sw == 0x6A82
+    for ins, data, sw in (
+        (0xE0, "620B80020004820101 83020001", 0x6985),
+        (0x47, "AC03840101", 0x6985),
+        (0x44, "", 0x6A82),
+    ):
+        p1 = 0x81 if ins == 0x47 else 0
+        assert bench.secure(CommandAPDU(0, ins, p1, 0, bytes.fromhex(data))).sw == sw

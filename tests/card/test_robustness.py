@@ -105,7 +105,7 @@ def test_a_random_walk_inside_the_channel_never_raises(opened, walk):
         ("00A5000C", 0x6D00),
         ("80A4000C", 0x6E00),
         ("00A4040C05A000000099", 0x6A82),
-        ("00A4040C00", 0x6A87),
+        ("00A4040C00", 0x9000),
         ("00A4040C11" + "00" * 17, 0x6A87),
         ("00A4050C023F00", 0x6A86),
         ("00A40001023F00", 0x6A86),
