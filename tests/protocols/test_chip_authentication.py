@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +82,7 @@ def test_key_agreement_of_the_worked_example() -> None:
         assert session._ks_enc == derive_k_enc(CipherSuite.AES_128, secret)
 
 
-@pytest.mark.parametrize("number", CURVE_IDS)
+@pytest.mark.parametrize("number", [*CURVE_IDS, 14])  # 14, brainpoolP320r1: a curve that the library lacks
 @pytest.mark.parametrize("arc", [1, 2, 3, 4])
 def test_pair(number: int, arc: int) -> None:
     key = key_pair(number)
@@ -159,6 +160,8 @@ def test_missing_key_id_on_one_side() -> None:
 def test_unknown_and_malformed_keys() -> None:
     rsa = bytes.fromhex("301A300D06092A864886F70D010101050003090030060201" + "0F020103")
     assert find_chip_keys([ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, rsa)]) == ()
+    sound_rsa = encode_public_key(generate_private_key(65537, 1024).public_key())
+    assert find_chip_keys([ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, sound_rsa)]) == ()
     with pytest.raises(DecodeError):
         find_chip_keys([ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, b"\x30\x00")])
 
