@@ -20,8 +20,11 @@
     +- ProfileError                 a card profile states something impossible
     +- RecordError                  an identity record cannot be put on a card
     +- LifecycleError               the object is in a state that forbids the operation
+    |  +- AlreadyDoneError          what may be done once was done before
+    |  +- TooLateError              the time in which it could be done is over
     +- KeyStoreError                a key cannot be reached or used
     +- StoreError                   persistent state is missing, locked or damaged
+    |  +- NotStoredError            there is no object with this identifier
     +- GatewayError                 a service outside failed
 
 Texts name what, where and which clause. They never hold a key, a password, an MRZ, a computed MAC or a portrait.
@@ -241,12 +244,24 @@ class LifecycleError(EidError):
     """An object is in a state that forbids the operation."""
 
 
+class AlreadyDoneError(LifecycleError):
+    """What may be done once was done before."""
+
+
+class TooLateError(LifecycleError):
+    """The time in which the operation was possible is over."""
+
+
 class KeyStoreError(EidError):
     """A key cannot be found, opened or used."""
 
 
 class StoreError(EidError):
     """Persistent state is missing, locked, of another version, or damaged."""
+
+
+class NotStoredError(StoreError):
+    """There is no object with this identifier."""
 
 
 class GatewayError(EidError):

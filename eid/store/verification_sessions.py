@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, insert, or_, select, update
 
-from eid.errors import LifecycleError, StoreError
+from eid.errors import AlreadyDoneError, LifecycleError, NotStoredError, TooLateError
 from eid.store.tables import verification_session as table
 from eid.store.types import new_id
 
@@ -71,8 +71,8 @@ def consume_challenge(connection: Connection, session_id: uuid.UUID, now: dateti
     """Take the session's challenge; of any number of callers exactly one succeeds, and only before the expiry.
 
     Raises:
-        StoreError: there is no such session.
-        LifecycleError: the challenge was consumed before, or has expired.
+        NotStoredError: there is no such session.
+        AlreadyDoneError: the challenge was consumed before. TooLateError: it has expired.
     """
     taken = connection.execute(
         update(table)
@@ -81,10 +81,11 @@ def consume_challenge(connection: Connection, session_id: uuid.UUID, now: dateti
     )
     session = load_session(connection, session_id)
     if session is None:
-        raise StoreError("there is no such verification session")
+        raise NotStoredError("there is no such verification session")
+    if taken.rowcount != 1 and session.state in ("CREATED", "EXPIRED"):
+        raise TooLateError("the challenge has expired")
     if taken.rowcount != 1:
-        expired = session.state in ("CREATED", "EXPIRED")
-        raise LifecycleError(f"the challenge has {'expired' if expired else 'been used'}")
+        raise AlreadyDoneError("the challenge has been used")
     return session
 
 
@@ -111,6 +112,11 @@ def expire_sessions(connection: Connection, now: datetime) -> int:
     unused = and_(table.c.state == "CREATED", table.c.expires_at <= now)
     abandoned = and_(table.c.state == "COLLECTING", table.c.expires_at <= now - JUDGING_TIME)
     return connection.execute(update(table).where(or_(unused, abandoned)).values(state="EXPIRED")).rowcount
+
+
+def forget_sessions(connection: Connection, before: datetime) -> int:
+    """Delete sessions that expired before this moment, with their results; return how many."""
+    return connection.execute(delete(table).where(table.c.expires_at < before)).rowcount
 
 
 def _session(row: RowMapping) -> VerificationSession:
