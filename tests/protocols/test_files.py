@@ -46,7 +46,7 @@ def test_commands_are_few_and_exact() -> None:
     assert sent == ["00B0820004", "00B0000400", "00B0010400", "00B0020458"]
     card = chip(content(600))
     drive(read_file(DG2, 65536), card)
-    assert [c.encode().hex().upper() for c in card.commands] == ["00B0820004", "00B0000400025C"]
+    assert [c.encode().hex().upper() for c in card.commands] == ["00B0820004", "00B00004000258"]
 
 
 def test_select_instead_of_short_identifier() -> None:
