@@ -66,7 +66,5 @@ class BacCard:
             token = core.decode_token(self._keys, raw)
             verify_mac(rnd_ic, token.peer_nonce)
         except AuthenticationError as fault:
-            raise CommandRefused(
-                SW.WARNING_AUTHENTICATION_FAILED, "wrong MRZ or challenge"
-            ) from fault
+            raise CommandRefused(SW.WARNING_AUTHENTICATION_FAILED, "wrong MRZ or challenge") from fault
         return token
