@@ -50,7 +50,7 @@ FULL_DG12 = DG12(
     image_of_rear=b"rear",
     time_of_personalization="20260102030405",
     personalization_system="0001",
-    other=(Tlv(0x5F58, b""), Tlv(0xC0, b"x")),
+    other=(Tlv(0x5F58, b""), Tlv(0xC0, b"x"), Tlv(0x7F8101, b"y")),
 )
 FULL_DG13 = DG13(
     father=PersonName("الأب النموذجي", "SPECIMEN FATHER"),
@@ -94,7 +94,8 @@ def test_malformed_ef_com_is_refused(raw: str) -> None:
 
 def test_tag_lists_are_bounded() -> None:
     assert decode_tag_list(b"\x61" * MAX_TAGS) == (0x61,) * MAX_TAGS
-    for raw in (b"\x61" * (MAX_TAGS + 1), b"\x5f", b"\x5f\x8f"):
+    assert decode_tag_list(bytes.fromhex("61 5F0E 7F8101 7F818101 C0")) == (0x61, 0x5F0E, 0x7F8101, 0x7F818101, 0xC0)
+    for raw in (b"\x61" * (MAX_TAGS + 1), b"\x5f", b"\x5f\x8f", bytes.fromhex("7F81818101")):
         with pytest.raises(DecodeError):
             decode_tag_list(raw)
 
