@@ -69,7 +69,8 @@ def compare(open_card: Callable[[ReactiveCard], Connection], length: int, second
     command = CommandAPDU(0x00, 0xB0, 0x80 | 0x1C, 0x00, le=length).encode()
     best = [0.0, 0.0]
     for _ in range(ROUNDS):
-        for place, card in enumerate((Stub(length), make_card())):
+        cards: tuple[ReactiveCard, ...] = (Stub(length), make_card())
+        for place, card in enumerate(cards):
             connection = open_card(card)
             try:
                 best[place] = max(best[place], rate(connection, command, length, seconds / ROUNDS))
