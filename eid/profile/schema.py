@@ -243,6 +243,14 @@ class Authority(Statement):
     ec_parameters: Literal["explicit", "named"] = "explicit"
     csca_hash: HashName = "sha384"
     signer_hash: HashName = "sha256"
+    csca_key_days: Annotated[int, Field(ge=1)] = 1826  # Doc 9303-12 4.1.4: a CSCA key signs three to five years
+    signer_key_days: Annotated[int, Field(ge=1)] = 90  # Doc 9303-12 4.1.4: a document signer's key about three months
+    document_days: Annotated[int, Field(ge=1)] = 3653  # longest validity of a document
+    crl_days: Annotated[int, Field(ge=1, le=90)] = 30  # Doc 9303-12 4.2: a CRL at least every 90 days
+    email: str = "csca@example.org"
+    crl_uri: str = "https://csca.example.org/crl.der"
+    status_list_uri: str = "https://status.example.org/1"
+    status_list_size: Annotated[int, Field(ge=1, le=1 << 32)] = 1 << 20
 
 
 class Personalization(Statement):
