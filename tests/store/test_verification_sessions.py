@@ -17,6 +17,7 @@ from eid.store.verification_sessions import (
     create_session,
     decide_session,
     expire_sessions,
+    forget_sessions,
     load_session,
 )
 
@@ -85,6 +86,12 @@ def test_session_that_is_being_judged_is_given_time(engine, session, now):
     end = now + LIFETIME + JUDGING_TIME
     assert in_transaction(engine, lambda c: expire_sessions(c, end - timedelta(seconds=1))) == 0
     assert in_transaction(engine, lambda c: expire_sessions(c, end)) == 1
+
+
+def test_old_sessions_are_forgotten(engine, session, now):
+    assert in_transaction(engine, lambda c: forget_sessions(c, now + LIFETIME)) == 0
+    assert in_transaction(engine, lambda c: forget_sessions(c, now + LIFETIME + timedelta(seconds=1))) == 1
+    assert in_transaction(engine, lambda c: load_session(c, session.id)) is None
 
 
 def test_of_many_threads_one_consumes(engine, session, now):

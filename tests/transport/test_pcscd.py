@@ -110,6 +110,8 @@ def test_without_namespaces_vpcd_dials_out(pcsc_daemon, run_python):
         pytest.skip("needs root and no PC/SC daemon on the machine")
     refused = "import eid.transport.pcscd as p\np._find_unshare = lambda: 'false'\n"
     done = run_python(refused + SESSION)
+    if "runs on this machine already" in done.stderr:
+        pytest.skip("somebody has started a PC/SC daemon on this machine meanwhile")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["a PC/SC daemon of its own, on loopback ports", "TransportError"] * 2
 
