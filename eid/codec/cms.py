@@ -20,6 +20,9 @@ from eid.errors import DecodeError
 MAX_ATTRIBUTES: Final = 32
 MAX_CERTIFICATES: Final = 1024
 _SIGNED_DATA_TYPE: Final = der.encode_oid(oid.SIGNED_DATA)
+_ATTRIBUTE_TYPES: Final = {
+    der.encode_oid(name): name for name in (oid.CONTENT_TYPE, oid.MESSAGE_DIGEST, oid.SIGNING_TIME)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ def _read_signed_attributes(
     encoded: list[bytes] = []
     while start < stop:
         inner, behind = der.enter(data, start, stop, der.SEQUENCE, "Attribute")
-        name, inner = der.read_oid(data, inner, behind, "attrType")
+        name, inner = _read_attribute_type(data, inner, behind)
         values = der.enter(data, inner, behind, der.SET, "attrValues")
         if name in places or len(places) == MAX_ATTRIBUTES or values[0] == values[1] or values[1] != behind:
             raise DecodeError("Attribute: doubled, empty, malformed or too many", offset=start, clause="RFC 5652 5.3")
@@ -261,6 +264,12 @@ def _read_signed_attributes(
         time = _read_signing_time(data, *places.pop(oid.SIGNING_TIME))
     others = tuple(Attribute(name, _split_values(data, *place)) for name, place in places.items()) if places else ()
     return SignedAttributes(stored, canonical, content_type, digest, time, others), stop
+
+
+def _read_attribute_type(data: bytes, offset: int, end: int) -> tuple[str, int]:
+    """Read attrType; those of PKCS #9, which all signers use, by comparison."""
+    known = _ATTRIBUTE_TYPES.get(data[offset : offset + 11])
+    return der.read_oid(data, offset, end, "attrType") if known is None else (known, offset + 11)
 
 
 def _check_content_type(data: bytes, offset: int, end: int, content_type: str) -> None:

@@ -55,6 +55,7 @@ _ALPHABETS: Final[dict[int, re.Pattern[str]]] = {
     PRINTABLE_STRING: re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*"),  # X.680 41.4
     VISIBLE_STRING: re.compile(r"[ -~]*"),
 }
+_MIRRORED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))  # bit 0 of a list is an octet's highest
 _TIME_LENGTHS: Final[dict[int, int]] = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 
 
@@ -254,8 +255,7 @@ def read_named_bits(data: bytes, offset: int, end: int, what: str, tag: int = BI
         raise DecodeError(f"{what}: unused bits are set", offset=start, clause="X.690 11.2.1")
     if not data[stop - 1] >> unused & 1:
         raise DecodeError(f"{what}: trailing zero bits", offset=start, clause="X.690 11.2.2")
-    bits = int.from_bytes(data[start + 1 : stop], "big")
-    return int(f"{bits:0{8 * size}b}"[::-1], 2), stop
+    return int.from_bytes(data[start + 1 : stop].translate(_MIRRORED), "little"), stop
 
 
 def read_null(data: bytes, offset: int, end: int, what: str) -> int:

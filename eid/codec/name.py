@@ -14,7 +14,8 @@ from eid.errors import DecodeError
 MAX_NAME: Final = 8192  # octets
 _CLAUSE: Final = "RFC 5280 4.1.2.4"
 _COUNTRY_TYPE: Final = der.encode_oid(oid.COUNTRY_NAME)
-_X520: Final = _COUNTRY_TYPE[:4]  # the attribute types of X.520 differ in the fifth and last octet only
+_X520: Final = _COUNTRY_TYPE[:4]  # the attribute types of X.520 differ in the last octet only
+_C: Final = _COUNTRY_TYPE[4]
 _SHORT_NAMES: Final[dict[str, str]] = {
     oid.COMMON_NAME: "CN",
     oid.SERIAL_NUMBER: "serialNumber",
@@ -95,20 +96,52 @@ def read_name(data: bytes, offset: int, end: int, what: str) -> tuple[str | None
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     country = None
     while offset < stop:
-        set_start, set_stop = der.enter(data, offset, stop, der.SET, what)
-        if set_start == set_stop:
-            raise DecodeError(f"{what}: empty RelativeDistinguishedName", offset=offset, clause=_CLAUSE)
-        offset = set_start
-        while offset < set_stop:
-            pair_start, pair_stop = der.enter(data, offset, set_stop, der.SEQUENCE, what)
-            value_offset = pair_start + 5
-            if data[pair_start : pair_start + 4] != _X520 or value_offset > pair_stop:
-                _, value_offset = der.enter(data, pair_start, pair_stop, der.OBJECT_IDENTIFIER, what)
-            tag, start, value_stop = der.read_any(data, value_offset, pair_stop, what)
-            der.check_end(value_stop, pair_stop, what)
-            if country is None and data[pair_start:value_offset] == _COUNTRY_TYPE:
-                country = der.decode_string(tag, data[start:value_stop], start, what).upper()
-            offset = pair_stop
+        behind = _skip_common(data, offset, stop)
+        if behind and (country is not None or data[offset + 8] != _C):
+            offset = behind
+            continue
+        found, offset = _read_relative_country(data, offset, stop, what)
+        country = country or found
+    return country, stop
+
+
+def _skip_common(data: bytes, offset: int, stop: int) -> int:
+    """Offset behind a relative name of the common shape: one attribute of X.520, short lengths; 0 for any other.
+
+    A shortcut for Passive Authentication: what it passes, `_read_relative_country` passes too.
+    """
+    if offset + 12 > stop:
+        return 0
+    size = data[offset + 1]
+    behind = offset + 2 + size
+    if (
+        size < 0x80
+        and behind <= stop
+        and data[offset] == der.SET
+        and data[offset + 2] == der.SEQUENCE
+        and data[offset + 3] == size - 2
+        and data[offset + 4 : offset + 8] == _X520
+        and data[offset + 9] & 0x1F != 0x1F
+        and data[offset + 10] == size - 9
+    ):
+        return behind
+    return 0
+
+
+def _read_relative_country(data: bytes, offset: int, end: int, what: str) -> tuple[str | None, int]:
+    """Walk over a RelativeDistinguishedName: its country if it has one, and the offset behind it."""
+    country = None
+    start, stop = der.enter(data, offset, end, der.SET, what)
+    if start == stop:
+        raise DecodeError(f"{what}: empty RelativeDistinguishedName", offset=offset, clause=_CLAUSE)
+    while start < stop:
+        type_offset, pair_stop = der.enter(data, start, stop, der.SEQUENCE, what)
+        _, value_offset = der.enter(data, type_offset, pair_stop, der.OBJECT_IDENTIFIER, what)
+        tag, inner, behind = der.read_any(data, value_offset, pair_stop, what)
+        der.check_end(behind, pair_stop, what)
+        if country is None and data[type_offset:value_offset] == _COUNTRY_TYPE:
+            country = der.decode_string(tag, data[inner:behind], inner, what).upper()
+        start = pair_stop
     return country, stop
 
 

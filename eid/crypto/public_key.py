@@ -14,16 +14,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from eid.codec import oid
 from eid.codec.algorithm import SIGNATURE_HASHES, AlgorithmIdentifier, PssParameters, decode_pss_parameters
 from eid.codec.defect import Defect
+from eid.codec.der import encode_oid
 from eid.codec.spki import (
     EcParameters,
     SubjectPublicKeyInfo,
     decode_ec_parameters,
     decode_rsa_public_key,
     decode_spki,
+    encode_ec_parameters,
     encode_ec_spki,
     encode_rsa_spki,
 )
-from eid.crypto.curves import Curve, curve_by_oid, curve_by_parameters
+from eid.crypto.curves import CURVES, Curve, curve_by_oid, curve_by_parameters
 from eid.crypto.points import decode_point, encode_point
 from eid.crypto.signatures import (
     EcPublicKey,
@@ -59,7 +61,10 @@ def load_public_key(spki_raw: bytes) -> PublicKey:
 
 
 def _load_ec(info: SubjectPublicKeyInfo) -> EcPublicKey:
-    curve = match_curve(decode_ec_parameters(info.algorithm.parameters))
+    parameters = info.algorithm.parameters
+    curve = _CANONICAL.get(parameters) if parameters is not None else None
+    if curve is None:
+        curve = match_curve(decode_ec_parameters(parameters))
     if curve.library is None:
         return build_ec_public_key(curve, decode_point(curve, info.public_key))
     try:
@@ -118,6 +123,13 @@ def _coordinates(key: ec.EllipticCurvePublicKey) -> tuple[int, int]:
 def explicit_parameters(curve: Curve) -> EcParameters:
     """The domain parameters of a curve, base point uncompressed, cofactor written (TR-03111 5.1.2)."""
     return EcParameters(curve.p, curve.a, curve.b, encode_point(curve, curve.generator), curve.n, curve.h)
+
+
+# The parameters of each curve as most issuers write them, so that most keys need no look into theirs.
+_CANONICAL: Final[dict[bytes, Curve]] = {
+    **{encode_oid(curve.oid): curve for curve in CURVES},
+    **{encode_ec_parameters(explicit_parameters(curve)): curve for curve in CURVES},
+}
 
 
 def decode_signature_algorithm(identifier: AlgorithmIdentifier, digest_name: str | None = None) -> SignatureAlgorithm:
