@@ -58,7 +58,7 @@ def _carry_out(step: Step, state: Progress) -> Exchange[bytes]:
         done, answer = yield from ask(step.question)
         if done:
             if state is Progress.INTENT:
-                yield Checkpoint(step.name, "result", {**step.detail, "found": "done already"})
+                yield Checkpoint(step.name, "result", {**_result(step, answer), "found": "done already"})
             return answer
         yield from send(step.select, "SELECT")
     yield Checkpoint(step.name, "intent", dict(step.detail))
@@ -66,8 +66,19 @@ def _carry_out(step: Step, state: Progress) -> Exchange[bytes]:
     for command in step.commands:
         response = yield from send(command, _command_name(command))
         answer = response.data
-    yield Checkpoint(step.name, "result", dict(step.detail))
+    yield Checkpoint(step.name, "result", _result(step, answer))
     return answer
+
+
+def _result(step: Step, answer: bytes) -> dict[str, str]:
+    """What a finished step leaves in the journal: its facts, and the public key where it made one."""
+    return {**step.detail, step.produces: answer.hex()} if step.produces else dict(step.detail)
+
+
+def collect_products(results: Mapping[str, Mapping[str, str]], steps: Iterable[Step]) -> dict[str, bytes]:
+    """What finished steps produced, out of the journal's results by step name."""
+    found = ((step.produces, results.get(step.name, {}).get(step.produces)) for step in steps if step.produces)
+    return {name: bytes.fromhex(text) for name, text in found if text is not None}
 
 
 def ask(question: Question) -> Exchange[tuple[bool, bytes]]:

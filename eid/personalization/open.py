@@ -38,13 +38,14 @@ class OpenedCard:
 
     Args:
         channel: the open SCP03 channel. kdd: key diversification data, 10 octets. serial: the chip's serial number from
-            its CPLC. key_version: version of the key set in use.
+            its CPLC. key_version: version of the key set in use. is_locked: the card is whole and takes nothing more.
     """
 
     channel: SecureChannel = field(repr=False)
     kdd: bytes
     serial: bytes
     key_version: int
+    is_locked: bool = False
 
 
 def open_card(
@@ -54,6 +55,7 @@ def open_card(
     *,
     key_version: int,
     level: SecurityLevel,
+    accept_locked: bool = False,
     random: Callable[[int], bytes] = os.urandom,
 ) -> Exchange[OpenedCard]:
     """Open a blank or half-written card.
@@ -62,6 +64,7 @@ def open_card(
         domain: the issuer security domain that the profile names.
         keys: gives this card its own keys. factory_keys: what a blank card comes with.
         key_version: version that the card's own key set gets. level: security level of the channel.
+        accept_locked: an earlier attempt may have locked the card and not learnt of it; open it to look.
 
     Raises:
         LifecycleError: the card is personalised already, or locked, or has keys of an unknown version.
@@ -80,8 +83,8 @@ def open_card(
             f"the card has keys of version {_versions(present)}, neither factory keys nor {key_version}"
         )
     channel = yield from open_scp03(own, level, random=random, aid=domain.aid)
-    yield from through(channel, _begin())
-    return OpenedCard(channel, kdd, serial, key_version)
+    is_locked = yield from through(channel, _begin(accept_locked))
+    return OpenedCard(channel, kdd, serial, key_version, is_locked)
 
 
 def _versions(present: set[int]) -> str:
@@ -109,10 +112,13 @@ def _replace_keys(
     yield from select_security_domain(domain.aid)  # outside the channel: ends it
 
 
-def _begin() -> Exchange[None]:
-    """Put the card into personalisation; refuse one that is past it."""
+def _begin(accept_locked: bool) -> Exchange[bool]:
+    """Put the card into personalisation; refuse one that is past it. Whether it is locked."""
     state = (yield from get_status()).state
+    if state == CardState.SECURED and accept_locked:
+        return True
     if state == CardState.OP_READY:
         yield from set_status(CardState.INITIALIZED)
     elif state != CardState.INITIALIZED:
         raise LifecycleError(f"the card's life cycle state is {CardState(state).name}: it takes no personalisation")
+    return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -107,7 +108,7 @@ class VerificationService:
         return in_transaction(self._engine, work)
 
     def find(self, session_id: uuid.UUID) -> VerificationSession:
-        """The verification with this identifier.
+        """The verification with this identifier; one that nobody answered in time is expired, swept or not.
 
         Raises:
             NotStoredError: there is none. StoreError: the database failed.
@@ -115,6 +116,8 @@ class VerificationService:
         session = in_transaction(self._engine, lambda connection: load_session(connection, session_id))
         if session is None:
             raise NotStoredError("there is no such verification session")
+        if session.state == "CREATED" and session.expires_at <= self._clock():
+            return replace(session, state="EXPIRED")
         return session
 
     def submit(self, session_id: uuid.UUID, submission: Submission) -> VerificationReport:
