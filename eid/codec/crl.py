@@ -56,7 +56,7 @@ class CertificateList:
     issuer_country: str | None
     this_update: datetime
     next_update: datetime | None
-    revoked: Mapping[int, RevokedCertificate] = field(repr=False)
+    revoked: Mapping[int, RevokedCertificate] = field(repr=False, hash=False)
     extensions: Extensions = field(repr=False)
     signature: bytes = field(repr=False)
 

@@ -117,7 +117,7 @@ class Extensions:
     """
 
     data: bytes = field(default=b"", repr=False)
-    places: Mapping[str, tuple[bool, int, int]] = field(default_factory=dict)
+    places: Mapping[str, tuple[bool, int, int]] = field(default_factory=dict, hash=False)
     basic_constraints: BasicConstraints | None = None
     key_usage: int | None = None
     extended_key_usage: tuple[str, ...] | None = None

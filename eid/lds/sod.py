@@ -34,7 +34,7 @@ class LdsSecurityObject:
 
     version: int
     hash_algorithm: str
-    data_group_hashes: Mapping[int, bytes]
+    data_group_hashes: Mapping[int, bytes] = field(hash=False)
     lds_version: LdsVersion | None = None
 
 

@@ -139,3 +139,7 @@ def test_any_octets(raw: bytes) -> None:
 def test_ten_thousand_entries() -> None:
     entries = b"".join(entry_of(serial) for serial in range(1, 10_001))
     assert len(decode_crl(by_hand(der.encode(der.SEQUENCE, entries))).revoked) == 10_000
+
+
+def test_lists_serve_as_keys() -> None:
+    assert len({decode_crl(by_hand()), decode_crl(by_hand())}) == 1

@@ -292,3 +292,33 @@ def test_mutations_raise_decode_error_only(chain: Chain) -> None:
                 str(certificate.subject(defects))
             except DecodeError:
                 continue
+
+
+def outcome(raw: bytes) -> object:
+    try:
+        return decode_certificate(raw)
+    except DecodeError:
+        return None
+
+
+def test_shortcuts_read_what_the_general_way_reads(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The common shapes of names and extensions are read by comparison: the same certificates, the same refusals."""
+    source = random.Random(5280)
+    inputs = [chain.csca, chain.ds]
+    start = chain.ds.index(issuer.CSCA_NAME)
+    for _ in range(3000):
+        raw = bytearray(chain.ds)
+        for _ in range(source.choice((1, 1, 2, 3))):
+            raw[source.randrange(start, len(raw) - 100)] = source.randrange(256)
+        inputs.append(bytes(raw))
+    quick = [outcome(raw) for raw in inputs]
+    monkeypatch.setattr("eid.codec.name._skip_common", lambda *_: 0)
+    monkeypatch.setattr("eid.codec.extensions._read_common", lambda *_: None)
+    general = [outcome(raw) for raw in inputs]
+    assert quick == general
+    assert sum(item is None for item in quick) > 200
+    assert sum(item is not None for item in quick) > 200
+
+
+def test_certificates_serve_as_keys(chain: Chain) -> None:
+    assert len({decode_certificate(chain.ds), decode_certificate(chain.ds), decode_certificate(chain.csca)}) == 2

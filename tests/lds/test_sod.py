@@ -334,3 +334,7 @@ def test_mutations_raise_decode_error_only(document: Document) -> None:
                 decode_ef_sod(bytes(raw), defects)
             except DecodeError:
                 continue
+
+
+def test_security_objects_serve_as_keys(document: Document) -> None:
+    assert len({decode_ef_sod(document.sod), decode_ef_sod(document.sod)}) == 1
