@@ -1,0 +1,165 @@
+"""Request bodies, bounded before anything parses them: octets, time, and structure.
+
+A parser's memory can be a hundred times its input: 6 MB of ``[],[],`` become 260 MB of values. So the structural
+characters are counted first; base64 and our codes contain none, hence an honest body has a few dozen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, TypeVar, get_args
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+
+from api.problems import Problem, ProblemError, describe_errors
+from api.schemas.requests import DataGroupNumber
+from eid.evidence import ReadFile
+
+MODEL = TypeVar("MODEL", bound=BaseModel)
+MAX_OPENED: Final = 16  # "{" and "[": bounds the nesting, too
+MAX_COMMAS: Final = 64
+MAX_DIGITS: Final = 12  # of a Content-Length
+MAX_FILE: Final = 100 << 10  # octets of any file that has no limit of its own
+FILE_LIMITS: Final = {"EF.SOD": 64 << 10, "DG2": 1 << 20}
+_NAMES: Final = frozenset(get_args(DataGroupNumber))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the API takes in.
+
+    Args:
+        small_body, files_body: octets of a body without files, and with them. body_seconds: for the whole body.
+        bodies_in_flight: octets of all bodies that are being received or judged, together.
+    """
+
+    small_body: int = 4 << 10
+    files_body: int = 4 << 20
+    body_seconds: float = 10.0
+    bodies_in_flight: int = 32 << 20
+
+
+@dataclass(slots=True)
+class BodyReader:
+    """Reads bodies within limits, and counts what all of them hold at present."""
+
+    limits: Limits = field(default_factory=Limits)
+    in_flight: int = 0
+
+    @asynccontextmanager
+    async def read(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """The whole body; counted as held until the context ends.
+
+        Args:
+            limit: octets; a greater Content-Length is refused before anything is read.
+
+        Raises:
+            ProblemError: BODY_TOO_LARGE, BODY_TOO_SLOW, TOO_BUSY, UNSUPPORTED_MEDIA_TYPE (a content coding).
+        """
+        _require_plain(request, limit)
+        chunks: list[bytes] = []
+        try:
+            await self._collect(request, limit, chunks)
+            yield b"".join(chunks)
+        finally:
+            self.in_flight -= sum(map(len, chunks))
+
+    async def _collect(self, request: Request, limit: int, chunks: list[bytes]) -> None:
+        held = 0
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                async for chunk in request.stream():
+                    chunks.append(chunk)
+                    held += len(chunk)
+                    self.in_flight += len(chunk)
+                    if held > limit:
+                        raise _too_large(limit)
+                    if self.in_flight > self.limits.bodies_in_flight:
+                        raise ProblemError(Problem.TOO_BUSY, close=True)
+        except TimeoutError:
+            detail = f"a body must arrive within {self.limits.body_seconds:g} seconds"
+            raise ProblemError(Problem.BODY_TOO_SLOW, detail, close=True) from None
+        except ClientDisconnect:
+            # Nobody is left to hear it; the answer only ends the request in good order.
+            raise ProblemError(Problem.MALFORMED_REQUEST, "the body broke off", close=True) from None
+
+
+def _require_plain(request: Request, limit: int) -> None:
+    """Refuse by the headers alone what need not be read."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise ProblemError(Problem.UNSUPPORTED_MEDIA_TYPE, "bodies are taken without content coding", close=True)
+    stated = request.headers.get("content-length", "0")
+    if not (stated.isascii() and stated.isdigit()) or len(stated) > MAX_DIGITS or int(stated) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(Problem.BODY_TOO_LARGE, f"at most {limit} octets are taken", close=True)
+
+
+def media_type(request: Request, *accepted: str) -> str:
+    """The body's media type, lower case, without parameters.
+
+    Raises:
+        ProblemError: UNSUPPORTED_MEDIA_TYPE.
+    """
+    stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if stated not in accepted:
+        raise ProblemError(Problem.UNSUPPORTED_MEDIA_TYPE, f"this address takes {', '.join(accepted)}", close=True)
+    return stated
+
+
+def decode_json(model: type[MODEL], raw: bytes) -> MODEL:
+    """Parse a JSON body by its schema.
+
+    Raises:
+        ProblemError: MALFORMED_BODY (not JSON, too much structure, a member twice) or INVALID_REQUEST.
+    """
+    if raw.count(b"{") + raw.count(b"[") > MAX_OPENED or raw.count(b",") > MAX_COMMAS:
+        raise ProblemError(Problem.MALFORMED_BODY, "the body has more structure than any request has")
+    try:
+        value = model.model_validate_json(raw)
+    except ValidationError as failure:
+        errors = failure.errors(include_url=False, include_context=False, include_input=False)
+        if errors[0]["type"] == "json_invalid":
+            raise ProblemError(Problem.MALFORMED_BODY, "the body is not JSON (RFC 8259)") from None
+        described = describe_errors(errors, _NAMES.union(_member_names(model)))
+        raise ProblemError(Problem.INVALID_REQUEST, errors=described) from None
+    # No value that a schema lets pass holds a colon, so the colons are the members: a name that stands twice, where
+    # parsers differ on which one counts, makes one too many (RFC 8259 4).
+    if raw.count(b":") != _count_members(value):
+        raise ProblemError(Problem.MALFORMED_BODY, "a member stands twice in the body")
+    return value
+
+
+def _member_names(model: type[BaseModel]) -> frozenset[str]:
+    names = set(model.model_fields)
+    for info in model.model_fields.values():
+        for kind in (info.annotation, *get_args(info.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                names |= kind.model_fields.keys()
+    return frozenset(names)
+
+
+def _count_members(value: object) -> int:
+    if isinstance(value, BaseModel):
+        return sum(1 + _count_members(getattr(value, name)) for name in value.model_fields_set)
+    return len(value) if isinstance(value, dict) else 0
+
+
+def require_file_sizes(files: Iterable[ReadFile]) -> None:
+    """Refuse files that are larger than any honest one.
+
+    Raises:
+        ProblemError: FILE_TOO_LARGE.
+    """
+    for item in files:
+        limit = FILE_LIMITS.get(item.name, MAX_FILE)
+        if item.content is not None and len(item.content) > limit:
+            name = item.name if item.name in FILE_LIMITS else "a file"
+            raise ProblemError(Problem.FILE_TOO_LARGE, f"{name} has more than {limit} octets")

@@ -1,0 +1,42 @@
+"""`POST /v1/passive-authentication`: files judged by themselves, nothing kept."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api.body import decode_json, media_type, require_file_sizes
+from api.context import context_of
+from api.openapi import accepts, problems
+from api.routes.judging import JUDGED, policy_or_problem
+from api.schemas.requests import PassiveAuthentication
+from api.schemas.responses import Report
+from eid.services.submission import Upload, submitted_files
+from eid.verification.report import report_to_json
+
+router = APIRouter()
+
+
+@router.post(
+    "/v1/passive-authentication",
+    operation_id="authenticatePassively",
+    summary="Judge EF.SOD and data groups",
+    response_model=Report,
+    responses=problems(*JUDGED),
+    openapi_extra=accepts({"application/json": PassiveAuthentication}),
+)
+async def authenticate_passively(request: Request) -> JSONResponse:
+    """Judge files alone (Doc 9303-11 5.1). Whatever the verdict, a judged document is 200; nothing is kept.
+
+    This says nothing of the chip: for that, open a verification and send what the chip signed.
+    """
+    context = context_of(request)
+    media_type(request, "application/json")
+    async with context.bodies.read(request, context.bodies.limits.files_body) as raw:
+        body = decode_json(PassiveAuthentication, raw)
+        policy_or_problem(context.service, body.policy)
+        groups = {int(number): content for number, content in body.data_groups.items()}
+        require_file_sizes(submitted_files(Upload(body.sod, groups)))
+        # On the event loop: the check costs less than handing it to a thread gains (docs/api.md, Speed).
+        report = context.service.authenticate_passively(body.sod, groups, body.policy)
+    return JSONResponse(report_to_json(report))

@@ -1,0 +1,1 @@
+"""What travels: requests as they are parsed, responses as the OpenAPI document describes them."""
