@@ -1,0 +1,23 @@
+"""How the server logs: one line each, to standard error, and of an exception its kind and place, never its text."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class PlacesFormatter(logging.Formatter):
+    """Shows where an exception came from; its text may quote what a client sent."""
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 the base class's name
+        """`KeyError at api/routes/verifications.py:12 < api/app.py:30`, innermost first."""
+        kind, _, trace = ei
+        frames = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).is_relative_to(ROOT)]
+        places = [f"{Path(frame.filename).relative_to(ROOT)}:{frame.lineno}" for frame in reversed(frames[-4:])]
+        return f"{kind.__name__ if kind else 'error'} at {' < '.join(places) or 'unknown place'}"
