@@ -1,0 +1,444 @@
+"""The demonstration: issue a specimen card, verify it through the API, and have four frauds refused.
+
+It runs the product's own parts and nothing made for show: the authority, the personalisation, the inspection station,
+the API in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from eid.card import VirtualCard
+from eid.errors import LifecycleError, ReaderUnavailableError
+from eid.evidence import Evidence, ReadFile
+from eid.identity import IdentityRecord, encode_identity_record, specimen_record
+from eid.imaging.encode import encode_portrait
+from eid.imaging.header import ImageFormat
+from eid.imaging.portrait import draw_specimen_portrait
+from eid.inspection import InspectionPlan
+from eid.keystore.pkcs8 import ScryptCost
+from eid.keystore.ports import Signer
+from eid.keystore.software import SoftwareKeyStore
+from eid.personalization.build import CardData, build_chip
+from eid.pki.crl import RevocationReason
+from eid.printing.faces import Faces, render_faces
+from eid.printing.printed_card import build_printed_card
+from eid.profile.card_image import PasswordId
+from eid.profile.layout import decode_face_layout
+from eid.profile.loader import LoadedProfile, load_profile
+from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection
+from eid.protocols.pace.core import Password
+from eid.services.api_process import ApiClient, api_process
+from eid.services.authority import KEYS, IssuingAuthority, create_authority
+from eid.services.frauds import alter_data_group_1, copy_card
+from eid.services.inspection import Inspected, inspect_card
+from eid.services.issuance import IssuedCard, begin
+from eid.services.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
+from eid.services.trust import import_trust
+from eid.store.database import open_database
+from eid.store.schema_version import upgrade
+from eid.transport.loopback import LoopbackConnection
+from eid.transport.metered import MeteredConnection, StepMeter
+from eid.transport.pcsc import open_reader
+from eid.transport.pcscd import private_pcscd
+from eid.transport.virtual_reader import VirtualReader
+
+PROFILE: Final = "ma-cnie"
+POLICY: Final = "strict"
+MARK: Final = ".eid-demo"
+PORTRAIT_OCTETS: Final = 18_000
+CHEAP: Final = ScryptCost(n=1 << 12)  # keys of a demonstration; the default cost is for those that matter
+
+
+class Narrator(Protocol):
+    """Who tells the user what happens."""
+
+    def chapter(self, title: str) -> None:
+        """A new part begins."""
+
+    def done(self, text: str) -> None:
+        """Something was achieved."""
+
+    def step(self, name: str) -> None:
+        """A step on the card begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fraud:
+    """One fraud and how it fared.
+
+    Args:
+        expected: ids of the checks that must fail, and no others. found: check ids with their reasons.
+    """
+
+    name: str
+    story: str
+    expected: tuple[str, ...]
+    verdict: str
+    found: tuple[tuple[str, str], ...]
+    evidence_file: str
+    challenge: str
+    trust: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was refused by exactly the checks that are meant for it."""
+        return self.verdict == "TOTAL_FAILED" and tuple(sorted(name for name, _ in self.found)) == self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstrated:
+    """All that the demonstration has to show.
+
+    Args:
+        transport: "PC/SC" or "in-process", and how. report: the API's answer for the genuine card.
+        personalization, inspection: what each step cost.
+    """
+
+    home: Path
+    transport: str
+    report: dict[str, Any]
+    frauds: tuple[Fraud, ...]
+    issued: IssuedCard = field(repr=False)
+    faces: Faces = field(repr=False)
+    inspected: Inspected = field(repr=False)
+    challenge: str
+    personalization: tuple[StepMeter, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every outcome was the one it had to be."""
+        return self.report.get("verdict") == "TOTAL_PASSED" and all(fraud.refused for fraud in self.frauds)
+
+
+class Slot(Protocol):
+    """Where a card is put to be talked to."""
+
+    way: str
+
+    def insert(self, card: VirtualCard) -> Connection:
+        """Put a card in and connect to it."""
+
+    def remove(self) -> None:
+        """Take it out."""
+
+
+class _InProcess:
+    way = "in-process"
+    _connection: LoopbackConnection | None = None
+
+    def insert(self, card: VirtualCard) -> Connection:
+        self._connection = LoopbackConnection(card)
+        return self._connection
+
+    def remove(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class _InReader:
+    def __init__(self, reader: VirtualReader, way: str) -> None:
+        self.way = f"PC/SC ({way})"
+        self._reader = reader
+        self._connection: Connection | None = None
+
+    def insert(self, card: VirtualCard) -> Connection:
+        self._reader.insert(card)
+        self._connection = open_reader(self._reader.name)
+        return self._connection
+
+    def remove(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._reader.remove()
+
+
+@contextmanager
+def open_slot(transport: str | None) -> Iterator[tuple[Slot, str]]:
+    """A slot over PC/SC, or in this process.
+
+    Args:
+        transport: "pcsc" insists, "in-process" avoids, None takes PC/SC where it can be had.
+
+    Yields:
+        the slot, and why PC/SC could not be had ("" where it could, or was not wanted).
+
+    Raises:
+        ReaderUnavailableError: PC/SC was insisted on and cannot be had.
+    """
+    if transport == "in-process":
+        yield _InProcess(), ""
+        return
+    with ExitStack() as stack:
+        try:
+            host = stack.enter_context(private_pcscd())
+        except ReaderUnavailableError as failure:
+            if transport == "pcsc":
+                raise
+            yield _InProcess(), str(failure)
+            return
+        yield _InReader(host.readers[0], host.way), ""
+
+
+@dataclass(slots=True)
+class Demonstration:
+    """One run. home: a directory of its own, emptied first. now: the clock, aware values."""
+
+    home: Path
+    narrator: Narrator
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC).replace(microsecond=0))
+    fonts: tuple[Path, ...] | None = None
+
+    def run(self, transport: str | None = None) -> Demonstrated:
+        """Do all of it.
+
+        Raises:
+            LifecycleError: `home` holds something that is no demonstration. ReaderUnavailableError: see `open_slot`.
+        """
+        prepare_home(self.home)
+        loaded = load_profile(PROFILE)
+        with open_slot(transport) as (slot, why):
+            self.narrator.chapter(f"Transport: {slot.way}")
+            authority = self._authority()
+            record = self._record()
+            issued, meters, card = self._issue(slot, authority, loaded, record)
+            faces = self._print(loaded, record, issued.data)
+            station = self._station()
+            with api_process(self.home / "api", self.home / "trust", self.home / PUBLIC_KEYS) as client:
+                self.narrator.chapter("Verification")
+                self.narrator.done(f"the API runs in process {client.pid} at {client.url}")
+                report, inspected, challenge = self._verify(client, slot, card, issued.data, station)
+                frauds = self._frauds(client, slot, card, issued.data, station, inspected)
+            frauds = (*frauds, self._revoked(authority, slot, card, issued.data, station))
+        missing = tuple(
+            filter(None, (f"PC/SC: {why}" if why else "", *(f"font {name}" for name in faces.missing_fonts)))
+        )
+        return Demonstrated(self.home, slot.way, report, frauds, issued, faces, inspected, challenge, meters, missing)
+
+    # --- issuing
+
+    def _authority(self) -> IssuingAuthority:
+        self.narrator.chapter("Authority")
+        passphrase = secrets.token_urlsafe(24).encode()
+        _write(self.home / "passphrase", passphrase + b"\n", 0o600)
+        place = self.home / "pki"
+        place.mkdir()
+        keys = SoftwareKeyStore(place / KEYS, passphrase, cost=CHEAP)
+        authority = create_authority(place, PROFILE, keys, self.now())
+        stated = authority.profile.authority
+        self.narrator.done(f"CSCA on {stated.csca_curve}, EC parameters {stated.ec_parameters}")
+        self.narrator.done(f"document signer on {stated.signer_curve}, CRL number {authority.register.crl_number}")
+        self._import(self.home / "trust", authority)
+        return authority
+
+    def _import(self, store: Path, authority: IssuingAuthority) -> None:
+        crl = authority.directory / f"crl-{authority.register.crl_number:06}.crl"
+        import_trust(store, (authority.directory / "csca-001.cer", crl), unsigned=False, now=self.now())
+
+    def _record(self) -> IdentityRecord:
+        self.narrator.chapter("Identity record")
+        portrait = encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG2000, PORTRAIT_OCTETS)
+        record = specimen_record(self.now().date(), portrait)
+        _write(self.home / "record.json", encode_identity_record(record), 0o600)
+        self.narrator.done("one approved record of an invented person, marked SPECIMEN; the portrait is drawn")
+        return record
+
+    def _issue(
+        self, slot: Slot, authority: IssuingAuthority, loaded: LoadedProfile, record: IdentityRecord
+    ) -> tuple[IssuedCard, tuple[StepMeter, ...], VirtualCard]:
+        self.narrator.chapter("Personalisation")
+        card = VirtualCard.blank(build_chip(loaded.profile), serial=secrets.token_bytes(10))
+        engine = open_database(f"sqlite:///{self.home / 'eid.db'}")
+        upgrade(engine)
+        teller = _Steps(self.narrator)
+        metered = MeteredConnection(slot.insert(card), checkpoints=teller)
+        issuance = begin(engine, authority, loaded, slot.way, self.now)
+        issued = issuance.run(record, metered, metered)
+        slot.remove()
+        engine.dispose()
+        total = metered.total
+        self.narrator.done(
+            f"card written, locked, read back and verified: {total.commands} APDUs, {total.sent} octets sent, "
+            f"{total.received} received, {total.seconds * 1000:.0f} ms"
+        )
+        _write(self.home / "card.eid", card.state(), 0o600)
+        return issued, metered.steps, card
+
+    def _print(self, loaded: LoadedProfile, record: IdentityRecord, data: CardData) -> Faces:
+        self.narrator.chapter("Faces")
+        if loaded.layout is None:
+            raise LifecycleError(f"profile {loaded.profile.name} has no face layout")
+        layout = decode_face_layout(loaded.layout)
+        printed = build_printed_card(record, data.mrz, data.can, layout)
+        small = render_faces(printed, layout, 300, self.fonts)
+        large = render_faces(printed, layout, 600, self.fonts)
+        for name, picture in (
+            ("card-front.png", small.front),
+            ("card-back.png", small.back),
+            ("card-front-600dpi.png", large.front),
+            ("card-back-600dpi.png", large.back),
+        ):
+            _write(self.home / name, picture)
+        self.narrator.done("card-front.png and card-back.png at 300 dpi, and at 600 dpi beside them")
+        for font in small.missing_fonts:
+            self.narrator.done(f"without the font {font}: its texts are replaced by a notice")
+        return small
+
+    # --- inspecting
+
+    def _station(self) -> Signer:
+        passphrase = secrets.token_bytes(24)
+        return StationKeys(self.home, lambda: passphrase, CHEAP).make()
+
+    def _inspect(self, slot: Slot, card: VirtualCard, data: CardData, challenge: str, *, tell: bool) -> Inspected:
+        plan = InspectionPlan(
+            Password(PasswordId.CAN, data.can.encode("ascii")),
+            challenge=bytes.fromhex(challenge),
+            reader=slot.way,
+            policy=POLICY,
+            max_response=data.image.chip.max_response_data,
+        )
+        connection = slot.insert(card)
+        try:
+            return inspect_card(connection, plan, now=self.now(), progress=_Steps(self.narrator) if tell else None)
+        finally:
+            slot.remove()
+
+    def _verify(
+        self, client: ApiClient, slot: Slot, card: VirtualCard, data: CardData, station: Signer
+    ) -> tuple[dict[str, Any], Inspected, str]:
+        session = client.create_verification("demonstration", POLICY)
+        inspected = self._inspect(slot, card, data, session["challenge"], tell=True)
+        signed = sign_by_station(inspected.evidence, station)
+        _write(self.home / "card.evidence", signed)
+        report = client.submit_evidence(session["id"], signed)
+        self.narrator.done(f"verdict {report['verdict']}")
+        return report, inspected, session["challenge"]
+
+    # --- frauds
+
+    def _frauds(
+        self,
+        client: ApiClient,
+        slot: Slot,
+        card: VirtualCard,
+        data: CardData,
+        station: Signer,
+        genuine: Inspected,
+    ) -> tuple[Fraud, ...]:
+        self.narrator.chapter("Frauds")
+        forged = alter_data_group_1(data)
+        altered_dg1 = next(file.content for file in forged.applications[0].files if file.name == "DG1")
+        clone = copy_card(data.image)
+        return (
+            self._fraud(
+                client, station, "altered", "one octet of DG1 is altered", ("sod.dg_hashes.dg1",),
+                lambda challenge: _replace_file(
+                    self._inspect(slot, card, data, challenge, tell=False).evidence, "DG1", altered_dg1
+                ),
+            ),
+            self._fraud(
+                client, station, "cloned", "all files are copied to a chip without the private keys",
+                ("chip.aa", "chip.ca"),
+                lambda challenge: self._inspect(slot, clone, data, challenge, tell=False).evidence,
+            ),
+            self._fraud(
+                client, station, "replayed", "yesterday's evidence is sent for today's challenge", ("chip.aa",),
+                lambda _: genuine.evidence,
+            ),
+        )  # fmt: skip
+
+    def _revoked(
+        self, authority: IssuingAuthority, slot: Slot, card: VirtualCard, data: CardData, station: Signer
+    ) -> Fraud:
+        (_, certificate), *_ = authority.signers()
+        authority.revoke(certificate.serial, RevocationReason.KEY_COMPROMISE, self.now())
+        store = self.home / "trust-revoked"
+        self._import(store, authority)
+        with api_process(self.home / "api-revoked", store, self.home / PUBLIC_KEYS) as client:
+            return self._fraud(
+                client,
+                station,
+                "revoked",
+                "the document signer is revoked by a CRL",
+                ("ds.revocation",),
+                lambda challenge: self._inspect(slot, card, data, challenge, tell=False).evidence,
+                trust=store.name,
+            )
+
+    def _fraud(
+        self,
+        client: ApiClient,
+        station: Signer,
+        name: str,
+        story: str,
+        expected: tuple[str, ...],
+        gather: Callable[[str], Evidence],
+        trust: str = "trust",
+    ) -> Fraud:
+        session = client.create_verification("demonstration", POLICY)
+        signed = sign_by_station(gather(session["challenge"]), station)
+        file = f"fraud-{name}.evidence"
+        _write(self.home / file, signed)
+        report = client.submit_evidence(session["id"], signed)
+        found = tuple((item["id"], str(item["reason"])) for item in report["checks"] if item["outcome"] == "FAILED")
+        fraud = Fraud(name, story, expected, report["verdict"], found, file, session["challenge"], trust)
+        self.narrator.done(f"{story}: {fraud.verdict}, {', '.join(f'{check} {reason}' for check, reason in found)}")
+        return fraud
+
+
+def prepare_home(home: Path) -> None:
+    """Make the demonstration's directory, empty.
+
+    Raises:
+        LifecycleError: there is something in it that no demonstration put there.
+    """
+    if home.exists() and any(home.iterdir()) and not (home / MARK).is_file():
+        raise LifecycleError(f"{home} is not empty and not of an earlier demonstration; name another with --home")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True, mode=0o700)
+    (home / MARK).touch()
+
+
+def _replace_file(evidence: Evidence, name: str, content: bytes) -> Evidence:
+    files = tuple(ReadFile(name, content) if file.name == name else file for file in evidence.files)
+    return Evidence(
+        evidence.origin,
+        evidence.gathered_at,
+        evidence.challenge,
+        evidence.reader,
+        evidence.policy,
+        files,
+        evidence.transcripts,
+    )
+
+
+def _write(path: Path, raw: bytes, mode: int = 0o644) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Tells the narrator where steps begin."""
+
+    narrator: Narrator
+
+    def record(self, checkpoint: Checkpoint) -> None:
+        """Pass a step's beginning on."""
+        if checkpoint.phase in ("begin", "intent"):
+            self.narrator.step(checkpoint.step)
+
+
+_: type[CheckpointSink] = _Steps

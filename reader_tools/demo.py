@@ -1,0 +1,183 @@
+"""`eid demo`: issue a specimen card, verify it, show four frauds refused, and leave everything to look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eid.rendering.page import CertificateSummary, ReportPage, StepFigures, render_page
+from eid.rendering.terminal import render_report, render_steps, render_table
+from eid.services.chain import describe_chain
+from eid.services.demo import Demonstrated, Demonstration
+from eid.services.holder import decode_portrait, describe_holder
+from eid.services.trust import load_trust_store
+from eid.transport.metered import StepMeter, TraceEntry
+from eid.verification.report import VerificationReport, report_from_json
+from reader_tools import exit_codes
+
+
+@dataclass(slots=True)
+class Console:
+    """Tells the story: on a terminal with the step under way on one line, elsewhere in plain lines."""
+
+    quiet: bool
+    live: bool = field(default_factory=lambda: sys.stderr.isatty())
+    steps: int = 0
+
+    def chapter(self, title: str) -> None:
+        """Begin a part."""
+        self._clear()
+        if not self.quiet:
+            click.echo(click.style(title, bold=True))
+
+    def done(self, text: str) -> None:
+        """Tell what was achieved."""
+        self._clear()
+        if not self.quiet:
+            click.echo(f"  {text}")
+
+    def step(self, name: str) -> None:
+        """Show the step under way, on a terminal."""
+        self.steps += 1
+        if self.live and not self.quiet:
+            click.echo(f"\r\033[K  … {name}", nl=False, err=True)
+
+    def _clear(self) -> None:
+        if self.live and not self.quiet:
+            click.echo("\r\033[K", nl=False, err=True)
+
+
+@click.command(name="demo")
+@click.option("--pcsc", "transport", flag_value="pcsc", default=None, help="Insist on PC/SC.")
+@click.option("--in-process", "transport", flag_value="in-process", help="Avoid PC/SC.")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), default=Path("var/demo"), show_default=True,
+              help="Where everything is left; emptied first.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(transport: str | None, home: Path, as_json: bool) -> int:
+    """Issue a specimen card, verify it, and show four frauds refused.
+
+    Over PC/SC with a virtual reader where that can be had, else in this process; the first line says which.
+    """
+    fonts = (Path(os.environ["EID_FONTS"]),) if "EID_FONTS" in os.environ else None
+    shown = Demonstration(home, Console(as_json), fonts=fonts).run(transport)
+    leave(shown)
+    click.echo(json.dumps(summarize(shown), indent=2) if as_json else tell(shown))
+    return exit_codes.PASSED if shown.as_expected else exit_codes.FAILED
+
+
+def leave(shown: Demonstrated) -> None:
+    """Write report.json and report.html."""
+    (shown.home / "report.json").write_text(json.dumps(shown.report, indent=2) + "\n", "utf-8")
+    (shown.home / "report.html").write_text(render_page(_page(shown)), "utf-8")
+
+
+def _page(shown: Demonstrated) -> ReportPage:
+    evidence = shown.inspected.evidence
+    chain = describe_chain(evidence, load_trust_store(shown.home / "trust"))
+    return ReportPage(
+        title="Verification of a specimen card",
+        report=_report(shown),
+        holder=describe_holder(evidence),
+        portrait=decode_portrait(evidence),
+        faces=(shown.faces.front, shown.faces.back),
+        certificates=tuple(
+            CertificateSummary(
+                item.role, item.subject, item.serial, item.valid_from, item.valid_to, item.key, item.fingerprint
+            )
+            for item in chain
+        ),
+        steps=_figures(shown.inspected.steps),
+        apdus=tuple(_line(entry) for entry in shown.inspected.trace),
+    )
+
+
+def _report(shown: Demonstrated) -> VerificationReport:
+    return report_from_json(shown.report)
+
+
+def _figures(steps: tuple[StepMeter, ...]) -> tuple[StepFigures, ...]:
+    return tuple(StepFigures(item.step, item.commands, item.sent, item.received, item.seconds) for item in steps)
+
+
+def _line(entry: TraceEntry) -> str:
+    status = "link lost" if entry.sw is None else f"{entry.sw:04X}"
+    return (
+        f"{entry.number:4} {entry.step:24} {entry.header} {entry.name:28} "
+        f"{entry.sent:6} > {entry.received:6} < {status} {entry.seconds * 1000:8.2f} ms"
+    )
+
+
+def tell(shown: Demonstrated) -> str:
+    """The end of the story: tables, frauds, what was left where, and what was gone without."""
+    frauds = [
+        (
+            fraud.name,
+            "refused" if fraud.refused else "NOT AS EXPECTED",
+            ", ".join(f"{check} {reason}" for check, reason in fraud.found),
+            f"eid verify {shown.home / fraud.evidence_file} --trust {shown.home / fraud.trust} "
+            f"--challenge {fraud.challenge}",
+        )
+        for fraud in shown.frauds
+    ]
+    parts = [
+        "",
+        click.style("Reading the card", bold=True),
+        render_steps(_figures(shown.inspected.steps)),
+        "",
+        click.style("Report", bold=True),
+        render_report(_report(shown)),
+        "",
+        click.style("Frauds", bold=True),
+        render_table(frauds, ("fraud", "", "failing checks", "to see it again")),
+        "",
+        f"Transport: {shown.transport}. Everything is in {shown.home}: report.html, report.json, card-front.png, "
+        "card-back.png, card.evidence.",
+        *(f"Gone without: {what}" for what in shown.missing),
+        "Every outcome was the expected one." if shown.as_expected else "AN OUTCOME WAS NOT THE EXPECTED ONE.",
+    ]
+    return "\n".join(parts)
+
+
+def summarize(shown: Demonstrated) -> dict[str, Any]:
+    """The same as one JSON object."""
+    return {
+        "format": "eid-demo",
+        "version": 1,
+        "as_expected": shown.as_expected,
+        "transport": shown.transport,
+        "home": str(shown.home),
+        "verdict": shown.report.get("verdict"),
+        "report": shown.report,
+        "frauds": [
+            {
+                "name": fraud.name,
+                "story": fraud.story,
+                "refused": fraud.refused,
+                "verdict": fraud.verdict,
+                "failing": [{"id": check, "reason": reason} for check, reason in fraud.found],
+                "evidence": fraud.evidence_file,
+                "challenge": fraud.challenge,
+                "trust": fraud.trust,
+            }
+            for fraud in shown.frauds
+        ],
+        "personalization": [_step(item) for item in shown.personalization],
+        "inspection": [_step(item) for item in shown.inspected.steps],
+        "missing": list(shown.missing),
+    }
+
+
+def _step(item: StepMeter) -> dict[str, Any]:
+    return {
+        "step": item.step,
+        "apdus": item.commands,
+        "sent": item.sent,
+        "received": item.received,
+        "milliseconds": round(item.seconds * 1000, 2),
+    }
