@@ -24,6 +24,7 @@ _BY_ERROR: Final[tuple[tuple[type[errors.EidError], int], ...]] = (
     (errors.TransportError, UNAVAILABLE),
     (errors.GatewayError, UNAVAILABLE),
     (errors.WrongPasswordError, NO_PERMISSION),
+    (errors.PasswordBlockedError, NO_PERMISSION),
     (errors.KeyStoreError, NO_PERMISSION),
     (errors.StoreError, CANNOT_WRITE),
     (errors.LifecycleError, CANNOT_WRITE),

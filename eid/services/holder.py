@@ -72,9 +72,13 @@ def _of_dg1(evidence: Evidence) -> Iterator[Field]:
 def _dates(mrz: Mrz, evidence: Evidence) -> Iterator[Field]:
     """Dates with their century, which the MRZ leaves out, as of the day of reading."""
     today = evidence.gathered_at.date()
-    birth = resolve_date_of_birth(mrz.date_of_birth, today)
+    try:
+        birth = resolve_date_of_birth(mrz.date_of_birth, today)
+        expiry = resolve_date_of_expiry(mrz.date_of_expiry, today).isoformat()
+    except ValueError:  # a clock that stands at the edge of the calendar
+        birth, expiry = None, mrz.date_of_expiry
     yield "Date of birth", mrz.date_of_birth if birth is None else birth.isoformat()
-    yield "Date of expiry", resolve_date_of_expiry(mrz.date_of_expiry, today).isoformat()
+    yield "Date of expiry", expiry
 
 
 def _of_dg11(evidence: Evidence) -> Iterator[Field]:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from eid.crypto.hashes import digest
 from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import SignatureAlgorithm, curve_of_key
-from eid.errors import DecodeError, KeyStoreError, VerificationError
+from eid.errors import KeyStoreError
 from eid.evidence import Evidence
 from eid.evidence.codec import sign_evidence
 from eid.keystore.pkcs8 import ScryptCost
@@ -65,11 +67,7 @@ class StationKeys:
             KeyStoreError: there is none, the passphrase is wrong, or it is of another curve than P-256.
         """
         signer = self._store.load(label, ES256)
-        try:
-            curve = curve_of_key(load_public_key(signer.public_key_info)).name
-        except (DecodeError, VerificationError):
-            curve = ""
-        if curve != CURVE:
+        if not _is_p256(signer):
             raise KeyStoreError(f"the key {label!r} is no P-256 key, so it cannot sign evidence (RFC 9053 2.1)")
         return signer
 
@@ -80,6 +78,11 @@ class StationKeys:
             path.write_text(encode_pem(signer.public_key_info), encoding="ascii")
         except OSError as failure:
             raise KeyStoreError(f"{path}: {failure.strerror}") from failure
+
+
+def _is_p256(signer: Signer) -> bool:
+    key = load_public_key(signer.public_key_info)
+    return not isinstance(key, RSAPublicKey) and curve_of_key(key).name == CURVE
 
 
 def sign_by_station(evidence: Evidence, signer: Signer) -> bytes:

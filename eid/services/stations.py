@@ -33,7 +33,7 @@ def load_stations(directory: Path) -> Stations:
     """
     if not directory.is_dir():
         raise StoreError(f"{directory}: no directory of station keys")
-    keys = [_load_key(path) for path in sorted(directory.glob("*.pem"))]
+    keys = [load_station_key(path) for path in sorted(directory.glob("*.pem"))]
     return MappingProxyType({station_key_id(key): key for key in keys})
 
 
@@ -42,7 +42,12 @@ def station_key_id(key: ec.EllipticCurvePublicKey) -> bytes:
     return hashlib.sha256(encode_public_key(key)).digest()
 
 
-def _load_key(path: Path) -> ec.EllipticCurvePublicKey:
+def load_station_key(path: Path) -> ec.EllipticCurvePublicKey:
+    """Load one station's key.
+
+    Raises:
+        StoreError: the file cannot be read or holds no P-256 public key in PEM.
+    """
     try:
         with path.open("rb") as file:
             key = load_pem_public_key(file.read(MAX_FILE))

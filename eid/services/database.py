@@ -1,0 +1,70 @@
+"""The database that the settings name: made, brought up to date, looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from eid.errors import NotStoredError, StoreError
+from eid.services.settings import Settings
+from eid.store.database import open_database
+from eid.store.schema_version import SchemaStatus, check, upgrade
+
+
+def init_database(settings: Settings) -> SchemaStatus:
+    """Make the database's tables where it has none; one that is ready is left alone.
+
+    Raises:
+        StoreError: it cannot be opened, or has tables of another version, which `upgrade_database` is for.
+    """
+    if not settings.database:
+        _make_home(settings.home)
+    engine = open_database(settings.database_url)
+    status = check(engine)
+    if status.current is None:
+        return upgrade(engine)
+    if not status.is_ready:
+        raise StoreError(f"the database has tables of version {status.current}: run `eid db upgrade`")
+    return status
+
+
+def upgrade_database(settings: Settings) -> tuple[SchemaStatus, SchemaStatus]:
+    """Bring the database to the version that this program needs; its status before and after.
+
+    Raises:
+        NotStoredError: there is none. StoreError: it was made by a newer program, or the migration failed.
+    """
+    engine = _open_existing(settings)
+    before = check(engine)
+    if before.current is None:
+        raise NotStoredError("the database has no tables yet: run `eid db init`")
+    return before, upgrade(engine)
+
+
+def check_database(settings: Settings) -> SchemaStatus:
+    """Tell where the database stands, without changing or making anything.
+
+    Raises:
+        NotStoredError: there is none. StoreError: it cannot be read.
+    """
+    return check(_open_existing(settings))
+
+
+def _open_existing(settings: Settings) -> Engine:
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError as failure:
+        raise StoreError("the database's URL is malformed") from failure
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
+        raise NotStoredError(f"there is no database {url.database}: run `eid db init`")
+    return open_database(url)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as failure:
+        raise StoreError(f"{home}: {failure.strerror}") from failure

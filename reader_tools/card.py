@@ -1,0 +1,176 @@
+"""`eid card`: virtual cards in files: make a blank one, run one behind a virtual reader, look into one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from eid.card.card import CardEvent
+from eid.rendering.terminal import render_table
+from eid.services.card_description import (
+    ApplicationDescription,
+    CardDescription,
+    FileDescription,
+    card_to_json,
+    load_description,
+)
+from eid.services.virtual_cards import CardSlot, create_card, open_card
+from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
+from reader_tools.values import FILE, HexOctets, HostPort
+
+SERIAL_LENGTH = 10  # octets of the key diversification data
+EXAMPLES = """\b
+Examples:
+  eid card new --profile ma-cnie --out card.bin
+  eid card run card.bin
+  eid card show card.bin --json
+"""
+
+
+@click.group(name="card", epilog=EXAMPLES)
+def command() -> None:
+    """Virtual cards that live in files."""
+
+
+@command.command(name="new")
+@click.option("--profile", required=True, help="Card product, by name or file (see `eid profile list`).")
+@click.option("--out", required=True, type=FILE, help="The new card's file; never overwritten.")
+@click.option("--serial", type=HexOctets(SERIAL_LENGTH), help="Serial number, 10 octets; default: drawn at random.")
+def new(profile: str, out: Path, serial: bytes | None) -> None:
+    """Make a blank card as it comes from the factory, with the public default keys."""
+    given = create_card(out, profile, serial)
+    click.echo(f"{out}: blank card {given.hex().upper()}")
+
+
+@command.command(name="run")
+@click.argument("file", type=FILE)
+@click.option("--vpcd", type=HostPort(), help=f"The virtual reader; default: {DEFAULT_HOST}:{DEFAULT_PORT}.")
+@click.option("--listen", type=HostPort(), help="Wait for a virtual reader that dials out to this address instead.")
+@click.option("--wait", type=click.FloatRange(0, 3600), default=10.0, show_default=True, help="Seconds to try for.")
+@click.option("--trace", is_flag=True, help="Print every command that the card answers, without its data.")
+def run(file: Path, vpcd: tuple[str, int] | None, listen: tuple[str, int] | None, wait: float, trace: bool) -> None:
+    """Put the card in FILE into a virtual reader, until Ctrl-C, SIGTERM, or the reader hangs up.
+
+    The reader is vpcd of vsmartcard. What a command changes is in FILE before the card answers. vpcd knows no access
+    control: whoever reaches the address talks to the card.
+    """
+    if vpcd is not None and listen is not None:
+        raise click.UsageError("give --vpcd or --listen, not both")
+    with open_card(file, _print_event if trace else None) as card:
+        slot = CardSlot(card)
+        state = card.card.life_cycle.name.lower()
+        with _stopped_by_signals(slot):
+            if listen is not None:
+                host = listen[0]
+                slot.serve_behind(
+                    *listen,
+                    lambda port: click.echo(f"waiting for a virtual reader at {host}:{port}"),
+                    lambda: click.echo(f"{file}: in the reader ({state})"),
+                )
+            else:
+                host, port = vpcd or (DEFAULT_HOST, DEFAULT_PORT)
+                said = f"{file}: in the reader at {host}:{port} ({state})"
+                slot.serve_at(host, port, wait, lambda: click.echo(said))
+        click.echo("pulled out" if slot.is_stopped else "the reader has hung up")
+
+
+@command.command(name="show")
+@click.argument("file", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(file: Path, as_json: bool) -> None:
+    """Describe the card in FILE: life cycle, ATR, applications, files, access rules; never a secret."""
+    card = load_description(file)
+    if as_json:
+        click.echo(json.dumps(card_to_json(card), indent=2, ensure_ascii=False))
+        return
+    click.echo("\n\n".join(_sections(card)))
+
+
+@contextmanager
+def _stopped_by_signals(slot: CardSlot) -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        slot.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_event(event: CardEvent) -> None:
+    header = f"{event.cla:02X}{event.ins:02X}{event.p1:02X}{event.p2:02X}"
+    octets = f"{event.data_length:>5} in {event.response_length:>5} out"
+    click.echo(f"{header} {octets} {event.sw:04X} {event.protection:6} {event.name}", err=True)
+
+
+def _sections(card: CardDescription) -> list[str]:
+    sections = [_overview(card)]
+    if card.master_files:
+        sections.append("Master file\n" + _file_table(card.master_files))
+    sections += [_application(item) for item in card.applications]
+    if card.passwords:
+        rows = [
+            (item.name, "never blocks" if item.tries is None else f"{item.left} of {item.tries} tries left")
+            for item in card.passwords
+        ]
+        sections.append(render_table(rows, ("password", "state")))
+    if card.pace:
+        pace = [
+            (item.oid, str(item.parameter_id or ""), item.cipher or "not spoken here", item.curve or "")
+            for item in card.pace
+        ]
+        sections.append(render_table(pace, ("PACE", "parameters", "cipher", "curve")))
+    return sections
+
+
+def _overview(card: CardDescription) -> str:
+    domain, atr = card.security_domain, card.atr
+    lengths = f"commands up to {card.max_command_data} octets of data, responses up to {card.max_response_data}"
+    rows = (
+        ("life cycle", card.life_cycle),
+        ("serial", card.serial),
+        ("interface", card.interface),
+        ("ATR", atr.raw),
+        ("  interface bytes", " ".join(atr.interface_bytes)),
+        ("  protocols", " ".join(atr.protocols)),
+        ("  historical bytes", f"{atr.historical_bytes} {_printable(atr.historical_bytes)}".rstrip()),
+        ("ATS", card.ats),
+        ("lengths", f"{'extended and short' if card.extended_length else 'short'}; {lengths}"),
+        ("memory", f"{card.used} octets of files"),
+        ("security domain", f"{domain.aid}, SCP03 i={domain.i_parameter}"),
+        ("  key set", f"version {domain.key_version}, AES-{8 * domain.key_length}, sequence {domain.sequence}"),
+        ("  failed openings", str(domain.failures)),
+    )
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in rows)
+
+
+def _printable(historical_bytes: str) -> str:
+    octets = bytes.fromhex(historical_bytes)
+    return f'"{octets.decode("ascii")}"' if octets and all(0x20 <= octet < 0x7F for octet in octets) else ""
+
+
+def _application(application: ApplicationDescription) -> str:
+    state = "activated" if application.activated else "being written"
+    title = " ".join(filter(None, ("Application", application.aid, application.name)))
+    parts = [f"{title}: {state}, {'BAC opens it' if application.bac else 'no BAC'}", _file_table(application.files)]
+    if application.keys:
+        rows = [(str(key.reference), key.purpose, key.algorithm, key.hash) for key in application.keys]
+        parts.append(render_table(rows, ("key", "purpose", "algorithm", "hash")))
+    return "\n".join(parts)
+
+
+def _file_table(files: tuple[FileDescription, ...]) -> str:
+    rows = [
+        (item.name, item.fid, "" if item.sfi is None else f"{item.sfi:02X}", str(item.size), item.read, item.update)
+        for item in files
+    ]
+    return render_table(rows, ("file", "id", "short", "octets", "read", "update"), (3,))

@@ -1,0 +1,214 @@
+"""`eid read`: inspect a card in a reader (or in a file), show what it cost, and write evidence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from eid.evidence import Evidence, Origin, ProtocolOutcome
+from eid.evidence.codec import encode_evidence
+from eid.inspection import InspectionPlan
+from eid.keystore.ports import Signer
+from eid.profile.card_image import PasswordId
+from eid.protocols.exchange import Checkpoint, Connection
+from eid.protocols.pace.core import Password
+from eid.rendering.terminal import render_steps, render_table
+from eid.services.holder import describe_holder
+from eid.services.inspection import Inspected, inspect_card
+from eid.services.settings import Settings, load_settings
+from eid.services.station_key import LABEL, StationKeys, sign_by_station
+from eid.services.virtual_cards import open_card
+from eid.transport.loopback import LoopbackConnection
+from eid.transport.metered import BEGIN, END, TraceEntry
+from eid.transport.pcsc import find_reader, open_reader
+from reader_tools.output_file import write_private
+from reader_tools.report_page import step_figures, trace_line
+from reader_tools.secret_input import ask_can, ask_mrz_information, ask_passphrase
+from reader_tools.values import FILE, HexOctets, data_group_number
+
+MAX_READER_NAME = 256  # characters that evidence can hold
+EXAMPLES = """\b
+Examples:
+  eid read --can --out evidence.cbor
+  eid read --reader ACR --mrz-file mrz.txt --dg 1,2 --show
+  eid read --card-file card.bin --can-file can.txt --challenge 0102030405060708 --out evidence.cbor
+
+\b
+A CAN file holds the digits. An MRZ file holds the printed lines, or on one line
+document number, date of birth and date of expiry (YYMMDD), parted by blanks.
+The station's key lies in EID_HOME/keys under a passphrase: EID_PASSPHRASE_FILE
+names a file that holds it, else it is prompted for.
+"""
+
+
+@click.command(name="read", epilog=EXAMPLES)
+@click.option("--reader", help="Reader by name, part of its name, or index (see `eid readers`); default: with a card.")
+@click.option("--card-file", type=FILE, help="A virtual card's file, read in this process, instead of a reader.")
+@click.option("--can", is_flag=True, help="Open the chip with its card access number, prompted for (the default).")
+@click.option("--can-file", type=FILE, help="The same, from a file.")
+@click.option("--mrz", is_flag=True, help="Open the chip with what its MRZ says, prompted for.")
+@click.option("--mrz-file", type=FILE, help="The same, from a file.")
+@click.option("--dg", "groups", default="all", show_default=True, help="Data groups to read, e.g. 1,2,11.")
+@click.option("--challenge", type=HexOctets(8), help="What the chip is to sign: 8 octets from whoever will judge.")
+@click.option("--out", type=FILE, help="Write the evidence to this file.")
+@click.option("--unsigned", is_flag=True, help="Write it bare: then only the signatures of issuer and chip count.")
+@click.option("--station-key", default=LABEL, show_default=True, help="Label of the key that signs; made on first use.")
+@click.option("--allow-bac", is_flag=True, help="Open a chip that offers no PACE by BAC; needs the MRZ.")
+@click.option(
+    "--max-response", type=click.IntRange(64, 65536), default=256, show_default=True, help="Octets at a time."
+)
+@click.option("--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait for a card.")
+@click.option("--show", is_flag=True, help="Print what the chip says of its holder.")
+@click.option("--trace", is_flag=True, help="Print every command as it is answered, without its data.")
+def command(
+    reader: str | None,
+    card_file: Path | None,
+    can: bool,
+    can_file: Path | None,
+    mrz: bool,
+    mrz_file: Path | None,
+    groups: str,
+    challenge: bytes | None,
+    out: Path | None,
+    unsigned: bool,
+    station_key: str,
+    allow_bac: bool,
+    max_response: int,
+    wait: float,
+    show: bool,
+    trace: bool,
+) -> None:
+    """Read a card: open it with its CAN or MRZ, read its files, have the chip prove its keys. Nothing is judged.
+
+    Exit codes: 69 no reader or card, 76 the card or the link broke the protocol, 77 wrong CAN or MRZ.
+    """
+    if reader is not None and card_file is not None:
+        raise click.UsageError("give --reader or --card-file, not both")
+    data_groups = _parse_groups(groups)
+    # What can be known to be wrong is told before anybody is asked for a secret.
+    if card_file is None:
+        find_reader(_reader_key(reader))
+    signer = _open_signer(load_settings(os.environ), station_key) if out is not None and not unsigned else None
+    password = _ask_password(can, can_file, mrz, mrz_file)
+    with ExitStack() as stack:
+        connection, name = stack.enter_context(_connect(reader, card_file, wait))
+        plan = InspectionPlan(
+            password,
+            data_groups,
+            challenge,
+            reader=name,
+            policy="all" if data_groups == "all" else "chosen",
+            origin=Origin.UPLOAD if signer is None else Origin.STATION,
+            allow_bac=allow_bac,
+            max_response=max_response,
+        )
+        inspected = inspect_card(
+            connection,
+            plan,
+            now=datetime.now(UTC),
+            progress=Progress(sys.stderr.isatty() and not trace),
+            observe=_print_trace if trace else None,
+        )
+    _print(inspected, show)
+    if out is not None:
+        _write(out, inspected.evidence, signer)
+
+
+class Progress:
+    """Tells of the steps on stderr: live on a terminal, one line for each elsewhere."""
+
+    def __init__(self, live: bool) -> None:
+        self._live = live
+
+    def record(self, checkpoint: Checkpoint) -> None:
+        """Say that a step began or ended."""
+        if checkpoint.phase in BEGIN and self._live:
+            click.echo(f"{checkpoint.step} ...", err=True, nl=False)
+        elif checkpoint.phase in END:
+            click.echo(f"\r\x1b[K{checkpoint.step}" if self._live else checkpoint.step, err=True)
+
+
+def _parse_groups(text: str) -> Literal["all"] | tuple[str, ...]:
+    if text.strip().lower() == "all":
+        return "all"
+    numbers = {data_group_number(part) for part in text.split(",")}
+    return tuple(f"DG{number}" for number in sorted(numbers))
+
+
+def _ask_password(can: bool, can_file: Path | None, mrz: bool, mrz_file: Path | None) -> Password:
+    if sum((can or can_file is not None, mrz or mrz_file is not None)) > 1:
+        raise click.UsageError("give the CAN or the MRZ, not both")
+    if mrz or mrz_file is not None:
+        return Password(PasswordId.MRZ, ask_mrz_information(mrz_file))
+    return Password(PasswordId.CAN, ask_can(can_file))
+
+
+def _open_signer(settings: Settings, label: str) -> Signer:
+    """The station's key, made on first use; a passphrase for a new key is typed twice."""
+    known = False
+
+    def passphrase() -> bytes:
+        return ask_passphrase(confirm=not known)
+
+    keys = StationKeys(settings.home, passphrase)
+    known = keys.has(label)
+    if known:
+        return keys.load(label)
+    signer = keys.make(label)
+    click.echo(f"made the station's key; its public key is {keys.public_key_path(label)}", err=True)
+    return signer
+
+
+@contextmanager
+def _connect(reader: str | None, card_file: Path | None, wait: float) -> Iterator[tuple[Connection, str]]:
+    """A connection, and what the evidence is to call the reader."""
+    if card_file is not None:
+        with open_card(card_file) as card:
+            link = LoopbackConnection(card)
+            try:
+                yield link, "virtual card in this process"
+            finally:
+                link.close()
+        return
+    with open_reader(_reader_key(reader), wait=wait) as connection:
+        name = "".join(letter for letter in connection.reader if letter.isprintable())
+        yield connection, name[:MAX_READER_NAME]
+
+
+def _reader_key(reader: str | None) -> str | int | None:
+    """An index where it is a number, else a name."""
+    return int(reader) if reader is not None and reader.isascii() and reader.isdecimal() else reader
+
+
+def _print_trace(entry: TraceEntry) -> None:
+    click.echo(trace_line(entry), err=True)
+
+
+def _print(inspected: Inspected, show: bool) -> None:
+    evidence = inspected.evidence
+    if show:
+        click.echo(render_table(describe_holder(evidence), ("", "what the chip says")) + "\n")
+    click.echo(render_steps(step_figures(inspected.steps)) + "\n")
+    for item in evidence.transcripts:
+        used = ", ".join(f"{name} {value}" for name, value in item.parameters.items())
+        if item.outcome is not ProtocolOutcome.NOT_ATTEMPTED:
+            click.echo(f"{item.protocol.value}: {item.outcome.value}" + (f" ({used})" if used else ""))
+    refused = [f"{item.name} ({item.sw:04X})" for item in evidence.files if item.content is None]
+    if refused:
+        click.echo(f"not given: {', '.join(refused)}")
+
+
+def _write(out: Path, evidence: Evidence, signer: Signer | None) -> None:
+    encode: Callable[[], bytes] = (
+        (lambda: encode_evidence(evidence)) if signer is None else (lambda: sign_by_station(evidence, signer))
+    )
+    write_private(out, encode())
+    kind = "evidence, unsigned" if signer is None else "evidence, signed by this station"
+    click.echo(f"{out}: {kind}", err=True)

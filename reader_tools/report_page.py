@@ -1,0 +1,54 @@
+"""The HTML page of a verification, put together from what services know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from eid.evidence import Evidence
+from eid.pki.trust_store import TrustStore
+from eid.rendering.page import CertificateSummary, ReportPage, StepFigures
+from eid.services.chain import ChainLink, describe_chain
+from eid.services.holder import decode_portrait, describe_holder
+from eid.transport.metered import StepMeter, TraceEntry
+from eid.verification.report import VerificationReport
+
+
+def build_page(
+    title: str,
+    report: VerificationReport,
+    evidence: Evidence,
+    trust: TrustStore,
+    *,
+    steps: Sequence[StepMeter] = (),
+    trace: Sequence[TraceEntry] = (),
+    faces: Sequence[bytes] = (),
+) -> ReportPage:
+    """All that the page of one verification shows; `faces` are PNG."""
+    return ReportPage(
+        title=title,
+        report=report,
+        holder=describe_holder(evidence),
+        portrait=decode_portrait(evidence),
+        faces=tuple(faces),
+        certificates=tuple(_summary(link) for link in describe_chain(evidence, trust)),
+        steps=step_figures(steps),
+        apdus=tuple(trace_line(entry) for entry in trace),
+    )
+
+
+def step_figures(steps: Iterable[StepMeter]) -> tuple[StepFigures, ...]:
+    """What each step cost, as tables show it."""
+    return tuple(StepFigures(item.step, item.commands, item.sent, item.received, item.seconds) for item in steps)
+
+
+def trace_line(entry: TraceEntry) -> str:
+    """One command and its answer, without the data of either."""
+    sw = "no answer" if entry.sw is None else f"{entry.sw:04X}"
+    octets = f"{entry.sent:>5} sent {entry.received:>5} received"
+    return f"{entry.number:>4} {entry.header} {octets} {sw} {entry.seconds * 1000:8.1f} ms  {entry.name}"
+
+
+def _summary(link: ChainLink) -> CertificateSummary:
+    return CertificateSummary(
+        link.role, link.subject, link.serial, link.valid_from, link.valid_to, link.key, link.fingerprint
+    )

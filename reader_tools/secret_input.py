@@ -1,0 +1,92 @@
+"""Secrets come from a hidden prompt or from a file, never from the command line, where everybody can read them.
+
+A file holds the secret on its only line. For the MRZ it holds the whole zone, its lines as printed, or on one line what
+opens the chip: document number, date of birth and date of expiry (YYMMDD), parted by blanks.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from eid.errors import DecodeError
+from eid.mrz import build_mrz_information, decode_mrz
+from eid.services.input_file import read_input
+
+PASSPHRASE_FILE: Final = "EID_PASSPHRASE_FILE"  # noqa: S105  the name of a variable
+MAX_SECRET: Final = 4096  # octets of a file
+CAN_LENGTHS: Final = range(4, 17)  # six digits in Doc 9303-11 4.4.1; national cards have others
+
+
+def read_secret_line(path: Path, what: str) -> str:
+    """The only line of a file.
+
+    Raises:
+        DecodeError: it cannot be read, or is not one line of UTF-8 text.
+    """
+    lines = _read_text(path, what).splitlines()
+    if len(lines) != 1 or not lines[0]:
+        raise DecodeError(f"{path}: not one line with the {what}")
+    return lines[0]
+
+
+def ask_passphrase(*, confirm: bool = False) -> bytes:
+    """The passphrase of the key store: from the file that EID_PASSPHRASE_FILE names, or else from the prompt.
+
+    Args:
+        confirm: have it typed twice, for a key that is being made.
+
+    Raises:
+        DecodeError: the file is not one line. click.Abort: nothing was typed.
+    """
+    named = os.environ.get(PASSPHRASE_FILE)
+    if named:
+        return read_secret_line(Path(named), "passphrase").encode("utf-8")
+    prompt: str = click.prompt("Passphrase of the key store", hide_input=True, confirmation_prompt=confirm, err=True)
+    return prompt.encode("utf-8")
+
+
+def ask_can(path: Path | None) -> bytes:
+    """The card access number, digits in ASCII.
+
+    Raises:
+        DecodeError: it is not digits. click.Abort: nothing was typed.
+    """
+    if path is None:
+        typed: str = click.prompt("Card access number (CAN)", hide_input=True, err=True)
+        can = typed.strip()
+    else:
+        can = read_secret_line(path, "CAN").strip()
+    if not (can.isascii() and can.isdecimal() and len(can) in CAN_LENGTHS):
+        raise DecodeError("the card access number is not digits, six as a rule", clause="Doc 9303-11 4.4.1")
+    return can.encode("ascii")
+
+
+def ask_mrz_information(path: Path | None) -> bytes:
+    """What opens a chip by its MRZ: document number, birth and expiry with their check digits (Doc 9303-11 4.3.2).
+
+    Raises:
+        DecodeError: the zone is malformed. RecordError: a typed value is. click.Abort: nothing was typed.
+    """
+    if path is not None:
+        return _information(_read_text(path, "MRZ")).encode("ascii")
+    names = ("Document number", "Date of birth (YYMMDD)", "Date of expiry (YYMMDD)")
+    number, birth, expiry = (str(click.prompt(name, hide_input=True, err=True)).strip() for name in names)
+    return build_mrz_information(number.upper(), birth, expiry).encode("ascii")
+
+
+def _information(text: str) -> str:
+    parts = text.split()
+    if len(parts) == 3 and len(parts[1]) == len(parts[2]) == 6:
+        return build_mrz_information(parts[0].upper(), parts[1], parts[2])
+    return decode_mrz(parts).information if len(parts) > 1 else decode_mrz(text).information
+
+
+def _read_text(path: Path, what: str) -> str:
+    try:
+        return read_input(path, MAX_SECRET, f"file with the {what}").decode("utf-8")
+    except UnicodeDecodeError as failure:
+        raise DecodeError(f"{path}: not text") from failure
