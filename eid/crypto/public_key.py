@@ -39,6 +39,11 @@ from eid.crypto.signatures import (
 from eid.errors import DecodeError, Reason, VerificationError
 
 _RSA_ALGORITHMS: Final = (oid.RSA_ENCRYPTION, oid.RSASSA_PSS)
+_ECDSA_ARC: Final = "1.2.840.10045.4."
+_ALGORITHMS: Final = {
+    identifier: SignatureAlgorithm("ecdsa" if identifier.startswith(_ECDSA_ARC) else "rsa-pkcs1", hash_name)
+    for identifier, hash_name in SIGNATURE_HASHES.items()
+}
 
 
 def load_public_key(spki_raw: bytes) -> PublicKey:
@@ -144,14 +149,14 @@ def decode_signature_algorithm(identifier: AlgorithmIdentifier, digest_name: str
         DecodeError: RSASSA-PSS without its parameters, or with malformed ones (RFC 4055 3.1).
         VerificationError: ALGORITHM_UNSUPPORTED for an algorithm that this system does not know.
     """
+    known = _ALGORITHMS.get(identifier.oid)
+    if known is not None:
+        return known
     if identifier.oid == oid.RSASSA_PSS:
         return _pss_algorithm(identifier.parameters)
-    hash_name = SIGNATURE_HASHES.get(identifier.oid)
-    if identifier.oid == oid.RSA_ENCRYPTION:
-        hash_name = digest_name
-    if hash_name is None:
-        raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"signature algorithm {identifier.oid}")
-    return SignatureAlgorithm("ecdsa" if identifier.oid.startswith("1.2.840.10045.4.") else "rsa-pkcs1", hash_name)
+    if identifier.oid == oid.RSA_ENCRYPTION and digest_name is not None:
+        return SignatureAlgorithm("rsa-pkcs1", digest_name)
+    raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"signature algorithm {identifier.oid}")
 
 
 def _pss_algorithm(raw: bytes | None) -> SignatureAlgorithm:

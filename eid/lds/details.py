@@ -6,12 +6,14 @@ are read past and told as defects; unknown elements are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
+from types import MappingProxyType
 from typing import Any, Final
 
 from eid.codec.tlv import Tlv, encode_tlv, find_tlv
+from eid.errors import DecodeError
 from eid.lds.instances import COUNT, check_count, encode_count
 from eid.lds.tag_list import TAG_LIST, decode_tag_list, encode_tag_list
 from eid.lds.text import decode_digits, decode_fields, decode_text, encode_digits, encode_fields
@@ -42,6 +44,11 @@ class Element:
     kind: Kind
 
 
+def build_table(*elements: Element) -> Mapping[int, Element]:
+    """The elements of a data group by tag, in order."""
+    return MappingProxyType({element.tag: element for element in elements})
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
     """What a template held: attribute values by name, elements outside the table, defects."""
@@ -51,7 +58,7 @@ class Details:
     defects: tuple[str, ...]
 
 
-def decode_details(objects: tuple[Tlv, ...], elements: tuple[Element, ...], clause: str) -> Details:
+def decode_details(objects: tuple[Tlv, ...], elements: Mapping[int, Element], clause: str) -> Details:
     """Read the elements of a template.
 
     Raises:
@@ -59,21 +66,32 @@ def decode_details(objects: tuple[Tlv, ...], elements: tuple[Element, ...], clau
     """
     defects: list[str] = []
     values: dict[str, Any] = {}
-    for element in elements:
-        value = _decode_element(objects, element, defects, clause)
-        if value is not None:
-            values[element.name] = value
-    known = {TAG_LIST, NAMES_TEMPLATE, *(element.tag for element in elements)}
-    other = tuple(item for item in objects if item.tag not in known)
+    other: list[Tlv] = []
+    names: list[Element] = []
+    for item in objects:
+        element = elements.get(item.tag)
+        if element is None:
+            if item.tag == NAMES_TEMPLATE:
+                names = [candidate for candidate in elements.values() if candidate.kind is Kind.NAMES]
+            elif item.tag != TAG_LIST:
+                other.append(item)
+        elif element.kind is Kind.NAMES:
+            names = [element]
+        elif element.name in values:
+            raise DecodeError(f"data object {item.tag:X} occurs twice", clause=clause)
+        else:
+            values[element.name] = _decode_value(item, element.kind, defects)
+    for element in names:
+        values[element.name] = _decode_names(objects, element.tag, defects, clause)
     defects += _check_tag_list(objects)
-    return Details(values, other, tuple(defects))
+    return Details(values, tuple(other), tuple(defects))
 
 
-def encode_details(tag: int, source: object, elements: tuple[Element, ...], other: Iterable[Tlv]) -> bytes:
+def encode_details(tag: int, source: object, elements: Mapping[int, Element], other: Iterable[Tlv]) -> bytes:
     """Write a template: tag list, the elements that `source` has (not None, not an empty tuple), other elements."""
     tags: list[int] = []
     content = b""
-    for element in elements:
+    for element in elements.values():
         value = getattr(source, element.name)
         if value is None or value == ():
             continue
@@ -86,22 +104,13 @@ def encode_details(tag: int, source: object, elements: tuple[Element, ...], othe
     return encode_tlv(tag, encode_tag_list(tags) + content)
 
 
-def _decode_element(objects: tuple[Tlv, ...], element: Element, defects: list[str], clause: str) -> Any:
-    if element.kind is Kind.NAMES:
-        return tuple(_decode_text(item, defects) for item in _find_names(objects, element.tag, defects, clause)) or None
-    item = find_tlv(objects, element.tag)
-    if item is None:
-        return None
-    match element.kind:
-        case Kind.OCTETS:
-            return item.value
-        case Kind.FIELDS:
-            return decode_fields(_decode_text(item, defects))
-        case Kind.DATE | Kind.TIME if item.value:
-            digits = DATE_DIGITS if element.kind is Kind.DATE else TIME_DIGITS
-            return decode_digits(item.value, digits, f"data object {element.tag:X}")
-        case _:
-            return _decode_text(item, defects)
+def _decode_value(item: Tlv, kind: Kind, defects: list[str]) -> Any:
+    if kind is Kind.OCTETS:
+        return item.value
+    if item.value and (kind is Kind.DATE or kind is Kind.TIME):
+        return decode_digits(item.value, DATE_DIGITS if kind is Kind.DATE else TIME_DIGITS, f"data object {item.tag:X}")
+    text = _decode_text(item, defects)
+    return decode_fields(text) if kind is Kind.FIELDS else text
 
 
 def _decode_text(item: Tlv, defects: list[str]) -> str:
@@ -109,6 +118,10 @@ def _decode_text(item: Tlv, defects: list[str]) -> str:
     if not is_utf8:
         defects.append(f"data object {item.tag:X} is not UTF-8")
     return text
+
+
+def _decode_names(objects: tuple[Tlv, ...], tag: int, defects: list[str], clause: str) -> tuple[str, ...]:
+    return tuple(_decode_text(item, defects) for item in _find_names(objects, tag, defects, clause))
 
 
 def _find_names(objects: tuple[Tlv, ...], tag: int, defects: list[str], clause: str) -> tuple[Tlv, ...]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.tlv import Tlv, decode_tlv
-from eid.lds.details import Element, Kind, decode_details, encode_details
+from eid.lds.details import Element, Kind, build_table, decode_details, encode_details
 
 CLAUSE: Final = "Doc 9303-10 4.7.11"
 TAG: Final = 0x6B
 
-ELEMENTS: Final = (
+ELEMENTS: Final = build_table(
     Element(0x5F0E, "full_name", Kind.TEXT),
     Element(0x5F0F, "other_names", Kind.NAMES),
     Element(0x5F10, "personal_number", Kind.TEXT),

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.tlv import Tlv, decode_tlv
-from eid.lds.details import Element, Kind, decode_details, encode_details
+from eid.lds.details import Element, Kind, build_table, decode_details, encode_details
 
 CLAUSE: Final = "Doc 9303-10 4.7.12"
 TAG: Final = 0x6C
 
-ELEMENTS: Final = (
+ELEMENTS: Final = build_table(
     Element(0x5F19, "issuing_authority", Kind.TEXT),
     Element(0x5F26, "date_of_issue", Kind.DATE),
     Element(0x5F1A, "other_persons", Kind.NAMES),

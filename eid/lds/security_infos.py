@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from eid.codec import der
+from eid.codec.oid import decode_oid_content, encode_oid_content
 from eid.errors import DecodeError
 
 MAX_SECURITY_INFOS: Final = 64  # what one chip may announce; real ones have fewer than ten
@@ -190,15 +191,11 @@ def _encode_file_id(info: TerminalAuthenticationInfo) -> tuple[bytes, ...]:
 
 def _decode_security_info(data: bytes, offset: int, end: int) -> SecurityInfo:
     offset, end = der.enter(data, offset, end, der.SEQUENCE, "SecurityInfo")
-    protocol, offset = der.read_oid(data, offset, end, "SecurityInfo protocol")
-    return _decoder(protocol)(protocol, data, offset, end)
-
-
-def _decoder(protocol: str) -> Callable[[str, bytes, int, int], SecurityInfo]:
-    parent, _, last = protocol.rpartition(".")
-    if parent in _MECHANISMS and int(last) in SUITE_ARCS:
-        return _MECHANISMS[parent]
-    return _PROTOCOLS.get(protocol, _decode_unknown)
+    start, offset = der.enter(data, offset, end, der.OBJECT_IDENTIFIER, "SecurityInfo protocol")
+    protocol, decode = _DECODERS.get(data[start:offset], (None, _decode_unknown))
+    if protocol is None:
+        protocol = decode_oid_content(data[start:offset], start)
+    return decode(protocol, data, offset, end)
 
 
 def _decode_pace_info(protocol: str, data: bytes, offset: int, end: int) -> PACEInfo:
@@ -307,3 +304,6 @@ _PROTOCOLS: Final[dict[str, Callable[[str, bytes, int, int], SecurityInfo]]] = {
     ID_AA: _decode_active_authentication_info,
     ID_EFDIR: _decode_ef_dir_info,
 }
+_CHILDREN: Final = {f"{parent}.{arc}": decode for parent, decode in _MECHANISMS.items() for arc in SUITE_ARCS}
+# By the content octets of the protocol's identifier, so that what is known need not be spelt out and looked up again.
+_DECODERS: Final = {encode_oid_content(name): (name, decode) for name, decode in (_PROTOCOLS | _CHILDREN).items()}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-WEIGHTS: Final = (7, 3, 1)
-VALUES: Final = {character: value for value, character in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")} | {"<": 0}
+_NO_VALUE: Final = 0xFF
+_VALUES_BY_OCTET: Final = {
+    **{octet: value for value, octet in enumerate(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")},
+    0x3C: 0,
+}
+_VALUES: Final = bytes(_VALUES_BY_OCTET.get(octet, _NO_VALUE) for octet in range(256))
 
 
 def compute_check_digit(data: str) -> str:
@@ -14,8 +18,7 @@ def compute_check_digit(data: str) -> str:
     Raises:
         ValueError: `data` holds another character.
     """
-    try:
-        values = [VALUES[character] for character in data]
-    except KeyError:
-        raise ValueError("a character outside 0-9, A-Z and < has no check digit value") from None
-    return str(sum(value * WEIGHTS[index % 3] for index, value in enumerate(values)) % 10)
+    values = data.encode("ascii", "replace").translate(_VALUES)  # what is not ASCII becomes a question mark
+    if _NO_VALUE in values:
+        raise ValueError("a character outside 0-9, A-Z and < has no check digit value")
+    return str((7 * sum(values[::3]) + 3 * sum(values[1::3]) + sum(values[2::3])) % 10)

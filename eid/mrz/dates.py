@@ -11,6 +11,7 @@ from eid.errors import DecodeError
 
 CLAUSE: Final = "Doc 9303-3 4.8"
 UNKNOWN: Final = "<<"
+_LONGEST: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days by month, in a year that is no leap year
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def _two(part: int | None) -> str:
 
 def _split(yymmdd: str) -> tuple[int | None, int | None, int | None]:
     """Year of the century, month, day; None where the zone holds fillers."""
+    if len(yymmdd) == 6 and yymmdd.isascii() and yymmdd.isdigit():
+        return int(yymmdd[:2]), int(yymmdd[2:4]), int(yymmdd[4:])
     if len(yymmdd) != 6:
         raise DecodeError("a date of the MRZ has six characters", clause=CLAUSE)
     pairs = (yymmdd[0:2], yymmdd[2:4], yymmdd[4:6])
@@ -102,7 +105,7 @@ def verify_date(yymmdd: str, *, whole: bool) -> None:
     if month is not None and not 1 <= month <= 12:
         raise DecodeError("the month is not within 01 to 12", clause=CLAUSE)
     # 2000 stands for any leap year: 29 February of an unknown year, or of year 00 of the 21st century, exists.
-    longest = monthrange(2000 + (year or 0), month)[1] if month is not None else 31
+    longest = 31 if month is None else 29 if month == 2 and (year or 0) % 4 == 0 else _LONGEST[month]
     if day is not None and not 1 <= day <= longest:
         raise DecodeError("the day does not exist in this month", clause=CLAUSE)
 

@@ -228,6 +228,13 @@ def _fault(name: str, raw: str) -> str | None:
 # Reading
 
 
+# The zones of each format that hold a data element, by the element's name.
+_ZONES: Final = {
+    mrz_format: tuple((name, zone) for name in PATTERNS if (zone := getattr(layout, name)) is not None)
+    for mrz_format, layout in LAYOUTS.items()
+}
+
+
 class _Raw(NamedTuple):
     """The data elements as they stand in the lines, by field name."""
 
@@ -245,7 +252,7 @@ def decode_mrz(text: str | Sequence[str]) -> Mrz:
     """
     lines = _split_lines(text)
     layout = _find_layout(lines)
-    raw = _Raw({name: _take(lines, layout, name) for name in PATTERNS}, lines, layout)
+    raw = _Raw({name: _take(lines, name, zone) for name, zone in _ZONES[layout.format]}, lines, layout)
     number, optional_1 = _join_number(raw)
     _verify_checks(raw)
     primary, secondary = split_mrz_name(raw.elements["names"])
@@ -262,7 +269,7 @@ def decode_mrz(text: str | Sequence[str]) -> Mrz:
         primary,
         secondary,
         optional_1,
-        stripped["optional_data_2"],
+        stripped.get("optional_data_2", ""),
     )
 
 
@@ -278,19 +285,15 @@ def _split_lines(text: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _find_layout(lines: Sequence[str]) -> MrzLayout:
-    shapes = {(len(lines), len(line)) for line in lines}
     visa = bool(lines) and lines[0].startswith("V")  # Doc 9303-7 4.2.2: only a visa's document code begins with V
     for layout in (TD1, MRV_B, MRV_A) if visa else (TD1, TD2, TD3):
-        if shapes == {(layout.height, layout.width)}:
+        if [len(line) for line in lines] == [layout.width] * layout.height:
             return layout
     raise DecodeError("MRZ is not 3 lines of 30, 2 of 36 or 2 of 44 characters", clause=CLAUSE)
 
 
-def _take(lines: Sequence[str], layout: MrzLayout, name: str) -> str:
-    zone: Zone | None = getattr(layout, name)
-    if zone is None:
-        return ""
-    raw = zone.of(lines)
+def _take(lines: Sequence[str], name: str, zone: Zone) -> str:
+    raw = lines[zone.line][zone.start : zone.end]
     fault = _fault(name, raw)
     if fault:
         raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)

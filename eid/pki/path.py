@@ -35,9 +35,9 @@ class CertificatePath:
         return self.authorities[-1]
 
     @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of all certificates, signer first."""
-        return (str(self.signer.subject([])), *(item.subject for item in self.authorities))
+    def names(self) -> tuple[bytes, ...]:
+        """Subjects of all certificates, DER, signer first."""
+        return (self.signer.subject_raw, *(item.certificate.subject_raw for item in self.authorities))
 
 
 def find_path(signer: Certificate, trust: TrustStore) -> CertificatePath:
@@ -69,7 +69,9 @@ def _climb(certificate: Certificate, trust: TrustStore, room: int) -> tuple[Auth
             Reason.NO_CERTIFICATE_CHAIN_FOUND, "the trust store has no authority of the issuer's name"
         )
     failure: VerificationError | None = None
-    for candidate in sorted(candidates, key=lambda item: _rank(item, certificate)):
+    if len(candidates) > 1:
+        candidates = tuple(sorted(candidates, key=lambda item: _rank(item, certificate)))
+    for candidate in candidates:
         try:
             _require_issued(certificate, candidate)
             return (candidate,) if candidate.is_anchor else (candidate, *_climb(candidate.certificate, trust, room - 1))

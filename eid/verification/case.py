@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eid.codec.x509 import Certificate
+from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import PublicKey
 from eid.errors import Reason, VerificationError
 from eid.evidence import Evidence
@@ -32,7 +33,7 @@ class Case:
         expected_challenge: what the chip was asked to sign, where the verifier itself asked.
         envelope: the station's signature around the evidence, or None.
         stations: known stations' keys by key identifier.
-        sod, signer, path, mrz: set by the checks that establish them.
+        sod, signer, path: set by the checks that establish them; mrz, signer_key: made when first asked for.
     """
 
     evidence: Evidence
@@ -46,7 +47,17 @@ class Case:
     signer: Certificate | None = None
     path: CertificatePath | None = None
     mrz: Mrz | None = None
+    signer_key: PublicKey | None = None
     results: dict[str, CheckResult] = field(default_factory=dict)
+    contents: dict[str, bytes | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Where a name stands twice the first counts, as in `Evidence.content`.
+        self.contents = {item.name: item.content for item in reversed(self.evidence.files)}
+
+    def content(self, name: str) -> bytes | None:
+        """Raw bytes of the file with this name, or None where it was not read."""
+        return self.contents.get(name)
 
     def passed(self, check_id: str) -> bool:
         """Whether the check with this id passed."""
@@ -55,8 +66,8 @@ class Case:
 
     def is_bound(self, data_group: int) -> bool:
         """Whether the issuer's signature binds the data group as it was read."""
-        checks = ("sod.signature", "ds.path", f"sod.dg_hashes.dg{data_group}")
-        return all(self.passed(item) for item in checks)
+        signed = self.passed("sod.signature") and self.passed("ds.path")
+        return signed and self.passed(f"sod.dg_hashes.dg{data_group}")
 
     def require_sod(self) -> SecurityObject:
         """The decoded EF.SOD.
@@ -80,6 +91,16 @@ class Case:
             )
         return self.signer
 
+    def require_signer_key(self) -> PublicKey:
+        """The document signer's public key, loaded once.
+
+        Raises:
+            VerificationError: there is no signer, or its key is of no known kind. DecodeError: it is malformed.
+        """
+        if self.signer_key is None:
+            self.signer_key = load_public_key(self.require_signer().spki_raw)
+        return self.signer_key
+
     def require_path(self) -> CertificatePath:
         """The path from the document signer to a trusted CSCA.
 
@@ -97,7 +118,7 @@ class Case:
             VerificationError: DG1 was not read. DecodeError: it is malformed.
         """
         if self.mrz is None:
-            raw = self.evidence.content("DG1")
+            raw = self.content("DG1")
             if raw is None:
                 raise VerificationError(Reason.DATA_MISSING, "DG1 was not read")
             self.mrz = decode_dg1(raw).mrz()

@@ -10,7 +10,8 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, Final
 
-from eid.errors import Reason
+from eid.codec.name import decode_name
+from eid.errors import DecodeError, Reason
 
 FORMAT: Final = "eid-verification-report"
 VERSION: Final = 1
@@ -96,7 +97,7 @@ class VerificationReport:
         policy, policy_version, policy_digest: the policy by name, version and SHA-256 of its file (hexadecimal).
         trust_store_digest: SHA-256 of the trust material that was used (hexadecimal).
         assurance: what the verdict says and what it does not, in one sentence.
-        certificates: subject names of the chain that was used, document signer first; empty where none was found.
+        chain: subject names of the certificates that were used, DER, document signer first; empty where none was found.
     """
 
     verdict: Verdict
@@ -108,16 +109,28 @@ class VerificationReport:
     trust_store_digest: str
     checks: tuple[CheckResult, ...]
     assurance: str
-    certificates: tuple[str, ...] = field(default=())
+    chain: tuple[bytes, ...] = field(default=(), repr=False)
 
     def check(self, check_id: str) -> CheckResult | None:
         """The check with this id, or None."""
         return next((item for item in self.checks if item.id == check_id), None)
 
     @property
+    def certificates(self) -> tuple[str, ...]:
+        """The chain's names as text; few who verify read them, so they are decoded on request."""
+        return tuple(_describe(raw) for raw in self.chain)
+
+    @property
     def failures(self) -> tuple[CheckResult, ...]:
         """The checks that failed."""
         return tuple(item for item in self.checks if item.outcome is Outcome.FAILED)
+
+
+def _describe(name: bytes) -> str:
+    try:
+        return str(decode_name(name, defects=[]))
+    except DecodeError as error:
+        return f"malformed: {error}"
 
 
 def report_to_json(report: VerificationReport) -> dict[str, Any]:
@@ -145,3 +158,36 @@ def report_to_json(report: VerificationReport) -> dict[str, Any]:
             for item in report.checks
         ],
     }
+
+
+def report_from_json(told: dict[str, Any]) -> VerificationReport:
+    """A report out of its JSON object, as another process sent it; without the chain, whose names are text there.
+
+    Raises:
+        DecodeError: it is of another format or version, or malformed.
+    """
+    try:
+        if (told["format"], told["version"]) != (FORMAT, VERSION):
+            raise DecodeError("a report of another format or version")
+        return VerificationReport(
+            verdict=Verdict(told["verdict"]),
+            policy=told["policy"],
+            policy_version=told["policy_version"],
+            policy_digest=told["policy_digest"],
+            reference_time=datetime.fromisoformat(told["reference_time"]),
+            reference_source=told["reference_source"],
+            trust_store_digest=told["trust_store_digest"],
+            checks=tuple(
+                CheckResult(
+                    item["id"],
+                    Outcome(item["outcome"]),
+                    None if item["reason"] is None else Reason(item["reason"]),
+                    item["clause"],
+                    item["detail"],
+                )
+                for item in told["checks"]
+            ),
+            assurance=told["assurance"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DecodeError("a malformed verification report") from error

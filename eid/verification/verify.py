@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from eid.crypto.signatures import PublicKey
 from eid.errors import DecodeError, Reason, VerificationError
@@ -56,7 +57,7 @@ def verify(
         trust_store_digest=trust.digest.hex(),
         checks=results,
         assurance=policy.assurance,
-        certificates=() if case.path is None else case.path.subjects,
+        chain=() if case.path is None else case.path.names,
     )
 
 
@@ -69,13 +70,22 @@ def _run(check: Check, check_id: str, case: Case) -> CheckResult:
     except DecodeError as failure:
         clause = failure.clause or check.clause
         return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
-    return CheckResult(check_id, Outcome.PASSED, None, check.clause, detail)
+    if detail:
+        return CheckResult(check_id, Outcome.PASSED, None, check.clause, detail)
+    return _passed(check_id, check.clause)
+
+
+@lru_cache(maxsize=64)
+def _passed(check_id: str, clause: str) -> CheckResult:
+    """A pass that has nothing to add is the same value every time."""
+    return CheckResult(check_id, Outcome.PASSED, None, clause)
 
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
     """One verdict from all outcomes."""
-    if any(item.outcome is Outcome.FAILED and item.id not in policy.informative for item in results):
+    failed = {item.id for item in results if item.outcome is Outcome.FAILED}
+    if not failed <= policy.informative:
         return Verdict.TOTAL_FAILED
     passed = {item.id for item in results if item.outcome is Outcome.PASSED}
-    satisfied = all(any(choice in passed for choice in group) for group in policy.required_one_of)
+    satisfied = all(not passed.isdisjoint(group) for group in policy.required_one_of)
     return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE

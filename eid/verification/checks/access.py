@@ -30,7 +30,7 @@ def _succeeded(case: Case, name: ProtocolName) -> bool:
 
 
 def _announces_pace(case: Case) -> bool:
-    raw = case.evidence.content("DG14")
+    raw = case.content("DG14")
     if raw is None or not case.is_bound(14):
         return False
     return any(isinstance(info, PACEInfo) for info in decode_dg14(raw).security_infos)

@@ -39,7 +39,7 @@ def _signed_key(case: Case) -> bytes:
     sod = case.require_sod()
     if DATA_GROUP not in sod.data_group_hashes:
         raise VerificationError(Reason.CHIP_CANNOT, "EF.SOD lists no DG15")
-    raw = case.evidence.content("DG15")
+    raw = case.content("DG15")
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, "DG15 was not read")
     if not case.is_bound(DATA_GROUP):
@@ -49,7 +49,7 @@ def _signed_key(case: Case) -> bytes:
 
 def _announced(case: Case) -> ActiveAuthenticationInfo | None:
     """What the signed DG14 says of the algorithm, if it says anything."""
-    raw = case.evidence.content("DG14")
+    raw = case.content("DG14")
     if raw is None or not case.is_bound(14):
         return None
     infos = decode_dg14(raw).security_infos

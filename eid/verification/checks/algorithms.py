@@ -7,7 +7,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eid.codec import oid
-from eid.crypto.public_key import decode_signature_algorithm, load_public_key
+from eid.crypto.public_key import decode_signature_algorithm
 from eid.crypto.signatures import PublicKey, curve_of_key
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
@@ -29,7 +29,7 @@ def run(case: Case, check_id: str) -> str:
     ):
         if name not in floors.hashes:
             raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} with {name}")
-    require_strong_key(load_public_key(case.require_signer().spki_raw), floors, "the document signer's key")
+    require_strong_key(case.require_signer_key(), floors, "the document signer's key")
     return ""
 
 

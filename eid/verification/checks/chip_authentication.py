@@ -36,7 +36,7 @@ def _signed_keys(case: Case) -> frozenset[bytes]:
     sod = case.require_sod()
     if DATA_GROUP not in sod.data_group_hashes:
         raise VerificationError(Reason.CHIP_CANNOT, "EF.SOD lists no DG14")
-    raw = case.evidence.content("DG14")
+    raw = case.content("DG14")
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, "DG14 was not read")
     if not case.is_bound(DATA_GROUP):

@@ -11,31 +11,32 @@ from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
 PREFIX: Final = "sod.dg_hashes.dg"
-_NAMES: Final = {f"DG{number}": f"{PREFIX}{number}" for number in range(1, 17)}
-_NUMBERS: Final = {f"{PREFIX}{number}": number for number in range(1, 17)}
+_NUMBERS: Final = {f"DG{number}": number for number in range(1, 17)}
+_IDS: Final = {number: f"{PREFIX}{number}" for number in range(1, 17)}
+_DATA_GROUPS: Final = {check_id: (number, f"DG{number}") for number, check_id in _IDS.items()}
 
 
 def expand(case: Case) -> tuple[str, ...]:
     """One check for each data group that is listed, was read, or is wanted by the policy; in ascending order."""
-    ids = {_NAMES[item.name] for item in case.evidence.files if item.name in _NAMES}
-    ids.update(_NAMES[name] for name in case.policy.data_groups)
+    numbers = {_NUMBERS[name] for name in case.contents.keys() & _NUMBERS.keys()}
+    numbers.update([_NUMBERS[name] for name in case.policy.data_groups])
     if case.sod is not None:
-        ids.update(f"{PREFIX}{number}" for number in case.sod.data_group_hashes)
-    return tuple(sorted(ids, key=_NUMBERS.__getitem__))
+        numbers.update(case.sod.data_group_hashes)
+    return tuple([_IDS[number] for number in sorted(numbers)])
 
 
 def run(case: Case, check_id: str) -> str:
     """Hash the raw bytes of one data group and compare."""
-    number = _NUMBERS[check_id]
+    number, name = _DATA_GROUPS[check_id]
     sod = case.require_sod()
-    raw = case.evidence.content(f"DG{number}")
+    raw = case.content(name)
     expected = sod.data_group_hashes.get(number)
     if raw is None:
-        raise VerificationError(Reason.DATA_MISSING, f"DG{number} was not read")
+        raise VerificationError(Reason.DATA_MISSING, f"{name} was not read")
     if expected is None:
-        raise VerificationError(Reason.DG_NOT_IN_SOD, f"EF.SOD does not list DG{number}")
+        raise VerificationError(Reason.DG_NOT_IN_SOD, f"EF.SOD does not list {name}")
     if not hmac.compare_digest(digest(sod.hash_algorithm, raw), expected):
-        raise VerificationError(Reason.HASH_FAILURE, f"DG{number} is not the one that was signed")
+        raise VerificationError(Reason.HASH_FAILURE, f"{name} is not the one that was signed")
     return ""
 
 

@@ -14,7 +14,7 @@ from eid.verification.checks.check import Check
 def run(case: Case, check_id: str) -> str:
     """Decode the MRZ with every check digit; compare the birth date of DG11."""
     mrz = case.require_mrz()
-    raw = case.evidence.content("DG11")
+    raw = case.content("DG11")
     if raw is not None:
         _compare_birth(mrz, decode_dg11(raw).full_date_of_birth)
     return ""

@@ -15,7 +15,7 @@ from eid.verification.checks.check import Check
 def run(case: Case, check_id: str) -> str:
     """Look the signer up in the freshest CRL of its issuer."""
     crl = verify_not_revoked(case.require_path(), case.trust, case.time)
-    return f"CRL of {crl.this_update:%Y-%m-%d}"
+    return f"CRL of {crl.this_update.date().isoformat()}"
 
 
 REVOCATION: Final = Check("ds.revocation", "Doc 9303-12 7.3", run)

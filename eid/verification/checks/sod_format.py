@@ -15,7 +15,7 @@ from eid.verification.checks.check import Check
 
 def run(case: Case, check_id: str) -> str:
     """Decode EF.SOD and the certificate in it; a departure that the policy does not tolerate is a failure."""
-    raw = case.evidence.content("EF.SOD")
+    raw = case.content("EF.SOD")
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, "EF.SOD was not read")
     defects: list[Defect] | None = [] if case.policy.tolerated else None
@@ -31,9 +31,10 @@ def run(case: Case, check_id: str) -> str:
 def _find_signer(sod: SecurityObject, defects: Defects) -> Certificate | None:
     """The certificate that SignerInfo names, else the first there is; none where EF.SOD carries none."""
     certificates = [decode_certificate(raw, defects) for raw in sod.certificates]
-    info = sod.signed_data.signer_info
-    named = (item for item in certificates if is_named_by(item, info))
-    return next(named, certificates[0] if certificates else None)
+    if len(certificates) > 1:
+        info = sod.signed_data.signer_info
+        return next((item for item in certificates if is_named_by(item, info)), certificates[0])
+    return certificates[0] if certificates else None
 
 
 def is_named_by(certificate: Certificate, info: SignerInfo) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from eid.codec import oid
 from eid.crypto.hashes import digest
-from eid.crypto.public_key import decode_signature_algorithm, load_public_key
+from eid.crypto.public_key import decode_signature_algorithm
 from eid.crypto.signatures import verify_signature
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
@@ -30,7 +30,7 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.SIG_CRYPTO_FAILURE, "messageDigest is not the hash of the LDS security object")
     message = signed_data.content if attributes is None else attributes.canonical
     algorithm = decode_signature_algorithm(info.signature_algorithm, name)
-    verify_signature(load_public_key(signer.spki_raw), algorithm, message, info.signature)
+    verify_signature(case.require_signer_key(), algorithm, message, info.signature)
     return ""
 
 
