@@ -10,6 +10,7 @@ from eid.services.verification import VerificationService
 
 # What can happen to any request with a body.
 WITH_BODY: Final = (
+    Problem.MALFORMED_REQUEST,
     Problem.MALFORMED_BODY,
     Problem.BODY_TOO_SLOW,
     Problem.BODY_TOO_LARGE,

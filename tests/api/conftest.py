@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from api.app import create_app
+from eid.services.verification import VerificationService
+from eid.store.database import open_database
+from eid.store.schema_version import upgrade
+from tests.builders.api_client import Clock, Holder
+from tests.builders.document import Document, build_document
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def document() -> Document:
+    return build_document()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engine(tmp_path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path}/eid.db")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def service(engine, document, clock) -> VerificationService:
+    stations = {document.key_id: document.station.public_key()}
+    return VerificationService(engine, document.trust(), stations, clock=clock)
+
+
+@pytest.fixture
+def app(service) -> FastAPI:
+    return create_app(service)
+
+
+@pytest.fixture
+async def client(app) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://eid.test") as client:
+        yield client
+
+
+@pytest.fixture
+def holder(document, client) -> Holder:
+    return Holder(document, client)
