@@ -12,6 +12,8 @@ from eid.errors import ProfileError
 
 PREFIX: Final = "EID_"
 FILE_NAME: Final = "eid.toml"
+MAX_FILE: Final = 1 << 16  # octets
+BOUNDS: Final = {"port": (0, 65535), "challenge_seconds": (1, 86_400)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
         environment: usually `os.environ`. given: what the command line said; None means that it said nothing.
 
     Raises:
-        ProfileError: the TOML file is malformed, or a value has the wrong type or an unknown name.
+        ProfileError: the TOML file is malformed, or was named and is missing; a value has the wrong type or is out of
+            bounds; a name is unknown. The text names the place.
     """
     said = {name: value for name, value in given.items() if value is not None}
     environ = {
@@ -65,26 +68,56 @@ def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
         if PREFIX + item.name.upper() in environment
     }
     home = Path(said.get("home") or environ.get("home") or Settings().home)
-    place = Path(environment.get("EID_CONFIG", home / FILE_NAME))
-    stated = _read_file(place)
-    merged = {**stated, **environ, **said, "home": home}
-    return replace(Settings(), **{name: _typed(name, value, str(place)) for name, value in merged.items()})
+    named = environment.get(PREFIX + "CONFIG")
+    place = Path(named) if named else home / FILE_NAME
+    settled = {name: _check(name, value, str(place)) for name, value in _read_file(place, bool(named)).items()}
+    settled |= {name: _convert(name, value) for name, value in environ.items()}
+    settled |= {name: _check(name, value, "command line") for name, value in said.items()}
+    return replace(Settings(), **{**settled, "home": home})
 
 
-def _read_file(place: Path) -> dict[str, Any]:
+def _read_file(place: Path, named: bool) -> dict[str, Any]:
+    """What the TOML file says; one that nobody named may be missing."""
     try:
-        return tomllib.loads(place.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
+        with place.open("rb") as file:
+            raw = file.read(MAX_FILE + 1)
+        if len(raw) > MAX_FILE:
+            raise ProfileError(f"larger than {MAX_FILE} octets", path=str(place))
+        return tomllib.loads(raw.decode("utf-8"))
+    except FileNotFoundError as error:
+        if not named:
+            return {}
+        raise ProfileError("there is no such file", path=str(place)) from error
+    except OSError as error:
+        raise ProfileError(error.strerror or "cannot be read", path=str(place)) from error
+    except UnicodeDecodeError as error:
+        raise ProfileError("not UTF-8", path=str(place)) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProfileError(str(error), path=str(place)) from error
 
 
-def _typed(name: str, value: Any, source: str) -> Any:
-    default = getattr(Settings(), name, None)
-    if default is None:
+def _convert(name: str, text: str) -> Any:
+    """A setting of the environment, where everything is text."""
+    source = PREFIX + name.upper()
+    if not isinstance(_DEFAULTS[name], int):
+        return _check(name, text, source)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise ProfileError("not a number", path=source)
+    return _check(name, int(text), source)
+
+
+def _check(name: str, value: Any, source: str) -> Any:
+    """Insist on a known name, the right type and, for numbers, the bounds."""
+    if name not in _DEFAULTS:
         raise ProfileError(f"unknown setting {name!r}", path=source)
-    try:
-        return type(default)(value) if not isinstance(default, Path) else Path(value)
-    except (TypeError, ValueError) as error:
-        raise ProfileError(f"setting {name!r} is not a {type(default).__name__}", path=source) from error
+    if isinstance(_DEFAULTS[name], int):
+        lowest, highest = BOUNDS[name]
+        if type(value) is not int or not lowest <= value <= highest:
+            raise ProfileError(f"{name} is not a whole number from {lowest} to {highest}", path=source)
+        return value
+    if not isinstance(value, str | Path):
+        raise ProfileError(f"{name} is not a text", path=source)
+    return Path(value) if isinstance(_DEFAULTS[name], Path) else str(value)
+
+
+_DEFAULTS: Final = {item.name: item.default for item in fields(Settings)}

@@ -1,19 +1,21 @@
 """The trust store on disk: certificates and CRLs as files, an index of them in a database beside.
 
-The files are what verification loads; the index is what people look at. A file appears whole or not at all.
+The files are what verification loads; the index is what people look at. A file appears whole or not at all, under its
+SHA-256 as its name. What is usable is asked of the very store that verification would build.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
@@ -23,6 +25,7 @@ from eid.codec.x509 import MAX_CERTIFICATE, Certificate, decode_certificate
 from eid.crypto.public_key import load_public_key
 from eid.errors import DecodeError, LifecycleError, StoreError, VerificationError
 from eid.pki.trust_store import TrustStore, build_trust_store, is_signed_by
+from eid.services.input_file import read_input
 from eid.store.database import in_transaction, open_database
 from eid.store.schema_version import upgrade
 from eid.store.trust_index import (
@@ -36,8 +39,11 @@ from eid.store.trust_index import (
 
 CERTIFICATES: Final = "certificates"
 CRLS: Final = "crls"
+UNUSABLE: Final = "UNUSABLE"  # a defect's code
+MAX_NAME: Final = 1024  # characters that the index holds
 INDEX: Final = "index.db"
-MAX_CRL: Final = 32 << 20  # octets of one CRL
+MAX_FILE: Final = 4 << 20  # octets of one file to import; CRLs of countries are far smaller
+PEM_BEGIN: Final = b"-----BEGIN "
 PEM: Final = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
 
 
@@ -79,34 +85,70 @@ def import_trust(directory: Path, files: Iterable[Path], *, unsigned: bool, now:
     for file in files:
         _read(file, material, unsigned)
     engine = _open_index(directory)
-    seen = [_describe_certificate(raw, source, now) for raw, source in material.certificates]
-    lists = [_describe_crl(raw, source, now) for raw, source in material.crls]
-    for folder, items in ((CERTIFICATES, material.certificates), (CRLS, material.crls)):
-        for raw, _ in items:
-            _write(directory / folder / f"{hashlib.sha256(raw).hexdigest()}.der", raw)
+    try:
+        present = _load_files(directory)
+        store = build_trust_store(
+            (*present[CERTIFICATES], *(raw for raw, _ in material.certificates)),
+            (*present[CRLS], *(raw for raw, _ in material.crls)),
+        )
+        reasons = {item.fingerprint: item.why for item in store.unusable}
+        seen = [_describe_certificate(raw, source, now, reasons) for raw, source in material.certificates]
+        lists = [_describe_crl(raw, source, now, reasons) for raw, source in material.crls]
+        written = _write_all(directory, material)
 
-    def note(connection: Connection) -> tuple[Imported, ...]:
-        certificates = [_imported(item, note_certificate(connection, item), told) for item, told in seen]
-        crls = [_imported_crl(item, note_crl(connection, item), told) for item, told in lists]
-        return (*certificates, *crls)
+        def note(connection: Connection) -> tuple[Imported, ...]:
+            certificates = [_imported(item, note_certificate(connection, item), told) for item, told in seen]
+            crls = [_imported_crl(item, note_crl(connection, item), told) for item, told in lists]
+            _renew_crls(connection, reasons)
+            return (*certificates, *crls)
 
-    return in_transaction(engine, note)
+        try:
+            return in_transaction(engine, note)
+        except StoreError:
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
+    finally:
+        engine.dispose()
+
+
+def _renew_crls(connection: Connection, reasons: Mapping[str, str]) -> None:
+    """An issuer that came with this import makes CRLs usable that were there before it."""
+    for item in list_crls(connection):
+        usable = item.fingerprint.hex() not in reasons
+        if usable and not item.usable:
+            defects = tuple(code for code in item.defects if code != UNUSABLE)
+            note_crl(connection, replace(item, usable=True, defects=defects))
 
 
 def load_trust_store(directory: Path) -> TrustStore:
     """Load what a directory trusts.
 
     Raises:
-        StoreError: the directory is no trust store.
+        StoreError: the directory is no trust store, or a file of it is damaged.
     """
     if not (directory / INDEX).is_file():
         raise StoreError(f"{directory} is no trust store; make one with: eid trust import --store {directory} FILE...")
+    present = _load_files(directory)
+    return build_trust_store(present[CERTIFICATES], present[CRLS])
+
+
+def _load_files(directory: Path) -> dict[str, list[bytes]]:
+    """Content of all certificates and CRLs, by folder.
+
+    Raises:
+        StoreError: a file cannot be read, or is not what its name says.
+    """
+    present: dict[str, list[bytes]] = {CERTIFICATES: [], CRLS: []}
     try:
-        certificates = [path.read_bytes() for path in sorted((directory / CERTIFICATES).glob("*.der"))]
-        crls = [path.read_bytes() for path in sorted((directory / CRLS).glob("*.der"))]
+        for folder, contents in present.items():
+            for path in sorted((directory / folder).glob("*.der")):
+                contents.append(path.read_bytes())
+                if hashlib.sha256(contents[-1]).hexdigest() != path.stem:
+                    raise StoreError(f"trust store {directory}: {folder}/{path.name} is damaged")
     except OSError as error:
         raise StoreError(f"trust store {directory}: {error.strerror}") from error
-    return build_trust_store(certificates, crls)
+    return present
 
 
 def list_trust(directory: Path) -> tuple[tuple[TrustedCertificate, ...], tuple[TrustedCrl, ...]]:
@@ -118,7 +160,10 @@ def list_trust(directory: Path) -> tuple[tuple[TrustedCertificate, ...], tuple[T
     if not (directory / INDEX).is_file():
         raise StoreError(f"{directory} is no trust store")
     engine = _open_index(directory)
-    return in_transaction(engine, lambda connection: (list_certificates(connection), list_crls(connection)))
+    try:
+        return in_transaction(engine, lambda connection: (list_certificates(connection), list_crls(connection)))
+    finally:
+        engine.dispose()
 
 
 def _open_index(directory: Path) -> Engine:
@@ -132,39 +177,56 @@ def _open_index(directory: Path) -> Engine:
     return engine
 
 
-def _write(path: Path, raw: bytes) -> None:
-    if path.exists():
-        return
-    unfinished = path.with_suffix(".part")
+def _write_all(directory: Path, material: _Material) -> list[Path]:
+    """Write what is not there yet; all, or after a failure nothing. The paths that are new."""
+    wanted = [
+        (directory / folder / f"{hashlib.sha256(raw).hexdigest()}.der", raw)
+        for folder, items in ((CERTIFICATES, material.certificates), (CRLS, material.crls))
+        for raw, _ in items
+    ]
+    new = {path: raw for path, raw in wanted if not path.exists()}
+    staged = [path.with_suffix(".part") for path in new]
     try:
-        with unfinished.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        for unfinished, raw in zip(staged, new.values(), strict=True):
+            with unfinished.open("wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+        for unfinished, path in zip(staged, new, strict=True):
+            unfinished.replace(path)
     except OSError as error:
-        raise StoreError(f"trust store {path.parent.parent}: {error.strerror}") from error
+        for path in (*staged, *new):
+            path.unlink(missing_ok=True)
+        raise StoreError(f"trust store {directory}: {error.strerror}") from error
+    return list(new)
 
 
 # --- reading files
 
 
 def _read(file: Path, material: _Material, unsigned: bool) -> None:
-    try:
-        raw = file.read_bytes() if file.stat().st_size <= MAX_CRL else b""
-    except OSError as error:
-        raise StoreError(f"{file}: {error.strerror}") from error
-    if not raw:
-        raise DecodeError(f"{file}: empty, or larger than {MAX_CRL} octets")
+    raw = read_input(file, MAX_FILE, "certificates or CRLs")
     before = len(material.certificates)
-    blocks = PEM.findall(raw)
-    if blocks:
-        for label, text in blocks:
-            _take(base64.b64decode(text), file, material, is_crl=label != b"CERTIFICATE")
+    is_der = raw[:1] == b"\x30" and raw[1:2] >= b"\x80"  # a SEQUENCE of over 127 octets; not the digit 0 of a text
+    if PEM_BEGIN in raw and not is_der:
+        _take_pem(raw, file, material)
     else:
         _take(raw, file, material, is_crl=None)
     if len(material.certificates) - before > 1 and not unsigned:
         raise LifecycleError(f"{file} is a list that nobody signed: say --unsigned if you vouch for it")
+
+
+def _take_pem(raw: bytes, file: Path, material: _Material) -> None:
+    """Every block of a PEM file (RFC 7468); one that cannot be read, or is of another kind, is not passed over."""
+    blocks = PEM.findall(raw)
+    if len(blocks) != raw.count(PEM_BEGIN):
+        raise DecodeError(f"{file}: a PEM block is cut off, or is neither a certificate nor a CRL", clause="RFC 7468")
+    for number, (label, text) in enumerate(blocks, start=1):
+        try:
+            content = base64.b64decode(b"".join(text.split()), validate=True)
+        except binascii.Error as error:
+            raise DecodeError(f"{file}: PEM block {number} is not base64", clause="RFC 7468") from error
+        _take(content, file, material, is_crl=label != b"CERTIFICATE")
 
 
 def _take(raw: bytes, file: Path, material: _Material, *, is_crl: bool | None) -> None:
@@ -194,24 +256,27 @@ def _take(raw: bytes, file: Path, material: _Material, *, is_crl: bool | None) -
 # --- describing
 
 
+Told: TypeAlias = tuple[tuple[str, str], ...]
+
+
 def _describe_certificate(
-    raw: bytes, source: str, now: datetime
-) -> tuple[TrustedCertificate, tuple[tuple[str, str], ...]]:
+    raw: bytes, source: str, now: datetime, reasons: Mapping[str, str]
+) -> tuple[TrustedCertificate, Told]:
     defects: list[Defect] = []
     certificate = decode_certificate(raw, defects)
-    why = ""
-    kind = "DS"
+    fingerprint = hashlib.sha256(raw)
+    why = reasons.get(fingerprint.hexdigest(), "")
     try:
+        subject = str(certificate.subject(defects))
         certificate.extensions.check(defects)
-        kind = _kind(certificate)
-    except (DecodeError, VerificationError) as error:
-        why = str(error)
-    told = tuple((item.code.value, item.what) for item in defects) + ((("UNUSABLE", why),) if why else ())
+    except DecodeError as error:
+        subject, why = "", why or str(error)
+    told = _tell(defects, why)
     described = TrustedCertificate(
-        hashlib.sha256(raw).digest(),
-        kind,
+        fingerprint.digest(),
+        _kind(certificate),
         certificate.country or "",
-        str(certificate.subject([])),
+        subject[:MAX_NAME],
         certificate.extensions.subject_key_identifier,
         (source,),
         now,
@@ -223,24 +288,32 @@ def _describe_certificate(
 
 
 def _kind(certificate: Certificate) -> str:
-    key = load_public_key(certificate.spki_raw)
+    """What a certificate is by its extensions; self-signed makes the difference between CSCA and link certificate."""
     constraints = certificate.extensions.basic_constraints
     if constraints is None or not constraints.ca:
         return "DS"
-    same_name = certificate.issuer([]).normalised == certificate.subject([]).normalised
-    return "CSCA" if same_name and is_signed_by(certificate, key) else "LINK"
+    try:
+        if certificate.issuer([]).normalised != certificate.subject([]).normalised:
+            return "LINK"
+        return "CSCA" if is_signed_by(certificate, load_public_key(certificate.spki_raw)) else "LINK"
+    except (DecodeError, VerificationError):  # of a curve or an algorithm that cannot be tried
+        return "CSCA"
 
 
-def _describe_crl(raw: bytes, source: str, now: datetime) -> tuple[TrustedCrl, tuple[tuple[str, str], ...]]:
+def _describe_crl(raw: bytes, source: str, now: datetime, reasons: Mapping[str, str]) -> tuple[TrustedCrl, Told]:
     defects: list[Defect] = []
     crl: CertificateList = decode_crl(raw, defects)
-    unknown = crl.extensions.unknown_critical
-    why = f"critical extension {unknown[0]} is unknown" if unknown else ""
-    told = tuple((item.code.value, item.what) for item in defects) + ((("UNUSABLE", why),) if why else ())
+    fingerprint = hashlib.sha256(raw)
+    why = reasons.get(fingerprint.hexdigest(), "")
+    try:
+        issuer = str(crl.issuer(defects))
+    except DecodeError as error:
+        issuer, why = "", why or str(error)
+    told = _tell(defects, why)
     described = TrustedCrl(
-        hashlib.sha256(raw).digest(),
+        fingerprint.digest(),
         crl.issuer_country or "",
-        str(crl.issuer([])),
+        issuer[:MAX_NAME],
         crl.this_update,
         crl.next_update,
         (source,),
@@ -252,9 +325,13 @@ def _describe_crl(raw: bytes, source: str, now: datetime) -> tuple[TrustedCrl, t
     return described, told
 
 
-def _imported(item: TrustedCertificate, is_new: bool, told: tuple[tuple[str, str], ...]) -> Imported:
+def _tell(defects: list[Defect], why: str) -> Told:
+    return (*((item.code.value, item.what) for item in defects), *(((UNUSABLE, why),) if why else ()))
+
+
+def _imported(item: TrustedCertificate, is_new: bool, told: Told) -> Imported:
     return Imported(item.fingerprint.hex(), item.kind, item.subject, item.sources[0], is_new, item.usable, told)
 
 
-def _imported_crl(item: TrustedCrl, is_new: bool, told: tuple[tuple[str, str], ...]) -> Imported:
+def _imported_crl(item: TrustedCrl, is_new: bool, told: Told) -> Imported:
     return Imported(item.fingerprint.hex(), "CRL", item.issuer, item.sources[0], is_new, item.usable, told)
