@@ -79,7 +79,10 @@ def read_header(data: bytes, offset: int = 0, end: int | None = None) -> tuple[i
         DecodeError: the header is cut, the tag is over four octets, the length is indefinite or over four octets.
     """
     end = len(data) if end is None else end
-    tag, offset = _read_tag(data, offset, end)
+    if offset < end and data[offset] & 0x1F != 0x1F:  # a tag of one octet, without another call
+        tag, offset = data[offset], offset + 1
+    else:
+        tag, offset = _read_tag(data, offset, end)
     if offset >= end:
         raise DecodeError("length field is missing", offset=offset, clause=CLAUSE)
     first = data[offset]
@@ -111,8 +114,12 @@ def _read_tag(data: bytes, offset: int, end: int) -> tuple[int, int]:
             return tag, offset
 
 
-def iterate_tlvs(data: bytes, limits: Limits = LIMITS) -> Iterator[Tlv]:
-    """Walk over data objects laid one after the other; the whole of `data` must be used up."""
+def walk_tlvs(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[int, int, int]]:
+    """Walk over data objects laid one after the other: tag, offset of the value, offset behind it.
+
+    Raises:
+        DecodeError: a header or value is cut, or a limit is passed; the whole of `data` must be used up.
+    """
     offset = count = 0
     while offset < len(data):
         count += 1
@@ -123,8 +130,14 @@ def iterate_tlvs(data: bytes, limits: Limits = LIMITS) -> Iterator[Tlv]:
             raise DecodeError(f"value of {length} octets is over {limits.length}", offset=offset, clause=CLAUSE)
         if start + length > len(data):
             raise DecodeError("value runs past the end", offset=offset, clause=CLAUSE)
-        yield Tlv(tag, data[start : start + length])
         offset = start + length
+        yield tag, start, offset
+
+
+def iterate_tlvs(data: bytes, limits: Limits = LIMITS) -> Iterator[Tlv]:
+    """Walk over data objects laid one after the other; the whole of `data` must be used up."""
+    for tag, start, stop in walk_tlvs(data, limits):
+        yield Tlv(tag, data[start:stop])
 
 
 def decode_tlvs(data: bytes, limits: Limits = LIMITS) -> tuple[Tlv, ...]:
@@ -133,7 +146,7 @@ def decode_tlvs(data: bytes, limits: Limits = LIMITS) -> tuple[Tlv, ...]:
     Raises:
         DecodeError: a header or value is cut, or a limit is passed.
     """
-    return tuple(iterate_tlvs(data, limits))
+    return tuple([Tlv(tag, data[start:stop]) for tag, start, stop in walk_tlvs(data, limits)])
 
 
 def decode_tlv(data: bytes, expected_tag: int | None = None, limits: Limits = LIMITS) -> Tlv:

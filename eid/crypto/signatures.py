@@ -92,10 +92,12 @@ def verify_signature(
             algorithm is unknown or does not go with the key.
     """
     try:
-        if isinstance(public_key, rsa.RSAPublicKey):
-            _verify_rsa(public_key, algorithm, message, signature, accept_digest_info_without_null)
-        elif isinstance(public_key, ec.EllipticCurvePublicKey | OwnEcPublicKey):
+        if isinstance(public_key, ec.EllipticCurvePublicKey):
             _verify_ecdsa(public_key, algorithm, message, signature)
+        elif isinstance(public_key, rsa.RSAPublicKey):
+            _verify_rsa(public_key, algorithm, message, signature, accept_digest_info_without_null)
+        elif isinstance(public_key, OwnEcPublicKey):
+            _verify_own_ecdsa(public_key, algorithm, message, signature)
         else:
             raise _unsupported(f"a public key of type {type(public_key).__name__}")
     except (InvalidSignature, DecodeError) as error:
@@ -137,19 +139,27 @@ def require_sound_rsa(public_key: rsa.RSAPublicKey) -> rsa.RSAPublicKey:
     return public_key
 
 
-def _verify_ecdsa(key: EcPublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes) -> None:
+def _verify_ecdsa(
+    key: ec.EllipticCurvePublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes
+) -> None:
     curve = curve_of_key(key)
+    if algorithm.kind == "ecdsa-plain":
+        signature = encode_ecdsa_der(*decode_ecdsa_plain(signature, curve.n))
+    elif algorithm.kind != "ecdsa":
+        raise _unsupported(f"{algorithm.kind} with an elliptic-curve key")
+    # The library takes nothing but DER (it encodes r and s anew and compares) with r and s in 1..n-1.
+    message_digest = digest(algorithm.hash_name, message)
+    key.verify(signature, message_digest, _PREHASHED_ECDSA[algorithm.hash_name])
+
+
+def _verify_own_ecdsa(key: OwnEcPublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes) -> None:
     if algorithm.kind == "ecdsa":
-        r, s = decode_ecdsa_der(signature, curve.n)
+        r, s = decode_ecdsa_der(signature, key.curve.n)
     elif algorithm.kind == "ecdsa-plain":
-        r, s = decode_ecdsa_plain(signature, curve.n)
-        signature = encode_ecdsa_der(r, s)
+        r, s = decode_ecdsa_plain(signature, key.curve.n)
     else:
         raise _unsupported(f"{algorithm.kind} with an elliptic-curve key")
-    message_digest = digest(algorithm.hash_name, message)
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, message_digest, _PREHASHED_ECDSA[algorithm.hash_name])
-    elif not verify_integers(key, message_digest, r, s):
+    if not verify_integers(key, digest(algorithm.hash_name, message), r, s):
         raise InvalidSignature
 
 

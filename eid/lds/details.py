@@ -104,11 +104,22 @@ def encode_details(tag: int, source: object, elements: Mapping[int, Element], ot
     return encode_tlv(tag, encode_tag_list(tags) + content)
 
 
+def decode_date(item: Tlv) -> str:
+    """YYYYMMDD, or nothing where the element is empty, as some states write it.
+
+    Raises:
+        DecodeError: other than eight digits.
+    """
+    return decode_digits(item.value, DATE_DIGITS, f"data object {item.tag:X}") if item.value else ""
+
+
 def _decode_value(item: Tlv, kind: Kind, defects: list[str]) -> Any:
     if kind is Kind.OCTETS:
         return item.value
-    if item.value and (kind is Kind.DATE or kind is Kind.TIME):
-        return decode_digits(item.value, DATE_DIGITS if kind is Kind.DATE else TIME_DIGITS, f"data object {item.tag:X}")
+    if kind is Kind.DATE:
+        return decode_date(item)
+    if kind is Kind.TIME and item.value:
+        return decode_digits(item.value, TIME_DIGITS, f"data object {item.tag:X}")
     text = _decode_text(item, defects)
     return decode_fields(text) if kind is Kind.FIELDS else text
 

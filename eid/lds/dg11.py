@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from eid.codec.tlv import Tlv, decode_tlv
-from eid.lds.details import Element, Kind, build_table, decode_details, encode_details
+from eid.codec.tlv import Tlv, decode_tlv, find_tlv, walk_tlvs
+from eid.lds.details import Element, Kind, build_table, decode_date, decode_details, encode_details
 
 CLAUSE: Final = "Doc 9303-10 4.7.11"
 TAG: Final = 0x6B
+DATE_OF_BIRTH: Final = 0x5F2B
 
 ELEMENTS: Final = build_table(
     Element(0x5F0E, "full_name", Kind.TEXT),
     Element(0x5F0F, "other_names", Kind.NAMES),
     Element(0x5F10, "personal_number", Kind.TEXT),
-    Element(0x5F2B, "full_date_of_birth", Kind.DATE),
+    Element(DATE_OF_BIRTH, "full_date_of_birth", Kind.DATE),
     Element(0x5F11, "place_of_birth", Kind.FIELDS),
     Element(0x5F42, "permanent_address", Kind.FIELDS),
     Element(0x5F12, "telephone", Kind.TEXT),
@@ -59,6 +60,18 @@ class DG11:
     def encode(self) -> bytes:
         """The file's bytes."""
         return encode_details(TAG, self, ELEMENTS, self.other)
+
+
+def decode_full_date_of_birth(raw: bytes) -> str | None:
+    """The date of birth alone, as in `DG11`, for those who need nothing else of it; None where it is absent.
+
+    Raises:
+        DecodeError: DG11 is no template of data objects, or the element occurs twice or is malformed.
+    """
+    template = decode_tlv(raw, TAG).value
+    dates = [Tlv(tag, template[start:stop]) for tag, start, stop in walk_tlvs(template) if tag == DATE_OF_BIRTH]
+    item = find_tlv(dates, DATE_OF_BIRTH)
+    return None if item is None else decode_date(item)
 
 
 def decode_dg11(raw: bytes) -> DG11:

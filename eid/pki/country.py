@@ -44,15 +44,20 @@ _OTHER_CODES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+_CODES: Final = {
+    country: frozenset(((ALPHA_3[country],) if country in ALPHA_3 else ()) + _OTHER_CODES.get(country, ()))
+    for country in (*ALPHA_3, *_OTHER_CODES)
+}
+_UNKNOWN: Final[frozenset[str]] = frozenset()
+
+
 def issuing_codes(country: str) -> frozenset[str]:
     """The issuing-state codes that documents of this country may show; empty where the country is unknown.
 
     Args:
         country: two letters, in either case.
     """
-    code = country.upper()
-    alpha_3 = ALPHA_3.get(code)
-    return frozenset((*(() if alpha_3 is None else (alpha_3,)), *_OTHER_CODES.get(code, ())))
+    return _CODES.get(country.upper(), _UNKNOWN)
 
 
 def is_same_state(country: str, state: str) -> bool:

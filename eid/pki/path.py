@@ -15,6 +15,8 @@ from eid.errors import Reason, VerificationError
 from eid.pki.trust_store import Authority, TrustStore, is_signed_by
 
 MAX_LENGTH: Final = 6  # document signer, four key roll-overs, CSCA
+_DIGITAL_SIGNATURE: Final = KeyUsage.DIGITAL_SIGNATURE.value  # as plain numbers, which are combined much quicker
+_KEY_CERT_SIGN: Final = KeyUsage.KEY_CERT_SIGN.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def find_path(signer: Certificate, trust: TrustStore) -> CertificatePath:
             extension forbids it; ALGORITHM_UNSUPPORTED.
     """
     usage = signer.extensions.key_usage
-    if usage is not None and not usage & KeyUsage.DIGITAL_SIGNATURE:
+    if usage is not None and not usage & _DIGITAL_SIGNATURE:
         raise VerificationError(
             Reason.CHAIN_CONSTRAINTS_FAILURE,
             "the signer's key usage is no digital signature",
@@ -104,7 +106,7 @@ def _require_issued(certificate: Certificate, authority: Authority) -> None:
     extensions = authority.certificate.extensions
     if extensions.basic_constraints is None or not extensions.basic_constraints.ca:
         why = "the issuer is no certification authority"
-    elif extensions.key_usage is not None and not extensions.key_usage & KeyUsage.KEY_CERT_SIGN:
+    elif extensions.key_usage is not None and not extensions.key_usage & _KEY_CERT_SIGN:
         why = "the issuer's key usage does not allow it to sign certificates"
     elif extensions.unknown_critical:
         why = "the issuer has an unknown critical extension"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import load_public_key
@@ -22,6 +23,8 @@ from eid.pki.path import CertificatePath
 from eid.pki.trust_store import TrustStore
 from eid.verification.policy import Policy
 from eid.verification.report import CheckResult, Outcome
+
+_PASSED: Final = Outcome.PASSED
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Case:
     def passed(self, check_id: str) -> bool:
         """Whether the check with this id passed."""
         result = self.results.get(check_id)
-        return result is not None and result.outcome is Outcome.PASSED
+        return result is not None and result.outcome is _PASSED
 
     def is_bound(self, data_group: int) -> bool:
         """Whether the issuer's signature binds the data group as it was read."""

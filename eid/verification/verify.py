@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Final
 
 from eid.crypto.signatures import PublicKey
 from eid.errors import DecodeError, Reason, VerificationError
@@ -19,6 +20,10 @@ from eid.verification.case import Case
 from eid.verification.checks import CHECKS, Check
 from eid.verification.policy import Policy
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict, VerificationReport
+
+# To fetch a member from its enumeration takes longer than to compare it.
+_PASSED: Final = Outcome.PASSED
+_FAILED: Final = Outcome.FAILED
 
 
 def verify(
@@ -71,21 +76,21 @@ def _run(check: Check, check_id: str, case: Case) -> CheckResult:
         clause = failure.clause or check.clause
         return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
     if detail:
-        return CheckResult(check_id, Outcome.PASSED, None, check.clause, detail)
+        return CheckResult(check_id, _PASSED, None, check.clause, detail)
     return _passed(check_id, check.clause)
 
 
 @lru_cache(maxsize=64)
 def _passed(check_id: str, clause: str) -> CheckResult:
     """A pass that has nothing to add is the same value every time."""
-    return CheckResult(check_id, Outcome.PASSED, None, clause)
+    return CheckResult(check_id, _PASSED, None, clause)
 
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
     """One verdict from all outcomes."""
-    failed = {item.id for item in results if item.outcome is Outcome.FAILED}
+    failed = {item.id for item in results if item.outcome is _FAILED}
     if not failed <= policy.informative:
         return Verdict.TOTAL_FAILED
-    passed = {item.id for item in results if item.outcome is Outcome.PASSED}
+    passed = {item.id for item in results if item.outcome is _PASSED}
     satisfied = all(not passed.isdisjoint(group) for group in policy.required_one_of)
     return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE

@@ -11,10 +11,12 @@ from eid.lds.security_infos import PACEInfo
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
+_PROTOCOLS: Final = (ProtocolName.PACE, ProtocolName.BAC)
+
 
 def run(case: Case, check_id: str) -> str:
     """Name the protocol that opened the chip; refuse BAC where the signed DG14 announces PACE."""
-    used = next((name for name in (ProtocolName.PACE, ProtocolName.BAC) if _succeeded(case, name)), None)
+    used = next((name for name in _PROTOCOLS if _succeeded(case, name)), None)
     if used is None:
         raise VerificationError(Reason.NOT_ATTEMPTED, "nothing is said of how the chip was opened")
     if used.value not in case.policy.access:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eid.errors import Reason, VerificationError
-from eid.lds.dg11 import decode_dg11
+from eid.lds.dg11 import decode_full_date_of_birth
 from eid.mrz import Mrz
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
@@ -16,12 +16,12 @@ def run(case: Case, check_id: str) -> str:
     mrz = case.require_mrz()
     raw = case.content("DG11")
     if raw is not None:
-        _compare_birth(mrz, decode_dg11(raw).full_date_of_birth)
+        _compare_birth(mrz, decode_full_date_of_birth(raw))
     return ""
 
 
 def _compare_birth(mrz: Mrz, born: str | None) -> None:
-    if born is None:
+    if not born:  # some states write the element and leave it empty
         return
     for in_mrz, in_dg11 in zip(mrz.date_of_birth, born[2:], strict=True):
         # A part of the date that is unknown is a filler in the MRZ and zero in DG11.
