@@ -22,6 +22,7 @@ from eid.transport.pcscd import PcscHost, private_pcscd
 
 SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
 PCSC_READERS = 4
+READABLE = 64  # characters or octets of a value in a test's name
 DEVICE_TESTS = Path(__file__).parent / "device"
 
 
@@ -39,6 +40,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if "pcsc_daemon" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.pcsc)
         item.add_marker(pytest.mark.xdist_group("pcsc"))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values are told by number: a test's name must be readable, and the same in every worker process."""
+    return argname if isinstance(val, bytes | bytearray | str) and len(val) > READABLE else None
 
 
 def missing(reason: str) -> NoReturn:
