@@ -1,4 +1,4 @@
-"""Request bodies. Unknown members are refused; binary values are base64; no allowed value contains a colon."""
+"""Request bodies. Unknown members are refused; binary values are base64; no allowed value contains a quote."""
 
 from __future__ import annotations
 

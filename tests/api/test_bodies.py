@@ -137,7 +137,10 @@ async def test_media_type_has_parameters(holder, client):
         b'{"sod": "AA==", "data_groups": {"1": "AA==", "\\u0031": "AQ=="}}',
         b"[" * 100_000,
         b'{"sod":' + b"[[],{}]," * 100_000,
-        b'{"sod": [' + b"1," * 1000 + b"1]}",
+        b'{"sod": [' + b"1," * 3000 + b"1]}",
+        b'{"sod": "AA==", "data_groups": {"' + b'":"","' * 100 + b'": ""}}',
+        b'{"sod": "AA==", "data_groups": {}, "policy": "a\\"b"}',
+        b'{"sod": "AA==", "data_groups": {}, "policy": "passive\\\\"}',
     ],
 )
 async def test_what_is_not_json_of_this_form(client, raw):
@@ -176,6 +179,14 @@ async def test_departures_from_the_schema_are_named_and_never_quoted(client, cha
         {"pointer": item["pointer"], "code": item["code"]} for item in answer.json()["errors"]
     ]
     assert "CANARY" not in answer.text
+
+
+async def test_escapes_that_stand_for_themselves(holder, client):
+    raw = (
+        json.dumps({**files_json(holder.document), "policy": "passive"}).replace("/", "\\/").replace("pas", "\\u0070as")
+    )
+    answer = await client.post(PASSIVE, content=raw, headers={"Content-Type": JSON})
+    assert (answer.status_code, answer.json()["verdict"]) == (200, "TOTAL_PASSED")
 
 
 async def test_missing_members(client):
