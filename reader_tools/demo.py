@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
-from eid.rendering.page import CertificateSummary, ReportPage, StepFigures, render_page
+from eid.rendering.page import render_page
 from eid.rendering.terminal import render_report, render_steps, render_table
-from eid.services.chain import describe_chain
-from eid.services.demo import Demonstrated, Demonstration
-from eid.services.holder import decode_portrait, describe_holder
+from eid.services.demo import Demonstrated, Demonstration, Fraud
+from eid.services.station_key import LABEL, PUBLIC_KEYS
 from eid.services.trust import load_trust_store
-from eid.transport.metered import StepMeter, TraceEntry
+from eid.transport.metered import StepMeter
 from eid.verification.report import VerificationReport, report_from_json
 from reader_tools import exit_codes
+from reader_tools.report_page import build_page, step_figures
 
 
 @dataclass(slots=True)
@@ -65,52 +70,45 @@ def command(transport: str | None, home: Path, as_json: bool) -> int:
     Over PC/SC with a virtual reader where that can be had, else in this process; the first line says which.
     """
     fonts = (Path(os.environ["EID_FONTS"]),) if "EID_FONTS" in os.environ else None
-    shown = Demonstration(home, Console(as_json), fonts=fonts).run(transport)
-    leave(shown)
+    with _ended_in_order():
+        shown = Demonstration(home, Console(as_json), fonts=fonts).run(transport)
+        leave(shown)
     click.echo(json.dumps(summarize(shown), indent=2) if as_json else tell(shown))
     return exit_codes.PASSED if shown.as_expected else exit_codes.FAILED
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, and the terminal's hanging up, unwind as Ctrl-C does: the API and the PC/SC service are stopped."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def leave(shown: Demonstrated) -> None:
     """Write report.json and report.html."""
     (shown.home / "report.json").write_text(json.dumps(shown.report, indent=2) + "\n", "utf-8")
-    (shown.home / "report.html").write_text(render_page(_page(shown)), "utf-8")
-
-
-def _page(shown: Demonstrated) -> ReportPage:
-    evidence = shown.inspected.evidence
-    chain = describe_chain(evidence, load_trust_store(shown.home / "trust"))
-    return ReportPage(
-        title="Verification of a specimen card",
-        report=_report(shown),
-        holder=describe_holder(evidence),
-        portrait=decode_portrait(evidence),
+    page = build_page(
+        "Verification of a specimen card",
+        _report(shown),
+        shown.inspected.evidence,
+        load_trust_store(shown.home / "trust"),
+        steps=shown.inspected.steps,
+        trace=shown.inspected.trace,
         faces=(shown.faces.front, shown.faces.back),
-        certificates=tuple(
-            CertificateSummary(
-                item.role, item.subject, item.serial, item.valid_from, item.valid_to, item.key, item.fingerprint
-            )
-            for item in chain
-        ),
-        steps=_figures(shown.inspected.steps),
-        apdus=tuple(_line(entry) for entry in shown.inspected.trace),
     )
+    (shown.home / "report.html").write_text(render_page(page), "utf-8")
 
 
 def _report(shown: Demonstrated) -> VerificationReport:
     return report_from_json(shown.report)
-
-
-def _figures(steps: tuple[StepMeter, ...]) -> tuple[StepFigures, ...]:
-    return tuple(StepFigures(item.step, item.commands, item.sent, item.received, item.seconds) for item in steps)
-
-
-def _line(entry: TraceEntry) -> str:
-    status = "link lost" if entry.sw is None else f"{entry.sw:04X}"
-    return (
-        f"{entry.number:4} {entry.step:24} {entry.header} {entry.name:28} "
-        f"{entry.sent:6} > {entry.received:6} < {status} {entry.seconds * 1000:8.2f} ms"
-    )
 
 
 def tell(shown: Demonstrated) -> str:
@@ -120,21 +118,21 @@ def tell(shown: Demonstrated) -> str:
             fraud.name,
             "refused" if fraud.refused else "NOT AS EXPECTED",
             ", ".join(f"{check} {reason}" for check, reason in fraud.found),
-            f"eid verify {shown.home / fraud.evidence_file} --trust {shown.home / fraud.trust} "
-            f"--challenge {fraud.challenge}",
         )
         for fraud in shown.frauds
     ]
     parts = [
         "",
         click.style("Reading the card", bold=True),
-        render_steps(_figures(shown.inspected.steps)),
+        render_steps(step_figures(shown.inspected.steps)),
         "",
         click.style("Report", bold=True),
         render_report(_report(shown)),
         "",
         click.style("Frauds", bold=True),
-        render_table(frauds, ("fraud", "", "failing checks", "to see it again")),
+        render_table(frauds, ("fraud", "", "failing checks")),
+        "To see it again:",
+        *(f"  {_see_again(shown.home, fraud)}" for fraud in shown.frauds),
         "",
         f"Transport: {shown.transport}. Everything is in {shown.home}: report.html, report.json, card-front.png, "
         "card-back.png, card.evidence.",
@@ -142,6 +140,12 @@ def tell(shown: Demonstrated) -> str:
         "Every outcome was the expected one." if shown.as_expected else "AN OUTCOME WAS NOT THE EXPECTED ONE.",
     ]
     return "\n".join(parts)
+
+
+def _see_again(home: Path, fraud: Fraud) -> str:
+    station = home / PUBLIC_KEYS / f"{LABEL}.pem"
+    options = ("--trust", home / fraud.trust, "--station", station, "--challenge", fraud.challenge)
+    return shlex.join(map(str, ("eid", "verify", home / fraud.evidence_file, *options)))
 
 
 def summarize(shown: Demonstrated) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -40,13 +42,22 @@ LOGGING: Final[dict[str, Any]] = {  # as `logging.config` has it; the worker pro
 @click.option("--stations", metavar="DIR", help="Public keys (PEM) of known inspection stations.  [default: none]")
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Where state lives.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of processes.")
+@click.option("--attached", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def command(
-    host: str | None, port: int | None, trust: str | None, stations: str | None, home: Path | None, workers: int
+    host: str | None,
+    port: int | None,
+    trust: str | None,
+    stations: str | None,
+    home: Path | None,
+    workers: int,
+    attached: bool,
 ) -> int:
     """Start the verification API and serve until SIGTERM or SIGINT.
 
     When it is ready it prints one line on standard output: listening on http://HOST:PORT
     """
+    if attached:
+        threading.Thread(target=_stop_with_stdin, daemon=True).start()
     settings = load_settings(os.environ, host=host, port=port, trust=trust, stations=stations, home=home)
     open_verification_service(settings)  # an unusable state ends it here, with one line and an exit code
     _export(settings)
@@ -59,6 +70,13 @@ def command(
     supervisor = _AnnouncingSupervisor(config, listener, announce)
     supervisor.run()
     return exit_codes.PASSED if supervisor.started else exit_codes.INTERNAL
+
+
+def _stop_with_stdin() -> None:
+    """Whoever started this process holds the other end of its standard input: that one's end is ours."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _configure(workers: int) -> Config:

@@ -6,6 +6,7 @@ the API in a process of its own.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from eid.card import VirtualCard
-from eid.errors import LifecycleError, ReaderUnavailableError
+from eid.errors import LifecycleError
 from eid.evidence import Evidence, ReadFile
 from eid.identity import IdentityRecord, encode_identity_record, specimen_record
 from eid.imaging.encode import encode_portrait
@@ -34,10 +35,11 @@ from eid.printing.printed_card import build_printed_card
 from eid.profile.card_image import PasswordId
 from eid.profile.layout import decode_face_layout
 from eid.profile.loader import LoadedProfile, load_profile
-from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection
+from eid.protocols.exchange import Checkpoint, CheckpointSink
 from eid.protocols.pace.core import Password
-from eid.services.api_process import ApiClient, api_process
+from eid.services.api_process import ApiClient, start_api
 from eid.services.authority import KEYS, IssuingAuthority, create_authority
+from eid.services.card_slot import Slot, open_slot
 from eid.services.frauds import alter_data_group_1, copy_card
 from eid.services.inspection import Inspected, inspect_card
 from eid.services.issuance import IssuedCard, begin
@@ -45,15 +47,12 @@ from eid.services.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
 from eid.services.trust import import_trust
 from eid.store.database import open_database
 from eid.store.schema_version import upgrade
-from eid.transport.loopback import LoopbackConnection
 from eid.transport.metered import MeteredConnection, StepMeter
-from eid.transport.pcsc import open_reader
-from eid.transport.pcscd import private_pcscd
-from eid.transport.virtual_reader import VirtualReader
 
 PROFILE: Final = "ma-cnie"
 POLICY: Final = "strict"
 MARK: Final = ".eid-demo"
+REVOKED: Final = "trust-revoked"
 PORTRAIT_OCTETS: Final = 18_000
 CHEAP: Final = ScryptCost(n=1 << 12)  # keys of a demonstration; the default cost is for those that matter
 
@@ -120,76 +119,6 @@ class Demonstrated:
         return self.report.get("verdict") == "TOTAL_PASSED" and all(fraud.refused for fraud in self.frauds)
 
 
-class Slot(Protocol):
-    """Where a card is put to be talked to."""
-
-    way: str
-
-    def insert(self, card: VirtualCard) -> Connection:
-        """Put a card in and connect to it."""
-
-    def remove(self) -> None:
-        """Take it out."""
-
-
-class _InProcess:
-    way = "in-process"
-    _connection: LoopbackConnection | None = None
-
-    def insert(self, card: VirtualCard) -> Connection:
-        self._connection = LoopbackConnection(card)
-        return self._connection
-
-    def remove(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-
-class _InReader:
-    def __init__(self, reader: VirtualReader, way: str) -> None:
-        self.way = f"PC/SC ({way})"
-        self._reader = reader
-        self._connection: Connection | None = None
-
-    def insert(self, card: VirtualCard) -> Connection:
-        self._reader.insert(card)
-        self._connection = open_reader(self._reader.name)
-        return self._connection
-
-    def remove(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        self._reader.remove()
-
-
-@contextmanager
-def open_slot(transport: str | None) -> Iterator[tuple[Slot, str]]:
-    """A slot over PC/SC, or in this process.
-
-    Args:
-        transport: "pcsc" insists, "in-process" avoids, None takes PC/SC where it can be had.
-
-    Yields:
-        the slot, and why PC/SC could not be had ("" where it could, or was not wanted).
-
-    Raises:
-        ReaderUnavailableError: PC/SC was insisted on and cannot be had.
-    """
-    if transport == "in-process":
-        yield _InProcess(), ""
-        return
-    with ExitStack() as stack:
-        try:
-            host = stack.enter_context(private_pcscd())
-        except ReaderUnavailableError as failure:
-            if transport == "pcsc":
-                raise
-            yield _InProcess(), str(failure)
-            return
-        yield _InReader(host.readers[0], host.way), ""
-
-
 @dataclass(slots=True)
 class Demonstration:
     """One run. home: a directory of its own, emptied first. now: the clock, aware values."""
@@ -203,23 +132,33 @@ class Demonstration:
         """Do all of it.
 
         Raises:
-            LifecycleError: `home` holds something that is no demonstration. ReaderUnavailableError: see `open_slot`.
+            LifecycleError: `home` holds something that is no demonstration, or one runs there now.
+            ReaderUnavailableError: see `open_slot`. GatewayError: the API did not start, or broke off.
         """
-        prepare_home(self.home)
-        loaded = load_profile(PROFILE)
-        with open_slot(transport) as (slot, why):
+        with ExitStack() as stack:
+            stack.enter_context(occupy(self.home))
+            loaded = load_profile(PROFILE)
+            slot, why = stack.enter_context(open_slot(transport))
             self.narrator.chapter(f"Transport: {slot.way}")
             authority = self._authority()
+            station = self._station()
+            # An API takes a second or two to start: each does so while there is other work.
+            api = stack.enter_context(start_api(self.home / "api", self.home / "trust", self.home / PUBLIC_KEYS))
             record = self._record()
             issued, meters, card = self._issue(slot, authority, loaded, record)
             faces = self._print(loaded, record, issued.data)
-            station = self._station()
-            with api_process(self.home / "api", self.home / "trust", self.home / PUBLIC_KEYS) as client:
-                self.narrator.chapter("Verification")
-                self.narrator.done(f"the API runs in process {client.pid} at {client.url}")
-                report, inspected, challenge = self._verify(client, slot, card, issued.data, station)
-                frauds = self._frauds(client, slot, card, issued.data, station, inspected)
-            frauds = (*frauds, self._revoked(authority, slot, card, issued.data, station))
+            client = api.await_ready()
+            self.narrator.chapter("Verification")
+            self.narrator.done(f"the API runs in process {client.pid} at {client.url}")
+            report, inspected, challenge = self._verify(client, slot, card, issued.data, station)
+            self._revoke(authority)
+            strict_api = stack.enter_context(
+                start_api(self.home / "api-revoked", self.home / REVOKED, self.home / PUBLIC_KEYS)
+            )
+            frauds = (
+                *self._frauds(client, slot, card, issued.data, station, inspected),
+                self._revoked(strict_api.await_ready(), slot, card, issued.data, station),
+            )
         missing = tuple(
             filter(None, (f"PC/SC: {why}" if why else "", *(f"font {name}" for name in faces.missing_fonts)))
         )
@@ -358,23 +297,22 @@ class Demonstration:
             ),
         )  # fmt: skip
 
-    def _revoked(
-        self, authority: IssuingAuthority, slot: Slot, card: VirtualCard, data: CardData, station: Signer
-    ) -> Fraud:
+    def _revoke(self, authority: IssuingAuthority) -> None:
+        """Revoke the document signer, for a trust store of its own."""
         (_, certificate), *_ = authority.signers()
         authority.revoke(certificate.serial, RevocationReason.KEY_COMPROMISE, self.now())
-        store = self.home / "trust-revoked"
-        self._import(store, authority)
-        with api_process(self.home / "api-revoked", store, self.home / PUBLIC_KEYS) as client:
-            return self._fraud(
-                client,
-                station,
-                "revoked",
-                "the document signer is revoked by a CRL",
-                ("ds.revocation",),
-                lambda challenge: self._inspect(slot, card, data, challenge, tell=False).evidence,
-                trust=store.name,
-            )
+        self._import(self.home / REVOKED, authority)
+
+    def _revoked(self, client: ApiClient, slot: Slot, card: VirtualCard, data: CardData, station: Signer) -> Fraud:
+        return self._fraud(
+            client,
+            station,
+            "revoked",
+            "the document signer is revoked by a CRL",
+            ("ds.revocation",),
+            lambda challenge: self._inspect(slot, card, data, challenge, tell=False).evidence,
+            trust=REVOKED,
+        )
 
     def _fraud(
         self,
@@ -397,17 +335,28 @@ class Demonstration:
         return fraud
 
 
-def prepare_home(home: Path) -> None:
-    """Make the demonstration's directory, empty.
+@contextmanager
+def occupy(home: Path) -> Iterator[None]:
+    """Empty the demonstration's directory, make it where it is missing, and keep others out of it.
 
     Raises:
-        LifecycleError: there is something in it that no demonstration put there.
+        LifecycleError: there is something in it that no demonstration put there, or one runs there now.
     """
-    if home.exists() and any(home.iterdir()) and not (home / MARK).is_file():
+    mark = home / MARK
+    if home.exists() and any(home.iterdir()) and not mark.is_file():
         raise LifecycleError(f"{home} is not empty and not of an earlier demonstration; name another with --home")
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True, mode=0o700)
-    (home / MARK).touch()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with mark.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LifecycleError(f"a demonstration runs in {home} now; name another directory with --home") from None
+        for entry in home.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry != mark:
+                entry.unlink()
+        yield
 
 
 def _replace_file(evidence: Evidence, name: str, content: bytes) -> Evidence:
