@@ -1,4 +1,4 @@
-"""Passphrases and PINs: from a file that is named, or typed at a prompt; never on the command line."""
+"""The passphrase of software keys: from a file that is named, or typed at a prompt; never on the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from reader_tools.secret_input import read_secret_line
+
 VARIABLE = "EID_PASSPHRASE_FILE"
 
 
@@ -15,21 +17,23 @@ def passphrase_source(file: Path | None, *, confirm: bool = False) -> Callable[[
     """A function that gives the key store's passphrase, asked for at most once.
 
     Args:
-        file: its first line is the passphrase; None: EID_PASSPHRASE_FILE, else a prompt. confirm: ask twice.
+        file: its only line is the passphrase; None: EID_PASSPHRASE_FILE, else a prompt. confirm: ask twice.
+
+    Returns:
+        the function; it raises DecodeError where the file is not one line, and click.Abort where nothing is typed.
     """
-    given = file or (Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None)
+    named = os.environ.get(VARIABLE)
+    place = file or (Path(named) if named else None)
     known: list[bytes] = []
 
     def ask() -> bytes:
         if not known:
-            if given is not None:
-                known.append(given.read_bytes().splitlines()[0] if given.stat().st_size else b"")
-            else:
-                known.append(
-                    click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True).encode()
-                )
-        if not known[0]:
-            raise click.UsageError("the passphrase is empty")
+            known.append((_prompt(confirm) if place is None else read_secret_line(place, "passphrase")).encode())
         return known[0]
 
     return ask
+
+
+def _prompt(confirm: bool) -> str:
+    typed: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    return typed

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import click
 
-from eid.profile.loader import check_profile, load_profile, shipped_profiles
+from eid.errors import DecodeError, ProfileError
+from eid.profile.loader import MAX_SIZE, check_profile, load_profile, shipped_profiles
+from eid.services.input_file import read_input
 from reader_tools import exit_codes
+from reader_tools.values import FILE
 
 
 @click.group(name="profile")
@@ -52,16 +55,24 @@ def _print_table(table: dict[str, object], depth: int) -> None:
 
 
 @command.command(name="check")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FILE)
 def check(paths: tuple[Path, ...]) -> int:
     """Explain every fault of the profile files at PATHS, by line."""
-    faulty = 0
-    for path in paths:
-        profile, problems = check_profile(path.read_bytes())
+    sound = [_check(path) for path in paths]
+    return exit_codes.PASSED if all(sound) else exit_codes.MALFORMED_INPUT
+
+
+def _check(path: Path) -> bool:
+    """Tell of one profile, and of the layout beside it."""
+    try:
+        profile, problems = check_profile(read_input(path, MAX_SIZE, "card profile"))
         for problem in problems:
             click.echo(f"{path}: {problem}")
-        if profile is not None:
-            load_profile(str(path))
-            click.echo(f"{path}: sound: {profile.title}")
-        faulty += profile is None
-    return exit_codes.MALFORMED_INPUT if faulty else exit_codes.PASSED
+        if profile is None:
+            return False
+        load_profile(str(path.absolute()))
+    except (DecodeError, ProfileError) as error:
+        click.echo(str(error))
+        return False
+    click.echo(f"{path}: sound: {profile.title}")
+    return True

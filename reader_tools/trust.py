@@ -11,11 +11,12 @@ import click
 from eid.errors import LifecycleError
 from eid.rendering.terminal import render_table
 from eid.services.trust import Imported, import_trust, list_trust
+from reader_tools.values import DIRECTORY, FILE
 
 STORE = click.option(
     "--store",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=DIRECTORY,
     help="Directory of the trust store; made where it is missing.",
 )
 
@@ -29,7 +30,7 @@ def command() -> None:
 @STORE
 @click.option("--unsigned", is_flag=True, help="You vouch for lists of certificates that nobody signed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FILE)
 def import_files(store: Path, unsigned: bool, as_json: bool, files: tuple[Path, ...]) -> None:
     """Import certificates and CRLs, DER or PEM, single or bundled; all FILES or none."""
     try:

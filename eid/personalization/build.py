@@ -6,12 +6,12 @@ the printed lines all come from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from eid.crypto.hashes import digest
-from eid.errors import RecordError
+from eid.errors import DecodeError, RecordError
 from eid.identity import BilingualText, IdentityRecord
 from eid.imaging import inspect_image
 from eid.lds.card_access import CardAccess
@@ -47,15 +47,10 @@ from eid.profile.card_image import (
     SecurityDomainImage,
 )
 from eid.profile.schema import CardProfile, Key
+from eid.protocols.active_authentication.core import ECDSA_PLAIN
 
-# Plain ECDSA signatures, by hash (TR-03111 5.2.1.1; Doc 9303-11 6.1.2.3).
-ECDSA_PLAIN: Final = {
-    "sha1": "0.4.0.127.0.7.1.1.4.1.1",
-    "sha224": "0.4.0.127.0.7.1.1.4.1.2",
-    "sha256": "0.4.0.127.0.7.1.1.4.1.3",
-    "sha384": "0.4.0.127.0.7.1.1.4.1.4",
-    "sha512": "0.4.0.127.0.7.1.1.4.1.5",
-}
+# Data groups that tell of the chip's keys; all others come from the record alone.
+OF_THE_CHIP: Final = frozenset(("DG14", "DG15"))
 
 SignSod = Callable[[bytes], bytes]
 """LDS security object (DER) to EF.SOD."""
@@ -121,6 +116,18 @@ def build_card_mrz(record: IdentityRecord, profile: CardProfile) -> Mrz:
     )
 
 
+def verify_record(record: IdentityRecord, profile: CardProfile) -> Mrz:
+    """Insist that the record fits the profile, as far as that can be told before there is a chip; its MRZ.
+
+    Raises:
+        RecordError: it does not; the text names the field.
+    """
+    mrz = build_card_mrz(record, profile)
+    of_the_record = tuple(name for name in profile.application.data_groups if name not in OF_THE_CHIP)
+    _build_groups(of_the_record, record, profile, mrz, {}, None)
+    return mrz
+
+
 def build_card(
     record: IdentityRecord,
     profile: CardProfile,
@@ -169,6 +176,17 @@ def build_data_groups(
     status: StatusListReference | None,
 ) -> dict[str, bytes]:
     """Each data group that the profile names, encoded, by name and in ascending order."""
+    return _build_groups(profile.application.data_groups, record, profile, mrz, public_keys, status)
+
+
+def _build_groups(
+    wanted: Iterable[str],
+    record: IdentityRecord,
+    profile: CardProfile,
+    mrz: Mrz,
+    public_keys: Mapping[KeyPurpose, bytes],
+    status: StatusListReference | None,
+) -> dict[str, bytes]:
     builders: dict[str, Callable[[], bytes]] = {
         "DG1": lambda: build_dg1(mrz).encode(),
         "DG2": lambda: _build_dg2(record),
@@ -178,7 +196,7 @@ def build_data_groups(
         "DG14": lambda: DG14(_security_infos(profile, public_keys)).encode(),
         "DG15": lambda: DG15(_public_key(public_keys, KeyPurpose.ACTIVE_AUTHENTICATION)).encode(),
     }
-    names = sorted(profile.application.data_groups, key=lambda name: by_name(name).fid)
+    names = sorted(wanted, key=lambda name: by_name(name).fid)
     unknown = [name for name in names if name not in builders]
     if unknown:
         raise RecordError(f"an identity record holds nothing for {unknown[0]}")
@@ -192,7 +210,10 @@ def _public_key(public_keys: Mapping[KeyPurpose, bytes], purpose: KeyPurpose) ->
 
 
 def _build_dg2(record: IdentityRecord) -> bytes:
-    info = inspect_image(record.portrait)
+    try:
+        info = inspect_image(record.portrait)
+    except DecodeError as error:
+        raise RecordError(f"portrait: {error}") from error
     created = bytes.fromhex(record.issued_on.strftime("%Y%m%d") + "000000")
     return build_dg2(record.portrait, info.width, info.height, created).encode()
 

@@ -29,6 +29,7 @@ from eid.protocols.scp03.core import SecurityLevel
 from eid.protocols.scp03.terminal import open_scp03
 
 FACTORY_KEY_VERSION: Final = 0xFF
+IDENTIFY: Final = "identify the card"
 REPLACE_KEYS: Final = "replace factory keys"
 
 
@@ -60,6 +61,8 @@ def open_card(
 ) -> Exchange[OpenedCard]:
     """Open a blank or half-written card.
 
+    Before anything is written a checkpoint tells which card it is; whoever records it may refuse the card by raising.
+
     Args:
         domain: the issuer security domain that the profile names.
         keys: gives this card its own keys. factory_keys: what a blank card comes with.
@@ -74,6 +77,7 @@ def open_card(
     yield from select_security_domain(domain.aid)
     kdd = yield from get_key_diversification_data()
     serial = (yield from get_cplc()).ic_serial
+    yield Checkpoint(IDENTIFY, "result", {"card_serial": kdd.hex(), "chip": serial.hex()})
     present = {info.version for info in (yield from get_key_information())}
     own = keys.card_keys(kdd, key_version)
     if present == {FACTORY_KEY_VERSION}:

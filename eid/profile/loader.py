@@ -76,7 +76,7 @@ def check_profile(raw: bytes) -> tuple[CardProfile | None, tuple[Problem, ...]]:
         table = tomllib.loads(text)
     except UnicodeDecodeError as error:
         return None, (Problem("", raw.count(b"\n", 0, error.start) + 1, "not UTF-8"),)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         return None, (_syntax_problem(str(error), text),)
     try:
         return CardProfile.model_validate(table), ()

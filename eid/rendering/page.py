@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from eid.verification.report import VerificationReport
-
-REDACTED_AFTER: Final = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,44 +13,49 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, unique
 from typing import Final
 
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import Engine
 
-from eid.errors import EidError, LifecycleError, TransportError
+from eid.codec.x509 import decode_certificate
+from eid.errors import (
+    AlreadyDoneError,
+    EidError,
+    LifecycleError,
+    NotStoredError,
+    RecordError,
+    TransportError,
+)
 from eid.evidence import Evidence
 from eid.identity import IdentityRecord
-from eid.inspection.plan import InspectionPlan
-from eid.inspection.procedure import inspect
 from eid.keystore.card_keys import default_card_keys
 from eid.keystore.ports import CardKeys, StaticKey
 from eid.lds.dg13 import StatusListReference
+from eid.mrz import Mrz
 from eid.personalization.apply import Progress, apply, collect_products
-from eid.personalization.build import CardData, build_card, build_chip, build_key_orders
+from eid.personalization.build import CardData, build_card, build_chip, build_key_orders, verify_record
 from eid.personalization.dialects import plan_card
-from eid.personalization.open import OpenedCard, open_card
+from eid.personalization.open import IDENTIFY, REPLACE_KEYS, OpenedCard, open_card
 from eid.personalization.public_keys import collect_public_keys
-from eid.pki.trust_store import build_trust_store
-from eid.profile.card_image import ApplicationImage, CardImage, PasswordId
+from eid.profile.card_image import ApplicationImage, CardImage
 from eid.profile.loader import LoadedProfile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
-from eid.protocols.pace.core import Password
 from eid.protocols.scp03.core import SecurityLevel
 from eid.services.authority import IssuingAuthority
+from eid.services.quality_check import QualityError, check_quality
 from eid.store.database import in_transaction
-from eid.store.issued_documents import IssuedDocument, register_document, tag_document_number
+from eid.store.issued_documents import IssuedDocument, find_documents, register_document, tag_document_number
 from eid.store.journal import JobProgress, Journal
-from eid.store.personalization_jobs import PersonalizationJob, change_job, create_job, load_job
-from eid.verification.policy import load_policy
-from eid.verification.report import Verdict, VerificationReport, report_to_json
-from eid.verification.verify import verify
+from eid.store.personalization_jobs import PersonalizationJob, change_job, create_job, jobs_in_state, load_job
+from eid.verification.report import VerificationReport, report_to_json
 
 LOCK: Final = "lock the card"
 SIGN: Final = "sign EF.SOD"
 PLACE: Final = "allocate status place"
-QUALITY_POLICY: Final = "strict"
+FOUND: Final = {"found": "done already"}
 REGISTER_LABEL: Final = b"register\0\0"  # in place of a card's diversification data, 10 octets
 
 
@@ -68,6 +73,15 @@ class IssuedCard:
     report: VerificationReport
 
 
+@unique
+class Stage(Enum):
+    """How far a card came before it was lost; the value says what that means for it."""
+
+    UNTOUCHED = "Nothing was written to the card yet"
+    WRITING = "The card is not operational and opens for nobody"
+    LOCKING = "The card may be locked already, but it was not checked and is not registered: do not hand it out"
+
+
 class BrokenOffError(TransportError):
     """The card or the link was lost while the card was being written; the text says how to go on.
 
@@ -75,11 +89,12 @@ class BrokenOffError(TransportError):
         job_id: to be given to the next attempt.
     """
 
-    def __init__(self, job_id: uuid.UUID, cause: EidError) -> None:
+    def __init__(self, job_id: uuid.UUID, stage: Stage, cause: EidError) -> None:
         self.job_id = job_id
+        self.stage = stage
         super().__init__(
-            f"{cause}. The card is not operational and opens for nobody. Put the same card back and resume job "
-            f"{job_id}; if the card is damaged, destroy it and begin anew with another."
+            f"{cause}. {stage.value}. Put the same card back and resume job {job_id}; "
+            "if the card is damaged, destroy it and begin anew with another."
         )
 
 
@@ -111,20 +126,62 @@ class Issuance:
 
         Raises:
             BrokenOffError: the card was lost; resume. RecordError: the record does not fit the profile.
-            LifecycleError: it is another card than the job began with, or the card failed its quality check.
+            LifecycleError: the authority cannot sign now, or it is another card or another record than the job began
+                with. QualityError: the card failed its quality check; the job is spoiled.
+            StatusWordError, ProtocolError: the card refused a command, or is not under the authority's keys.
         """
-        journal = _Relay(Journal(self.engine, self.job.id, self.now), sink)
+        journal = _Relay(Journal(self.engine, self.job.id, self.now), self._note_card, sink)
+        progress = journal.journal.progress()
+        journal.remember(progress)
+        is_new = self.job.state == "PLANNED"
         try:
-            data, opened = self._write(record, connection, journal)
+            self._require_possible(record)
+            data, opened = self._write(record, connection, journal, progress)
+            evidence, report = self._check_quality(data, connection, journal)
         except TransportError as failure:
-            raise BrokenOffError(self.job.id, failure) from failure
-        evidence, report = self._inspect(data, connection, journal)
+            raise BrokenOffError(self.job.id, journal.stage, failure) from failure
+        except EidError:
+            if is_new and journal.stage is Stage.UNTOUCHED:
+                self._change("FAILED")
+            raise
         return self._register(data, opened, evidence, report)
+
+    def _change(self, state: str) -> None:
+        self.job = in_transaction(self.engine, lambda connection: change_job(connection, self.job, state, self.now()))
+
+    # --- before the card is touched
+
+    def _require_possible(self, record: IdentityRecord) -> None:
+        """Whatever would spoil the card, or leave it half written, is found before it is touched."""
+        self._require_fitting_authority()
+        mrz = verify_record(record, self.profile)
+        now = self.now()
+        if record.expires_on < now.date():
+            raise RecordError("expires_on has passed")
+        until = decode_certificate(self.authority.signer_certificate).not_after
+        if record.expires_on > until.date():  # Doc 9303-12 4.1.4: a certificate outlives what was signed under it
+            raise RecordError(f"expires_on lies after the end of the document signer's certificate, {until:%Y-%m-%d}")
+        tag = self._tag(mrz)
+        if in_transaction(self.engine, lambda connection: find_documents(connection, tag)):
+            raise AlreadyDoneError("a document with this document_number is issued already")
+
+    def _require_fitting_authority(self) -> None:
+        self.authority.require_ready(self.now())
+        document = self.profile.document
+        if document.issuing_state != self.authority.profile.document.issuing_state:
+            raise LifecycleError(f"the authority does not sign for {document.issuing_state}")
+        types = decode_certificate(self.authority.signer_certificate).extensions.document_types()
+        code = document.code.rstrip("<")
+        if types is not None and code not in types:  # Doc 9303-12 7.1.1
+            raise LifecycleError(f"the document signer signs documents of type {', '.join(types)}, not {code}")
+        if self.authority.master_key.key_length != self.profile.security_domain.key_length:
+            raise LifecycleError("the profile wants card keys of another length than the authority's master key")
 
     # --- writing
 
-    def _write(self, record: IdentityRecord, connection: Connection, journal: _Relay) -> tuple[CardData, OpenedCard]:
-        progress = journal.journal.progress()
+    def _write(
+        self, record: IdentityRecord, connection: Connection, journal: _Relay, progress: JobProgress
+    ) -> tuple[CardData, OpenedCard]:
         known = _known(progress)
         master = self.authority.master_key
         domain = build_chip(self.profile).security_domain
@@ -139,7 +196,8 @@ class Issuance:
             random=self.random,
         )
         opened = drive(opening, connection, journal)
-        self._note_card(opened)
+        if known.get(REPLACE_KEYS) is Progress.INTENT and REPLACE_KEYS not in journal.finished:
+            journal.record(Checkpoint(REPLACE_KEYS, "result", FOUND))  # it opened under its own keys
         orders = plan_card(order_keys(self.profile), self.profile.personalization.dialect)
         if opened.is_locked:
             products = collect_products(progress.results, orders.keys)
@@ -150,29 +208,44 @@ class Issuance:
             record,
             self.profile,
             can=derive_can(master.card_keys(opened.kdd, stated.key_version), self.job.id, self.profile),
-            public_keys=collect_public_keys(products, explicit=explicit),
+            public_keys=collect_public_keys(products, explicit=explicit, orders=build_key_orders(self.profile)),
             sign=lambda security_object: self._sign(security_object, progress, journal),
             status=self._place(progress, journal),
         )
         if opened.is_locked:
-            journal.record(Checkpoint(LOCK, "result", {"found": "done already"}))
+            if known[LOCK] is Progress.INTENT:
+                journal.record(Checkpoint(LOCK, "result", FOUND))
         else:
             plan = plan_card(data.image, self.profile.personalization.dialect)
             drive(through(opened.channel, apply((*plan.files, *plan.lock), known)), connection, journal)
         return data, opened
 
-    def _note_card(self, opened: OpenedCard) -> None:
-        serial = opened.kdd.hex()
-        self.job = in_transaction(
-            self.engine,
-            lambda connection: change_job(connection, self.job, "RUNNING", self.now(), card_serial=serial),
-        )
+    def _note_card(self, serial: str) -> None:
+        """Bind the job to its card, before that is touched.
+
+        Raises:
+            LifecycleError: the job was begun with another card, or the card by another job.
+        """
+
+        def work(connection: DatabaseConnection) -> PersonalizationJob:
+            for other in jobs_in_state(connection, "RUNNING"):
+                if other.card_serial == serial and other.id != self.job.id:
+                    raise LifecycleError(f"this card was begun by job {other.id}: resume that one")
+            return change_job(connection, self.job, "RUNNING", self.now(), card_serial=serial)
+
+        self.job = in_transaction(self.engine, work)
 
     def _sign(self, security_object: bytes, progress: JobProgress, journal: _Relay) -> bytes:
-        """EF.SOD; a resumed job takes the one that it signed before, since the card may hold it already."""
+        """EF.SOD; a resumed job takes the one that it signed before, since the card may hold it already.
+
+        Raises:
+            LifecycleError: what was signed before is not what is to be written now.
+        """
         digest = hashlib.sha256(security_object).hexdigest()
-        before = progress.results.get(SIGN, {})
-        if before.get("security_object") == digest:
+        before = progress.results.get(SIGN)
+        if before is not None:
+            if before["security_object"] != digest:
+                raise LifecycleError("the job was begun with another record: resume it with the same one")
             return bytes.fromhex(before["ef_sod"])
         journal.record(Checkpoint(SIGN, "intent", {"security_object": digest}))
         sod = self.authority.sign_sod(security_object, self.now())
@@ -191,42 +264,23 @@ class Issuance:
         journal.record(Checkpoint(PLACE, "result", detail))
         return StatusListReference(stated.status_list_uri, index)
 
-    # --- quality
+    # --- after the lock
 
-    def _inspect(self, data: CardData, connection: Connection, journal: _Relay) -> tuple[Evidence, VerificationReport]:
-        """Read the locked card as a stranger would, and insist that it verifies and holds what was meant."""
-        challenge = self.random(8)
-        password = _password(data)
-        plan = InspectionPlan(
-            password,
-            challenge=challenge,
-            reader=self.job.reader,
-            policy=QUALITY_POLICY,
-            allow_bac=password.id is PasswordId.MRZ,
-            max_response=self.profile.chip.max_response_data,
-            aid=self.profile.application.aid,
-        )
-        connection.reset()
-        evidence = drive(inspect(plan, self.now(), self.random), connection, journal)
-        trust = build_trust_store((self.authority.csca_certificate,), (self.authority.crl,))
-        report = verify(
-            evidence, trust, load_policy(_quality_policy(self.profile)), time=self.now(), expected_challenge=challenge
-        )
-        written = {file.name: file.content for file in data.image.applications[0].files}
-        differs = [name for name, content in written.items() if evidence.content(name) != content]
-        if report.verdict is not Verdict.TOTAL_PASSED or differs:
-            self.job = in_transaction(
-                self.engine, lambda connection: change_job(connection, self.job, "SPOILED", self.now())
+    def _check_quality(
+        self, data: CardData, connection: Connection, journal: _Relay
+    ) -> tuple[Evidence, VerificationReport]:
+        try:
+            return check_quality(
+                data, self.profile, self.authority, connection, self.job.reader, self.now(), self.random, journal
             )
-            failing = ", ".join(item.id for item in report.failures) or ", ".join(differs) or "indeterminate"
-            raise LifecycleError(f"the card failed its quality check ({failing}); it is spoiled, destroy it")
-        return evidence, report
+        except QualityError:
+            self._change("SPOILED")
+            raise
 
     def _register(
         self, data: CardData, opened: OpenedCard, evidence: Evidence, report: VerificationReport
     ) -> IssuedCard:
-        key = self._register_key()
-        tag = tag_document_number(key, data.mrz.issuing_state, data.mrz.document_number)
+        tag = self._tag(data.mrz)
         digest = hashlib.sha256(json.dumps(report_to_json(report), sort_keys=True).encode()).digest()
 
         def work(connection: DatabaseConnection) -> tuple[IssuedDocument, PersonalizationJob]:
@@ -248,10 +302,11 @@ class Issuance:
         document, self.job = in_transaction(self.engine, work)
         return IssuedCard(document, data, evidence, report)
 
-    def _register_key(self) -> bytes:
-        """The key under which documents are found by their number: 32 octets out of the authority's master key."""
+    def _tag(self, mrz: Mrz) -> bytes:
+        """By what the document is found in the register; the key is 32 octets out of the authority's master key."""
         keys = self.authority.master_key.card_keys(REGISTER_LABEL, 1)
-        return keys.cmac(StaticKey.ENC, b"document register") + keys.cmac(StaticKey.MAC, b"document register")
+        key = keys.cmac(StaticKey.ENC, b"document register") + keys.cmac(StaticKey.MAC, b"document register")
+        return tag_document_number(key, mrz.issuing_state, mrz.document_number)
 
 
 def begin(
@@ -279,11 +334,11 @@ def resume(
     """A job that broke off, to be run again with the same card and record.
 
     Raises:
-        LifecycleError: there is no such job, it has ended, or it was begun under another profile.
+        NotStoredError: there is no such job. LifecycleError: it has ended, or it was begun under another profile.
     """
     job = in_transaction(engine, lambda connection: load_job(connection, job_id))
     if job is None:
-        raise LifecycleError(f"there is no job {job_id}")
+        raise NotStoredError(f"there is no job {job_id}")
     if job.state not in ("PLANNED", "RUNNING"):
         raise LifecycleError(f"job {job_id} has ended: {job.state}")
     if job.profile_digest != loaded.digest:
@@ -306,18 +361,6 @@ def derive_can(keys: CardKeys, job_id: uuid.UUID, profile: CardProfile) -> str:
     return f"{number % 10**digits:0{digits}}"
 
 
-def _password(data: CardData) -> Password:
-    """CAN where the card has one, else MRZ."""
-    passwords = {item.id: item.value for item in data.image.passwords}
-    chosen = PasswordId.CAN if PasswordId.CAN in passwords and data.image.pace else PasswordId.MRZ
-    return Password(chosen, passwords[chosen])
-
-
-def _quality_policy(profile: CardProfile) -> str:
-    """`strict` where the chip can answer a challenge; Chip Authentication convinces this reader alone."""
-    return QUALITY_POLICY if "DG15" in profile.application.data_groups else "border"
-
-
 def _known(progress: JobProgress) -> Mapping[str, Progress]:
     known = dict.fromkeys(progress.results, Progress.DONE)
     if progress.unfinished is not None:
@@ -327,13 +370,33 @@ def _known(progress: JobProgress) -> Mapping[str, Progress]:
 
 @dataclass(slots=True)
 class _Relay:
-    """Makes a checkpoint durable, then tells whoever watches."""
+    """Makes a checkpoint durable, then tells whoever watches; knows how far the card has come.
+
+    Args:
+        identified: is told the card's serial, and raises where it is not the right card. finished: steps that this
+            attempt saw finished.
+    """
 
     journal: Journal
+    identified: Callable[[str], None]
     then: CheckpointSink | None
+    stage: Stage = Stage.UNTOUCHED
+    finished: set[str] = field(default_factory=set)
+
+    def remember(self, progress: JobProgress) -> None:
+        """Take over what an earlier attempt has done to the card."""
+        known = _known(progress)
+        if known.keys() - {IDENTIFY}:
+            self.stage = Stage.LOCKING if LOCK in known else Stage.WRITING
 
     def record(self, checkpoint: Checkpoint) -> None:
         """Return only once the fact is durable."""
+        if checkpoint.step == IDENTIFY:
+            self.identified(checkpoint.detail["card_serial"])
         self.journal.record(checkpoint)
+        if checkpoint.phase == "intent" and self.stage is not Stage.LOCKING:
+            self.stage = Stage.LOCKING if checkpoint.step == LOCK else Stage.WRITING
+        elif checkpoint.phase == "result":
+            self.finished.add(checkpoint.step)
         if self.then is not None:
             self.then.record(checkpoint)
