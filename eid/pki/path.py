@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from eid.codec.extensions import KeyUsage
+from eid.codec import oid
+from eid.codec.defect import DefectCode, Defects, tolerate
+from eid.codec.extensions import BasicConstraints, KeyUsage
 from eid.codec.x509 import Certificate
 from eid.errors import Reason, VerificationError
 from eid.pki.trust_store import Authority, TrustStore, is_signed_by
@@ -42,14 +44,23 @@ class CertificatePath:
         return (self.signer.subject_raw, *(item.certificate.subject_raw for item in self.authorities))
 
 
-def find_path(signer: Certificate, trust: TrustStore) -> CertificatePath:
+def find_path(signer: Certificate, trust: TrustStore, defects: Defects = None) -> CertificatePath:
     """Find a path from a document signer to an anchor, every signature on it verified.
 
+    Args:
+        defects: where tolerable departures (BASIC_CONSTRAINTS) are recorded; without it they are refused.
+
     Raises:
-        VerificationError: NO_CERTIFICATE_CHAIN_FOUND, no authority of the issuer's name leads to an anchor;
-            PATH_SIGNATURE_FAILURE, there is one of that name and it did not sign; CHAIN_CONSTRAINTS_FAILURE, an
-            extension forbids it; ALGORITHM_UNSUPPORTED.
+        VerificationError: NO_CERTIFICATE_CHAIN_FOUND, no authority of the issuer's name and key leads to an anchor;
+            PATH_SIGNATURE_FAILURE, the very key that the certificate names did not sign it; CHAIN_CONSTRAINTS_FAILURE,
+            an extension forbids it; ALGORITHM_UNSUPPORTED.
     """
+    _require_signer(signer)
+    return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1, 0, defects))
+
+
+def _require_signer(signer: Certificate) -> None:
+    """Raise unless the certificate is one for signing documents (Doc 9303-12 7.1.1, table 6)."""
     usage = signer.extensions.key_usage
     if usage is not None and not usage & _DIGITAL_SIGNATURE:
         raise VerificationError(
@@ -61,10 +72,20 @@ def find_path(signer: Certificate, trust: TrustStore) -> CertificatePath:
         raise VerificationError(
             Reason.CHAIN_CONSTRAINTS_FAILURE, "the signer has an unknown critical extension", clause="RFC 5280 4.2"
         )
-    return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1))
+    purposes = signer.extensions.extended_key_usage
+    if purposes is not None and oid.ANY_EXTENDED_KEY_USAGE not in purposes:
+        # Master list, deviation list and visible-seal signers have the same issuer, and each its own purpose.
+        raise VerificationError(
+            Reason.CHAIN_CONSTRAINTS_FAILURE,
+            "the signer's certificate is for another purpose than documents",
+            clause="RFC 5280 4.2.1.12",
+        )
 
 
-def _climb(certificate: Certificate, trust: TrustStore, room: int) -> tuple[Authority, ...]:
+def _climb(
+    certificate: Certificate, trust: TrustStore, room: int, below: int, defects: Defects
+) -> tuple[Authority, ...]:
+    """The authorities above a certificate, of which `below` stand under the one that is looked for."""
     candidates = trust.candidates(certificate) if room else ()
     if not candidates:
         raise VerificationError(
@@ -75,8 +96,11 @@ def _climb(certificate: Certificate, trust: TrustStore, room: int) -> tuple[Auth
         candidates = tuple(sorted(candidates, key=lambda item: _rank(item, certificate)))
     for candidate in candidates:
         try:
-            _require_issued(certificate, candidate)
-            return (candidate,) if candidate.is_anchor else (candidate, *_climb(candidate.certificate, trust, room - 1))
+            _require_issued(certificate, candidate, below, defects)
+            if candidate.is_anchor:
+                return (candidate,)
+            counted = below if _is_link(candidate.certificate) else below + 1
+            return (candidate, *_climb(candidate.certificate, trust, room - 1, counted, defects))
         except VerificationError as error:
             failure = failure if failure is not None and _weight(failure) >= _weight(error) else error
     raise failure or VerificationError(Reason.NO_CERTIFICATE_CHAIN_FOUND)
@@ -99,13 +123,28 @@ def _rank(candidate: Authority, certificate: Certificate) -> tuple[bool, bool]:
     return not candidate.is_anchor, named is None or named.key_identifier != own
 
 
-def _require_issued(certificate: Certificate, authority: Authority) -> None:
+def _is_link(certificate: Certificate) -> bool:
+    """Whether it links a CSCA's keys or names: RFC 5280 6.1.4 (l) does not count those, nor Doc 9303-12 3.2."""
+    if certificate.is_self_issued or certificate.extensions.name_change:
+        return True
+    return certificate.issuer([]).normalised == certificate.subject([]).normalised
+
+
+def _require_issued(certificate: Certificate, authority: Authority, below: int, defects: Defects) -> None:
     """Raise unless the authority may issue certificates and signed this one (Doc 9303-12 7.1.1)."""
     if not is_signed_by(certificate, authority.public_key):
-        raise VerificationError(Reason.PATH_SIGNATURE_FAILURE, "the CSCA did not sign the certificate below it")
+        raise _not_signed(certificate, authority)
     extensions = authority.certificate.extensions
-    if extensions.basic_constraints is None or not extensions.basic_constraints.ca:
+    constraints = extensions.basic_constraints
+    if constraints is None and authority.is_anchor and defects is not None:
+        # The operator accepted this very certificate as a CSCA; a certificate that says it is none stays none.
+        what = "the CSCA certificate has no basic constraints"
+        tolerate(defects, DefectCode.BASIC_CONSTRAINTS, what, 0, "Doc 9303-12 7.1.1")
+        constraints = BasicConstraints(ca=True)
+    if constraints is None or not constraints.ca:
         why = "the issuer is no certification authority"
+    elif constraints.path_length is not None and below > constraints.path_length:
+        why = "more authorities stand below the issuer than its path length allows"
     elif extensions.key_usage is not None and not extensions.key_usage & _KEY_CERT_SIGN:
         why = "the issuer's key usage does not allow it to sign certificates"
     elif extensions.unknown_critical:
@@ -113,6 +152,17 @@ def _require_issued(certificate: Certificate, authority: Authority) -> None:
     else:
         return
     raise VerificationError(Reason.CHAIN_CONSTRAINTS_FAILURE, why, clause="Doc 9303-12 7.1.1")
+
+
+def _not_signed(certificate: Certificate, authority: Authority) -> VerificationError:
+    """States keep their name when the key rolls over: only the key that is named can be told to have not signed."""
+    named = certificate.extensions.authority_key_identifier
+    own = authority.certificate.extensions.subject_key_identifier
+    if named is not None and named.key_identifier is not None and named.key_identifier == own:
+        return VerificationError(Reason.PATH_SIGNATURE_FAILURE, "the CSCA did not sign the certificate below it")
+    return VerificationError(
+        Reason.NO_CERTIFICATE_CHAIN_FOUND, "the trust store has an authority of the issuer's name, with another key"
+    )
 
 
 def verify_validity(certificate: Certificate, time: datetime, what: str) -> None:

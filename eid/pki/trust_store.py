@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from eid.codec.crl import CertificateList, decode_crl
 from eid.codec.defect import Defect
+from eid.codec.extensions import KeyUsage
 from eid.codec.name import NormalisedName, decode_name
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.crypto.public_key import decode_signature_algorithm, load_public_key
@@ -142,6 +145,8 @@ def is_signed_by(certificate: Certificate | CertificateList, key: PublicKey) -> 
         VerificationError: ALGORITHM_UNSUPPORTED. DecodeError: malformed algorithm parameters.
     """
     algorithm = decode_signature_algorithm(certificate.signature_algorithm)
+    if isinstance(key, rsa.RSAPublicKey) != algorithm.kind.startswith("rsa"):
+        return False  # a key of another kind did not sign it: states roll over from RSA to EC under one name
     try:
         verify_signature(key, algorithm, certificate.tbs_raw, certificate.signature)
     except VerificationError as error:
@@ -173,14 +178,23 @@ def _assign_crls(
 ) -> dict[bytes, tuple[CertificateList, ...]]:
     assigned: dict[bytes, tuple[CertificateList, ...]] = {}
     for crl in crls:
-        signers = [item for item in by_name.get(_normalised(crl.issuer_raw), ()) if _signed(crl, item)]
+        signed = [item for item in by_name.get(_normalised(crl.issuer_raw), ()) if _signed(crl, item)]
+        signers = [item for item in signed if _may_sign_crls(item)]
         if not signers:
-            why = "no authority of its issuer's name signed it (RFC 5280 6.3.3)"
-            unusable.append(Unusable(hashlib.sha256(crl.raw).hexdigest(), why))
+            why = (
+                "its issuer's key usage does not allow it" if signed else "no authority of its issuer's name signed it"
+            )
+            unusable.append(Unusable(hashlib.sha256(crl.raw).hexdigest(), f"{why} (RFC 5280 6.3.3)"))
         for signer in signers:
             together = (*assigned.get(signer.raw, ()), crl)
             assigned[signer.raw] = tuple(sorted(together, key=_freshness, reverse=True))
     return assigned
+
+
+def _may_sign_crls(authority: Authority) -> bool:
+    """RFC 5280 6.3.3 (f): the key usage, where there is one, has cRLSign."""
+    usage = authority.certificate.extensions.key_usage
+    return usage is None or bool(usage & KeyUsage.CRL_SIGN)
 
 
 def _signed(crl: CertificateList, authority: Authority) -> bool:

@@ -12,8 +12,20 @@ from tests.builders.document import Document, build_document, build_files, faile
 
 
 def test_foreign_csca_of_the_same_name(document: Document) -> None:
+    """It cannot be told from a key roll-over that this store has not heard of, and is not accepted."""
     impostor = build_document()
     report = judge(impostor, trust=document.trust())
+    assert outcome(report, "ds.path") == (Outcome.INDETERMINATE, Reason.NO_CERTIFICATE_CHAIN_FOUND)
+    assert report.verdict is Verdict.INDETERMINATE
+
+
+def test_foreign_csca_under_the_key_identifier_of_the_real_one(document: Document) -> None:
+    """A certificate that names the trusted key and is not signed by it is a forgery."""
+    impostor = build_document()
+    extensions = issuer.ds_extensions(document.csca, impostor.signer)
+    certificate = issuer.certificate(impostor.csca, impostor.signer, extensions)
+    forged = build_files(replace(impostor, signer_certificate=certificate))
+    report = judge(forged, trust=document.trust())
     assert failed(report) == {"ds.path": Reason.PATH_SIGNATURE_FAILURE}
     assert report.verdict is Verdict.TOTAL_FAILED
 

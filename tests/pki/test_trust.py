@@ -11,6 +11,7 @@ import pytest
 from eid.codec import der
 from eid.codec import extension_builders as extension
 from eid.codec.crl import RevokedCertificate
+from eid.codec.defect import Defect, DefectCode
 from eid.codec.extensions import Extension, KeyUsage
 from eid.codec.name import encode_name
 from eid.codec.x509 import Certificate, decode_certificate
@@ -80,7 +81,13 @@ def test_a_certificate_that_is_not_self_signed_is_no_anchor(
 
 def test_the_right_name_with_the_wrong_key(csca_key: made.Key, ds_key: made.Key, other_key: made.Key) -> None:
     trust = build_trust_store([made.csca_certificate(other_key)])
-    assert refusal(ds(csca_key, ds_key), trust) is Reason.PATH_SIGNATURE_FAILURE
+    assert refusal(ds(csca_key, ds_key), trust) is Reason.NO_CERTIFICATE_CHAIN_FOUND
+
+
+def test_the_right_key_identifier_with_the_wrong_key(csca_key: made.Key, ds_key: made.Key, other_key: made.Key) -> None:
+    forged = made.certificate(other_key, ds_key, made.ds_extensions(csca_key, ds_key))
+    trust = build_trust_store([made.csca_certificate(csca_key)])
+    assert refusal(decode_certificate(forged), trust) is Reason.PATH_SIGNATURE_FAILURE
 
 
 def test_two_authorities_of_one_name(csca_key: made.Key, ds_key: made.Key, other_key: made.Key) -> None:
@@ -206,3 +213,93 @@ def test_revocation(csca_key: made.Key, ds_key: made.Key, other_key: made.Key) -
     assert revocation(certificate, build_trust_store([root], [forged])) is Reason.TRY_LATER
     alien = build_trust_store([root, made.csca_certificate(other_key, serial=2)], [made.crl(other_key, [entry])])
     assert revocation(certificate, alien) is Reason.TRY_LATER
+
+
+@pytest.mark.parametrize("critical", [True, False])
+@pytest.mark.parametrize("purpose", ["2.23.136.1.1.3", "1.3.6.1.5.5.7.3.1"], ids=["master list signer", "TLS server"])
+def test_a_certificate_for_another_purpose_signs_no_documents(
+    csca_key: made.Key, ds_key: made.Key, purpose: str, critical: bool
+) -> None:
+    trust = build_trust_store([made.csca_certificate(csca_key)])
+    extensions = (*made.ds_extensions(csca_key, ds_key), extension.extended_key_usage((purpose,), critical))
+    certificate = decode_certificate(made.certificate(csca_key, ds_key, extensions))
+    assert refusal(certificate, trust) is Reason.CHAIN_CONSTRAINTS_FAILURE
+    extensions = (*made.ds_extensions(csca_key, ds_key), extension.extended_key_usage(("2.5.29.37.0",), critical))
+    assert find_path(decode_certificate(made.certificate(csca_key, ds_key, extensions)), trust)
+
+
+MIDDLE_NAME = encode_name((("C", "UT"), ("O", "SPECIMEN"), ("CN", "SPECIMEN middle")))
+
+
+@pytest.mark.parametrize(
+    ("subject", "additional", "path_length", "passes"),
+    [
+        (MIDDLE_NAME, (), 0, False),
+        (MIDDLE_NAME, (), 1, True),
+        (MIDDLE_NAME, (), None, True),
+        (made.CSCA_NAME, (), 0, True),
+        (MIDDLE_NAME, (extension.name_change(),), 0, True),
+    ],
+    ids=["too long", "long enough", "no limit", "link of one name", "link of two names"],
+)
+def test_path_length(
+    csca_key: made.Key,
+    ds_key: made.Key,
+    other_key: made.Key,
+    subject: bytes,
+    additional: tuple[Extension, ...],
+    path_length: int | None,
+    passes: bool,
+) -> None:
+    """Links between a CSCA's keys and names are not counted, authorities below it are."""
+    identifier = extension.subject_key_identifier(csca_key.key_identifier())
+    root = csca_with(csca_key, (AUTHORITY_USAGE, identifier, extension.basic_constraints(True, path_length)))
+    middle = made.certificate(csca_key, other_key, (AUTHORITY_USAGE, CA, *additional), subject=subject)
+    below = made.certificate(other_key, ds_key, made.ds_extensions(other_key, ds_key), issuer=subject)
+    trust = build_trust_store([root, middle])
+    if passes:
+        assert [item.raw for item in find_path(decode_certificate(below), trust).authorities] == [middle, root]
+    else:
+        assert refusal(decode_certificate(below), trust) is Reason.CHAIN_CONSTRAINTS_FAILURE
+
+
+def test_a_link_from_rsa_to_ec_under_one_name(ds_key: made.Key) -> None:
+    """The link is signed by a key of another kind than its own: no reason to drop it."""
+    old, new = made.rsa_key(), made.ec_key("P-384", "sha384")
+    root = made.csca_certificate(old)
+    link = made.certificate(old, new, made.csca_extensions(new), subject=made.CSCA_NAME, serial=2)
+    trust = build_trust_store([root, link])
+    assert trust.unusable == ()
+    assert [item.raw for item in trust.anchors] == [root]
+    assert [item.raw for item in find_path(ds(new, ds_key), trust).authorities] == [link, root]
+
+
+def test_missing_basic_constraints_are_tolerated_on_request(
+    csca_key: made.Key, ds_key: made.Key, other_key: made.Key
+) -> None:
+    certificate = ds(csca_key, ds_key)
+    defects: list[Defect] = []
+    trust = build_trust_store([csca_with(csca_key, (AUTHORITY_USAGE,))])
+    assert find_path(certificate, trust, defects).anchor
+    assert [item.code for item in defects] == [DefectCode.BASIC_CONSTRAINTS]
+    # never where they are there and deny it, nor below an anchor
+    for store in (
+        [csca_with(csca_key, (AUTHORITY_USAGE, extension.basic_constraints(False)))],
+        [
+            made.csca_certificate(other_key),
+            made.certificate(other_key, csca_key, (AUTHORITY_USAGE,), subject=made.CSCA_NAME),
+        ],
+    ):
+        with pytest.raises(VerificationError, match="no certification authority"):
+            find_path(certificate, build_trust_store(store), defects)
+
+
+def test_a_crl_counts_only_of_a_key_that_may_sign_crls(csca_key: made.Key, ds_key: made.Key) -> None:
+    certificate = ds(csca_key, ds_key)
+    crl = made.crl(csca_key)
+    deaf = csca_with(csca_key, (extension.key_usage(KeyUsage.KEY_CERT_SIGN), CA))
+    trust = build_trust_store([deaf], [crl])
+    assert revocation(certificate, trust) is Reason.TRY_LATER
+    assert ["key usage" in item.why for item in trust.unusable] == [True]
+    silent = csca_with(csca_key, (CA,))
+    assert revocation(certificate, build_trust_store([silent], [crl])) is None

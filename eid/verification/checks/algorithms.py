@@ -7,6 +7,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eid.codec import oid
+from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
 from eid.crypto.signatures import PublicKey, curve_of_key
 from eid.errors import Reason, VerificationError
@@ -30,7 +31,19 @@ def run(case: Case, check_id: str) -> str:
         if name not in floors.hashes:
             raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} with {name}")
     require_strong_key(case.require_signer_key(), floors, "the document signer's key")
+    require_strong_certificate(case.require_signer(), floors, "the document signer's certificate")
     return ""
+
+
+def require_strong_certificate(certificate: Certificate, floors: Algorithms, what: str) -> None:
+    """Refuse a certificate whose signature is over a hash below the policy's floor: collisions forge certificates.
+
+    Raises:
+        VerificationError: CRYPTO_CONSTRAINTS_FAILURE, ALGORITHM_UNSUPPORTED. DecodeError: malformed parameters.
+    """
+    name = decode_signature_algorithm(certificate.signature_algorithm).hash_name
+    if name not in floors.hashes:
+        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} is signed with {name}")
 
 
 def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:

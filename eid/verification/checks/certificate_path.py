@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from eid.codec.defect import Defect, DefectCode
 from eid.pki.path import find_path
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
@@ -11,8 +12,9 @@ from eid.verification.checks.check import Check
 
 def run(case: Case, check_id: str) -> str:
     """Build the path and verify every signature on it; validity is a check of its own."""
-    case.path = find_path(case.require_signer(), case.trust)
-    return ""
+    defects: list[Defect] | None = [] if DefectCode.BASIC_CONSTRAINTS in case.policy.tolerated else None
+    case.path = find_path(case.require_signer(), case.trust, defects)
+    return f"tolerated: {', '.join(sorted({item.code for item in defects}))}" if defects else ""
 
 
 CERTIFICATE_PATH: Final = Check("ds.path", "Doc 9303-12 6", run)

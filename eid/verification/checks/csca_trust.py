@@ -6,15 +6,19 @@ from typing import Final
 
 from eid.pki.path import verify_validity
 from eid.verification.case import Case
-from eid.verification.checks.algorithms import require_strong_key
+from eid.verification.checks.algorithms import require_strong_certificate, require_strong_key
 from eid.verification.checks.check import Check
 
 
 def run(case: Case, check_id: str) -> str:
-    """Judge the anchor itself."""
-    anchor = case.require_path().anchor
-    require_strong_key(anchor.public_key, case.policy.algorithms, "the CSCA's key")
-    verify_validity(anchor.certificate, case.time, "the CSCA certificate")
+    """Judge the anchor itself, and the links to it; nothing rests on the anchor's own signature."""
+    path = case.require_path()
+    for authority in path.authorities:
+        what = "the CSCA" if authority.is_anchor else "the CSCA link"
+        require_strong_key(authority.public_key, case.policy.algorithms, f"the key of {what}")
+        verify_validity(authority.certificate, case.time, f"{what} certificate")
+    for link in path.authorities[:-1]:
+        require_strong_certificate(link.certificate, case.policy.algorithms, "the CSCA link certificate")
     return ""
 
 

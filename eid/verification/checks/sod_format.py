@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from eid.codec.ber import convert_ber
 from eid.codec.cms import SignerInfo
-from eid.codec.defect import Defect, Defects
+from eid.codec.defect import Defect, DefectCode, Defects
 from eid.codec.x509 import Certificate, decode_certificate
-from eid.errors import Reason, VerificationError
-from eid.lds.sod import SecurityObject, decode_ef_sod
+from eid.errors import DecodeError, Reason, VerificationError
+from eid.lds.sod import MAX_SOD, SecurityObject, decode_ef_sod
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
@@ -19,13 +20,27 @@ def run(case: Case, check_id: str) -> str:
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, "EF.SOD was not read")
     defects: list[Defect] | None = [] if case.policy.tolerated else None
-    sod = decode_ef_sod(raw, defects)
+    sod = _decode(raw, defects, DefectCode.NOT_DER in case.policy.tolerated)
     signer = _find_signer(sod, defects)
     refused = [item for item in defects or () if item.code not in case.policy.tolerated]
     if refused:
         raise VerificationError(Reason.FORMAT_FAILURE, refused[0].what, clause=refused[0].clause)
     case.sod, case.signer = sod, signer
     return f"tolerated: {', '.join(sorted({item.code for item in defects}))}" if defects else ""
+
+
+def _decode(raw: bytes, defects: list[Defect] | None, accept_ber: bool) -> SecurityObject:
+    """EF.SOD as DER; where that fails and the policy tolerates it, as BER made into DER."""
+    if not accept_ber or defects is None:
+        return decode_ef_sod(raw, defects)
+    try:
+        return decode_ef_sod(raw, defects)
+    except DecodeError as refusal:
+        converted = convert_ber(raw, MAX_SOD)
+        if converted == raw:
+            raise
+        defects[:] = [Defect(DefectCode.NOT_DER, refusal.what, refusal.offset or 0, "Doc 9303-10 4.6.2.2")]
+        return decode_ef_sod(converted, defects)
 
 
 def _find_signer(sod: SecurityObject, defects: Defects) -> Certificate | None:
