@@ -133,7 +133,14 @@ async def test_reports_are_forgotten(holder, client, clock):
 
 @pytest.mark.parametrize(
     "identifier",
-    ["7b0c6f0e-3d53-4f2e-9a53-5a1f0c9d2b11", "0" * 32, "{019a0000-0000-7000-8000-000000000000}", "%00", "x" * 300, "SPEC00001"],
+    [
+        "7b0c6f0e-3d53-4f2e-9a53-5a1f0c9d2b11",
+        "0" * 32,
+        "{019a0000-0000-7000-8000-000000000000}",
+        "%00",
+        "x" * 300,
+        "SPEC00001",
+    ],
 )
 async def test_unknown_identifiers_look_alike(holder, client, identifier):
     known = await holder.open()
