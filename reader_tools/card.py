@@ -75,8 +75,13 @@ def run(file: Path, vpcd: tuple[str, int] | None, listen: tuple[str, int] | None
                 )
             else:
                 host, port = vpcd or (DEFAULT_HOST, DEFAULT_PORT)
-                said = f"{file}: in the reader at {host}:{port} ({state})"
-                slot.serve_at(host, port, wait, lambda: click.echo(said))
+                slot.serve_at(
+                    host,
+                    port,
+                    wait,
+                    lambda: click.echo(f"no virtual reader at {host}:{port} yet, trying on", err=True),
+                    lambda: click.echo(f"{file}: in the reader at {host}:{port} ({state})"),
+                )
         click.echo("pulled out" if slot.is_stopped else "the reader has hung up")
 
 

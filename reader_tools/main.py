@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import click
 from eid.errors import EidError
 from reader_tools import exit_codes
 
+COMPLETION_VARIABLE: Final = "_EID_COMPLETE"
 # name: (module under reader_tools, one line for `eid --help`). Nothing of it is imported until it is called.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "Issue a specimen card, verify it, and show four frauds refused."),
@@ -78,8 +80,11 @@ def run(arguments: list[str] | None = None) -> int:
     except EidError as error:
         click.echo(f"eid: {error}", err=True)
         return exit_codes.exit_code(error)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:
+        # Click ends the program itself after shell completion, and with 1, which is a verdict, when its output is read
+        # by nobody any more.
+        if COMPLETION_VARIABLE in os.environ:
+            raise
         return exit_codes.CANNOT_WRITE
     except OSError as error:
         click.echo(f"eid: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)

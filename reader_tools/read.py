@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -29,8 +29,9 @@ from eid.transport.loopback import LoopbackConnection
 from eid.transport.metered import BEGIN, END, TraceEntry
 from eid.transport.pcsc import find_reader, open_reader
 from reader_tools.output_file import write_private
+from reader_tools.passphrase import passphrase_source
 from reader_tools.report_page import step_figures, trace_line
-from reader_tools.secret_input import ask_can, ask_mrz_information, ask_passphrase
+from reader_tools.secret_input import ask_can, ask_mrz_information
 from reader_tools.values import FILE, HexOctets, data_group_number
 
 MAX_READER_NAME = 256  # characters that evidence can hold
@@ -109,13 +110,9 @@ def command(
             allow_bac=allow_bac,
             max_response=max_response,
         )
-        inspected = inspect_card(
-            connection,
-            plan,
-            now=datetime.now(UTC),
-            progress=Progress(sys.stderr.isatty() and not trace),
-            observe=_print_trace if trace else None,
-        )
+        progress = stack.enter_context(closing(Progress(sys.stderr.isatty() and not trace)))
+        observe = _print_trace if trace else None
+        inspected = inspect_card(connection, plan, now=datetime.now(UTC), progress=progress, observe=observe)
     _print(inspected, show)
     if out is not None:
         _write(out, inspected.evidence, signer)
@@ -126,13 +123,21 @@ class Progress:
 
     def __init__(self, live: bool) -> None:
         self._live = live
+        self._is_open = False  # a line without its end stands on the terminal
 
     def record(self, checkpoint: Checkpoint) -> None:
         """Say that a step began or ended."""
         if checkpoint.phase in BEGIN and self._live:
+            self._is_open = True
             click.echo(f"{checkpoint.step} ...", err=True, nl=False)
         elif checkpoint.phase in END:
-            click.echo(f"\r\x1b[K{checkpoint.step}" if self._live else checkpoint.step, err=True)
+            click.echo(" done" if self._is_open else checkpoint.step, err=True)
+            self._is_open = False
+
+    def close(self) -> None:
+        """End the line of a step that did not come to its end."""
+        if self._is_open:
+            click.echo(" failed", err=True)
 
 
 def _parse_groups(text: str) -> Literal["all"] | tuple[str, ...]:
@@ -155,7 +160,7 @@ def _open_signer(settings: Settings, label: str) -> Signer:
     known = False
 
     def passphrase() -> bytes:
-        return ask_passphrase(confirm=not known)
+        return passphrase_source(None, confirm=not known)()
 
     keys = StationKeys(settings.home, passphrase)
     known = keys.has(label)

@@ -6,7 +6,6 @@ opens the chip: document number, date of birth and date of expiry (YYMMDD), part
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,6 @@ from eid.errors import DecodeError
 from eid.mrz import build_mrz_information, decode_mrz
 from eid.services.input_file import read_input
 
-PASSPHRASE_FILE: Final = "EID_PASSPHRASE_FILE"  # noqa: S105  the name of a variable
 MAX_SECRET: Final = 4096  # octets of a file
 CAN_LENGTHS: Final = range(4, 17)  # six digits in Doc 9303-11 4.4.1; national cards have others
 
@@ -31,22 +29,6 @@ def read_secret_line(path: Path, what: str) -> str:
     if len(lines) != 1 or not lines[0]:
         raise DecodeError(f"{path}: not one line with the {what}")
     return lines[0]
-
-
-def ask_passphrase(*, confirm: bool = False) -> bytes:
-    """The passphrase of the key store: from the file that EID_PASSPHRASE_FILE names, or else from the prompt.
-
-    Args:
-        confirm: have it typed twice, for a key that is being made.
-
-    Raises:
-        DecodeError: the file is not one line. click.Abort: nothing was typed.
-    """
-    named = os.environ.get(PASSPHRASE_FILE)
-    if named:
-        return read_secret_line(Path(named), "passphrase").encode("utf-8")
-    prompt: str = click.prompt("Passphrase of the key store", hide_input=True, confirmation_prompt=confirm, err=True)
-    return prompt.encode("utf-8")
 
 
 def ask_can(path: Path | None) -> bytes:

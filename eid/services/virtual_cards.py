@@ -86,22 +86,29 @@ class CardSlot:
         """Whether `stop` was called."""
         return self._stopped
 
-    def serve_at(self, host: str, port: int, patience: float, connected: Callable[[], None]) -> None:
+    def serve_at(
+        self, host: str, port: int, patience: float, waiting: Callable[[], None], connected: Callable[[], None]
+    ) -> None:
         """Connect to a vpcd that listens, and answer it.
 
         Args:
-            patience: seconds to try for, while nothing listens there. connected: called once the card is in the slot.
+            patience: seconds to try for, while nothing listens there. waiting: called when it comes to that.
+            connected: called once the card is in the slot.
 
         Raises:
             ReaderUnavailableError: nothing came to listen there.
         """
         deadline = time.monotonic() + patience
+        tell: Callable[[], None] | None = waiting
         while not self.is_stopped:
             try:
                 link = connect_to_vpcd(host, port)
             except ReaderUnavailableError:
                 if time.monotonic() >= deadline:
                     raise
+                if tell is not None:
+                    tell()
+                    tell = None
                 time.sleep(POLL)
                 continue
             self._serve(link, connected)

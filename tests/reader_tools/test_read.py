@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from eid.errors import PasswordBlockedError, ReaderUnavailableError
+from eid.evidence import Origin, ProtocolName, ProtocolOutcome
+from eid.evidence.codec import decode_evidence, decode_signed_evidence
+from eid.keystore import pkcs8
+from eid.protocols.exchange import Checkpoint
+from eid.services.trust import import_trust
+from reader_tools import read
+from tests.builders.issuance import CAN, NOW
+
+ROOT = Path(__file__).parents[2]
+CHALLENGE = bytes(range(8))
+AT = ("--at", "2026-06-01T12:00:00Z")
+
+
+@pytest.fixture
+def can_file(tmp_path: Path) -> Path:
+    path = tmp_path / "can.txt"
+    path.write_text(CAN + "\n")
+    return path
+
+
+@pytest.fixture
+def passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "passphrase"
+    path.write_text("SPECIMEN passphrase\n")
+    monkeypatch.setenv("EID_PASSPHRASE_FILE", str(path))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eid.services.station_key.ScryptCost", lambda: pkcs8.ScryptCost(n=16))
+
+
+@pytest.fixture
+def issuer_trust(issued, tmp_path: Path) -> Path:
+    (tmp_path / "csca.der").write_bytes(issued.authority.csca_certificate)
+    (tmp_path / "issuer.crl").write_bytes(issued.authority.crl)
+    import_trust(tmp_path / "store", [tmp_path / "csca.der", tmp_path / "issuer.crl"], unsigned=False, now=NOW)
+    return tmp_path / "store"
+
+
+def test_reads_signs_and_what_it_wrote_verifies(eid, card_file, can_file, passphrase, issuer_trust, tmp_path):
+    out = tmp_path / "evidence.cbor"
+    challenge = CHALLENGE.hex()
+    outcome = eid("read", "--card-file", card_file, "--can-file", can_file, "--challenge", challenge, "--out", out)
+    assert outcome.code == 0, outcome.err
+    assert "made the station's key" in outcome.err
+    assert "read DG2\n" in outcome.err
+    for line in ("open chip", "read EF.SOD", "Chip Authentication", "Active Authentication", "total"):
+        assert line in outcome.out
+    assert "pace: succeeded (oid 0.4.0.127.0.7.2.2.4.2.4" in outcome.out
+    assert os.stat(out).st_mode & 0o777 == 0o600
+    signed = decode_signed_evidence(out.read_bytes())
+    assert (signed.evidence.origin, signed.evidence.challenge) == (Origin.STATION, CHALLENGE)
+    station = tmp_path / "home" / "stations" / "station.pem"
+    judged = eid("verify", out, "--trust", issuer_trust, "--station", station, *AT, "--challenge", challenge, "--json")
+    told = json.loads(judged.out)
+    assert (judged.code, told["verdict"]) == (0, "TOTAL_PASSED")
+    passed = {item["id"] for item in told["checks"] if item["outcome"] == "PASSED"}
+    assert {"station.signature", "access", "chip.ca", "chip.aa", "consistency.issuer"} <= passed
+    again = eid("read", "--card-file", card_file, "--can-file", can_file, "--out", out)
+    assert (again.code, "made the station's key" in again.err) == (0, False)
+    assert decode_signed_evidence(out.read_bytes()).key_id == signed.key_id
+
+
+def test_unsigned_evidence_is_an_upload_and_needs_no_key(eid, card_file, can_file, tmp_path):
+    out = tmp_path / "evidence.cbor"
+    assert eid("read", "--card-file", card_file, "--can-file", can_file, "--out", out, "--unsigned").code == 0
+    assert decode_evidence(out.read_bytes()).origin is Origin.UPLOAD
+    assert not (tmp_path / "home").exists()
+
+
+def test_nothing_of_the_holder_unless_asked(eid, card_file, can_file):
+    plain = eid("read", "--card-file", card_file, "--can-file", can_file, "--trace")
+    assert "SPECIMEN" not in plain.out + plain.err
+    shown = eid("read", "--card-file", card_file, "--can-file", can_file, "--show")
+    assert "SPECIMEN" in shown.out
+    for label in ("Family name", "Personal number", "Address", "Father", "Status list"):
+        assert label in shown.out
+
+
+def test_trace_shows_headers_and_no_data(eid, card_file, can_file):
+    outcome = eid("read", "--card-file", card_file, "--can-file", can_file, "--dg", "1", "--trace")
+    assert "SM READ BINARY" in outcome.err
+    assert "GENERAL AUTHENTICATE" in outcome.err
+    assert "\x1b" not in outcome.err
+
+
+def test_chosen_data_groups(eid, card_file, can_file, tmp_path):
+    out = tmp_path / "evidence"
+    given = ("--card-file", card_file, "--can-file", can_file, "--unsigned", "--out", out)
+    assert eid("read", *given, "--dg", "DG1, 11").code == 0
+    names = {item.name for item in decode_evidence(out.read_bytes()).files}
+    assert names == {"EF.CardAccess", "EF.COM", "EF.SOD", "DG1", "DG11", "DG14", "DG15"}  # 14 and 15 prove the chip
+
+
+def test_longer_pieces_need_fewer_commands(eid, card_file, can_file):
+    def commands(*given: str) -> int:
+        last = eid("read", "--card-file", card_file, "--can-file", can_file, *given).out.split("total")[1]
+        return int(last.split()[0])
+
+    assert commands("--max-response", "4096") < commands() / 2
+
+
+def test_wrong_can_is_no_permission(eid, card_file, tmp_path):
+    (tmp_path / "can").write_text("999999")
+    outcome = eid("read", "--card-file", card_file, "--can-file", tmp_path / "can")
+    assert outcome.code == 77
+    assert outcome.err.splitlines()[-1] == "eid: the CAN is not the one of this card"
+
+
+def test_blocked_password_is_no_permission(eid, card_file, can_file, monkeypatch):
+    def blocked(*_: object, **__: object) -> None:
+        raise PasswordBlockedError("CAN")
+
+    monkeypatch.setattr(read, "inspect_card", blocked)
+    assert eid("read", "--card-file", card_file, "--can-file", can_file).code == 77
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_opens_with_the_mrz_of_a_file(eid, issued, card_file, tmp_path, lines):
+    mrz = issued.data.mrz
+    short = f"{mrz.document_number} {mrz.date_of_birth} {mrz.date_of_expiry}\n"
+    (tmp_path / "mrz.txt").write_text("\n".join(mrz.encode()) if lines else short)
+    out = tmp_path / "evidence"
+    given = ("--card-file", card_file, "--mrz-file", tmp_path / "mrz.txt", "--unsigned", "--out", out)
+    assert eid("read", *given).code == 0
+    transcript = decode_evidence(out.read_bytes()).transcript(ProtocolName.PACE)
+    assert transcript.outcome is ProtocolOutcome.SUCCEEDED
+    assert transcript.parameters["password"] == "MRZ"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "empty"),
+        ("12345x", "not digits"),
+        ("12", "not digits"),
+        ("123456\n123456\n", "not one line"),
+        ("\n", "not one line"),
+        ("９９９９９９", "not digits"),
+        ("x" * 5000, "over 4096 octets"),
+    ],
+)
+def test_malformed_can_file(eid, card_file, tmp_path, text, what):
+    (tmp_path / "can").write_text(text)
+    outcome = eid("read", "--card-file", card_file, "--can-file", tmp_path / "can")
+    assert outcome.code == 65
+    assert what in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"SPEC 850214 35060", b"I<UTO", b"SPEC 85021x 350601"])
+def test_malformed_mrz_file(eid, card_file, tmp_path, content):
+    (tmp_path / "mrz").write_bytes(content)
+    outcome = eid("read", "--card-file", card_file, "--mrz-file", tmp_path / "mrz")
+    assert (outcome.code, outcome.err.count("\n")) == (65, 1)
+    assert "SPEC" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--can", "--mrz"),
+        ("--can-file", "x", "--mrz-file", "x"),
+        ("--reader", "0"),
+        ("--dg", "0"),
+        ("--dg", ""),
+        ("--dg", "1,x"),
+        ("--challenge", "00"),
+        ("--max-response", "10"),
+    ],
+)
+def test_wrong_usage(eid, card_file, arguments):
+    outcome = eid("read", "--card-file", card_file, *arguments)
+    assert (outcome.code, outcome.out) == (64, "")
+
+
+def test_no_reader_is_told_before_a_secret_is_asked_for(eid, monkeypatch):
+    def nothing(_reader: object) -> None:
+        raise ReaderUnavailableError("no PC/SC service")
+
+    monkeypatch.setattr(read, "find_reader", nothing)
+    outcome = eid("read")
+    assert (outcome.code, outcome.err) == (69, "eid: no PC/SC service\n")
+
+
+def test_no_card_file(eid, can_file, tmp_path):
+    outcome = eid("read", "--card-file", tmp_path / "none", "--can-file", can_file)
+    assert outcome.code == 73
+
+
+def test_blank_card_has_no_application(eid, can_file, tmp_path):
+    assert eid("card", "new", "--profile", "ma-cnie", "--out", tmp_path / "blank").code == 0
+    outcome = eid("read", "--card-file", tmp_path / "blank", "--can-file", can_file)
+    assert outcome.code == 76
+    assert "no access protocol" in outcome.err
+
+
+def test_wrong_passphrase_and_unwritable_output(eid, card_file, can_file, passphrase, tmp_path):
+    given = ("read", "--card-file", card_file, "--can-file", can_file)
+    outcome = eid(*given, "--out", tmp_path / "none" / "evidence")
+    assert outcome.code == 73
+    passphrase.write_text("another one\n")
+    outcome = eid(*given, "--out", tmp_path / "evidence")
+    assert outcome.code == 77
+    assert "another one" not in outcome.err
+    assert not (tmp_path / "evidence").exists()
+
+
+def test_another_station_key(eid, card_file, can_file, passphrase, tmp_path):
+    given = ("read", "--card-file", card_file, "--can-file", can_file, "--out", tmp_path / "evidence")
+    assert eid(*given, "--station-key", "gate-2").code == 0
+    assert (tmp_path / "home" / "stations" / "gate-2.pem").is_file()
+    assert eid(*given, "--station-key", "../gate").code == 77
+
+
+def test_progress_is_live_on_a_terminal(capsys):
+    for live, text in ((True, "read DG1 ... done\nread DG2 ... failed\n"), (False, "read DG1\n")):
+        with closing(read.Progress(live)) as progress:
+            for step, phase in (("read DG1", "begin"), ("read DG1", "end"), ("read DG2", "begin")):
+                progress.record(Checkpoint(step, phase))
+        assert capsys.readouterr().err == text
+
+
+def test_prompts_hide_what_is_typed(card_file, tmp_path):
+    """On a terminal of its own: neither CAN nor passphrase is echoed."""
+    out = tmp_path / "evidence"
+    answers = {b"Card access number": CAN, b"Passphrase": "SPECIMEN secret", b"Repeat": "SPECIMEN secret"}
+    code, seen = on_a_terminal(["read", "--card-file", str(card_file), "--can", "--out", str(out)], answers, tmp_path)
+    assert code == 0, seen
+    assert out.is_file()
+    assert CAN.encode() not in seen
+    assert b"SPECIMEN secret" not in seen
+    assert b"Active Authentication" in seen
+
+
+def on_a_terminal(arguments: list[str], answers: dict[bytes, str], home: Path) -> tuple[int, bytes]:
+    master, slave = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "EID_PASSPHRASE_FILE"}
+    program = subprocess.Popen(
+        [sys.executable, "-m", "reader_tools.main", *arguments],
+        cwd=ROOT,
+        env={**environment, "EID_HOME": str(home / "home")},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=_take_terminal,
+    )
+    os.close(slave)
+    seen, waiting = b"", dict(answers)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not select.select([master], [], [], 0.2)[0]:
+            continue
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # EIO: the other end is closed
+            break
+        if not part:
+            break
+        seen += part
+        for prompt in [item for item in waiting if item in seen]:
+            time.sleep(0.2)  # let the program turn the echo off
+            os.write(master, waiting.pop(prompt).encode() + b"\n")
+    os.close(master)
+    return program.wait(30), seen
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
