@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from eid.errors import CardRemovedError, LifecycleError, ReaderUnavailableError
+from eid.errors import CardRemovedError, LifecycleError, ReaderUnavailableError, TransportError
 from eid.transport.pcsc import open_reader, wait_for_card
 from eid.transport.reactive_card import ReactiveCard
 from eid.transport.vpcd import VpcdCard
@@ -94,8 +94,12 @@ class DialledReader:
     def insert(self, card: ReactiveCard) -> None:
         """Put a card in and reset the slot, so that PC/SC reads the card's ATR."""
         self._slot.put(card)
-        with open_reader(self.name) as connection:
-            connection.reset()
+        try:
+            with open_reader(self.name) as connection:
+                connection.reset()
+        except TransportError:
+            self._slot.take()
+            raise
 
     def remove(self) -> None:
         """Pull the card out; the slot is mute from now on."""

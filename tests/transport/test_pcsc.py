@@ -19,6 +19,7 @@ def reader(pcsc_daemon):
     pcsc_daemon.readers[0].remove()
 
 
+@pytest.mark.usefixtures("namespaces")
 def test_card_comes_and_goes(reader, echo_card):
     card = echo_card(b"!")
     reader.insert(card)
@@ -48,15 +49,18 @@ def test_readers_are_found_by_index_and_part_of_the_name(reader, echo_card):
         find_reader(99)
 
 
+@pytest.mark.usefixtures("namespaces")
 def test_without_any_card_the_first_reader_is_taken(reader):
     assert find_reader() == list_readers()[0]
 
 
+@pytest.mark.usefixtures("namespaces")
 def test_no_card_in_the_reader(reader):
     with pytest.raises(ReaderUnavailableError, match="no card in the reader"):
         open_reader(reader.name)
 
 
+@pytest.mark.usefixtures("namespaces")
 def test_waits_for_a_card(reader, echo_card):
     thread = threading.Timer(0.2, reader.insert, (echo_card(),))
     thread.start()
@@ -107,6 +111,7 @@ def test_exclusive_and_shared(reader, echo_card):
         assert two.transmit(CHALLENGE) == b"\x90\x00"
 
 
+@pytest.mark.usefixtures("namespaces")
 def test_card_pulled_between_commands(reader, echo_card):
     reader.insert(echo_card())
     with open_reader(reader.name) as connection:
@@ -117,6 +122,7 @@ def test_card_pulled_between_commands(reader, echo_card):
             connection.reset()
 
 
+@pytest.mark.usefixtures("namespaces")
 def test_card_pulled_in_mid_command(reader, echo_card):
     reader.insert(echo_card())
     with open_reader(reader.name) as connection, pytest.raises(CardRemovedError):
