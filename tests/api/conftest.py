@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -30,10 +32,19 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def engine(tmp_path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/eid.db")
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """Made once: migrations take longer than most tests."""
+    path = tmp_path_factory.mktemp("database") / "eid.db"
+    engine = open_database(f"sqlite:///{path}")
     upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def engine(empty_database, tmp_path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
     yield engine
     engine.dispose()
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.app import create_app
 from tests.builders.api_client import encode, files_json, problem_of
 
 JSON = "application/json"
@@ -38,41 +39,45 @@ JUNK = st.one_of(
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def send_each(service: Any, method: str, place: str, raw: bytes, kind: str) -> int:
-    async def once() -> int:
-        transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=transport, base_url="http://eid.test") as client:
-            answer = await client.request(method, place, content=raw, headers={"Content-Type": kind})
+@pytest.fixture
+def send(app) -> Iterator[Callable[..., int]]:
+    """Sends one request to the application and answers the status; an error of ours would be raised."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    client = httpx.AsyncClient(transport=transport, base_url="http://eid.test")
+
+    async def once(method: str, place: str, raw: bytes, kind: str) -> int:
+        answer = await client.request(method, place, content=raw, headers={"Content-Type": kind})
         if answer.status_code >= 400:
             problem_of(answer)
         return answer.status_code
 
-    return asyncio.run(once())
+    with asyncio.Runner() as runner:
+        yield lambda *request: runner.run(once(*request))
 
 
 @QUIET
 @given(raw=JUNK)
-def test_no_body_of_passive_authentication_is_our_error(service, raw):
-    assert send_each(service, "POST", PASSIVE, raw, JSON) in (200, 400, 413, 422)
+def test_no_body_of_passive_authentication_is_our_error(send, raw):
+    assert send("POST", PASSIVE, raw, JSON) in (200, 400, 413, 422)
 
 
 @QUIET
 @given(raw=JUNK)
-def test_no_body_of_a_new_verification_is_our_error(service, raw):
-    assert send_each(service, "POST", "/v1/verifications", raw, JSON) in (201, 400, 413, 422)
+def test_no_body_of_a_new_verification_is_our_error(send, raw):
+    assert send("POST", "/v1/verifications", raw, JSON) in (201, 400, 413, 422)
 
 
 @settings(QUIET, max_examples=60)
 @given(raw=JUNK, kind=st.sampled_from([JSON, "application/cbor", "application/cose"]))
-def test_no_evidence_is_our_error(service, raw, kind):
+def test_no_evidence_is_our_error(send, service, raw, kind):
     created = service.create("test", "kyc-remote")
     place = f"/v1/verifications/{created.id}/evidence"
-    assert send_each(service, "PUT", place, raw, kind) in (200, 400, 413, 422)
+    assert send("PUT", place, raw, kind) in (200, 400, 413, 422)
 
 
 @QUIET
 @given(data=st.data())
-def test_no_altered_file_is_our_error(service, document, data):
+def test_no_altered_file_is_our_error(send, document, data):
     """Mutations of genuine files: they reach the checks, unlike junk."""
     files = dict(document.files)
     name = data.draw(st.sampled_from(sorted(files)))
@@ -82,11 +87,11 @@ def test_no_altered_file_is_our_error(service, document, data):
     cut = data.draw(st.integers(1, len(raw)))
     changed = document.with_files(**{name.replace(".", "_"): bytes(raw[:cut] if data.draw(st.booleans()) else raw)})
     body = json.dumps({**files_json(changed), "policy": data.draw(st.sampled_from(["passive", "strict"]))}).encode()
-    assert send_each(service, "POST", PASSIVE, body, JSON) == 200
+    assert send("POST", PASSIVE, body, JSON) == 200
 
 
 @settings(QUIET, max_examples=60)
 @given(place=st.text(st.characters(codec="utf-8")), method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]))
-def test_no_address_is_our_error(service, place, method):
+def test_no_address_is_our_error(send, place, method):
     path = f"/v1/verifications/{quote(place, safe='')}?{quote(place, safe='')}"
-    assert send_each(service, method, path, b"", JSON) in (404, 405)
+    assert send(method, path, b"", JSON) in (404, 405)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,10 +29,19 @@ def document() -> Document:
     return build_document()
 
 
-@pytest.fixture
-def engine(tmp_path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/eid.db")
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory) -> Path:
+    """Made once: migrations take longer than most tests."""
+    path = tmp_path_factory.mktemp("database") / "eid.db"
+    engine = open_database(f"sqlite:///{path}")
     upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def engine(empty_database, tmp_path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
     yield engine
     engine.dispose()
 
