@@ -36,6 +36,7 @@ class Case:
         expected_challenge: what the chip was asked to sign, where the verifier itself asked.
         envelope: the station's signature around the evidence, or None.
         stations: known stations' keys by key identifier.
+        relayed: this verifier itself ran the protocols that the evidence tells of, through a relayed reader.
         sod, signer, path: set by the checks that establish them; mrz, signer_key: made when first asked for.
     """
 
@@ -46,6 +47,7 @@ class Case:
     expected_challenge: bytes | None = None
     envelope: SignedEvidence | None = None
     stations: Mapping[bytes, PublicKey] = field(default_factory=dict)
+    relayed: bool = False
     sod: SecurityObject | None = None
     signer: Certificate | None = None
     path: CertificatePath | None = None

@@ -36,6 +36,7 @@ def verify(
     expected_challenge: bytes | None = None,
     envelope: SignedEvidence | None = None,
     stations: Mapping[bytes, PublicKey] | None = None,
+    relayed: bool = False,
 ) -> VerificationReport:
     """Judge evidence.
 
@@ -43,11 +44,12 @@ def verify(
         time: reference time, UTC; `time_source` says where it came from.
         expected_challenge: the challenge that this verifier issued, if it did; evidence that answers another one fails.
         envelope: the signed form in which the evidence came, if any. stations: keys of the stations whose word counts.
+        relayed: the caller gathered this evidence itself, through a relayed reader; the evidence alone never says so.
 
     Returns:
         The report; this function raises nothing for any evidence.
     """
-    case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {})
+    case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {}, relayed)
     for check in CHECKS:
         for check_id in check.ids(case):
             case.results[check_id] = _run(check, check_id, case)

@@ -154,11 +154,12 @@ def test_active_authentication_without_an_issued_challenge_says_so(document: Doc
     assert "nothing here says when" in found.detail
 
 
-def test_relay_counts_only_from_this_verifier(document: Document) -> None:
+def test_relay_counts_only_on_this_verifiers_own_word(document: Document) -> None:
     relayed = document.evidence(origin=Origin.RELAY)
-    assert outcome(judge(document, relayed), "chip.ca") == (Outcome.PASSED, None)
-    signed = judge(document, relayed, envelope=document.envelope(relayed))
-    assert outcome(signed, "chip.ca") == (Outcome.NOT_PERFORMED, Reason.CLIENT_ASSERTED)
+    assert outcome(judge(document, relayed, relayed=True), "chip.ca") == (Outcome.PASSED, None)
+    for envelope in (None, document.envelope(relayed)):
+        claimed = judge(document, relayed, envelope=envelope)
+        assert outcome(claimed, "chip.ca") == (Outcome.NOT_PERFORMED, Reason.CLIENT_ASSERTED)
 
 
 RESULTS = {
