@@ -60,6 +60,8 @@ def load_upload(sod: Path, data_groups: Mapping[int, Path]) -> Upload:
 
 def _require_sod_form(raw: bytes, path: Path) -> None:
     """Raise unless the file is one data object with the tag of EF.SOD (Doc 9303-10 4.6.2)."""
+    if raw[:2] == b"\x77\x80" and raw[-2:] == b"\x00\x00":
+        return  # BER of indefinite length, as some states write it: for the policy to judge
     try:
         tag, start, length = read_header(raw)
     except DecodeError as failure:
