@@ -30,7 +30,7 @@ from eid.errors import (
 )
 from eid.evidence import Evidence
 from eid.identity import IdentityRecord
-from eid.keystore.card_keys import default_card_keys
+from eid.keystore.card_keys import MasterKey, default_card_keys
 from eid.keystore.ports import CardKeys, StaticKey
 from eid.lds.dg13 import StatusListReference
 from eid.mrz import Mrz
@@ -103,7 +103,7 @@ class Issuance:
     """One attempt at one card. Make one with `begin` or `resume`, then call `run`.
 
     Args:
-        now: the clock, aware values. observe: told of each step, for progress.
+        now: the clock, aware values.
     """
 
     engine: Engine
@@ -112,6 +112,14 @@ class Issuance:
     job: PersonalizationJob
     now: Callable[[], datetime]
     random: Callable[[int], bytes] = os.urandom
+    _master: MasterKey | None = field(default=None, repr=False)
+
+    @property
+    def master_key(self) -> MasterKey:
+        """The authority's master key, opened once: each opening of a software key costs scrypt's time."""
+        if self._master is None:
+            self._master = self.authority.master_key
+        return self._master
 
     @property
     def profile(self) -> CardProfile:
@@ -174,7 +182,7 @@ class Issuance:
         code = document.code.rstrip("<")
         if types is not None and code not in types:  # Doc 9303-12 7.1.1
             raise LifecycleError(f"the document signer signs documents of type {', '.join(types)}, not {code}")
-        if self.authority.master_key.key_length != self.profile.security_domain.key_length:
+        if self.master_key.key_length != self.profile.security_domain.key_length:
             raise LifecycleError("the profile wants card keys of another length than the authority's master key")
 
     # --- writing
@@ -183,7 +191,7 @@ class Issuance:
         self, record: IdentityRecord, connection: Connection, journal: _Relay, progress: JobProgress
     ) -> tuple[CardData, OpenedCard]:
         known = _known(progress)
-        master = self.authority.master_key
+        master = self.master_key
         domain = build_chip(self.profile).security_domain
         stated = self.profile.security_domain
         opening = open_card(
@@ -304,7 +312,7 @@ class Issuance:
 
     def _tag(self, mrz: Mrz) -> bytes:
         """By what the document is found in the register; the key is 32 octets out of the authority's master key."""
-        keys = self.authority.master_key.card_keys(REGISTER_LABEL, 1)
+        keys = self.master_key.card_keys(REGISTER_LABEL, 1)
         key = keys.cmac(StaticKey.ENC, b"document register") + keys.cmac(StaticKey.MAC, b"document register")
         return tag_document_number(key, mrz.issuing_state, mrz.document_number)
 

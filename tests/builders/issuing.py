@@ -1,0 +1,142 @@
+"""Issue specimen cards through the services: an authority on disk, a database, a card that can be pulled out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import Engine, event
+
+from eid.card import VirtualCard
+from eid.errors import CardRemovedError
+from eid.identity import IdentityRecord
+from eid.keystore.pkcs8 import ScryptCost
+from eid.keystore.software import SoftwareKeyStore
+from eid.profile.loader import LoadedProfile, load_profile
+from eid.protocols.exchange import Checkpoint
+from eid.services.authority import KEYS, IssuingAuthority, create_authority, open_authority
+from eid.services.issuance import Issuance, begin
+from eid.store.database import open_database
+from eid.store.schema_version import upgrade
+from eid.transport.loopback import LoopbackConnection
+from tests.builders.issuance import NOW, blank_card, record_for
+
+PASSPHRASE = b"open sesame"
+CHEAP = ScryptCost(n=16)
+_numbers = count(1)
+
+
+def software_keys(directory: Path, passphrase: bytes | Callable[[], bytes] = PASSPHRASE) -> SoftwareKeyStore:
+    directory.mkdir(parents=True, exist_ok=True)
+    return SoftwareKeyStore(directory / KEYS, passphrase, cost=CHEAP)
+
+
+def make_authority(directory: Path, profile: str = "ma-cnie", now: datetime = NOW) -> IssuingAuthority:
+    return create_authority(directory, profile, software_keys(directory), now)
+
+
+def reopen(directory: Path, passphrase: bytes = PASSPHRASE) -> IssuingAuthority:
+    return open_authority(directory, software_keys(directory, passphrase))
+
+
+def open_test_database(path: Path) -> Engine:
+    """A database that need not outlive a power cut, for the sake of speed."""
+    engine = open_database(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _relax(connection: object, _: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]  # a DB-API connection
+
+    upgrade(engine)
+    return engine
+
+
+@dataclass
+class Workshop:
+    """Everything that issuing takes."""
+
+    directory: Path
+    profile_name: str
+    clock: datetime = NOW
+    loaded: LoadedProfile = field(init=False)
+    authority: IssuingAuthority = field(init=False)
+    engine: Engine = field(init=False)
+    database: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaded = load_profile(self.profile_name)
+        self.authority = make_authority(self.directory / "pki", self.profile_name)
+        self.database = self.directory / "eid.db"
+        self.engine = open_test_database(self.database)
+
+    def now(self) -> datetime:
+        return self.clock
+
+    def begin(self) -> Issuance:
+        return begin(self.engine, self.authority, self.loaded, "test reader", self.now)
+
+    def blank(self) -> VirtualCard:
+        return blank_card(self.loaded.profile, next(_numbers).to_bytes(10, "big"))
+
+    def record(self) -> IdentityRecord:
+        """The specimen person, each time with another document number."""
+        record = record_for(self.loaded.profile)
+        width = len(record.document_number) - 3
+        return replace(record, document_number=f"SPM{next(_numbers):0{width}}")
+
+
+class Pulled(LoopbackConnection):
+    """The card leaves the reader at command `at`: before it sees it, or when it has obeyed and before it answers."""
+
+    def __init__(self, card: VirtualCard, at: int, *, obeyed: bool = False) -> None:
+        super().__init__(card)
+        self.left = at
+        self.obeyed = obeyed
+        self.card = card
+
+    def transmit(self, command: bytes) -> bytes:
+        if self.left == 0:
+            if self.obeyed:
+                super().transmit(command)
+            self.card.power_off()
+            raise CardRemovedError("the card was pulled out")
+        self.left -= 1
+        return super().transmit(command)
+
+
+class Counted(LoopbackConnection):
+    sent = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        self.sent += 1
+        return super().transmit(command)
+
+
+class Corrupted(LoopbackConnection):
+    """Flips one bit of the answer to command `at`."""
+
+    def __init__(self, card: VirtualCard, at: int, position: int = 20) -> None:
+        super().__init__(card)
+        self.left = at
+        self.position = position
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = bytearray(super().transmit(command))
+        if self.left == 0:
+            answer[self.position % max(1, len(answer) - 2)] ^= 0x01
+        self.left -= 1
+        return bytes(answer)
+
+
+@dataclass
+class Steps:
+    """Remembers which steps began with which command."""
+
+    connection: Counted
+    first: dict[str, int] = field(default_factory=dict)
+
+    def record(self, checkpoint: Checkpoint) -> None:
+        self.first.setdefault(f"{checkpoint.step}:{checkpoint.phase}", self.connection.sent)
