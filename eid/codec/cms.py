@@ -6,6 +6,7 @@ versions, the set of digest algorithms, unsigned attributes, the order of sets. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,10 @@ _SIGNED_DATA_TYPE: Final = der.encode_oid(oid.SIGNED_DATA)
 _ATTRIBUTE_TYPES: Final = {
     der.encode_oid(name): name for name in (oid.CONTENT_TYPE, oid.MESSAGE_DIGEST, oid.SIGNING_TIME)
 }
+# Attribute of one of these types, short lengths; header of attrValues
+_COMMON_ATTRIBUTE: Final = re.compile(
+    rb"\x30[\x00-\x7f](" + b"|".join(map(re.escape, _ATTRIBUTE_TYPES)) + rb")\x31[\x00-\x7f]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +246,7 @@ def _read_signed_attributes(
     places: dict[str, tuple[int, int]] = {}
     encoded: list[bytes] = []
     while start < stop:
-        inner, behind = der.enter(data, start, stop, der.SEQUENCE, "Attribute")
-        name, inner = _read_attribute_type(data, inner, behind)
-        values = der.enter(data, inner, behind, der.SET, "attrValues")
+        name, values, behind = _read_attribute(data, start, stop)
         if name in places or len(places) == MAX_ATTRIBUTES or values[0] == values[1] or values[1] != behind:
             raise DecodeError("Attribute: doubled, empty, malformed or too many", offset=start, clause="RFC 5652 5.3")
         places[name] = values
@@ -266,10 +269,17 @@ def _read_signed_attributes(
     return SignedAttributes(stored, canonical, content_type, digest, time, others), stop
 
 
-def _read_attribute_type(data: bytes, offset: int, end: int) -> tuple[str, int]:
-    """Read attrType; those of PKCS #9, which all signers use, by comparison."""
-    known = _ATTRIBUTE_TYPES.get(data[offset : offset + 11])
-    return der.read_oid(data, offset, end, "attrType") if known is None else (known, offset + 11)
+def _read_attribute(data: bytes, offset: int, end: int) -> tuple[str, tuple[int, int], int]:
+    """Read an Attribute: its type, where its values start and stop, and the offset behind it."""
+    common = _COMMON_ATTRIBUTE.match(data, offset, end)
+    if common is not None:  # a shortcut for Passive Authentication; the rest reads the same, and all others
+        start = common.end()
+        behind = start + data[start - 1]
+        if behind == offset + 2 + data[offset + 1] and behind <= end:
+            return _ATTRIBUTE_TYPES[common[1]], (start, behind), behind
+    start, behind = der.enter(data, offset, end, der.SEQUENCE, "Attribute")
+    name, start = der.read_oid(data, start, behind, "attrType")
+    return name, der.enter(data, start, behind, der.SET, "attrValues"), behind
 
 
 def _check_content_type(data: bytes, offset: int, end: int, content_type: str) -> None:

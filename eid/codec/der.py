@@ -57,6 +57,7 @@ _ALPHABETS: Final[dict[int, re.Pattern[str]]] = {
 }
 _MIRRORED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))  # bit 0 of a list is an octet's highest
 _TIME_LENGTHS: Final[dict[int, int]] = {UTC_TIME: 13, GENERALIZED_TIME: 15}
+_UTC_TIME_HEADER: Final = bytes((UTC_TIME, 13))
 
 
 def context(number: int) -> int:
@@ -188,6 +189,9 @@ def read_boolean(data: bytes, offset: int, end: int, what: str) -> tuple[bool, i
 
 def read_integer(data: bytes, offset: int, end: int, what: str, tag: int = INTEGER) -> tuple[int, int]:
     """Read an INTEGER of either sign, in its shortest form."""
+    start = offset + 3
+    if tag == INTEGER and start <= end and data[offset : offset + 2] == b"\x02\x01" and data[offset + 2] < 0x80:
+        return data[offset + 2], start  # 0..127, without another call
     start, stop = enter(data, offset, end, tag, what)
     if start == stop:
         raise DecodeError(f"{what}: INTEGER without content", offset=start, clause="X.690 8.3.1")
@@ -311,6 +315,8 @@ def decode_time(tag: int, content: bytes, offset: int, what: str) -> datetime:
 
 def read_time(data: bytes, offset: int, end: int, what: str) -> tuple[datetime, int]:
     """Read a Time: UTCTime for 1950..2049, GeneralizedTime for other years (RFC 5280 4.1.2.5, RFC 5652 11.3)."""
+    if data[offset : offset + 2] == _UTC_TIME_HEADER and offset + 15 <= end:  # the usual one, without another call
+        return decode_time(UTC_TIME, data[offset + 2 : offset + 15], offset + 2, what), offset + 15
     tag, start, stop = read_any(data, offset, end, what)
     if tag != UTC_TIME and tag != GENERALIZED_TIME:
         raise DecodeError(f"{what}: tag {tag:02X} is no time", offset=offset, clause="RFC 5280 4.1.2.5")

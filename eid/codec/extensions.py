@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -249,18 +250,15 @@ def _read_common(data: bytes, offset: int, end: int) -> tuple[str, bool, int, in
 
     A shortcut for Passive Authentication: what it reads, `_read_extension` would read to the same values.
     """
-    if offset + 11 > end or data[offset] != der.SEQUENCE:
+    header = _COMMON.match(data, offset, end)
+    name = _TYPES.get(header[1]) if header else None
+    if header is None or name is None:
         return None
-    size = data[offset + 1]
-    behind = offset + 2 + size
-    name = _TYPES.get(data[offset + 2 : offset + 7])
-    if name is None or not 9 <= size < 0x80 or behind > end:
+    start = header.end()
+    behind = start + data[start - 1]
+    if behind != offset + 2 + data[offset + 1] or behind > end:
         return None
-    critical = data[offset + 7 : offset + 10] == b"\x01\x01\xff"
-    start = offset + (12 if critical else 9)
-    if start > behind or data[start - 2] != der.OCTET_STRING or data[start - 1] != behind - start:
-        return None
-    return name, critical, start, behind
+    return name, header[2] is not None, start, behind
 
 
 def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects) -> BasicConstraints:
@@ -280,6 +278,9 @@ def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects
 
 
 def _read_key_usage(data: bytes, offset: int, end: int, defects: Defects) -> int:
+    usual = _USUAL_KEY_USAGES.get(data[offset:end])
+    if usual is not None:
+        return usual
     bits, stop = der.read_named_bits(data, offset, end, "KeyUsage")
     der.check_end(stop, end, "KeyUsage")
     return bits
@@ -442,4 +443,10 @@ _LATER: Final[dict[str, Callable[[bytes, int, int, Defects], Any]]] = {
 # extnID of the extensions of X.509 itself (2.5.29.x), five octets of DER each
 _TYPES: Final[dict[bytes, str]] = {
     der.encode_oid(name): name for name in (*_AT_ONCE, *_LATER, oid.CERTIFICATE_POLICIES) if name.startswith("2.5.29.")
+}
+# Extension, short lengths, extnID 2.5.29.x; TRUE or nothing for critical; header of extnValue
+_COMMON: Final = re.compile(rb"\x30[\x00-\x7f](\x06\x03\x55\x1d.)(\x01\x01\xff)?\x04[\x00-\x7f]", re.DOTALL)
+_USUAL_KEY_USAGES: Final[dict[bytes, int]] = {
+    der.encode_named_bits(bits): int(bits)
+    for bits in (KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN)
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ from eid.errors import DecodeError
 MAX_NAME: Final = 8192  # octets
 _CLAUSE: Final = "RFC 5280 4.1.2.4"
 _COUNTRY_TYPE: Final = der.encode_oid(oid.COUNTRY_NAME)
-_X520: Final = _COUNTRY_TYPE[:4]  # the attribute types of X.520 differ in the last octet only
-_C: Final = _COUNTRY_TYPE[4]
+_C: Final = _COUNTRY_TYPE[4]  # the attribute types of X.520 differ in the last octet only
+# SET, SEQUENCE, type of X.520, character string; short lengths
+_COMMON: Final = re.compile(
+    rb"\x31[\x00-\x7f]\x30[\x00-\x7f]\x06\x03\x55\x04.[\x0c\x13\x14\x16\x1e][\x00-\x7f]", re.DOTALL
+)
 _SHORT_NAMES: Final[dict[str, str]] = {
     oid.COMMON_NAME: "CN",
     oid.SERIAL_NUMBER: "serialNumber",
@@ -96,36 +100,15 @@ def read_name(data: bytes, offset: int, end: int, what: str) -> tuple[str | None
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     country = None
     while offset < stop:
-        behind = _skip_common(data, offset, stop)
-        if behind and (country is not None or data[offset + 8] != _C):
-            offset = behind
-            continue
+        # A shortcut for Passive Authentication: what it passes, `_read_relative_country` passes too.
+        if _COMMON.match(data, offset, stop) and (country is not None or data[offset + 8] != _C):
+            behind = offset + 11 + data[offset + 10]
+            if behind == offset + 2 + data[offset + 1] == offset + 4 + data[offset + 3] <= stop:
+                offset = behind
+                continue
         found, offset = _read_relative_country(data, offset, stop, what)
         country = country or found
     return country, stop
-
-
-def _skip_common(data: bytes, offset: int, stop: int) -> int:
-    """Offset behind a relative name of the common shape: one attribute of X.520, short lengths; 0 for any other.
-
-    A shortcut for Passive Authentication: what it passes, `_read_relative_country` passes too.
-    """
-    if offset + 12 > stop:
-        return 0
-    size = data[offset + 1]
-    behind = offset + 2 + size
-    if (
-        size < 0x80
-        and behind <= stop
-        and data[offset] == der.SET
-        and data[offset + 2] == der.SEQUENCE
-        and data[offset + 3] == size - 2
-        and data[offset + 4 : offset + 8] == _X520
-        and data[offset + 9] & 0x1F != 0x1F
-        and data[offset + 10] == size - 9
-    ):
-        return behind
-    return 0
 
 
 def _read_relative_country(data: bytes, offset: int, end: int, what: str) -> tuple[str | None, int]:

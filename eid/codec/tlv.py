@@ -79,8 +79,11 @@ def read_header(data: bytes, offset: int = 0, end: int | None = None) -> tuple[i
         DecodeError: the header is cut, the tag is over four octets, the length is indefinite or over four octets.
     """
     end = len(data) if end is None else end
-    if offset < end and data[offset] & 0x1F != 0x1F:  # a tag of one octet, without another call
-        tag, offset = data[offset], offset + 1
+    tag = data[offset] if offset < end else 0x1F
+    if tag & 0x1F != 0x1F:  # a tag of one octet, or of two, without another call
+        offset += 1
+    elif offset + 1 < end and data[offset + 1] < 0x80:
+        tag, offset = tag << 8 | data[offset + 1], offset + 2
     else:
         tag, offset = _read_tag(data, offset, end)
     if offset >= end:
@@ -121,14 +124,15 @@ def walk_tlvs(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[int, int, 
         DecodeError: a header or value is cut, or a limit is passed; the whole of `data` must be used up.
     """
     offset = count = 0
-    while offset < len(data):
+    end, max_count, max_length = len(data), limits.count, limits.length
+    while offset < end:
         count += 1
-        if count > limits.count:
-            raise DecodeError(f"more than {limits.count} data objects", offset=offset, clause=CLAUSE)
-        tag, start, length = read_header(data, offset)
-        if length > limits.length:
-            raise DecodeError(f"value of {length} octets is over {limits.length}", offset=offset, clause=CLAUSE)
-        if start + length > len(data):
+        if count > max_count:
+            raise DecodeError(f"more than {max_count} data objects", offset=offset, clause=CLAUSE)
+        tag, start, length = read_header(data, offset, end)
+        if length > max_length:
+            raise DecodeError(f"value of {length} octets is over {max_length}", offset=offset, clause=CLAUSE)
+        if start + length > end:
             raise DecodeError("value runs past the end", offset=offset, clause=CLAUSE)
         offset = start + length
         yield tag, start, offset

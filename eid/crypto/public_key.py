@@ -14,14 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from eid.codec import oid
 from eid.codec.algorithm import SIGNATURE_HASHES, AlgorithmIdentifier, PssParameters, decode_pss_parameters
 from eid.codec.defect import Defect
-from eid.codec.der import encode_oid
 from eid.codec.spki import (
     EcParameters,
-    SubjectPublicKeyInfo,
     decode_ec_parameters,
     decode_rsa_public_key,
     decode_spki,
-    encode_ec_parameters,
     encode_ec_spki,
     encode_rsa_spki,
 )
@@ -57,27 +54,26 @@ def load_public_key(spki_raw: bytes) -> PublicKey:
         VerificationError: ALGORITHM_UNSUPPORTED for an algorithm or a curve that this system does not know, or an RSA
             key that cannot be one.
     """
+    for prefix, curve in _CANONICAL.get(len(spki_raw), ()):
+        if spki_raw.startswith(prefix):
+            return _load_point(curve, spki_raw[len(prefix) :])
     info = decode_spki(spki_raw)
     if info.algorithm.oid == oid.EC_PUBLIC_KEY:
-        return _load_ec(info)
+        return _load_point(match_curve(decode_ec_parameters(info.algorithm.parameters)), info.public_key)
     if info.algorithm.oid in _RSA_ALGORITHMS:
         return _load_rsa(info.public_key)
     raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"public key algorithm {info.algorithm.oid}")
 
 
-def _load_ec(info: SubjectPublicKeyInfo) -> EcPublicKey:
-    parameters = info.algorithm.parameters
-    curve = _CANONICAL.get(parameters) if parameters is not None else None
-    if curve is None:
-        curve = match_curve(decode_ec_parameters(parameters))
+def _load_point(curve: Curve, point: bytes) -> EcPublicKey:
     if curve.library is None:
-        return build_ec_public_key(curve, decode_point(curve, info.public_key))
+        return build_ec_public_key(curve, decode_point(curve, point))
     try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(curve.library, info.public_key)
+        return ec.EllipticCurvePublicKey.from_encoded_point(curve.library, point)
     except ValueError:
         raise DecodeError(f"the public point is not on {curve.name}", clause="SEC 1 2.3.4") from None
     except UnsupportedAlgorithm:  # a build of the library that leaves the curve out
-        return build_ec_public_key(curve, decode_point(curve, info.public_key))
+        return build_ec_public_key(curve, decode_point(curve, point))
 
 
 def match_curve(parameters: str | EcParameters) -> Curve:
@@ -130,11 +126,21 @@ def explicit_parameters(curve: Curve) -> EcParameters:
     return EcParameters(curve.p, curve.a, curve.b, encode_point(curve, curve.generator), curve.n, curve.h)
 
 
-# The parameters of each curve as most issuers write them, so that most keys need no look into theirs.
-_CANONICAL: Final[dict[bytes, Curve]] = {
-    **{encode_oid(curve.oid): curve for curve in CURVES},
-    **{encode_ec_parameters(explicit_parameters(curve)): curve for curve in CURVES},
-}
+def _canonical_prefixes() -> dict[int, list[tuple[bytes, Curve]]]:
+    """What stands before the point in keys as most issuers write them, named and explicit, by the length of the whole.
+
+    Equal octets state equal parameters, so that most keys need no look into theirs.
+    """
+    prefixes: dict[int, list[tuple[bytes, Curve]]] = {}
+    for curve in CURVES:
+        point = bytes(1 + 2 * curve.coordinate_length)
+        for parameters in (curve.oid, explicit_parameters(curve)):
+            whole = encode_ec_spki(parameters, point)
+            prefixes.setdefault(len(whole), []).append((whole[: -len(point)], curve))
+    return prefixes
+
+
+_CANONICAL: Final = _canonical_prefixes()
 
 
 def decode_signature_algorithm(identifier: AlgorithmIdentifier, digest_name: str | None = None) -> SignatureAlgorithm:

@@ -13,6 +13,10 @@ CLAUSE: Final = "Doc 9303-10 4.7.1"
 TAG: Final = 0x61
 MRZ_DATA: Final = 0x5F1F
 LINE_LENGTHS: Final = {90: 30, 72: 36, 88: 44}  # TD1, TD2, TD3: octets in all, octets of one line
+HEADER_LENGTH: Final = 5  # of both tags and lengths
+_USUAL_HEADERS: Final = {
+    encode_tlv(TAG, encode_tlv(MRZ_DATA, bytes(length)))[:HEADER_LENGTH]: length for length in LINE_LENGTHS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,11 @@ def decode_dg1(raw: bytes) -> DG1:
     Raises:
         DecodeError: no MRZ data object, not ASCII, or none of the three lengths.
     """
-    value = require_tlv(decode_tlv(raw, TAG).children(), MRZ_DATA).value
+    # One comparison serves the three lengths in the form that every issuer writes; any other BER is read as such.
+    if _USUAL_HEADERS.get(raw[:HEADER_LENGTH]) == len(raw) - HEADER_LENGTH:
+        value = raw[HEADER_LENGTH:]
+    else:
+        value = require_tlv(decode_tlv(raw, TAG).children(), MRZ_DATA).value
     if len(value) not in LINE_LENGTHS:
         raise DecodeError(f"MRZ of {len(value)} octets", clause=CLAUSE)
     if not value.isascii():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from struct import Struct
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +19,8 @@ MAX_SOD: Final = 1 << 16  # octets
 MAX_DATA_GROUPS: Final = 16  # ub-DataGroups
 _CLAUSE: Final = "Doc 9303-10 4.6.2.3"
 _CONTENT_TYPE_CLAUSE: Final = "Doc 9303-10 4.6.2.2"
+# DataGroupHash in its parts, by the hash's length: two headers, the number, another header, the hash
+_DATA_GROUP_HASHES: Final = {length: Struct(f"4s B 2s {length}s") for length in oid.HASH_LENGTHS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +132,17 @@ def _read_hashes(
     what = "dataGroupHashValues"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     hashes: dict[int, bytes] = {}
-    size = 7 + hash_length
-    before, after = bytes((der.SEQUENCE, size - 2, der.INTEGER, 1)), bytes((der.OCTET_STRING, hash_length))
-    while offset < stop:
-        behind = offset + size
-        if behind > stop or data[offset : offset + 4] != before or data[offset + 5 : offset + 7] != after:
+    element = _DATA_GROUP_HASHES[hash_length]
+    before, after = bytes((der.SEQUENCE, element.size - 2, der.INTEGER, 1)), bytes((der.OCTET_STRING, hash_length))
+    content = data[offset:stop]
+    if len(content) % element.size:
+        raise DecodeError(f"{what}: malformed, or another hash's length", offset=offset, clause=_CLAUSE)
+    for head, number, middle, digest in element.iter_unpack(content):
+        if head != before or middle != after:
             raise DecodeError(f"{what}: malformed, or another hash's length", offset=offset, clause=_CLAUSE)
-        number = data[offset + 4]
         if not 1 <= number <= MAX_DATA_GROUPS or number in hashes:
             raise DecodeError(f"{what}: data group {number} is unknown or doubled", offset=offset, clause=_CLAUSE)
-        hashes[number] = data[offset + 7 : behind]
-        offset = behind
+        hashes[number] = digest
     if len(hashes) < 2:
         tolerate(defects, DefectCode.DATA_GROUP_COUNT, f"{what}: fewer than two", offset, _CLAUSE)
     return hashes, stop

@@ -32,6 +32,8 @@ PATTERNS: Final = {
     "optional_data_2": re.compile(r"[A-Z0-9<]*", re.ASCII),
     "names": re.compile(r"[A-Z][A-Z<]*", re.ASCII),
 }
+_MATCHES: Final = {name: pattern.fullmatch for name, pattern in PATTERNS.items()}
+_DATES: Final = {"date_of_birth": False, "date_of_expiry": True}  # whether every part must be known
 SEX_TO_MRZ: Final = {"M": "M", "F": "F", "X": FILLER}  # Doc 9303-3 4.7: X is printed, a filler is encoded
 SEX_FROM_MRZ: Final = {encoded: sex for sex, encoded in SEX_TO_MRZ.items()}
 
@@ -215,11 +217,11 @@ def _put_checks(grid: list[list[str]], layout: MrzLayout, number_check: str) -> 
 
 def _fault(name: str, raw: str) -> str | None:
     """What is wrong with the raw characters of a data element; None if nothing is."""
-    if not PATTERNS[name].fullmatch(raw):
+    if not _MATCHES[name](raw):
         return "has characters that it cannot have"
-    if name in ("date_of_birth", "date_of_expiry"):
+    if name in _DATES:
         try:
-            verify_date(raw, whole=name == "date_of_expiry")
+            verify_date(raw, whole=_DATES[name])
         except DecodeError as error:
             return f"is no date: {error.what}"
     return None
@@ -228,9 +230,11 @@ def _fault(name: str, raw: str) -> str | None:
 # Reading
 
 
-# The zones of each format that hold a data element, by the element's name.
+# Where the data elements of each format stand: name, line, start, end.
 _ZONES: Final = {
-    mrz_format: tuple((name, zone) for name in PATTERNS if (zone := getattr(layout, name)) is not None)
+    mrz_format: tuple(
+        (name, zone.line, zone.start, zone.end) for name in PATTERNS if (zone := getattr(layout, name)) is not None
+    )
     for mrz_format, layout in LAYOUTS.items()
 }
 
@@ -252,24 +256,24 @@ def decode_mrz(text: str | Sequence[str]) -> Mrz:
     """
     lines = _split_lines(text)
     layout = _find_layout(lines)
-    raw = _Raw({name: _take(lines, name, zone) for name, zone in _ZONES[layout.format]}, lines, layout)
+    raw = _Raw(_take_elements(lines, layout), lines, layout)
     number, optional_1 = _join_number(raw)
     _verify_checks(raw)
     primary, secondary = split_mrz_name(raw.elements["names"])
-    stripped = {name: value.rstrip(FILLER) for name, value in raw.elements.items()}
+    elements = raw.elements
     return Mrz(
         layout.format,
-        stripped["document_code"],
-        stripped["issuing_state"],
+        elements["document_code"].rstrip(FILLER),
+        elements["issuing_state"].rstrip(FILLER),
         number,
-        stripped["nationality"],
-        raw.elements["date_of_birth"],
-        SEX_FROM_MRZ[raw.elements["sex"]],
-        raw.elements["date_of_expiry"],
+        elements["nationality"].rstrip(FILLER),
+        elements["date_of_birth"],
+        SEX_FROM_MRZ[elements["sex"]],
+        elements["date_of_expiry"],
         primary,
         secondary,
         optional_1,
-        stripped.get("optional_data_2", ""),
+        elements.get("optional_data_2", "").rstrip(FILLER),
     )
 
 
@@ -292,12 +296,14 @@ def _find_layout(lines: Sequence[str]) -> MrzLayout:
     raise DecodeError("MRZ is not 3 lines of 30, 2 of 36 or 2 of 44 characters", clause=CLAUSE)
 
 
-def _take(lines: Sequence[str], name: str, zone: Zone) -> str:
-    raw = lines[zone.line][zone.start : zone.end]
-    fault = _fault(name, raw)
-    if fault:
-        raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)
-    return raw
+def _take_elements(lines: Sequence[str], layout: MrzLayout) -> dict[str, str]:
+    elements: dict[str, str] = {}
+    for name, line, start, end in _ZONES[layout.format]:
+        raw = elements[name] = lines[line][start:end]
+        fault = _fault(name, raw)
+        if fault:
+            raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)
+    return elements
 
 
 def _join_number(raw: _Raw) -> tuple[str, str]:

@@ -50,10 +50,14 @@ def verify(
         The report; this function raises nothing for any evidence.
     """
     case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {}, relayed)
+    found = case.results
     for check in CHECKS:
-        for check_id in check.ids(case):
-            case.results[check_id] = _run(check, check_id, case)
-    results = tuple(case.results.values())
+        if check.expand is None:
+            found[check.id] = _run(check, check.id, case)
+        else:
+            for check_id in check.expand(case):
+                found[check_id] = _run(check, check_id, case)
+    results = tuple(found.values())
     return VerificationReport(
         verdict=fold(results, policy),
         policy=policy.name,
@@ -90,9 +94,11 @@ def _passed(check_id: str, clause: str) -> CheckResult:
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
     """One verdict from all outcomes."""
-    failed = {item.id for item in results if item.outcome is _FAILED}
-    if not failed <= policy.informative:
-        return Verdict.TOTAL_FAILED
-    passed = {item.id for item in results if item.outcome is _PASSED}
+    passed = set()
+    for item in results:
+        if item.outcome is _PASSED:
+            passed.add(item.id)
+        elif item.outcome is _FAILED and item.id not in policy.informative:
+            return Verdict.TOTAL_FAILED
     satisfied = all(not passed.isdisjoint(group) for group in policy.required_one_of)
     return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE

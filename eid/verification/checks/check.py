@@ -22,7 +22,3 @@ class Check:
     clause: str
     run: Callable[[Case, str], str]
     expand: Callable[[Case], tuple[str, ...]] | None = None
-
-    def ids(self, case: Case) -> tuple[str, ...]:
-        """The ids to run for this case."""
-        return (self.id,) if self.expand is None else self.expand(case)
