@@ -1,6 +1,6 @@
 """Elliptic-curve domain parameters that identity documents use.
 
-Values: FIPS 186-4 D.1.2 (P-192 to P-521), RFC 5639 section 3 (brainpool). Ids: TR-03110-3 Table 4, Doc 9303-11 9.5.1.
+Values: FIPS 186-4 D.1.2 (P-192 to P-521), RFC 5639 section 3 (brainpool). Ids: Doc 9303-11 9.5.1 Table 12.
 
 A curve is never taken from a document: explicit parameters are only *compared* with these, all of p, a, b, G, n, h
 (accepting foreign parameters is CVE-2020-0601). Every curve here has a prime order and cofactor 1.
@@ -281,7 +281,7 @@ def curve_by_name(name: str) -> Curve | None:
 
 
 def curve_by_id(standardized_id: int) -> Curve | None:
-    """The curve by its standardized domain parameter id (TR-03110-3 Table 4); None if unknown or not a curve."""
+    """The curve by its standardized domain parameter id (Doc 9303-11 Table 12); None if unknown or not a curve."""
     return _BY_ID.get(standardized_id)
 
 

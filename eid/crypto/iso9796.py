@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TRAILER_IMPLICIT = b"\xbc"
-# ISO/IEC 10118-3 identifiers, with CC behind them (Doc 9303-11 6.1.2.3 names the SHA-2 ones).
+# ISO/IEC 10118-3 identifiers, with CC behind them (Doc 9303-11 6.1.2.2 names the SHA-2 ones; 33CC occurs in the field).
 _TRAILERS: dict[str, bytes] = {
     "sha1": b"\x33\xcc",
     "sha256": b"\x34\xcc",
@@ -45,7 +45,9 @@ class Recovered:
     message_digest: bytes
 
 
-def build_representative(m1: bytes, m2: bytes, hash_name: str, length: int, *, implicit_trailer: bool = False) -> bytes:
+def build_representative(
+    m1: bytes, m2: bytes, hash_name: str, length: int, *, implicit_trailer: bool | None = None
+) -> bytes:
     """The representative F of M1 and M2.
 
     Args:
@@ -53,7 +55,8 @@ def build_representative(m1: bytes, m2: bytes, hash_name: str, length: int, *, i
         m2: the rest of the message, the terminal's challenge.
         hash_name: hash function.
         length: octets of the modulus.
-        implicit_trailer: BC instead of 33CC; with SHA-1 only (Doc 9303-11 6.1.2.3).
+        implicit_trailer: None is as Doc 9303-11 6.1.2.2 has it, BC for SHA-1 and .. CC otherwise; False writes 33CC for
+            SHA-1 too, as some cards do.
 
     Raises:
         LocalProtocolError: M1 is empty or too long, or the trailer does not go with the hash function.
@@ -68,7 +71,7 @@ def build_representative(m1: bytes, m2: bytes, hash_name: str, length: int, *, i
     return header + tail
 
 
-def recoverable_length(length: int, hash_name: str, *, implicit_trailer: bool = False) -> int:
+def recoverable_length(length: int, hash_name: str, *, implicit_trailer: bool | None = None) -> int:
     """The greatest number of octets of M1 for a modulus of `length` octets."""
     return length - 1 - hash_algorithm(hash_name).digest_length - len(_trailer(hash_name, implicit_trailer))
 
@@ -125,7 +128,7 @@ def sign(
     hash_name: str,
     random: Callable[[int], bytes] = os.urandom,
     *,
-    implicit_trailer: bool = False,
+    implicit_trailer: bool | None = None,
 ) -> bytes:
     """Sign a random M1 and the challenge M2, as a card does in INTERNAL AUTHENTICATE (Doc 9303-11 6.1.2.2).
 
@@ -157,7 +160,10 @@ def _private_operation(key: rsa.RSAPrivateNumbers, value: int, random: Callable[
 
 
 def _open(value: int, e: int, n: int) -> int:
-    """F = s^e mod n, or n - F where the signer took the smaller of s and n - s (ISO/IEC 9796-2 Annex B.6)."""
+    """F = s^e mod n (ISO/IEC 9796-2 B.6), or n - F where the signer took the smaller of s and n - s (B.4).
+
+    Doc 9303-11 6.1.2.2 tells inspection systems to take both; the last nibble of F is C, so n - F cannot pass for F.
+    """
     opened = pow(value, e, n)
     return opened if opened % 16 == 0x0C else n - opened
 
@@ -170,7 +176,9 @@ def _require_key(public_key: rsa.RSAPublicKey) -> int:
     return bits // 8
 
 
-def _trailer(hash_name: str, implicit: bool) -> bytes:
+def _trailer(hash_name: str, implicit: bool | None) -> bytes:
+    if implicit is None:
+        implicit = hash_name == "sha1"
     if not implicit:
         return _TRAILERS[hash_algorithm(hash_name).name]
     if hash_name != "sha1":
@@ -184,7 +192,7 @@ def _decode_trailer(representative: bytes) -> tuple[str, int]:
         return "sha1", 1
     if representative[-1:] == b"\xcc" and len(representative) > 1 and representative[-2] in _HASH_BY_TRAILER:
         return _HASH_BY_TRAILER[representative[-2]], 2
-    raise DecodeError("the trailer of the representative is unknown", clause="Doc 9303-11 6.1.2.3")
+    raise DecodeError("the trailer of the representative is unknown", clause="Doc 9303-11 6.1.2.2")
 
 
 def _decode_header(representative: bytes) -> int:

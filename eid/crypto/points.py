@@ -99,7 +99,7 @@ def encode_point(curve: Curve, point: Point) -> bytes:
 
 
 def decode_point(curve: Curve, raw: bytes) -> Point:
-    """The point that 04 | x | y means; Doc 9303-11 9.4.2 allows the uncompressed form only.
+    """The point that 04 | x | y means; Doc 9303-11 9.4.1 allows the uncompressed form only.
 
     Raises:
         DecodeError: another form, another length, the point at infinity, or not on the curve.

@@ -53,8 +53,8 @@ def test_appendix_f() -> None:
     assert recovered.hash_name == "sha1"
     assert recovered.m1 == m1
     assert recovered.message_digest == bytes.fromhex(AA["h"]) == digest("sha1", m1 + rnd_ifd)
-    assert build_representative(m1, rnd_ifd, "sha1", len(f), implicit_trailer=True) == f
-    assert recoverable_length(len(f), "sha1", implicit_trailer=True) == len(m1)
+    assert build_representative(m1, rnd_ifd, "sha1", len(f)) == f
+    assert recoverable_length(len(f), "sha1") == len(m1)
 
 
 def test_appendix_f_signed_with_our_own_key(key: rsa.RSAPrivateKey) -> None:
@@ -64,7 +64,7 @@ def test_appendix_f_signed_with_our_own_key(key: rsa.RSAPrivateKey) -> None:
     def random(length: int) -> bytes:
         return next(given_octets, b"\x5a" * length)  # M1 first, then the blinding
 
-    signature = sign(key, CHALLENGE, "sha1", random, implicit_trailer=True)
+    signature = sign(key, CHALLENGE, "sha1", random)
     assert _public_operation(key, signature) == f
     assert signature == _sign_representative(key, f)
     assert verify(key.public_key(), CHALLENGE, signature).m1 == m1
@@ -72,7 +72,7 @@ def test_appendix_f_signed_with_our_own_key(key: rsa.RSAPrivateKey) -> None:
 
 @all_hashes
 def test_trailers(hash_name: str) -> None:
-    f = build_representative(b"m1", CHALLENGE, hash_name, 128)
+    f = build_representative(b"m1", CHALLENGE, hash_name, 128, implicit_trailer=False)
     assert f[-2:].hex() == TRAILERS[hash_name]
     assert len(f) == 128
     assert recover(f).hash_name == hash_name

@@ -20,7 +20,7 @@ class ActiveAuthenticationCard:
 
     Args:
         key: the chip's private key. hash_name: "sha1" to "sha512".
-        implicit_trailer: RSA with SHA-1 only: trailer BC instead of 33CC.
+        implicit_trailer: RSA; None is Doc 9303-11 6.1.2.2 (BC for SHA-1), False writes 33CC for SHA-1 as some cards do.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class ActiveAuthenticationCard:
         hash_name: str = "sha256",
         random: Callable[[int], bytes] = os.urandom,
         *,
-        implicit_trailer: bool = False,
+        implicit_trailer: bool | None = None,
     ) -> None:
         self._key = key
         self._hash = hash_algorithm(hash_name)
