@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from eid.codec.crl import decode_crl
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, NotStoredError, StoreError
-from eid.keystore.card_keys import MasterKey
-from eid.keystore.ports import Signer
+from eid.keystore.ports import KeySetSource, KeyStore, Signer
 from eid.pki.certificate_profile import IssuingState, Validity
 from eid.pki.crl import Revocation, RevocationReason, build_crl
 from eid.pki.csca import build_csca_certificate
@@ -39,58 +38,30 @@ from eid.services.authority_register import (
 KEYS: Final = "keys"  # the folder of the software key store
 
 
-class KeyStore(Protocol):
-    """What the software store and the PKCS#11 store have in common."""
-
-    def labels(self) -> tuple[str, ...]:
-        """Labels of the signature keys."""
-
-    def generate_ec(self, label: str, curve: str, algorithm: SignatureAlgorithm | None = None) -> Signer:
-        """Make a key."""
-
-    def load(self, label: str, algorithm: SignatureAlgorithm | None = None) -> Signer:
-        """Reach a key."""
-
-    def generate_master_key(self, label: str, length: int = 32) -> MasterKey:
-        """Make a card master key."""
-
-    def load_master_key(self, label: str) -> MasterKey:
-        """Reach a card master key."""
-
-
-class _NoKeys:
-    """In place of a key store, for those who only look."""
-
-    def labels(self) -> tuple[str, ...]:
-        raise self._refusal
-
-    def generate_ec(self, label: str, curve: str, algorithm: SignatureAlgorithm | None = None) -> Signer:
-        raise self._refusal
-
-    def load(self, label: str, algorithm: SignatureAlgorithm | None = None) -> Signer:
-        raise self._refusal
-
-    def generate_master_key(self, label: str, length: int = 32) -> MasterKey:
-        raise self._refusal
-
-    def load_master_key(self, label: str) -> MasterKey:
-        raise self._refusal
-
-    @property
-    def _refusal(self) -> KeyStoreError:
-        return KeyStoreError("the authority was opened without its keys")
-
-
 @dataclass(slots=True)
 class IssuingAuthority:
-    """An authority that is open: its keys can be used. Make one with `create_authority` or `open_authority`."""
+    """An authority that is open; without a key store it can only be looked at.
+
+    Make one with `create_authority` or `open_authority`.
+    """
 
     directory: Path
-    keys: KeyStore = field(repr=False)
+    store: KeyStore | None = field(repr=False)
     register: Register
     profile: CardProfile
 
     # --- what there is
+
+    @property
+    def keys(self) -> KeyStore:
+        """Where the authority's keys are.
+
+        Raises:
+            KeyStoreError: it was opened without them.
+        """
+        if self.store is None:
+            raise KeyStoreError("the authority was opened without its keys")
+        return self.store
 
     @property
     def csca_certificate(self) -> bytes:
@@ -119,7 +90,7 @@ class IssuingAuthority:
         return load_file(self.directory / f"{self.signer_label}.cer")
 
     @property
-    def master_key(self) -> MasterKey:
+    def master_key(self) -> KeySetSource:
         """The master key from which each card's SCP03 keys are derived."""
         return self.keys.load_master_key(MASTER_KEY)
 
@@ -359,7 +330,7 @@ def open_authority(directory: Path, keys: KeyStore | None = None) -> IssuingAuth
     register = decode_register(load_file(directory / REGISTER))
     if not register.crl_number:
         raise StoreError(f"the authority in {directory} was not finished; go on with: eid pki init")
-    return IssuingAuthority(directory, keys or _NoKeys(), register, load_profile(register.profile).profile)
+    return IssuingAuthority(directory, keys, register, load_profile(register.profile).profile)
 
 
 def require_authority(directory: Path) -> None:

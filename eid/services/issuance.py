@@ -30,8 +30,8 @@ from eid.errors import (
 )
 from eid.evidence import Evidence
 from eid.identity import IdentityRecord
-from eid.keystore.card_keys import MasterKey, default_card_keys
-from eid.keystore.ports import CardKeys, StaticKey
+from eid.keystore.card_keys import default_card_keys
+from eid.keystore.ports import CardKeys, KeySetSource, StaticKey
 from eid.lds.dg13 import StatusListReference
 from eid.mrz import Mrz
 from eid.personalization.apply import Progress, apply, collect_products
@@ -112,10 +112,10 @@ class Issuance:
     job: PersonalizationJob
     now: Callable[[], datetime]
     random: Callable[[int], bytes] = os.urandom
-    _master: MasterKey | None = field(default=None, repr=False)
+    _master: KeySetSource | None = field(default=None, repr=False)
 
     @property
-    def master_key(self) -> MasterKey:
+    def master_key(self) -> KeySetSource:
         """The authority's master key, opened once: each opening of a software key costs scrypt's time."""
         if self._master is None:
             self._master = self.authority.master_key
@@ -182,7 +182,7 @@ class Issuance:
         code = document.code.rstrip("<")
         if types is not None and code not in types:  # Doc 9303-12 7.1.1
             raise LifecycleError(f"the document signer signs documents of type {', '.join(types)}, not {code}")
-        if self.master_key.key_length != self.profile.security_domain.key_length:
+        if self.master_key.card_keys(REGISTER_LABEL, 1).key_length != self.profile.security_domain.key_length:
             raise LifecycleError("the profile wants card keys of another length than the authority's master key")
 
     # --- writing

@@ -46,7 +46,7 @@ def test_what_is_made(tmp_path: Path) -> None:
     assert csca.not_after > signer.not_after
     assert authority.register == Register(PROFILE, ("ds-001",), 1)
     assert decode_crl(authority.crl).extensions.crl_number() == 1
-    assert authority.master_key.key_length == authority.profile.security_domain.key_length
+    assert authority.master_key.card_keys(bytes(10), 1).key_length == authority.profile.security_domain.key_length
     again = reopen(tmp_path / "pki")
     assert again.register == authority.register
     assert again.master_key.card_keys(bytes(10), 1) == authority.master_key.card_keys(bytes(10), 1)
@@ -132,9 +132,8 @@ def test_looking_needs_no_key(tmp_path: Path) -> None:
         lambda: shown.add_signer(NOW),
         lambda: shown.issue_crl(NOW),
         lambda: shown.master_key,
-        lambda: shown.keys.labels(),
-        lambda: shown.keys.generate_ec("x", "P-256"),
-        lambda: shown.keys.generate_master_key("x"),
+        lambda: shown.sign_sod(SECURITY_OBJECT, NOW),
+        lambda: shown.keys,
     )
     for attempt in attempts:
         with pytest.raises(KeyStoreError, match="without its keys"):
