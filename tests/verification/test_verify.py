@@ -154,6 +154,15 @@ def test_active_authentication_without_an_issued_challenge_says_so(document: Doc
     assert "nothing here says when" in found.detail
 
 
+def test_challenge_that_the_reader_drew_counts_but_answers_no_other(document: Document) -> None:
+    drawn = document.evidence(challenge=None)
+    found = judge(document, drawn, expected_challenge=None).check("chip.aa")
+    assert found is not None
+    assert (found.outcome, "the reader's own" in found.detail) == (Outcome.PASSED, True)
+    asked = judge(document, drawn, expected_challenge=bytes(8))
+    assert outcome(asked, "chip.aa") == (Outcome.FAILED, Reason.CHALLENGE_MISMATCH)
+
+
 def test_relay_counts_only_on_this_verifiers_own_word(document: Document) -> None:
     relayed = document.evidence(origin=Origin.RELAY)
     assert outcome(judge(document, relayed, relayed=True), "chip.ca") == (Outcome.PASSED, None)
