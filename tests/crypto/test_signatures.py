@@ -200,6 +200,29 @@ def test_der_and_plain_do_not_pass_for_each_other() -> None:
              encode_ecdsa_plain(r, s, curve.n))  # fmt: skip
 
 
+@all_curves
+def test_other_encodings_of_a_valid_signature(curve: Curve) -> None:
+    """On every curve, also where the library is the one to look: DER, or no signature."""
+    private = 0xD15EA5E
+    key, algorithm = _public(curve, private), SignatureAlgorithm("ecdsa", "sha256")
+    r, s = (value.to_bytes(value.bit_length() // 8 + 1, "big") for value in _sign(curve, private, MESSAGE, "sha256"))
+    raw_r, raw_s = b"\x02" + bytes((len(r),)) + r, b"\x02" + bytes((len(s),)) + s
+    content = raw_r + raw_s
+    size = bytes((len(content),)) if len(content) < 0x80 else b"\x81" + bytes((len(content),))
+    verify_signature(key, algorithm, MESSAGE, b"\x30" + size + content)
+    longer_r = b"\x02" + bytes((len(r) + 1,)) + b"\x00" + r + raw_s
+    longer_size = bytes((len(longer_r),)) if len(longer_r) < 0x80 else b"\x81" + bytes((len(longer_r),))
+    for other in (
+        b"\x30" + size + content + b"\x00",
+        b"\x30\x82\x00" + bytes((len(content),)) + content,
+        b"\x30\x80" + content + b"\x00\x00",
+        b"\x30" + longer_size + longer_r,
+        b"\x31" + size + content,
+        content,
+    ):
+        _refused(Reason.SIG_CRYPTO_FAILURE, key, algorithm, MESSAGE, other)
+
+
 @given(r=st.integers(min_value=1, max_value=1 << 521), s=st.integers(min_value=1, max_value=1 << 521))
 @settings(max_examples=60)
 def test_encodings_round_trip(r: int, s: int) -> None:
