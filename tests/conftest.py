@@ -13,12 +13,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from eid.errors import ReaderUnavailableError
 from eid.transport.pcscd import PcscHost, private_pcscd
+from tests.builders.machine import missing
 
 SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
 PCSC_READERS = 4
@@ -45,13 +45,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Long values are told by number: a test's name must be readable, and the same in every worker process."""
     return argname if isinstance(val, bytes | bytearray | str) and len(val) > READABLE else None
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip the test; in CI, fail it."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"required in CI: {reason}", pytrace=False)
-    pytest.skip(reason)
 
 
 def find_tool(name: str) -> Path:
@@ -91,7 +84,7 @@ def find_softhsm_module() -> Path:
         for folder in (Path("/usr/lib"), Path("/usr/lib64"), Path("/usr/local/lib")):
             for module in folder.glob(pattern):
                 return module
-    missing("there is no SoftHSM PKCS#11 module on this machine")
+    return missing("there is no SoftHSM PKCS#11 module on this machine")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from eid.imaging.encode import encode_portrait
 from eid.imaging.portrait import draw_specimen_portrait
 from eid.printing.fonts import FontBook
 from eid.profile.layout import FaceLayout, decode_face_layout
+from tests.builders.machine import missing
 
 LONG_LATIN = (
     "ABDERRAHMANE EL MOUSTAPHA BEN ABDELLATIF OULED SIDI MOHAMMED "
@@ -30,7 +31,7 @@ def layout() -> FaceLayout:
 def fonts(layout: FaceLayout) -> FontBook:
     book = FontBook(layout)
     if book.missing:
-        pytest.skip(f"fonts are not installed: {', '.join(book.missing)}")
+        missing(f"fonts are not installed: {', '.join(book.missing)}")
     return book
 
 

@@ -8,14 +8,14 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import pytest
+from tests.builders.machine import require_module
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
 
 def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
-    pytest.importorskip("hatchling")
+    require_module("hatchling")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
     (wheel,) = tmp_path.glob("eid_card-*.whl")

@@ -10,6 +10,7 @@ import pytest
 from eid.errors import ReaderUnavailableError
 from eid.transport.pcsc import ReaderInfo
 from reader_tools import readers
+from tests.builders.machine import require_module
 
 ATR = bytes.fromhex("3B8880014549442D4341524478")
 FOUND = (
@@ -65,7 +66,7 @@ def test_no_service(eid, monkeypatch):
 
 def test_without_the_service_for_real(tmp_path):
     """A process of its own that is pointed to a socket where nobody listens."""
-    pytest.importorskip("smartcard")
+    require_module("smartcard")
     program = subprocess.run(
         [sys.executable, "-m", "reader_tools.main", "readers"],
         env={**os.environ, "PCSCLITE_CSOCK_NAME": str(tmp_path / "nobody")},

@@ -15,10 +15,11 @@ from eid.protocols.globalplatform.messages import CardState
 from eid.protocols.globalplatform.terminal import build_key_blocks, put_key_set, set_status
 from eid.protocols.scp03.key_set import StaticKeySet, default_key_set, derive_key_check_value
 from eid.protocols.scp03.terminal import open_scp03
+from tests.builders.machine import require_module
 
-smartcard = pytest.importorskip("yubikit.core.smartcard")
-scp = pytest.importorskip("yubikit.core.smartcard.scp")
-core = pytest.importorskip("yubikit.core")
+smartcard = require_module("yubikit.core.smartcard")
+scp = require_module("yubikit.core.smartcard.scp")
+core = require_module("yubikit.core")
 
 ISD = bytes.fromhex("A000000151000000")
 CHIP = ChipImage(Interface.CONTACT, b"EID-CARD", SecurityDomainImage(ISD))
