@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,17 +17,16 @@ from eid.evidence.codec import encode_evidence
 from eid.inspection import InspectionPlan
 from eid.keystore.ports import Signer
 from eid.profile.card_image import PasswordId
-from eid.protocols.exchange import Checkpoint, Connection
+from eid.protocols.exchange import Checkpoint
 from eid.protocols.pace.core import Password
 from eid.rendering.terminal import render_steps, render_table
 from eid.services.holder import describe_holder
 from eid.services.inspection import Inspected, inspect_card
 from eid.services.settings import Settings, load_settings
 from eid.services.station_key import LABEL, StationKeys, sign_by_station
-from eid.services.virtual_cards import open_card
-from eid.transport.loopback import LoopbackConnection
 from eid.transport.metered import BEGIN, END, TraceEntry
-from eid.transport.pcsc import find_reader, open_reader
+from eid.transport.pcsc import find_reader
+from reader_tools.card_connection import connect
 from reader_tools.output_file import write_private
 from reader_tools.passphrase import passphrase_source
 from reader_tools.report_page import step_figures, trace_line
@@ -99,12 +98,12 @@ def command(
     signer = _open_signer(load_settings(os.environ), station_key) if out is not None and not unsigned else None
     password = _ask_password(can, can_file, mrz, mrz_file)
     with ExitStack() as stack:
-        connection, name = stack.enter_context(_connect(reader, card_file, wait))
+        connection, name = stack.enter_context(connect(reader, card_file, wait))
         plan = InspectionPlan(
             password,
             data_groups,
             challenge,
-            reader=name,
+            reader=name[:MAX_READER_NAME],
             policy="all" if data_groups == "all" else "chosen",
             origin=Origin.UPLOAD if signer is None else Origin.STATION,
             allow_bac=allow_bac,
@@ -169,22 +168,6 @@ def _open_signer(settings: Settings, label: str) -> Signer:
     signer = keys.make(label)
     click.echo(f"made the station's key; its public key is {keys.public_key_path(label)}", err=True)
     return signer
-
-
-@contextmanager
-def _connect(reader: str | None, card_file: Path | None, wait: float) -> Iterator[tuple[Connection, str]]:
-    """A connection, and what the evidence is to call the reader."""
-    if card_file is not None:
-        with open_card(card_file) as card:
-            link = LoopbackConnection(card)
-            try:
-                yield link, "virtual card in this process"
-            finally:
-                link.close()
-        return
-    with open_reader(_reader_key(reader), wait=wait) as connection:
-        name = "".join(letter for letter in connection.reader if letter.isprintable())
-        yield connection, name[:MAX_READER_NAME]
 
 
 def _reader_key(reader: str | None) -> str | int | None:

@@ -77,9 +77,9 @@ def own_process(pcsc_daemon: PcscHost, issued: Issued, tmp_path: Path) -> Iterat
             with closing(card_end):
                 insert(slot, card_end)
                 yield slot
-                if not isinstance(slot, ListeningReader):
-                    slot.remove()
-            assert program.wait(20) == 0
+                slot.remove()
+                card_end.shutdown(socket.SHUT_RDWR)
+                assert program.wait(20) == 0
         finally:
             program.kill()
             program.communicate()
@@ -185,14 +185,14 @@ def test_reading_needs_pace_except_ef_card_access(opensc_tool: Tool, reader: Vir
     ("command", "sw"),
     [
         ("01A4040C07" + LDS1_AID.hex(), "6881"),  # logical channel 1
-        ("0070000001", "6D00"),  # MANAGE CHANNEL
+        ("0070000001", "6881"),  # MANAGE CHANNEL
         ("0001000000", "6D00"),
         ("80E60C0000", "6D00"),  # INSTALL
-        ("00D6810001FF", "6982"),  # nobody writes to an issued card
+        ("00D6810001FF", "6985"),  # nobody writes to an issued card
     ],
 )
 def test_wrong_commands_are_refused(opensc_tool: Tool, reader: VirtualReader, command: str, sw: str) -> None:
-    assert status_words(opensc_tool(*at(reader), "-s", command)) == [sw]
+    assert status_words(opensc_tool(*at(reader), "-s", SELECT_EMRTD, "-s", command)) == ["9000", sw]
 
 
 def test_card_in_a_process_of_its_own(opensc_tool: Tool, own_process: VirtualReader, issued: Issued) -> None:
