@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from eid.errors import ReaderUnavailableError
 from eid.transport.pcscd import PcscHost, private_pcscd
@@ -24,6 +25,13 @@ SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
 PCSC_READERS = 4
 READABLE = 64  # characters or octets of a value in a test's name
 DEVICE_TESTS = Path(__file__).parent / "device"
+
+
+# A deadline, or too slow a generator, says something of the machine's load and nothing of the code. In CI the examples
+# are the same in every run: what fails there is the change at hand.
+settings.register_profile("eid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("eid"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "eid")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
