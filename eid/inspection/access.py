@@ -92,7 +92,7 @@ def _decode_pace_infos(card_access: ReadFile) -> tuple[PACEInfo, ...]:
 
 def _describe(entry: PaceEntry, password: PasswordId) -> dict[str, str]:
     parameters = find_parameters(entry.info)
-    curve = {} if parameters is None else {"curve": parameters.curve.name}
+    curve = {} if parameters is None else {"curve": parameters.group.name}
     return {"oid": entry.info.protocol, "parameter_id": str(entry.info.parameter_id), "password": password.name} | curve
 
 

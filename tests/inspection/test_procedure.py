@@ -225,7 +225,7 @@ def test_bac_only_where_allowed_and_possible(wishes: dict[str, Any]) -> None:
 
 
 def test_unspoken_pace_stands_in_the_transcripts() -> None:
-    chip = build_chip(infos=(PACEInfo(ID_PACE_ECDH_IM + ".4", 2, 13),))
+    chip = build_chip(infos=(PACEInfo(ID_PACE_ECDH_IM + ".4", 2, 10),))  # P-224 allows no such mapping
     pace = run(chip, access_password=MRZ_PASSWORD, allow_bac=True).transcript(ProtocolName.PACE)
     assert pace is not None
     assert (pace.outcome, pace.parameters) == (NOT_SUPPORTED, {"announced": ID_PACE_ECDH_IM + ".4"})

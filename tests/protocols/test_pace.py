@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_command
 from eid.codec.tlv import encode_tlv
-from eid.crypto import points
 from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.curves import Curve, curve_by_id
-from eid.crypto.key_agreement import EcKeyPair
+from eid.crypto.group import EcGroup, GroupKey
 from eid.errors import (
     AuthenticationError,
     CommandRefused,
@@ -28,7 +27,14 @@ from eid.errors import (
     StatusWordError,
     WrongPasswordError,
 )
-from eid.lds.security_infos import ID_PACE_DH_GM, ID_PACE_ECDH_GM, ID_PACE_ECDH_IM, PACEInfo, decode_security_infos
+from eid.lds.security_infos import (
+    ID_PACE_DH_GM,
+    ID_PACE_ECDH_CAM,
+    ID_PACE_ECDH_GM,
+    ID_PACE_ECDH_IM,
+    PACEInfo,
+    decode_security_infos,
+)
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import drive
 from eid.protocols.pace import core, messages
@@ -83,7 +89,7 @@ def test_terminal_runs_g1() -> None:
     assert sent == APDUS[0::2]
     assert result.secure_messaging._ks_enc.hex().upper() == G1["ks_enc"]
     assert result.secure_messaging._ks_mac.hex().upper() == G1["ks_mac"]
-    assert (result.info, result.curve.name, result.password) == (INFO, "brainpoolP256r1", PasswordId.MRZ)
+    assert (result.info, result.group, result.password) == (INFO, "brainpoolP256r1", PasswordId.MRZ)
 
 
 def test_card_runs_g1() -> None:
@@ -108,15 +114,17 @@ def test_bsi_worked_example() -> None:
     b = {name: bytes.fromhex(value) for name, value in BSI.items() if name != "source"}
     parameters = core.require_parameters(INFO)
 
-    def key(name: str) -> EcKeyPair:
-        return EcKeyPair.from_scalar(curve(), int.from_bytes(b[name], "big"))
+    group = parameters.group
 
-    def point(name: str) -> points.Point:
-        return points.decode_point(curve(), b[name])
+    def key(name: str) -> GroupKey:
+        return group.key(int.from_bytes(b[name], "big"))
+
+    def point(name: str) -> bytes:
+        return b[name]
 
     nonce = Nonce(b["nonce"])
     for own, peer in (("map_pcd_priv_key", "map_picc_pub_key"), ("map_picc_priv_key", "map_pcd_pub_key")):
-        assert core.map_generator(curve(), nonce, key(own), point(peer)) == point("map_generator")
+        assert core.map_generator(group, nonce, key(own), point(peer)) == point("map_generator")
     ends = (("pcd_priv_key", "pcd_pub_key", "picc_pub_key"), ("picc_priv_key", "picc_pub_key", "pcd_pub_key"))
     for own, public, peer in ends:
         assert key(own).multiply(point("map_generator")) == point(public)
@@ -161,7 +169,10 @@ def test_password_that_the_card_lacks() -> None:
 def test_ambiguous_parameters_need_tag_84() -> None:
     infos = (INFO, replace(INFO, parameter_id=16))
     for info in infos:
-        assert drive(run_pace(info, CAN, name_parameters=True), chip(*infos)).curve.standardized_id == info.parameter_id
+        assert (
+            drive(run_pace(info, CAN, name_parameters=True), chip(*infos)).group
+            == core.require_parameters(info).group.name
+        )
         with pytest.raises(StatusWordError) as caught:
             drive(run_pace(info, CAN), chip(*infos))
         assert caught.value.sw == 0x6A88
@@ -176,8 +187,10 @@ def test_tag_84_on_the_wire() -> None:
 @pytest.mark.parametrize(
     "info",
     [
-        PACEInfo(ID_PACE_ECDH_IM + ".2", 2, 13),
-        PACEInfo(ID_PACE_DH_GM + ".2", 2, 0),
+        PACEInfo(ID_PACE_ECDH_IM + ".2", 2, 10),  # P-224: its prime is 1 modulo 4
+        PACEInfo(ID_PACE_ECDH_CAM + ".1", 2, 13),  # chip-authentication mapping knows AES only
+        PACEInfo(ID_PACE_DH_GM + ".2", 2, 13),
+        PACEInfo(ID_PACE_ECDH_GM + ".2", 2, 0),
         PACEInfo(ID_PACE_ECDH_GM + ".9", 2, 13),
         PACEInfo(ID_PACE_ECDH_GM + ".2", 1, 13),
         PACEInfo(ID_PACE_ECDH_GM + ".2", 2, 99),
@@ -269,9 +282,9 @@ def test_certification_authority_references_are_passed_over() -> None:
 
 
 def test_zero_nonce_is_refused() -> None:
-    key, peer = EcKeyPair.generate(curve()), EcKeyPair.generate(curve())
+    group = EcGroup(curve())
     with pytest.raises(PeerProtocolError):
-        core.map_generator(curve(), Nonce(bytes(16)), key, peer.public_point)
+        core.map_generator(group, Nonce(bytes(16)), group.generate(), group.generate().public)
 
 
 def test_empty_password() -> None:

@@ -9,16 +9,14 @@ from typing import Final
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
-from eid.crypto import points
-from eid.crypto.key_agreement import EcKeyPair
+from eid.crypto.group import GroupKey
 from eid.crypto.mac import verify_mac
-from eid.crypto.points import Point
 from eid.errors import AuthenticationError, CommandRefused, DecodeError, LocalProtocolError, PeerProtocolError
 from eid.lds.security_infos import PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.pace import core, messages
-from eid.protocols.pace.core import Nonce, PaceResult, Parameters, Password, SessionKeys
-from eid.protocols.pace.messages import SetAuthenticationTemplate, Step
+from eid.protocols.pace.core import Mapping, Nonce, PaceResult, Parameters, Password, SessionKeys
+from eid.protocols.pace.messages import Answer, SetAuthenticationTemplate, Step
 
 
 @dataclass(slots=True)
@@ -31,10 +29,11 @@ class _Run:
     k_pi: bytes = field(repr=False)
     step: Step = Step.NONCE
     nonce: Nonce = field(default=Nonce(b""), repr=False)
-    generator: Point = field(default=(0, 0), repr=False)
+    generator: bytes = field(default=b"", repr=False)
+    mapping_scalar: int = field(default=0, repr=False)
     keys: SessionKeys | None = None
-    terminal_public: Point = (0, 0)
-    card_public: Point = (0, 0)
+    terminal_public: bytes = b""
+    card_public: bytes = b""
 
 
 class PaceCard:
@@ -43,6 +42,8 @@ class PaceCard:
     Args:
         pace_infos: what the card announces. password_for: the value of a password, None where the card has none; it may
             raise CommandRefused (6983 blocked, 6984 not usable).
+        static_key: the scalar of the Chip Authentication key on the group of that name, for CAM.
+        references: names of the trust points for Terminal Authentication, newest first, at most two.
 
     The retry counter is its owner's: take a try from `password` before a command while `awaits_token`, give it back on
     success; so that cutting the power in between gains nothing.
@@ -53,10 +54,15 @@ class PaceCard:
         pace_infos: Iterable[PACEInfo],
         password_for: Callable[[PasswordId], bytes | None],
         random: Callable[[int], bytes] = os.urandom,
+        *,
+        static_key: Callable[[str], int | None] = lambda _: None,
+        references: Callable[[], tuple[bytes, ...]] = lambda: (),
     ) -> None:
         self._pace_infos = tuple(pace_infos)
         self._password_for = password_for
         self._random = random
+        self._static_key = static_key
+        self._references = references
         self._run: _Run | None = None
 
     @property
@@ -134,34 +140,53 @@ class PaceCard:
             raise CommandRefused(SW.REFERENCED_DATA_NOT_FOUND, "domain parameters are unknown or ambiguous")
         return same[0]
 
-    def _answer_nonce(self, run: _Run, _: bytes) -> bytes:
-        run.nonce = Nonce(self._random(core.NONCE_LENGTH))
-        return core.encrypt_nonce(run.parameters.suite, run.k_pi, run.nonce)
+    def _answer_nonce(self, run: _Run, _: bytes) -> Answer:
+        run.nonce = Nonce(self._random(core.nonce_length(run.parameters)))
+        return Answer(core.encrypt_nonce(run.parameters.suite, run.k_pi, run.nonce))
 
-    def _answer_mapping(self, run: _Run, value: bytes) -> bytes:
-        peer = points.decode_point(run.parameters.curve, value)
-        key = self._generate(run)
-        run.generator = core.map_generator(run.parameters.curve, run.nonce, key, peer)
-        return key.encoded_public
+    def _answer_mapping(self, run: _Run, value: bytes) -> Answer:
+        if run.parameters.mapping is Mapping.INTEGRATED:
+            run.generator = core.map_nonces(run.parameters, run.nonce, value)
+            return Answer(b"")
+        key = self._generate_mapping_key(run)
+        run.generator = core.map_generator(run.parameters.group, run.nonce, key, value)
+        return Answer(key.public)
 
-    def _answer_key_agreement(self, run: _Run, value: bytes) -> bytes:
-        run.terminal_public = points.decode_point(run.parameters.curve, value)
-        key = self._generate(run)
+    def _answer_key_agreement(self, run: _Run, value: bytes) -> Answer:
+        run.terminal_public = run.parameters.group.require_element(value)
+        key = run.parameters.group.generate(self._random)
         run.card_public = key.multiply(run.generator)
         run.keys = core.derive_session_keys(run.parameters.suite, key, run.card_public, run.terminal_public)
-        return points.encode_point(run.parameters.curve, run.card_public)
+        return Answer(run.card_public)
 
-    def _answer_token(self, run: _Run, value: bytes) -> bytes:
+    def _answer_token(self, run: _Run, value: bytes) -> Answer:
         keys = _require_keys(run)
         verify_mac(core.compute_token(run.parameters, keys, run.card_public), value)
-        return core.compute_token(run.parameters, keys, run.terminal_public)
+        token = core.compute_token(run.parameters, keys, run.terminal_public)
+        return Answer(token, self._chip_authentication_data(run, keys), self._references())
 
-    def _generate(self, run: _Run) -> EcKeyPair:
-        return core.generate_key_pair(run.parameters.curve, self._random)
+    def _generate_mapping_key(self, run: _Run) -> GroupKey:
+        """A mapping key; chip-authentication mapping needs its scalar once more (Doc 9303-11 4.4.3.5.1)."""
+        group = run.parameters.group
+        if run.parameters.mapping is not Mapping.CHIP_AUTHENTICATION:
+            return group.generate(self._random)
+        length = (group.order.bit_length() + 7) // 8 + 8  # FIPS 186-5 A.2.1
+        run.mapping_scalar = 1 + int.from_bytes(self._random(length), "big") % (group.order - 1)
+        return group.key(run.mapping_scalar)
+
+    def _chip_authentication_data(self, run: _Run, keys: SessionKeys) -> bytes | None:
+        if run.parameters.mapping is not Mapping.CHIP_AUTHENTICATION:
+            return None
+        scalar = self._static_key(run.parameters.group.name)
+        if scalar is None:
+            raise LocalProtocolError("the card has no Chip Authentication key on PACE's curve")
+        return core.encrypt_chip_authentication_data(
+            run.parameters.suite, keys, run.parameters.group, scalar, run.mapping_scalar
+        )
 
     def _finish(self, run: _Run) -> PaceResult:
         session = core.open_session(run.parameters.suite, _require_keys(run))
-        return PaceResult(session, run.info, run.parameters.curve, run.password)
+        return PaceResult(session, run.info, run.parameters.group.name, run.password)
 
 
 def _require_keys(run: _Run) -> SessionKeys:
@@ -170,7 +195,7 @@ def _require_keys(run: _Run) -> SessionKeys:
     return run.keys
 
 
-_HANDLERS: Final[dict[Step, Callable[[PaceCard, _Run, bytes], bytes]]] = {
+_HANDLERS: Final[dict[Step, Callable[[PaceCard, _Run, bytes], Answer]]] = {
     Step.NONCE: PaceCard._answer_nonce,
     Step.MAPPING: PaceCard._answer_mapping,
     Step.KEY_AGREEMENT: PaceCard._answer_key_agreement,

@@ -1,25 +1,35 @@
-"""The role-blind part of PACE with generic mapping over elliptic curves (Doc 9303-11 4.4, 9.5, 9.7.3)."""
+"""The role-blind part of PACE: generic, integrated and chip-authentication mapping, over curves and MODP groups.
+
+Doc 9303-11 4.4, 9.5, 9.7.3. Group elements are octets throughout; `eid.crypto.group` does the mathematics.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, unique
 from typing import Final, NewType
 
 from eid.codec.oid import encode_oid_content
 from eid.codec.tlv import encode_tlv
-from eid.crypto import points
-from eid.crypto.block_cipher import decrypt_cbc, encrypt_cbc
+from eid.crypto.block_cipher import decrypt_cbc, encrypt_cbc, encrypt_ecb
 from eid.crypto.cipher_suite import CipherSuite
-from eid.crypto.curves import Curve, curve_by_id
+from eid.crypto.curves import curve_by_id
+from eid.crypto.dh_groups import dh_group_by_id
+from eid.crypto.group import DhGroup, EcGroup, Group, GroupKey
 from eid.crypto.hashes import digest
+from eid.crypto.integrated_mapping import derive_field_element, nonce_lengths
 from eid.crypto.kdf import derive_k_enc, derive_k_mac, derive_k_pi
-from eid.crypto.key_agreement import EcKeyPair
 from eid.crypto.mac import compute_mac
-from eid.crypto.points import Point
-from eid.errors import LocalProtocolError, PeerProtocolError
-from eid.lds.security_infos import ID_PACE_ECDH_GM, PACEInfo
+from eid.crypto.padding import pad, unpad
+from eid.errors import AuthenticationError, DecodeError, LocalProtocolError, PeerProtocolError
+from eid.lds.security_infos import (
+    ID_PACE_DH_GM,
+    ID_PACE_DH_IM,
+    ID_PACE_ECDH_CAM,
+    ID_PACE_ECDH_GM,
+    ID_PACE_ECDH_IM,
+    PACEInfo,
+)
 from eid.profile.card_image import PasswordId
 from eid.protocols.cipher_suites import find_suite
 from eid.protocols.secure_messaging import SecureMessaging
@@ -44,23 +54,51 @@ class Password:
     value: bytes = field(repr=False)
 
 
+@unique
+class Mapping(Enum):
+    """How the nonce is mapped to a generator (Doc 9303-11 4.4.3.3)."""
+
+    GENERIC = "GM"
+    INTEGRATED = "IM"
+    CHIP_AUTHENTICATION = "CAM"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a PACEInfo means: cipher suite and domain parameters."""
+    """What a PACEInfo means: mapping, cipher suite and group."""
 
     protocol: str
+    mapping: Mapping
     suite: CipherSuite
-    curve: Curve
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class ChipAuthenticationData:
+    """What chip-authentication mapping leaves to be checked against the chip's public key, once that is known.
+
+    Args:
+        factor: CA_IC, a scalar's octets. mapping_public: the chip's public mapping key, encoded.
+    """
+
+    factor: bytes = field(repr=False)
+    mapping_public: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PaceResult:
-    """An opened session, and how it was opened."""
+    """An opened session, and how it was opened.
+
+    Args:
+        group: name of the curve or MODP group.
+        chip_authentication: after chip-authentication mapping, for `verify_chip_authentication_data`; else None.
+    """
 
     secure_messaging: SecureMessaging
     info: PACEInfo
-    curve: Curve
+    group: str
     password: PasswordId
+    chip_authentication: ChipAuthenticationData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +109,45 @@ class SessionKeys:
     ks_mac: bytes = field(repr=False)
 
 
+_MECHANISMS: Final = (
+    (ID_PACE_ECDH_GM, Mapping.GENERIC, True),
+    (ID_PACE_ECDH_IM, Mapping.INTEGRATED, True),
+    (ID_PACE_ECDH_CAM, Mapping.CHIP_AUTHENTICATION, True),
+    (ID_PACE_DH_GM, Mapping.GENERIC, False),
+    (ID_PACE_DH_IM, Mapping.INTEGRATED, False),
+)
+
+
 def find_parameters(info: PACEInfo) -> Parameters | None:
     """What a PACEInfo means, or None where it asks for something that is not spoken here."""
-    suite = find_suite(info.protocol, ID_PACE_ECDH_GM)
-    curve = None if info.parameter_id is None else curve_by_id(info.parameter_id)
-    if suite is None or curve is None or info.version != VERSION:
+    if info.version != VERSION or info.parameter_id is None:
         return None
-    return Parameters(info.protocol, suite, curve)
+    for mechanism, mapping, on_curve in _MECHANISMS:
+        suite = find_suite(info.protocol, mechanism)
+        group = find_group(info.parameter_id)
+        if suite is None or group is None or isinstance(group, EcGroup) != on_curve:
+            continue
+        if not _is_possible(mapping, suite, group):
+            return None
+        return Parameters(info.protocol, mapping, suite, group)
+    return None
+
+
+def find_group(parameter_id: int) -> EcGroup | DhGroup | None:
+    """The group with this standardised domain parameter identifier (Doc 9303-11 9.5.1)."""
+    curve = curve_by_id(parameter_id)
+    if curve is not None:
+        return EcGroup(curve)
+    modp = dh_group_by_id(parameter_id)
+    return None if modp is None else DhGroup(modp)
+
+
+def _is_possible(mapping: Mapping, suite: CipherSuite, group: Group) -> bool:
+    if mapping is Mapping.CHIP_AUTHENTICATION:
+        return suite is not CipherSuite.TDES_112  # Doc 9303-11 9.2.1: AES only
+    if mapping is Mapping.INTEGRATED and isinstance(group, EcGroup):
+        return group.field_prime % 4 == 3  # Doc 9303-11 B.1; P-224 is the one that is not
+    return True
 
 
 def require_parameters(info: PACEInfo) -> Parameters:
@@ -120,45 +190,104 @@ def decrypt_nonce(suite: CipherSuite, k_pi: bytes, encrypted: bytes) -> Nonce:
     return Nonce(decrypt_cbc(suite, k_pi, bytes(suite.block_size), encrypted))
 
 
-def generate_key_pair(curve: Curve, random: Callable[[int], bytes]) -> EcKeyPair:
-    """A fresh key pair; OpenSSL chooses the scalar unless other randomness was injected."""
-    return EcKeyPair.generate(curve, None if random is os.urandom else random)
+def nonce_length(parameters: Parameters) -> int:
+    """Octets of the nonce that our card chooses."""
+    if parameters.mapping is Mapping.INTEGRATED:
+        return nonce_lengths(parameters.suite)[0]
+    return NONCE_LENGTH
 
 
-def map_generator(curve: Curve, nonce: Nonce, own: EcKeyPair, peer: Point) -> Point:
+def map_generator(group: Group, nonce: Nonce, own: GroupKey, peer: bytes) -> bytes:
     """Generic mapping: G' = s G + H with H = SK_map,own PK_map,peer (Doc 9303-11 4.4.3.3.1).
 
     Raises:
-        PeerProtocolError: the peer's key is not on the curve or is our own, or G' would be the point at infinity.
+        DecodeError: the peer's key is no element of the group.
+        PeerProtocolError: the peer's key is our own, or G' would be the neutral element.
     """
-    if peer == own.public_point:
+    if group.require_element(peer) == own.public:
         raise PeerProtocolError("both mapping keys are the same")
-    s = int.from_bytes(nonce, "big") % curve.n
+    s = int.from_bytes(nonce, "big") % group.order
     if s == 0:
         raise PeerProtocolError("the nonce is zero")
-    return points.add(curve, EcKeyPair.from_scalar(curve, s).public_point, own.multiply(peer))
+    return group.add(group.key(s).public, own.multiply(peer))
 
 
-def derive_session_keys(suite: CipherSuite, own: EcKeyPair, own_public: Point, peer_public: Point) -> SessionKeys:
+def map_nonces(parameters: Parameters, nonce: Nonce, terminal_nonce: bytes) -> bytes:
+    """Integrated mapping: G' = f_G(R_p(s, t)) (Doc 9303-11 4.4.3.3.2).
+
+    Raises:
+        PeerProtocolError: a nonce of the wrong length, or one that leads to no generator.
+    """
+    lengths = nonce_lengths(parameters.suite)
+    if (len(nonce), len(terminal_nonce)) != lengths:
+        raise PeerProtocolError(f"nonces of {len(nonce)} and {len(terminal_nonce)} octets where {lengths} are due")
+    number = derive_field_element(parameters.suite, nonce, terminal_nonce, parameters.group.field_prime)
+    return parameters.group.map_number(number)
+
+
+def derive_session_keys(suite: CipherSuite, own: GroupKey, own_public: bytes, peer_public: bytes) -> SessionKeys:
     """KS_Enc and KS_MAC of the key agreement on the mapped generator (Doc 9303-11 4.4.3.4, 9.7.1).
 
     Args:
         own_public: the own public key on the mapped generator.
 
     Raises:
-        PeerProtocolError: the peer's key is not on the curve, or is our own, which 4.4.3.4 d) forbids.
+        DecodeError: the peer's key is no element of the group.
+        PeerProtocolError: it is our own, which 4.4.3.4 d) forbids.
     """
-    if peer_public == own_public:
+    if int.from_bytes(peer_public, "big") == int.from_bytes(own_public, "big"):
         raise PeerProtocolError("both ephemeral keys are the same")
     secret = own.agree(peer_public)
     return SessionKeys(derive_k_enc(suite, secret), derive_k_mac(suite, secret))
 
 
-def compute_token(parameters: Parameters, keys: SessionKeys, public_key: Point) -> bytes:
-    """T = MAC(KS_MAC, PK), 8 octets, over the data object of the *other* end's ephemeral key (4.4.3.4, 9.4.1)."""
+def compute_token(parameters: Parameters, keys: SessionKeys, public_key: bytes) -> bytes:
+    """T = MAC(KS_MAC, PK), 8 octets, over the data object of the *other* end's ephemeral key (4.4.3.4, 9.4)."""
     oid = encode_tlv(0x06, encode_oid_content(parameters.protocol))
-    point = encode_tlv(0x86, points.encode_point(parameters.curve, public_key))
-    return compute_mac(parameters.suite, keys.ks_mac, encode_tlv(0x7F49, oid + point))
+    element = encode_tlv(parameters.group.public_tag, public_key)
+    return compute_mac(parameters.suite, keys.ks_mac, encode_tlv(0x7F49, oid + element))
+
+
+def encrypt_chip_authentication_data(
+    suite: CipherSuite, keys: SessionKeys, group: Group, static_scalar: int, mapping_scalar: int
+) -> bytes:
+    """A_IC = E(KS_Enc, CA_IC) with CA_IC = SK_IC^-1 SK_map,IC mod n (Doc 9303-11 4.4.3.5.1)."""
+    factor = pow(static_scalar, -1, group.order) * mapping_scalar % group.order
+    octets = factor.to_bytes((group.order.bit_length() + 7) // 8, "big")
+    return encrypt_cbc(suite, keys.ks_enc, _cam_iv(suite, keys), pad(octets, suite.block_size))
+
+
+def decrypt_chip_authentication_data(suite: CipherSuite, keys: SessionKeys, encrypted: bytes) -> bytes:
+    """CA_IC out of A_IC.
+
+    Raises:
+        PeerProtocolError: not whole blocks, or wrongly padded.
+    """
+    if not encrypted or len(encrypted) % suite.block_size:
+        raise PeerProtocolError("encrypted chip authentication data is not of whole blocks")
+    try:
+        return unpad(decrypt_cbc(suite, keys.ks_enc, _cam_iv(suite, keys), encrypted), suite.block_size)
+    except DecodeError as fault:
+        raise PeerProtocolError("encrypted chip authentication data is not padded") from fault
+
+
+def _cam_iv(suite: CipherSuite, keys: SessionKeys) -> bytes:
+    """IV = E(KS_Enc, -1): one block of ones (Doc 9303-11 4.4.3.5)."""
+    return encrypt_ecb(suite, keys.ks_enc, b"\xff" * suite.block_size)
+
+
+def verify_chip_authentication_data(group: Group, data: ChipAuthenticationData, chip_public: bytes) -> None:
+    """PK_map,IC = CA_IC PK_IC: the chip knows the private key of its static public key (Doc 9303-11 4.4.3.5.2).
+
+    Args:
+        chip_public: the chip's static public key, encoded; it proves nothing until the issuer's signature covers it.
+
+    Raises:
+        AuthenticationError: it does not hold. DecodeError: the public key is none of the group.
+    """
+    factor = int.from_bytes(data.factor, "big")
+    if not 0 < factor < group.order or group.key(factor).multiply(chip_public) != data.mapping_public:
+        raise AuthenticationError("the chip did not prove its Chip Authentication key")
 
 
 def open_session(suite: CipherSuite, keys: SessionKeys) -> SecureMessaging:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import Final
 
@@ -20,6 +20,8 @@ DO_DYNAMIC_AUTHENTICATION: Final = 0x7C
 DO_PROTOCOL: Final = 0x80
 DO_PASSWORD: Final = 0x83
 DO_PARAMETERS: Final = 0x84
+DO_REFERENCES: Final = (0x87, 0x88)  # certification authority references, TR-03110-3 B.1
+DO_CHIP_AUTHENTICATION: Final = 0x8A  # Doc 9303-11 4.4.4.2
 
 
 @unique
@@ -99,13 +101,35 @@ def decode_general_authenticate(step: Step, data: bytes) -> bytes:
     return decode_tlv(content, step.command_tag).value
 
 
-def encode_answer(step: Step, value: bytes) -> bytes:
+def encode_answer(step: Step, answer: Answer) -> bytes:
     """The response data of one step."""
-    return encode_tlv(DO_DYNAMIC_AUTHENTICATION, encode_tlv(step.response_tag, value))
+    content = encode_tlv(step.response_tag, answer.value)
+    for tag, reference in zip(DO_REFERENCES, answer.references, strict=False):
+        content += encode_tlv(tag, reference)
+    if answer.chip_authentication_data is not None:
+        content += encode_tlv(DO_CHIP_AUTHENTICATION, answer.chip_authentication_data)
+    return encode_tlv(DO_DYNAMIC_AUTHENTICATION, content)
 
 
-def decode_answer(step: Step, data: bytes) -> bytes:
-    """What the card answers in one step. Step 4 may carry further objects (certification authority references).
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the card answers in one step.
+
+    Args:
+        value: the step's own data object. chip_authentication_data: 8A of step 4, else None.
+        references: certification authority references, 87 and 88 of step 4, as they stand.
+    """
+
+    value: bytes = field(repr=False)
+    chip_authentication_data: bytes | None = field(default=None, repr=False)
+    references: tuple[bytes, ...] = ()
+
+
+def decode_answer(step: Step, data: bytes, *, may_be_empty: bool = False) -> Answer:
+    """What the card answers in one step. Step 4 may carry further objects.
+
+    Args:
+        may_be_empty: accept an answer without the step's object, as the mapping step of integrated mapping has it.
 
     Raises:
         DecodeError: not 7C with the step's data object.
@@ -113,7 +137,14 @@ def decode_answer(step: Step, data: bytes) -> bytes:
     objects = decode_tlv(data, DO_DYNAMIC_AUTHENTICATION).children()
     if len(objects) > 1 and step is not Step.TOKEN:
         raise DecodeError("more than one data object", clause="Doc 9303-11 4.4.4.2")
-    return require_tlv(objects, step.response_tag).value
+    if may_be_empty and not objects:
+        return Answer(b"")
+    chip = find_tlv(objects, DO_CHIP_AUTHENTICATION)
+    return Answer(
+        require_tlv(objects, step.response_tag).value,
+        None if chip is None else chip.value,
+        tuple(item.value for item in objects if item.tag in DO_REFERENCES),
+    )
 
 
 def find_password_id(number: int) -> PasswordId | None:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from eid.codec.apdu import ResponseAPDU
 from eid.codec.status_word import SW
-from eid.crypto import points
+from eid.crypto.integrated_mapping import nonce_lengths
 from eid.crypto.mac import verify_mac
-from eid.crypto.points import Point
 from eid.errors import DecodeError, PasswordBlockedError, PeerProtocolError, WrongPasswordError
 from eid.lds.security_infos import PACEInfo
 from eid.protocols.exchange import Exchange, require_success, transmit
 from eid.protocols.pace import core, messages
-from eid.protocols.pace.core import PaceResult, Parameters, Password
-from eid.protocols.pace.messages import SetAuthenticationTemplate, Step
+from eid.protocols.pace.core import (
+    ChipAuthenticationData,
+    Mapping,
+    Nonce,
+    PaceResult,
+    Parameters,
+    Password,
+    SessionKeys,
+)
+from eid.protocols.pace.messages import Answer, SetAuthenticationTemplate, Step
 
 
 def run_pace(
@@ -42,24 +50,47 @@ def run_pace(
     parameter_id = info.parameter_id if name_parameters else None
     yield from _set_at(SetAuthenticationTemplate(info.protocol, password.id, parameter_id), password)
 
-    encrypted = yield from _general_authenticate(Step.NONCE, b"", password)
+    encrypted = (yield from _general_authenticate(Step.NONCE, b"", password)).value
     nonce = core.decrypt_nonce(parameters.suite, k_pi, encrypted)
+    generator, mapping_public = yield from _map(parameters, nonce, password, random)
 
-    mapping_key = core.generate_key_pair(parameters.curve, random)
-    answer = yield from _general_authenticate(Step.MAPPING, mapping_key.encoded_public, password)
-    generator = core.map_generator(parameters.curve, nonce, mapping_key, _decode_point(parameters, answer))
-
-    key = core.generate_key_pair(parameters.curve, random)
+    key = parameters.group.generate(random)
     public = key.multiply(generator)
-    encoded = points.encode_point(parameters.curve, public)
-    answer = yield from _general_authenticate(Step.KEY_AGREEMENT, encoded, password)
-    peer = _decode_point(parameters, answer)
-    keys = core.derive_session_keys(parameters.suite, key, public, peer)
+    peer = (yield from _general_authenticate(Step.KEY_AGREEMENT, public, password)).value
+    with _peer_elements():
+        keys = core.derive_session_keys(parameters.suite, key, public, peer)
 
     token = core.compute_token(parameters, keys, peer)
     answer = yield from _general_authenticate(Step.TOKEN, token, password)
-    verify_mac(core.compute_token(parameters, keys, public), answer)
-    return PaceResult(core.open_session(parameters.suite, keys), info, parameters.curve, password.id)
+    verify_mac(core.compute_token(parameters, keys, public), answer.value)
+    chip = _chip_authentication_data(parameters, keys, answer, mapping_public)
+    session = core.open_session(parameters.suite, keys)
+    return PaceResult(session, info, parameters.group.name, password.id, chip)
+
+
+def _map(
+    parameters: Parameters, nonce: Nonce, password: Password, random: Callable[[int], bytes]
+) -> Exchange[tuple[bytes, bytes]]:
+    """The mapped generator, and the chip's public mapping key where the mapping has one."""
+    if parameters.mapping is Mapping.INTEGRATED:
+        terminal_nonce = random(nonce_lengths(parameters.suite)[1])
+        yield from _general_authenticate(Step.MAPPING, terminal_nonce, password, may_be_empty=True)
+        return core.map_nonces(parameters, nonce, terminal_nonce), b""
+    mapping_key = parameters.group.generate(random)
+    answer = yield from _general_authenticate(Step.MAPPING, mapping_key.public, password)
+    with _peer_elements():
+        return core.map_generator(parameters.group, nonce, mapping_key, answer.value), answer.value
+
+
+def _chip_authentication_data(
+    parameters: Parameters, keys: SessionKeys, answer: Answer, mapping_public: bytes
+) -> ChipAuthenticationData | None:
+    if parameters.mapping is not Mapping.CHIP_AUTHENTICATION:
+        return None
+    if answer.chip_authentication_data is None:
+        raise PeerProtocolError("chip-authentication mapping without its data (Doc 9303-11 4.4.4.2)")
+    factor = core.decrypt_chip_authentication_data(parameters.suite, keys, answer.chip_authentication_data)
+    return ChipAuthenticationData(factor, mapping_public)
 
 
 def _set_at(template: SetAuthenticationTemplate, password: Password) -> Exchange[None]:
@@ -71,11 +102,13 @@ def _set_at(template: SetAuthenticationTemplate, password: Password) -> Exchange
     _require_success(response, "MSE:Set AT", password)
 
 
-def _general_authenticate(step: Step, value: bytes, password: Password) -> Exchange[bytes]:
+def _general_authenticate(
+    step: Step, value: bytes, password: Password, *, may_be_empty: bool = False
+) -> Exchange[Answer]:
     response = yield from transmit(messages.encode_general_authenticate(step, value))
     _require_success(response, f"GENERAL AUTHENTICATE {step}", password)
     try:
-        return messages.decode_answer(step, response.data)
+        return messages.decode_answer(step, response.data, may_be_empty=may_be_empty)
     except DecodeError as fault:
         raise PeerProtocolError(f"PACE step {step}: {fault}") from fault
 
@@ -90,8 +123,10 @@ def _require_success(response: ResponseAPDU, name: str, password: Password) -> N
     require_success(response, name)
 
 
-def _decode_point(parameters: Parameters, raw: bytes) -> Point:
+@contextmanager
+def _peer_elements() -> Iterator[None]:
+    """Inside, an element that does not decode is the card's fault."""
     try:
-        return points.decode_point(parameters.curve, raw)
+        yield
     except DecodeError as fault:
         raise PeerProtocolError(f"the card's public key: {fault}") from fault
