@@ -177,6 +177,9 @@ def order_keys(profile: CardProfile) -> CardImage:
     return CardImage(build_chip(profile), (), (application,), ())
 
 
+_load_once = cache(load_profile)  # a test of torn attempts issues hundreds of cards
+
+
 def issue(
     profile_name: str,
     *,
@@ -187,7 +190,7 @@ def issue(
     authority: Authority | None = None,
 ) -> Issued:
     """Carry a blank card through the whole personalisation."""
-    profile = load_profile(profile_name).profile
+    profile = _load_once(profile_name).profile
     made = authority or Authority(profile)
     chip = card or blank_card(profile)
     link = connection or LoopbackConnection(chip)
