@@ -1,0 +1,317 @@
+"""Trust material comes in whole or not at all, and what is wrong with it is told."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import eid.services.trust as module
+from eid.codec import extension_builders as build
+from eid.codec.name import encode_name
+from eid.errors import DecodeError, EidError, LifecycleError, StoreError
+from eid.services.trust import MAX_FILE, UNUSABLE, Imported, import_trust, list_trust, load_trust_store
+from tests.builders import issuer as made
+from tests.builders.issuance import NOW
+
+Put = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def key() -> made.Key:
+    return made.ec_key()
+
+
+@pytest.fixture(scope="module")
+def csca(key: made.Key) -> bytes:
+    return made.csca_certificate(key)
+
+
+@pytest.fixture(scope="module")
+def crl(key: made.Key) -> bytes:
+    return made.crl(key)
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Write files and name them."""
+
+    def write(content: bytes | str, name: str = "file") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def pem(raw: bytes, label: str = "CERTIFICATE") -> str:
+    body = "\n".join(textwrap.wrap(base64.b64encode(raw).decode(), 64))
+    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
+
+
+def contents(store: Path) -> list[str]:
+    return sorted(str(path.relative_to(store)) for path in store.rglob("*.*") if "index.db" not in path.name)
+
+
+def take(store: Path, *files: Path, unsigned: bool = False) -> tuple[Imported, ...]:
+    return import_trust(store, files, unsigned=unsigned, now=NOW)
+
+
+# --- what comes in
+
+
+def test_der(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
+    store = tmp_path / "store"
+    certificate, revocations = take(store, put(csca, "a.cer"), put(crl, "b.crl"))
+    assert (certificate.kind, certificate.source, certificate.is_new, certificate.usable) == (
+        "CSCA",
+        "a.cer",
+        True,
+        True,
+    )
+    assert (revocations.kind, revocations.is_new, revocations.usable) == ("CRL", True, True)
+    assert certificate.defects == revocations.defects == ()
+    trust = load_trust_store(store)
+    assert [item.raw for item in trust.anchors] == [csca]
+    assert [item.raw for item in trust.crls_of(trust.anchors[0])] == [crl]
+    assert len(contents(store)) == 2
+
+
+def test_pem_with_words_around_it(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
+    text = f"0 words before\r\n{pem(csca)}\nbetween\n{pem(crl, 'X509 CRL')}after\n"
+    kinds = [item.kind for item in take(tmp_path / "store", put(text))]
+    assert kinds == ["CSCA", "CRL"]
+    windows = pem(csca).replace("\n", "\r\n")
+    (known,) = take(tmp_path / "store", put(windows))
+    assert not known.is_new
+
+
+def test_der_that_quotes_pem(tmp_path: Path, put: Put, key: made.Key) -> None:
+    name = encode_name((("C", "UT"), ("O", "-----BEGIN CERTIFICATE-----"), ("CN", "SPECIMEN")))
+    raw = made.certificate(key, key, made.csca_extensions(key), issuer=name, subject=name)
+    (item,) = take(tmp_path / "store", put(raw))
+    assert item.kind == "CSCA"
+
+
+def test_a_bundle_needs_somebody_to_vouch_for_it(tmp_path: Path, put: Put, csca: bytes) -> None:
+    store = tmp_path / "store"
+    other = made.csca_certificate(made.ec_key("P-384", "sha384"), serial=2)
+    bundle = put(pem(csca) + pem(other))
+    with pytest.raises(LifecycleError, match=r"nobody signed.*--unsigned"):
+        take(store, bundle)
+    assert not store.exists() or contents(store) == []
+    assert len(take(store, bundle, unsigned=True)) == 2
+    assert len(load_trust_store(store).anchors) == 2
+    take(tmp_path / "second", put(csca, "a"), put(other, "b"))  # two files that were named are no list
+
+
+def test_a_second_import_says_known(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
+    store = tmp_path / "store"
+    first = take(store, put(csca, "a"), put(crl, "b"))
+    again = import_trust(store, (put(csca, "c"), put(crl, "d")), unsigned=False, now=NOW + timedelta(days=1))
+    assert [item.is_new for item in (*first, *again)] == [True, True, False, False]
+    certificates, crls = list_trust(store)
+    assert certificates[0].sources == ("a", "c")
+    assert crls[0].sources == ("b", "d")
+    assert certificates[0].first_seen == NOW
+    assert certificates[0].last_seen == NOW + timedelta(days=1)
+    assert len(contents(store)) == 2
+
+
+def test_the_same_twice_at_once(tmp_path: Path, put: Put, csca: bytes) -> None:
+    first, second = take(tmp_path / "store", put(csca, "a"), put(pem(csca), "b"))
+    assert (first.is_new, second.is_new) == (True, False)
+
+
+def test_kinds(tmp_path: Path, put: Put, key: made.Key, csca: bytes) -> None:
+    new = made.ec_key()
+    other = encode_name((("C", "UT"), ("O", "SPECIMEN"), ("CN", "SPECIMEN CSCA 2")))
+    files = {
+        "csca": csca,
+        "link": made.certificate(key, new, made.csca_extensions(key), issuer=made.CSCA_NAME, subject=other),
+        "link of the same name": made.certificate(key, new, made.csca_extensions(key), subject=made.CSCA_NAME),
+        "ds": made.ds_certificate(key, new),
+    }
+    items = take(tmp_path / "store", *(put(raw, name) for name, raw in files.items()))
+    assert [item.kind for item in items] == ["CSCA", "LINK", "LINK", "DS"]
+
+
+# --- what is usable
+
+
+def test_a_crl_by_a_stranger_is_listed_with_its_reason(tmp_path: Path, put: Put, csca: bytes) -> None:
+    store = tmp_path / "store"
+    stranger = made.crl(made.ec_key())
+    _, item = take(store, put(csca, "a"), put(stranger, "b"))
+    assert not item.usable
+    assert item.defects[-1][0] == UNUSABLE
+    assert "no authority of its issuer's name signed it" in item.defects[-1][1]
+    trust = load_trust_store(store)
+    assert trust.crls_of(trust.anchors[0]) == ()
+    _, (listed,) = list_trust(store)
+    assert not listed.usable
+    assert UNUSABLE in listed.defects
+
+
+def test_a_crl_that_came_before_its_issuer_becomes_usable(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
+    store = tmp_path / "store"
+    (early,) = take(store, put(crl, "a"))
+    assert not early.usable
+    (certificate,) = take(store, put(csca, "b"))
+    assert certificate.usable
+    _, (listed,) = list_trust(store)
+    assert listed.usable
+    assert listed.defects == ()
+    assert listed.sources == ("a",)
+
+
+def test_a_curve_that_cannot_be_used_is_listed_with_its_reason(tmp_path: Path, put: Put, csca: bytes) -> None:
+    store = tmp_path / "store"
+    strange = csca.replace(bytes.fromhex("06072a8648ce3d0101"), bytes.fromhex("06072a8648ce3d0102"))  # a binary field
+    assert strange != csca
+    (item,) = take(store, put(strange))
+    assert not item.usable
+    assert item.kind == "CSCA"
+    assert item.defects[-1][0] == UNUSABLE
+    assert item.defects[-1][1]
+    assert load_trust_store(store).anchors == ()
+    (listed,), _ = list_trust(store)
+    assert not listed.usable
+
+
+def test_defects_that_can_be_lived_with_are_told(tmp_path: Path, put: Put, key: made.Key) -> None:
+    store = tmp_path / "store"
+    broken = encode_name((("C", "UT"), ("CN", "SPECIMEN"))).replace(b"SPECIMEN", b"SPECI\xff\xfeN")
+    (item,) = take(store, put(made.certificate(key, key, made.csca_extensions(key), issuer=broken, subject=broken)))
+    assert item.usable
+    assert [code for code, _ in item.defects] == ["MALFORMED_NAME"]
+    assert load_trust_store(store).anchors
+    (listed,), _ = list_trust(store)
+    assert listed.defects == ("MALFORMED_NAME",)
+
+
+def test_an_unknown_critical_extension_of_a_crl(tmp_path: Path, put: Put, key: made.Key, csca: bytes) -> None:
+    from eid.codec.crl import encode_crl, encode_tbs_crl
+    from eid.codec.extensions import Extension
+
+    tbs = encode_tbs_crl(
+        signature_algorithm=key.algorithm,
+        issuer=made.CSCA_NAME,
+        this_update=made.NOT_BEFORE,
+        next_update=made.NOT_AFTER,
+        revoked=(),
+        extensions=(build.crl_number(1), Extension("2.5.29.27", True, b"\x02\x01\x01")),  # a delta CRL
+    )
+    _, item = take(tmp_path / "store", put(csca, "a"), put(encode_crl(tbs, key.algorithm, key.sign(tbs)), "b"))
+    assert not item.usable
+    assert "critical extension" in item.defects[-1][1]
+
+
+# --- what does not come in
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda csca: b"",
+        lambda csca: b"junk",
+        lambda csca: bytes(200),
+        lambda csca: b"\x30\x84\xff\xff\xff\xff",
+        lambda csca: b"\x30\x80" + bytes(200),
+        lambda csca: csca[:-1],
+        lambda csca: csca + b"\x00",
+        lambda csca: csca[:200],
+        lambda csca: pem(csca)[:-30].encode(),
+        lambda csca: pem(csca).replace("\n", "\n!", 2).encode(),
+        lambda csca: pem(csca).replace("=", "").replace("A", "", 1).encode(),
+        lambda csca: pem(csca, "X509 CRL").encode(),
+        lambda csca: pem(csca, "PRIVATE KEY").encode(),
+        lambda csca: (pem(csca) + pem(csca)[:100]).encode(),
+        lambda csca: pem(b"junk").encode(),
+        lambda csca: b"-----BEGIN " * 50_000,
+        lambda csca: b"x" * (MAX_FILE + 1),
+    ],
+    ids=range(17),
+)
+def test_all_or_nothing(spoil: Callable[[bytes], bytes], tmp_path: Path, put: Put, csca: bytes) -> None:
+    """A good file beside a bad one does not come in, and the bad one is named."""
+    store = tmp_path / "store"
+    with pytest.raises(DecodeError, match="bad one"):
+        take(store, put(csca, "good one"), put(spoil(csca), "bad one"), unsigned=True)
+    assert not store.exists() or contents(store) == []
+
+
+def test_missing_file_and_directory(tmp_path: Path, put: Put, csca: bytes) -> None:
+    with pytest.raises(DecodeError, match="missing"):
+        take(tmp_path / "store", put(csca), tmp_path / "missing")
+    with pytest.raises(DecodeError):
+        take(tmp_path / "store", tmp_path)
+
+
+def test_a_store_that_cannot_be_written_is_left_as_it_was(
+    tmp_path: Path, put: Put, csca: bytes, crl: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    take(store, put(csca))
+    before = contents(store)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for target in ("fsync",):
+        with monkeypatch.context() as patch:
+            patch.setattr(module.os, target, fail)
+            with pytest.raises(StoreError, match="No space left"):
+                take(store, put(crl))
+        assert contents(store) == before
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreError("the database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "in_transaction", refuse)
+        with pytest.raises(StoreError, match="locked"):
+            take(store, put(crl))
+    assert contents(store) == before
+    assert take(store, put(crl))[0].is_new
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path, put: Put, csca: bytes) -> None:
+    with pytest.raises(StoreError, match="Not a directory"):
+        take(put(b"a file", "in the way") / "store", put(csca))
+
+
+def test_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is no trust store; make one with"):
+        load_trust_store(tmp_path)
+    with pytest.raises(StoreError, match="is no trust store"):
+        list_trust(tmp_path)
+
+
+def test_a_file_that_changed_under_its_name_is_not_believed(tmp_path: Path, put: Put, csca: bytes) -> None:
+    store = tmp_path / "store"
+    take(store, put(csca))
+    (path,) = (store / "certificates").glob("*.der")
+    path.write_bytes(made.csca_certificate(made.ec_key()))
+    with pytest.raises(StoreError, match="damaged"):
+        load_trust_store(store)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StoreError):
+        load_trust_store(store)
+
+
+def test_only_errors_of_ours(tmp_path: Path, put: Put, csca: bytes) -> None:
+    """Every octet of a certificate changed in turn: imported or refused, never a surprise."""
+    for at in range(0, len(csca), 7):
+        raw = bytearray(csca)
+        raw[at] ^= 0xFF
+        try:
+            take(tmp_path / "store", put(bytes(raw)), unsigned=True)
+        except EidError:
+            continue
+    load_trust_store(tmp_path / "store")
