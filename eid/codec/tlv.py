@@ -159,12 +159,38 @@ def decode_tlv(data: bytes, expected_tag: int | None = None, limits: Limits = LI
     Raises:
         DecodeError: not exactly one, or another tag than expected.
     """
+    if data:  # what is wrong, where something is, the general way says
+        tag, start, length = read_header(data)
+        if start + length == len(data) and length <= limits.length and expected_tag in (None, tag):
+            return Tlv(tag, data[start:])
     objects = decode_tlvs(data, limits)
     if len(objects) != 1:
         raise DecodeError(f"{len(objects)} data objects where one is due", offset=0, clause=CLAUSE)
     if expected_tag is not None and objects[0].tag != expected_tag:
         raise DecodeError(f"tag {objects[0].tag:X} where {expected_tag:X} is due", offset=0, clause=CLAUSE)
     return objects[0]
+
+
+def find_value(data: bytes, tag: int) -> bytes | None:
+    """The value of the only data object with this tag among those laid one after the other in `data`; None: absent.
+
+    Raises:
+        DecodeError: as `decode_tlvs`, or the tag occurs twice.
+    """
+    offset = count = 0
+    end = len(data)
+    found = None
+    while offset < end:
+        count += 1
+        current, start, length = read_header(data, offset, end)
+        offset = start + length
+        if offset > end or length > LIMITS.length or count > LIMITS.count:
+            raise DecodeError(f"data object {current:X} runs past the end or a limit", offset=start, clause=CLAUSE)
+        if current == tag:
+            if found is not None:
+                raise DecodeError(f"data object {tag:X} occurs twice", clause=CLAUSE)
+            found = data[start:offset]
+    return found
 
 
 def find_tlv(objects: Iterable[Tlv], tag: int) -> Tlv | None:

@@ -104,20 +104,20 @@ def encode_details(tag: int, source: object, elements: Mapping[int, Element], ot
     return encode_tlv(tag, encode_tag_list(tags) + content)
 
 
-def decode_date(item: Tlv) -> str:
+def decode_date(value: bytes, tag: int) -> str:
     """YYYYMMDD, or nothing where the element is empty, as some states write it.
 
     Raises:
         DecodeError: other than eight digits.
     """
-    return decode_digits(item.value, DATE_DIGITS, f"data object {item.tag:X}") if item.value else ""
+    return decode_digits(value, DATE_DIGITS, f"data object {tag:X}") if value else ""
 
 
 def _decode_value(item: Tlv, kind: Kind, defects: list[str]) -> Any:
     if kind is Kind.OCTETS:
         return item.value
     if kind is Kind.DATE:
-        return decode_date(item)
+        return decode_date(item.value, item.tag)
     if kind is Kind.TIME and item.value:
         return decode_digits(item.value, TIME_DIGITS, f"data object {item.tag:X}")
     text = _decode_text(item, defects)

@@ -7,7 +7,7 @@ from typing import Final
 
 from eid.codec.tlv import decode_tlv, encode_tlv, require_tlv
 from eid.errors import DecodeError
-from eid.mrz import Mrz, decode_mrz
+from eid.mrz import Mrz, decode_joined_mrz
 
 CLAUSE: Final = "Doc 9303-10 4.7.1"
 TAG: Final = 0x61
@@ -38,7 +38,7 @@ class DG1:
         Raises:
             DecodeError: a field or check digit is wrong; the error names it.
         """
-        return decode_mrz(self.lines)
+        return decode_joined_mrz(self.mrz_data)
 
     def encode(self) -> bytes:
         """The file's bytes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from eid.codec.tlv import Tlv, decode_tlv, find_tlv, walk_tlvs
+from eid.codec.tlv import Tlv, decode_tlv, find_value
 from eid.lds.details import Element, Kind, build_table, decode_date, decode_details, encode_details
 
 CLAUSE: Final = "Doc 9303-10 4.7.11"
@@ -68,10 +68,8 @@ def decode_full_date_of_birth(raw: bytes) -> str | None:
     Raises:
         DecodeError: DG11 is no template of data objects, or the element occurs twice or is malformed.
     """
-    template = decode_tlv(raw, TAG).value
-    dates = [Tlv(tag, template[start:stop]) for tag, start, stop in walk_tlvs(template) if tag == DATE_OF_BIRTH]
-    item = find_tlv(dates, DATE_OF_BIRTH)
-    return None if item is None else decode_date(item)
+    value = find_value(decode_tlv(raw, TAG).value, DATE_OF_BIRTH)
+    return None if value is None else decode_date(value, DATE_OF_BIRTH)
 
 
 def decode_dg11(raw: bytes) -> DG11:

@@ -137,10 +137,11 @@ def decode_security_infos(raw: bytes) -> tuple[SecurityInfo, ...]:
     start, stop = der.enter(raw, 0, len(raw), der.SET, "SecurityInfos")
     der.check_end(stop, len(raw), "SecurityInfos")
     infos: list[SecurityInfo] = []
-    for offset, _, _, behind in der.split(raw, start, stop, "SecurityInfo"):
+    while start < stop:
         if len(infos) == MAX_SECURITY_INFOS:
-            raise DecodeError(f"more than {MAX_SECURITY_INFOS} SecurityInfos", offset=offset, clause="Doc 9303-11 9.2")
-        infos.append(_decode_security_info(raw, offset, behind))
+            raise DecodeError(f"more than {MAX_SECURITY_INFOS} SecurityInfos", offset=start, clause="Doc 9303-11 9.2")
+        inner, start = der.enter(raw, start, stop, der.SEQUENCE, "SecurityInfo")
+        infos.append(_decode_security_info(raw, inner, start))
     return tuple(infos)
 
 
@@ -190,7 +191,6 @@ def _encode_file_id(info: TerminalAuthenticationInfo) -> tuple[bytes, ...]:
 
 
 def _decode_security_info(data: bytes, offset: int, end: int) -> SecurityInfo:
-    offset, end = der.enter(data, offset, end, der.SEQUENCE, "SecurityInfo")
     start, offset = der.enter(data, offset, end, der.OBJECT_IDENTIFIER, "SecurityInfo protocol")
     protocol, decode = _DECODERS.get(data[start:offset], (None, _decode_unknown))
     if protocol is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eid.mrz.check_digit import compute_check_digit
 from eid.mrz.dates import PartialDate, resolve_date_of_birth, resolve_date_of_expiry
 from eid.mrz.layout import LAYOUTS, MrzFormat
-from eid.mrz.mrz import Mrz, build_mrz, build_mrz_information, decode_mrz
+from eid.mrz.mrz import Mrz, build_mrz, build_mrz_information, decode_joined_mrz, decode_mrz
 from eid.mrz.names import build_mrz_name
 from eid.mrz.transliteration import transliterate
 
@@ -18,6 +18,7 @@ __all__ = [
     "build_mrz_information",
     "build_mrz_name",
     "compute_check_digit",
+    "decode_joined_mrz",
     "decode_mrz",
     "resolve_date_of_birth",
     "resolve_date_of_expiry",

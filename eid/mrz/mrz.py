@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Final
 
 from eid.errors import DecodeError, RecordError
 from eid.mrz.check_digit import compute_check_digit
@@ -33,6 +34,7 @@ PATTERNS: Final = {
     "names": re.compile(r"[A-Z][A-Z<]*", re.ASCII),
 }
 _MATCHES: Final = {name: pattern.fullmatch for name, pattern in PATTERNS.items()}
+CHECKED: Final = ("document_number", "date_of_birth", "date_of_expiry", "optional_data_1", "composite")
 _DATES: Final = {"date_of_birth": False, "date_of_expiry": True}  # whether every part must be known
 SEX_TO_MRZ: Final = {"M": "M", "F": "F", "X": FILLER}  # Doc 9303-3 4.7: X is printed, a filler is encoded
 SEX_FROM_MRZ: Final = {encoded: sex for sex, encoded in SEX_TO_MRZ.items()}
@@ -219,32 +221,61 @@ def _fault(name: str, raw: str) -> str | None:
     """What is wrong with the raw characters of a data element; None if nothing is."""
     if not _MATCHES[name](raw):
         return "has characters that it cannot have"
-    if name in _DATES:
-        try:
-            verify_date(raw, whole=_DATES[name])
-        except DecodeError as error:
-            return f"is no date: {error.what}"
+    return _fault_of_date(name, raw) if name in _DATES else None
+
+
+def _fault_of_date(name: str, raw: str) -> str | None:
+    try:
+        verify_date(raw, whole=_DATES[name])
+    except DecodeError as error:
+        return f"is no date: {error.what}"
     return None
 
 
 # Reading
 
 
-# Where the data elements of each format stand: name, line, start, end.
-_ZONES: Final = {
-    mrz_format: tuple(
-        (name, zone.line, zone.start, zone.end) for name in PATTERNS if (zone := getattr(layout, name)) is not None
-    )
-    for mrz_format, layout in LAYOUTS.items()
-}
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where everything stands in the lines of one format, joined; made once from its layout.
 
+    Args:
+        elements: name, start and end of each data element, and whether its characters are those it may have.
+        checks: the position of each check digit; optional_data_1 and composite have none in some formats.
+        composite: what the composite check digit covers.
+    """
 
-class _Raw(NamedTuple):
-    """The data elements as they stand in the lines, by field name."""
-
-    elements: dict[str, str]
-    lines: Sequence[str]
     layout: MrzLayout
+    elements: tuple[tuple[str, int, int, Callable[[str], object]], ...]
+    checks: Mapping[str, int]
+    composite: tuple[slice, ...]
+
+
+def _find_places(layout: MrzLayout) -> _Places:
+    def slice_of(zone: Zone) -> slice:
+        start = zone.line * layout.width
+        return slice(start + zone.start, start + zone.end)
+
+    zones = {name: zone for name in PATTERNS if (zone := getattr(layout, name)) is not None}
+    checks = {name: zone for name in CHECKED if (zone := getattr(layout, f"{name}_check")) is not None}
+    return _Places(
+        layout,
+        tuple((name, slice_of(zone).start, slice_of(zone).stop, _MATCHES[name]) for name, zone in zones.items()),
+        MappingProxyType({name: slice_of(zone).start for name, zone in checks.items()}),
+        tuple(slice_of(zone) for zone in layout.composite_over),
+    )
+
+
+# By height, width and whether the document code begins with V, which only that of a visa does (Doc 9303-7 4.2.2).
+_PLACES: Final = {
+    (3, 30, False): _find_places(TD1),
+    (3, 30, True): _find_places(TD1),
+    (2, 36, False): _find_places(TD2),
+    (2, 36, True): _find_places(MRV_B),
+    (2, 44, False): _find_places(TD3),
+    (2, 44, True): _find_places(MRV_A),
+}
+_SHAPES: Final = {height * width: (height, width) for height, width, _ in _PLACES}
 
 
 def decode_mrz(text: str | Sequence[str]) -> Mrz:
@@ -254,15 +285,29 @@ def decode_mrz(text: str | Sequence[str]) -> Mrz:
         DecodeError: the zone has another shape, a field has impossible characters, or a check digit is wrong; the
             text names the field, never its content.
     """
-    lines = _split_lines(text)
-    layout = _find_layout(lines)
-    raw = _Raw(_take_elements(lines, layout), lines, layout)
-    number, optional_1 = _join_number(raw)
-    _verify_checks(raw)
-    primary, secondary = split_mrz_name(raw.elements["names"])
-    elements = raw.elements
+    zone, shape = _join_lines(text)
+    return _decode(zone, shape)
+
+
+def decode_joined_mrz(zone: str) -> Mrz:
+    """Read a zone from its lines joined without any separator, as DG1 holds them (Doc 9303-10 4.7.1).
+
+    Raises:
+        DecodeError: as `decode_mrz`.
+    """
+    return _decode(zone, _SHAPES.get(len(zone)))
+
+
+def _decode(zone: str, shape: tuple[int, int] | None) -> Mrz:
+    places = None if shape is None else _PLACES.get((*shape, zone[:1] == "V"))
+    if places is None:
+        raise DecodeError("MRZ is not 3 lines of 30, 2 of 36 or 2 of 44 characters", clause=CLAUSE)
+    elements = _take_elements(zone, places)
+    number, optional_1 = _join_number(zone, places, elements)
+    _verify_checks(zone, places, elements)
+    primary, secondary = split_mrz_name(elements["names"])
     return Mrz(
-        layout.format,
+        places.layout.format,
         elements["document_code"].rstrip(FILLER),
         elements["issuing_state"].rstrip(FILLER),
         number,
@@ -277,61 +322,53 @@ def decode_mrz(text: str | Sequence[str]) -> Mrz:
     )
 
 
-def _split_lines(text: str | Sequence[str]) -> tuple[str, ...]:
-    if not isinstance(text, str):
-        return tuple(text)
-    lines = tuple(text.split())
-    if len(lines) != 1:
-        return lines
-    height = 3 if len(lines[0]) == TD1.height * TD1.width else 2
-    width = len(lines[0]) // height
-    return tuple(lines[0][start : start + width] for start in range(0, width * height, width)) if width else lines
+def _join_lines(text: str | Sequence[str]) -> tuple[str, tuple[int, int] | None]:
+    """The lines joined; how many they are and how long each, None where they differ in length."""
+    lines = text.split() if isinstance(text, str) else text
+    if isinstance(text, str) and len(lines) == 1:
+        return lines[0], _SHAPES.get(len(lines[0]))
+    widths = {len(line) for line in lines}
+    return "".join(lines), (len(lines), widths.pop()) if len(widths) == 1 else None
 
 
-def _find_layout(lines: Sequence[str]) -> MrzLayout:
-    visa = bool(lines) and lines[0].startswith("V")  # Doc 9303-7 4.2.2: only a visa's document code begins with V
-    for layout in (TD1, MRV_B, MRV_A) if visa else (TD1, TD2, TD3):
-        if [len(line) for line in lines] == [layout.width] * layout.height:
-            return layout
-    raise DecodeError("MRZ is not 3 lines of 30, 2 of 36 or 2 of 44 characters", clause=CLAUSE)
-
-
-def _take_elements(lines: Sequence[str], layout: MrzLayout) -> dict[str, str]:
+def _take_elements(zone: str, places: _Places) -> dict[str, str]:
     elements: dict[str, str] = {}
-    for name, line, start, end in _ZONES[layout.format]:
-        raw = elements[name] = lines[line][start:end]
-        fault = _fault(name, raw)
+    for name, start, end, matches in places.elements:
+        elements[name] = raw = zone[start:end]
+        if not matches(raw):
+            raise DecodeError(f"MRZ {name} has characters that it cannot have", clause=CLAUSE)
+    for name in _DATES:
+        fault = _fault_of_date(name, elements[name])
         if fault:
             raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)
     return elements
 
 
-def _join_number(raw: _Raw) -> tuple[str, str]:
+def _join_number(zone: str, places: _Places, elements: Mapping[str, str]) -> tuple[str, str]:
     """The whole document number, its check digit verified, and the optional data that is left."""
-    zone, optional = raw.elements["document_number"], raw.elements["optional_data_1"]
-    check = raw.layout.document_number_check.of(raw.lines)
-    if check != FILLER or not raw.layout.long_document_number:
-        _verify_check("document_number", zone, check)
-        return zone.rstrip(FILLER), optional.rstrip(FILLER)
+    number, optional = elements["document_number"], elements["optional_data_1"]
+    check = zone[places.checks["document_number"]]
+    if check != FILLER or not places.layout.long_document_number:
+        _verify_check("document_number", number, check)
+        return number.rstrip(FILLER), optional.rstrip(FILLER)
     head, filler, rest = optional.partition(FILLER)
-    if len(head) < 2 or not filler or zone.endswith(FILLER):
+    if len(head) < 2 or not filler or number.endswith(FILLER):
         raise DecodeError("MRZ document_number has neither a check digit nor a continuation", clause=LONG_NUMBER_CLAUSE)
-    number, check = zone + head[:-1], head[-1]
+    number, check = number + head[:-1], head[-1]
     _verify_check("document_number", number, check)
     return number, rest.rstrip(FILLER)
 
 
-def _verify_checks(raw: _Raw) -> None:
-    layout, elements = raw.layout, raw.elements
-    _verify_check("date_of_birth", elements["date_of_birth"], layout.date_of_birth_check.of(raw.lines))
-    _verify_check("date_of_expiry", elements["date_of_expiry"], layout.date_of_expiry_check.of(raw.lines))
-    if layout.optional_data_1_check:
-        check = layout.optional_data_1_check.of(raw.lines)
+def _verify_checks(zone: str, places: _Places, elements: Mapping[str, str]) -> None:
+    checks = places.checks
+    _verify_check("date_of_birth", elements["date_of_birth"], zone[checks["date_of_birth"]])
+    _verify_check("date_of_expiry", elements["date_of_expiry"], zone[checks["date_of_expiry"]])
+    if "optional_data_1" in checks:
+        check = zone[checks["optional_data_1"]]
         if check != FILLER or elements["optional_data_1"].strip(FILLER):  # Doc 9303-4 4.2.2
             _verify_check("optional_data_1", elements["optional_data_1"], check)
-    if layout.composite_check:
-        covered = "".join(zone.of(raw.lines) for zone in layout.composite_over)
-        _verify_check("composite", covered, layout.composite_check.of(raw.lines))
+    if "composite" in checks:
+        _verify_check("composite", "".join([zone[part] for part in places.composite]), zone[checks["composite"]])
 
 
 def _verify_check(name: str, data: str, check: str) -> None:

@@ -77,19 +77,17 @@ def _run(check: Check, check_id: str, case: Case) -> CheckResult:
         detail = check.run(case, check_id)
     except VerificationError as failure:
         clause = failure.clause or check.clause
-        return CheckResult(check_id, OUTCOMES[failure.reason], failure.reason, clause, failure.detail)
+        return _result(check_id, OUTCOMES[failure.reason], failure.reason, clause, failure.detail)
     except DecodeError as failure:
         clause = failure.clause or check.clause
         return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
-    if detail:
-        return CheckResult(check_id, _PASSED, None, check.clause, detail)
-    return _passed(check_id, check.clause)
+    return _result(check_id, _PASSED, None, check.clause, detail)
 
 
-@lru_cache(maxsize=64)
-def _passed(check_id: str, clause: str) -> CheckResult:
-    """A pass that has nothing to add is the same value every time."""
-    return CheckResult(check_id, _PASSED, None, clause)
+@lru_cache(maxsize=256)
+def _result(check_id: str, outcome: Outcome, reason: Reason | None, clause: str, detail: str) -> CheckResult:
+    """The same few results come again with every document."""
+    return CheckResult(check_id, outcome, reason, clause, detail)
 
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:

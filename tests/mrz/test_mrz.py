@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eid.errors import DecodeError, RecordError
-from eid.mrz import LAYOUTS, Mrz, MrzFormat, build_mrz, build_mrz_information, compute_check_digit, decode_mrz
+from eid.mrz import (
+    LAYOUTS,
+    Mrz,
+    MrzFormat,
+    build_mrz,
+    build_mrz_information,
+    compute_check_digit,
+    decode_joined_mrz,
+    decode_mrz,
+)
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "mrz-samples.json").read_text())
 SAMPLES = VECTORS["samples"]
@@ -233,3 +242,16 @@ def test_one_changed_character_never_escapes_as_another_error(position: int, cha
     text = "".join(UTO_TD1)
     with contextlib.suppress(DecodeError):
         decode_mrz(text[:position] + character + text[position + 1 :])
+
+
+def test_joined_lines_have_no_line_ends_and_no_surplus() -> None:
+    assert decode_joined_mrz("".join(UTO_TD1)) == decode_mrz(UTO_TD1) == decode_mrz("\r\n".join(UTO_TD1))
+    for wrong in ("\n".join(UTO_TD1), "".join(UTO_TD1) + "<", "".join(UTO_TD1)[:-1], ""):
+        with pytest.raises(DecodeError, match="not 3 lines"):
+            decode_joined_mrz(wrong)
+    two_lines = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
+    assert decode_mrz("\r\n".join(two_lines)) == decode_joined_mrz("".join(two_lines))
+    with pytest.raises(DecodeError):
+        decode_joined_mrz("\r\n".join(two_lines))  # as many characters as a TD1 has
+    with pytest.raises(DecodeError):
+        decode_mrz("".join(two_lines) + "<")
