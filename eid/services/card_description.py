@@ -231,7 +231,7 @@ def _describe_pace(info: PACEInfo) -> PaceDescription:
     parameters = find_parameters(info)
     if parameters is None:
         return PaceDescription(info.protocol, info.parameter_id, None, None)
-    return PaceDescription(info.protocol, info.parameter_id, parameters.suite.name, parameters.curve.name)
+    return PaceDescription(info.protocol, info.parameter_id, parameters.suite.name, parameters.group.name)
 
 
 def _hex(octets: bytes) -> str:
