@@ -160,6 +160,7 @@ def _load_crl(raw: bytes, unusable: list[Unusable]) -> CertificateList | None:
     defects: list[Defect] = []
     try:
         crl = decode_crl(raw, defects)
+        crl.issuer(defects)
         crl.extensions.crl_number(defects)
     except DecodeError as error:
         unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), str(error)))

@@ -183,6 +183,22 @@ def test_a_curve_that_cannot_be_used_is_listed_with_its_reason(tmp_path: Path, p
     assert not listed.usable
 
 
+def test_a_name_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path, put: Put, key: made.Key) -> None:
+    store = tmp_path / "store"
+    sound = encode_name((("C", "UT"), ("CN", "SPECIMEN")))
+    broken = sound.replace(bytes.fromhex("0603550403"), bytes.fromhex("0603558003"))  # a padded arc (X.690 8.19.2)
+    assert broken != sound
+    raw = made.certificate(key, key, made.csca_extensions(key), issuer=broken, subject=broken)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(made, "CSCA_NAME", broken)
+        revocations = made.crl(key)
+    for item in take(store, put(raw, "a"), put(revocations, "b")):
+        assert not item.usable
+        assert item.subject == ""
+        assert item.defects[-1][0] == UNUSABLE
+    assert load_trust_store(store).anchors == ()
+
+
 def test_defects_that_can_be_lived_with_are_told(tmp_path: Path, put: Put, key: made.Key) -> None:
     store = tmp_path / "store"
     broken = encode_name((("C", "UT"), ("CN", "SPECIMEN"))).replace(b"SPECIMEN", b"SPECI\xff\xfeN")
@@ -229,13 +245,14 @@ def test_an_unknown_critical_extension_of_a_crl(tmp_path: Path, put: Put, key: m
         lambda csca: pem(csca).replace("\n", "\n!", 2).encode(),
         lambda csca: pem(csca).replace("=", "").replace("A", "", 1).encode(),
         lambda csca: pem(csca, "X509 CRL").encode(),
+        lambda csca: pem(bytes(200), "X509 CRL").encode(),
         lambda csca: pem(csca, "PRIVATE KEY").encode(),
         lambda csca: (pem(csca) + pem(csca)[:100]).encode(),
         lambda csca: pem(b"junk").encode(),
         lambda csca: b"-----BEGIN " * 50_000,
         lambda csca: b"x" * (MAX_FILE + 1),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_all_or_nothing(spoil: Callable[[bytes], bytes], tmp_path: Path, put: Put, csca: bytes) -> None:
     """A good file beside a bad one does not come in, and the bad one is named."""
