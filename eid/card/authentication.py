@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eid.card.access import require_open_session, require_operational
-from eid.card.keys import decode_private_key, key_pair
+from eid.card.keys import decode_private_key, key_pair, private_scalar
 from eid.card.memory import Directory, StoredKey, StoredPassword
 from eid.card.session import Card
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
@@ -134,8 +134,19 @@ def _pace(card: Card) -> PaceCard:
             raise CommandRefused(SW.AUTHENTICATION_METHOD_BLOCKED, "the password is blocked")
         return None if password is None else password.value
 
-    card.session.pace = PaceCard(card.memory.pace, password_for, card.random)
+    card.session.pace = PaceCard(
+        card.memory.pace, password_for, card.random, static_key=lambda group: _static_scalar(card, group)
+    )
     return card.session.pace
+
+
+def _static_scalar(card: Card, group: str) -> int | None:
+    """The scalar of a Chip Authentication key on this curve, for chip-authentication mapping."""
+    for directory in card.memory.applications.values():
+        for stored in directory.key_for(KeyPurpose.CHIP_AUTHENTICATION):
+            if stored.algorithm.parameter == group:
+                return private_scalar(stored)
+    return None
 
 
 def _chip_authentication(card: Card) -> ChipAuthenticationCard:

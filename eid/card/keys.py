@@ -194,3 +194,15 @@ def key_pair(stored: StoredKey) -> EcKeyPair:
     if curve is None or isinstance(key, rsa.RSAPrivateKey):
         raise DecodeError("the key is not on a known curve")
     return EcKeyPair.from_library_key(key, curve)
+
+
+def private_scalar(stored: StoredKey) -> int:
+    """The scalar of an EC key; chip-authentication mapping computes with it (Doc 9303-11 4.4.3.5.1).
+
+    Raises:
+        DecodeError: it is no EC key.
+    """
+    key = decode_private_key(stored.private_key)
+    if isinstance(key, rsa.RSAPrivateKey):
+        raise DecodeError("the key is not on a curve")
+    return key.private_numbers().private_value

@@ -13,11 +13,22 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.curves import curve_by_name
+from eid.crypto.dh_groups import DH_GROUPS
 from eid.lds.files import DATA_GROUPS
-from eid.lds.security_infos import ID_CA_ECDH, ID_PACE_ECDH_GM, PACEInfo
+from eid.lds.security_infos import (
+    ID_CA_ECDH,
+    ID_PACE_DH_GM,
+    ID_PACE_DH_IM,
+    ID_PACE_ECDH_CAM,
+    ID_PACE_ECDH_GM,
+    ID_PACE_ECDH_IM,
+    PACEInfo,
+)
 from eid.profile.card_image import AccessCondition, Interface, KeyAlgorithm, KeyPurpose, PasswordId
 
-PACE_MAPPINGS: Final = {"GM": ID_PACE_ECDH_GM}
+PACE_OVER_CURVES: Final = {"GM": ID_PACE_ECDH_GM, "IM": ID_PACE_ECDH_IM, "CAM": ID_PACE_ECDH_CAM}
+PACE_OVER_MODP: Final = {"GM": ID_PACE_DH_GM, "IM": ID_PACE_DH_IM}
+MODP_GROUPS: Final = {group.name: group.standardized_id for group in DH_GROUPS}
 SUITE_ARCS: Final = {
     CipherSuite.TDES_112: 1,
     CipherSuite.AES_128: 2,
@@ -39,10 +50,10 @@ def _known_curve(name: str) -> str:
     return name
 
 
-def _standardized_curve(name: str) -> str:
-    curve = curve_by_name(_known_curve(name))
-    if curve is None or curve.standardized_id is None:
-        raise ValueError(f"{name} has no standardised domain parameter identifier (Doc 9303-11 9.5.1)")
+def _standardized_group(name: str) -> str:
+    curve = curve_by_name(name)
+    if name not in MODP_GROUPS and (curve is None or curve.standardized_id is None):
+        raise ValueError(f"{name!r} has no standardised domain parameter identifier (Doc 9303-11 9.5.1)")
     return name
 
 
@@ -63,7 +74,7 @@ def _pattern(text: str) -> str:
 Octets = Annotated[bytes, BeforeValidator(_octets), PlainSerializer(lambda raw: raw.hex().upper(), return_type=str)]
 Aid = Annotated[Octets, Field(min_length=5, max_length=16)]  # ISO/IEC 7816-4 12.3.4
 CurveName = Annotated[str, AfterValidator(_known_curve)]
-StandardizedCurve = Annotated[str, AfterValidator(_standardized_curve)]
+StandardizedGroup = Annotated[str, AfterValidator(_standardized_group)]
 SuiteName = Annotated[str, AfterValidator(_known_suite)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 StateCode = Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
@@ -128,18 +139,29 @@ class SecurityDomain(Statement):
 
 
 class Pace(Statement):
-    """One PACE protocol the chip runs (Doc 9303-11 4.4)."""
+    """One PACE protocol the chip runs (Doc 9303-11 4.4); `parameters` is a curve or one of the MODP groups."""
 
-    mapping: Literal["GM"] = "GM"
+    mapping: Literal["GM", "IM", "CAM"] = "GM"
     cipher: SuiteName
-    parameters: StandardizedCurve
+    parameters: StandardizedGroup
 
     @property
     def info(self) -> PACEInfo:
         """The PACEInfo that announces it (Doc 9303-11 9.2.1)."""
-        protocol = f"{PACE_MAPPINGS[self.mapping]}.{SUITE_ARCS[CipherSuite[self.cipher]]}"
+        over_modp = self.parameters in MODP_GROUPS
+        mechanism = (PACE_OVER_MODP if over_modp else PACE_OVER_CURVES)[self.mapping]
         curve = curve_by_name(self.parameters)
-        return PACEInfo(protocol, 2, None if curve is None else curve.standardized_id)
+        number = MODP_GROUPS[self.parameters] if over_modp else None if curve is None else curve.standardized_id
+        return PACEInfo(f"{mechanism}.{SUITE_ARCS[CipherSuite[self.cipher]]}", 2, number)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.mapping == "CAM" and (self.parameters in MODP_GROUPS or self.cipher == CipherSuite.TDES_112.name):
+            raise ValueError("chip-authentication mapping needs a curve and AES (Doc 9303-11 9.2.1)")
+        curve = curve_by_name(self.parameters)
+        if self.mapping == "IM" and curve is not None and curve.p % 4 != 3:
+            raise ValueError(f"integrated mapping is not possible on {self.parameters} (Doc 9303-11 B.1)")
+        return self
 
 
 class Access(Statement):
@@ -281,4 +303,8 @@ class CardProfile(Statement):
             raise ValueError('read = "pace" needs a PACE protocol under [access]')
         if self.access.pace and "DG14" not in self.application.data_groups:
             raise ValueError("a chip with PACE repeats its PACEInfo in DG14 (Doc 9303-11 9.2)")
+        curves = {key.curve for key in self.application.keys if key.purpose is KeyPurpose.CHIP_AUTHENTICATION}
+        for pace in self.access.pace:
+            if pace.mapping == "CAM" and pace.parameters not in curves:
+                raise ValueError("chip-authentication mapping needs a chip-authentication key on the same curve")
         return self

@@ -181,7 +181,7 @@ _load_once = cache(load_profile)  # a test of torn attempts issues hundreds of c
 
 
 def issue(
-    profile_name: str,
+    profile_or_name: str | CardProfile,
     *,
     connection: Connection | None = None,
     card: VirtualCard | None = None,
@@ -190,7 +190,7 @@ def issue(
     authority: Authority | None = None,
 ) -> Issued:
     """Carry a blank card through the whole personalisation."""
-    profile = _load_once(profile_name).profile
+    profile = _load_once(profile_or_name).profile if isinstance(profile_or_name, str) else profile_or_name
     made = authority or Authority(profile)
     chip = card or blank_card(profile)
     link = connection or LoopbackConnection(chip)
