@@ -170,9 +170,12 @@ def check_end(offset: int, end: int, what: str) -> None:
 
 def read_sequence(raw: bytes, what: str, limit: int = MAX_INPUT) -> tuple[int, int]:
     """Enter a SEQUENCE that fills the whole input."""
-    check_input(raw, what, limit)
-    start, stop = enter(raw, 0, len(raw), SEQUENCE, what)
-    check_end(stop, len(raw), what)
+    size = len(raw)
+    if size > limit:
+        check_input(raw, what, limit)
+    start, stop = enter(raw, 0, size, SEQUENCE, what)
+    if stop != size:
+        check_end(stop, size, what)
     return start, stop
 
 

@@ -203,7 +203,13 @@ def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None)
     known: dict[str, Any] = {}
     unknown: list[str] = []
     while offset < stop:
-        name, critical, start, behind = _read_extension(data, offset, stop, defects)
+        # A shortcut for Passive Authentication: `_read_extension` would read the same.
+        common = _COMMON.match(data, offset, stop)
+        start = 0 if common is None else common.end()
+        if common is not None and (behind := start + data[start - 1]) == offset + 2 + data[offset + 1] <= stop:
+            name, critical = _TYPES[common[1]], common[2] is not None
+        else:
+            name, critical, start, behind = _read_extension(data, offset, stop, defects)
         if name in places:
             tolerate(defects, DefectCode.DUPLICATE_EXTENSION, "extension occurs twice", offset, "RFC 5280 4.2")
         places[name] = (critical, start, behind)
@@ -229,9 +235,6 @@ def _tolerate_malformed(defects: Defects, error: DecodeError, offset: int) -> No
 
 def _read_extension(data: bytes, offset: int, end: int, defects: Defects) -> tuple[str, bool, int, int]:
     """Object identifier, criticality, where extnValue's content starts and stops; the last is the end of the whole."""
-    common = _read_common(data, offset, end)
-    if common is not None:
-        return common
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, "Extension")
     name, offset = der.read_oid(data, offset, stop, "extnID")
     critical = False
@@ -243,22 +246,6 @@ def _read_extension(data: bytes, offset: int, end: int, defects: Defects) -> tup
     start, behind = der.enter(data, offset, stop, der.OCTET_STRING, "extnValue")
     der.check_end(behind, stop, "Extension")
     return name, critical, start, behind
-
-
-def _read_common(data: bytes, offset: int, end: int) -> tuple[str, bool, int, int] | None:
-    """An extension of the common shape: of X.509 itself, short lengths; None for any other.
-
-    A shortcut for Passive Authentication: what it reads, `_read_extension` would read to the same values.
-    """
-    header = _COMMON.match(data, offset, end)
-    name = _TYPES.get(header[1]) if header else None
-    if header is None or name is None:
-        return None
-    start = header.end()
-    behind = start + data[start - 1]
-    if behind != offset + 2 + data[offset + 1] or behind > end:
-        return None
-    return name, header[2] is not None, start, behind
 
 
 def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects) -> BasicConstraints:
@@ -298,12 +285,16 @@ def _read_extended_key_usage(data: bytes, offset: int, end: int, defects: Defect
 
 
 def _read_key_identifier(data: bytes, offset: int, end: int, defects: Defects) -> bytes:
+    if data[offset : offset + 2] == _SHA1_OCTETS and offset + 22 == end:
+        return data[offset + 2 : end]
     value, stop = der.read_octet_string(data, offset, end, "SubjectKeyIdentifier")
     der.check_end(stop, end, "SubjectKeyIdentifier")
     return value
 
 
 def _read_authority_key_identifier(data: bytes, offset: int, end: int, defects: Defects) -> AuthorityKeyIdentifier:
+    if data[offset : offset + 4] == _SHA1_AUTHORITY and offset + 24 == end:
+        return AuthorityKeyIdentifier(data[offset + 4 : end])
     what = "AuthorityKeyIdentifier"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     der.check_end(stop, end, what)
@@ -444,9 +435,14 @@ _LATER: Final[dict[str, Callable[[bytes, int, int, Defects], Any]]] = {
 _TYPES: Final[dict[bytes, str]] = {
     der.encode_oid(name): name for name in (*_AT_ONCE, *_LATER, oid.CERTIFICATE_POLICIES) if name.startswith("2.5.29.")
 }
-# Extension, short lengths, extnID 2.5.29.x; TRUE or nothing for critical; header of extnValue
-_COMMON: Final = re.compile(rb"\x30[\x00-\x7f](\x06\x03\x55\x1d.)(\x01\x01\xff)?\x04[\x00-\x7f]", re.DOTALL)
+# Extension, short lengths; extnID of one that is known; TRUE or nothing for critical; header of extnValue
+_COMMON: Final = re.compile(
+    rb"\x30[\x00-\x7f](" + b"|".join(map(re.escape, _TYPES)) + rb")(\x01\x01\xff)?\x04[\x00-\x7f]"
+)
 _USUAL_KEY_USAGES: Final[dict[bytes, int]] = {
     der.encode_named_bits(bits): int(bits)
     for bits in (KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN)
 }
+# What stands before the SHA-1 of a key, the usual identifier (RFC 5280 4.2.1.2), and nothing behind it
+_SHA1_OCTETS: Final = bytes((der.OCTET_STRING, 20))
+_SHA1_AUTHORITY: Final = bytes((der.SEQUENCE, 22, der.context(0), 20))

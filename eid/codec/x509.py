@@ -16,6 +16,7 @@ from eid.errors import DecodeError
 
 MAX_CERTIFICATE: Final = 1 << 16  # octets
 MAX_SERIAL: Final = 20  # octets, RFC 5280 4.1.2.2
+_UTC_TIMES: Final = bytes((der.SEQUENCE, 30, der.UTC_TIME, 13))  # before the first of two, the last half before each
 _V3: Final = b"\xa0\x03\x02\x01\x02"
 _NO_EXTENSIONS: Final = Extensions()
 
@@ -149,6 +150,14 @@ def read_serial(data: bytes, offset: int, end: int, what: str, defects: Defects)
 
 
 def _read_validity(data: bytes, offset: int, end: int, defects: Defects) -> tuple[datetime, datetime, int]:
+    if (
+        offset + 32 <= end
+        and data[offset : offset + 4] == _UTC_TIMES
+        and data[offset + 17 : offset + 19] == _UTC_TIMES[2:]
+    ):
+        not_before = der.decode_time(der.UTC_TIME, data[offset + 4 : offset + 17], offset + 4, "notBefore")
+        not_after = der.decode_time(der.UTC_TIME, data[offset + 19 : offset + 32], offset + 19, "notAfter")
+        return not_before, not_after, offset + 32
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, "Validity")
     not_before, offset = read_certificate_time(data, offset, stop, "notBefore", defects)
     not_after, offset = read_certificate_time(data, offset, stop, "notAfter", defects)

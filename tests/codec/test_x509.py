@@ -315,7 +315,11 @@ def test_shortcuts_read_what_the_general_way_reads(chain: Chain, monkeypatch: py
     quick = [outcome(raw) for raw in inputs]
     never = re.compile(b"(?!)")
     monkeypatch.setattr("eid.codec.name._COMMON", never)
+    monkeypatch.setattr("eid.codec.name._COMMON_COUNTRY", never)
+    monkeypatch.setattr("eid.codec.x509._UTC_TIMES", b"")
     monkeypatch.setattr("eid.codec.extensions._COMMON", never)
+    monkeypatch.setattr("eid.codec.extensions._SHA1_OCTETS", b"")
+    monkeypatch.setattr("eid.codec.extensions._SHA1_AUTHORITY", b"")
     monkeypatch.setattr("eid.codec.extensions._USUAL_KEY_USAGES", {})
     monkeypatch.setattr("eid.codec.der._UTC_TIME_HEADER", b"")
     general = [outcome(raw) for raw in inputs]

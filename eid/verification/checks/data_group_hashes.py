@@ -28,14 +28,14 @@ def expand(case: Case) -> tuple[str, ...]:
 def run(case: Case, check_id: str) -> str:
     """Hash the raw bytes of one data group and compare."""
     number, name = _DATA_GROUPS[check_id]
-    sod = case.require_sod()
+    signed = case.require_sod().lds_security_object
     raw = case.content(name)
-    expected = sod.data_group_hashes.get(number)
+    expected = signed.data_group_hashes.get(number)
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, f"{name} was not read")
     if expected is None:
         raise VerificationError(Reason.DG_NOT_IN_SOD, f"EF.SOD does not list {name}")
-    if not hmac.compare_digest(digest(sod.hash_algorithm, raw), expected):
+    if not hmac.compare_digest(digest(signed.hash_algorithm, raw), expected):
         raise VerificationError(Reason.HASH_FAILURE, f"{name} is not the one that was signed")
     return ""
 
