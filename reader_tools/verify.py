@@ -18,7 +18,7 @@ from eid.services.judgement import Judged, judge, load_evidence_file, load_uploa
 from eid.services.settings import Settings, load_settings
 from eid.services.stations import Stations, load_station_key, load_stations, station_key_id
 from eid.services.submission import Submission
-from eid.services.trust import load_trust_store
+from eid.services.trust_files import load_trust_store
 from eid.verification.report import Verdict, report_to_json
 from reader_tools import exit_codes
 from reader_tools.output_file import write_private

@@ -24,8 +24,9 @@ from eid.codec.defect import Defect
 from eid.codec.x509 import MAX_CERTIFICATE, Certificate, decode_certificate
 from eid.crypto.public_key import load_public_key
 from eid.errors import DecodeError, LifecycleError, StoreError, VerificationError
-from eid.pki.trust_store import TrustStore, build_trust_store, is_signed_by
+from eid.pki.trust_store import build_trust_store, is_signed_by
 from eid.services.input_file import read_input
+from eid.services.trust_files import CERTIFICATES, CRLS, INDEX, load_trust_files
 from eid.store.database import in_transaction, open_database
 from eid.store.schema_version import upgrade
 from eid.store.trust_index import (
@@ -37,11 +38,8 @@ from eid.store.trust_index import (
     note_crl,
 )
 
-CERTIFICATES: Final = "certificates"
-CRLS: Final = "crls"
 UNUSABLE: Final = "UNUSABLE"  # a defect's code
 MAX_NAME: Final = 1024  # characters that the index holds
-INDEX: Final = "index.db"
 MAX_FILE: Final = 4 << 20  # octets of one file to import; CRLs of countries are far smaller
 PEM_BEGIN: Final = b"-----BEGIN "
 PEM: Final = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
@@ -86,7 +84,7 @@ def import_trust(directory: Path, files: Iterable[Path], *, unsigned: bool, now:
         _read(file, material, unsigned)
     engine = _open_index(directory)
     try:
-        present = _load_files(directory)
+        present = load_trust_files(directory)
         store = build_trust_store(
             (*present[CERTIFICATES], *(raw for raw, _ in material.certificates)),
             (*present[CRLS], *(raw for raw, _ in material.crls)),
@@ -119,36 +117,6 @@ def _renew_crls(connection: Connection, reasons: Mapping[str, str]) -> None:
         if usable and not item.usable:
             defects = tuple(code for code in item.defects if code != UNUSABLE)
             note_crl(connection, replace(item, usable=True, defects=defects))
-
-
-def load_trust_store(directory: Path) -> TrustStore:
-    """Load what a directory trusts.
-
-    Raises:
-        StoreError: the directory is no trust store, or a file of it is damaged.
-    """
-    if not (directory / INDEX).is_file():
-        raise StoreError(f"{directory} is no trust store; make one with: eid trust import --store {directory} FILE...")
-    present = _load_files(directory)
-    return build_trust_store(present[CERTIFICATES], present[CRLS])
-
-
-def _load_files(directory: Path) -> dict[str, list[bytes]]:
-    """Content of all certificates and CRLs, by folder.
-
-    Raises:
-        StoreError: a file cannot be read, or is not what its name says.
-    """
-    present: dict[str, list[bytes]] = {CERTIFICATES: [], CRLS: []}
-    try:
-        for folder, contents in present.items():
-            for path in sorted((directory / folder).glob("*.der")):
-                contents.append(path.read_bytes())
-                if hashlib.sha256(contents[-1]).hexdigest() != path.stem:
-                    raise StoreError(f"trust store {directory}: {folder}/{path.name} is damaged")
-    except OSError as error:
-        raise StoreError(f"trust store {directory}: {error.strerror}") from error
-    return present
 
 
 def list_trust(directory: Path) -> tuple[tuple[TrustedCertificate, ...], tuple[TrustedCrl, ...]]:

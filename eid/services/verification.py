@@ -22,7 +22,7 @@ from eid.pki.trust_store import TrustStore
 from eid.services.settings import Settings
 from eid.services.stations import NO_STATIONS, Stations, load_stations
 from eid.services.submission import Submission, Upload, build_evidence
-from eid.services.trust import load_trust_store
+from eid.services.trust_files import load_trust_store
 from eid.store.database import in_transaction, open_database
 from eid.store.schema_version import check, require_ready, upgrade
 from eid.store.verification_sessions import (

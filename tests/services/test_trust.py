@@ -14,7 +14,8 @@ import eid.services.trust as module
 from eid.codec import extension_builders as build
 from eid.codec.name import encode_name
 from eid.errors import DecodeError, EidError, LifecycleError, StoreError
-from eid.services.trust import MAX_FILE, UNUSABLE, Imported, import_trust, list_trust, load_trust_store
+from eid.services.trust import MAX_FILE, UNUSABLE, Imported, import_trust, list_trust
+from eid.services.trust_files import load_trust_store
 from tests.builders import issuer as made
 from tests.builders.issuance import NOW
 
