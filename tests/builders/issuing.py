@@ -14,6 +14,7 @@ from eid.card import VirtualCard
 from eid.errors import CardRemovedError
 from eid.identity import IdentityRecord
 from eid.keystore.pkcs8 import ScryptCost
+from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.keystore.software import SoftwareKeyStore
 from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint
@@ -140,3 +141,11 @@ class Steps:
 
     def record(self, checkpoint: Checkpoint) -> None:
         self.first.setdefault(f"{checkpoint.step}:{checkpoint.phase}", self.connection.sent)
+
+
+def clear_token(keys: Pkcs11KeyStore) -> None:
+    """Remove the keys of authorities from a token that tests share."""
+    with keys.operation("clearing") as pkcs11:
+        for key in list(keys._session.get_objects()):
+            if str(key[pkcs11.Attribute.LABEL]).startswith(("csca-", "ds-", "card-master")):
+                key.destroy()

@@ -30,7 +30,7 @@ from eid.services.authority import (
 )
 from eid.services.authority_register import CSCA, MASTER_KEY, Register, decode_register
 from tests.builders.issuance import NOW
-from tests.builders.issuing import PASSPHRASE, make_authority, reopen, software_keys
+from tests.builders.issuing import PASSPHRASE, clear_token, make_authority, reopen, software_keys
 from tests.conftest import SoftHsmToken, find_tool
 
 PROFILE = "eu-td1-id-card"  # named curves, so that openssl can judge
@@ -168,6 +168,7 @@ def test_a_profile_by_path_is_found_from_anywhere(tmp_path: Path, monkeypatch: p
 
 def test_pkcs11_token(tmp_path: Path, softhsm_token: SoftHsmToken) -> None:
     with Pkcs11KeyStore(str(softhsm_token.module), softhsm_token.label, softhsm_token.pin) as keys:
+        clear_token(keys)
         authority = create_authority(tmp_path / "pki", PROFILE, keys, NOW)
         assert not (tmp_path / "pki" / "keys").exists()
         authority.add_signer(NOW)
@@ -184,6 +185,7 @@ def test_pkcs11_token(tmp_path: Path, softhsm_token: SoftHsmToken) -> None:
             create_authority(tmp_path / "other", PROFILE, keys, NOW)
         with pytest.raises(KeyStoreError, match="did not make it"):
             create_authority(tmp_path / "other", PROFILE, keys, NOW)
+        clear_token(keys)
 
 
 def test_a_foreign_master_key_is_not_taken(tmp_path: Path) -> None:
