@@ -90,8 +90,11 @@ def _of_dg11(evidence: Evidence) -> Iterator[Field]:
         yield "Other name", _spaced(name)
     yield "Personal number", dg11.personal_number or ""
     yield "Full date of birth", dg11.full_date_of_birth or ""
-    yield "Place of birth", ", ".join(dg11.place_of_birth or ())
-    yield "Address", ", ".join(dg11.permanent_address or ())
+    # One field for each part: Arabic and Latin on one line would be set in an order that nobody wrote.
+    for part in dg11.place_of_birth or ():
+        yield "Place of birth", part
+    for part in dg11.permanent_address or ():
+        yield "Address", part
     yield "Profession", dg11.profession or ""
 
 
@@ -108,9 +111,9 @@ def _of_dg13(evidence: Evidence) -> Iterator[Field]:
     dg13 = _decode(evidence, "DG13", decode_dg13)
     if dg13 is None:
         return
-    yield "Father", _both(dg13.father)
-    yield "Mother", _both(dg13.mother)
-    yield "Partner", _both(dg13.partner)
+    for label, person in (("Father", dg13.father), ("Mother", dg13.mother), ("Partner", dg13.partner)):
+        for name in _scripts(person):
+            yield label, name
     yield "Civil status number", dg13.civil_status_number or ""
     if dg13.status_list is not None:
         yield "Status list", f"{dg13.status_list.uri}#{dg13.status_list.index}"
@@ -121,5 +124,5 @@ def _spaced(name: str | None) -> str:
     return " ".join(part for part in (name or "").split("<") if part)
 
 
-def _both(name: PersonName | None) -> str:
-    return "" if name is None else " / ".join(filter(None, (name.arabic, name.latin)))
+def _scripts(name: PersonName | None) -> tuple[str, ...]:
+    return () if name is None else (name.arabic, name.latin)

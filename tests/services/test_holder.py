@@ -41,29 +41,32 @@ def test_everything_that_a_chip_says():
     said = describe_holder(
         evidence(DG1=build_dg1(MRZ).encode(), DG11=dg11.encode(), DG12=dg12.encode(), DG13=dg13.encode())
     )
-    assert dict(said) == {
-        "Family name": "SPECIMEN",
-        "Given names": "ANNA MARIA",
-        "Document": "I UTO SPEC00001",
-        "Nationality": "UTO",
-        "Date of birth": "1985-02-14",
-        "Date of expiry": "2035-06-01",
-        "Sex": "F",
-        "Full name": "SPECIMEN ANNA MARIA",
-        "Other name": "MODEL ANNA",
-        "Personal number": "ZZ1",
-        "Full date of birth": "19850214",
-        "Place of birth": "UTOPIA CITY, UTO",
-        "Address": "1 MODEL STREET, UTOPIA CITY",
-        "Profession": "SPECIMEN",
-        "Issuing authority": "SPECIMEN AUTHORITY",
-        "Date of issue": "20260601",
-        "Endorsements": "NONE",
-        "Father": "محمد / MOHAMMED",
-        "Mother": "KHADIJA",
-        "Civil status number": "1/1985",
-        "Status list": "https://status.example.org/1#7",
-    }
+    assert said == (
+        ("Family name", "SPECIMEN"),
+        ("Given names", "ANNA MARIA"),
+        ("Document", "I UTO SPEC00001"),
+        ("Nationality", "UTO"),
+        ("Date of birth", "1985-02-14"),
+        ("Date of expiry", "2035-06-01"),
+        ("Sex", "F"),
+        ("Full name", "SPECIMEN ANNA MARIA"),
+        ("Other name", "MODEL ANNA"),
+        ("Personal number", "ZZ1"),
+        ("Full date of birth", "19850214"),
+        ("Place of birth", "UTOPIA CITY"),
+        ("Place of birth", "UTO"),
+        ("Address", "1 MODEL STREET"),
+        ("Address", "UTOPIA CITY"),
+        ("Profession", "SPECIMEN"),
+        ("Issuing authority", "SPECIMEN AUTHORITY"),
+        ("Date of issue", "20260601"),
+        ("Endorsements", "NONE"),
+        ("Father", "محمد"),
+        ("Father", "MOHAMMED"),
+        ("Mother", "KHADIJA"),
+        ("Civil status number", "1/1985"),
+        ("Status list", "https://status.example.org/1#7"),
+    )
 
 
 @pytest.mark.parametrize("name", ["DG1", "DG2", "DG11", "DG12", "DG13"])
