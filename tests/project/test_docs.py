@@ -13,6 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
+from eid.profile.schema import Statement
+from eid.verification.checks import CHECKS
+from eid.verification.policy import Algorithms, _PolicyFile, shipped_policies
 from reader_tools.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +141,23 @@ def test_every_package_has_a_row() -> None:
 def test_every_format_has_its_page_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     assert [item.name for item in (ROOT / "docs/formats").iterdir() if f"formats/{item.name}" not in index] == []
+
+
+def test_every_key_of_a_profile_and_of_a_policy_is_described() -> None:
+    for page, models in (("profile.md", Statement.__subclasses__()), ("policy.md", (_PolicyFile, Algorithms))):
+        words = set(re.findall(r"\w+", (ROOT / "docs/formats" / page).read_text("utf-8")))
+        assert {key for model in models for key in model.model_fields} - words == set()
+
+
+def test_every_check_and_policy_is_described() -> None:
+    text = (ROOT / "docs/formats/policy.md").read_text("utf-8")
+    assert [check.id for check in CHECKS if f"`{check.id.removesuffix('.*')}" not in text] == []
+    assert [name for name in shipped_policies() if f"`{name}`" not in text] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    assert [item.name for item in (ROOT / "docs").glob("[a-z]*.md") if f"]({item.name})" not in index] == []
 
 
 def test_every_format_of_the_code_is_described() -> None:
