@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eid.card.access import require_open_session, require_operational
-from eid.card.keys import decode_private_key, key_pair, private_scalar
+from eid.card.keys import decode_private_key, private_scalar, static_key
 from eid.card.memory import Directory, StoredKey, StoredPassword
 from eid.card.session import Card
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
@@ -67,7 +67,7 @@ def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPD
             return _chip_authentication(card).set_at(command)
         case 0x41, 0xA6:
             card.session.pace = None
-            response, session = _chip_authentication(card).set_kat(command)
+            response, session, _ = _chip_authentication(card).set_kat(command)
             _open(card, session, card.session.status.with_chip_authentication())
             return response
     raise CommandRefused(SW.WRONG_P1P2, "MSE:SET of something else")
@@ -83,7 +83,7 @@ def general_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
     session = card.session
     if isinstance(session.chip_authentication, ChipAuthenticationCard) and session.chip_authentication.awaits_key:
         require_open_session(card)
-        response, opened = session.chip_authentication.general_authenticate(command)
+        response, opened, _ = session.chip_authentication.general_authenticate(command)
         _open(card, opened, session.status.with_chip_authentication())
         return response
     if session.pace is None:
@@ -155,7 +155,7 @@ def _chip_authentication(card: Card) -> ChipAuthenticationCard:
     if isinstance(present, ChipAuthenticationCard):
         return present
     _, keys = _application_keys(card, KeyPurpose.CHIP_AUTHENTICATION)
-    created = ChipAuthenticationCard({key.reference: key_pair(key) for key in keys})
+    created = ChipAuthenticationCard({key.reference: static_key(key) for key in keys})
     card.session.chip_authentication = created
     return created
 

@@ -20,9 +20,11 @@ from eid.codec.oid import decode_oid_content, encode_oid_content
 from eid.codec.status_word import SW
 from eid.codec.tlv import Tlv, encode_tlv, find_tlv, require_tlv
 from eid.crypto.curves import Curve, curve_by_name, curve_by_oid, curve_of_library
+from eid.crypto.group import EcGroup
 from eid.crypto.key_agreement import EcKeyPair
 from eid.errors import CommandRefused, DecodeError
 from eid.profile.card_image import KeyAlgorithm, KeyPurpose
+from eid.protocols.chip_authentication.core import StaticKey
 
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 RSA_BITS: Final = (1024, 1536, 2048, 3072, 4096)
@@ -194,6 +196,17 @@ def key_pair(stored: StoredKey) -> EcKeyPair:
     if curve is None or isinstance(key, rsa.RSAPrivateKey):
         raise DecodeError("the key is not on a known curve")
     return EcKeyPair.from_library_key(key, curve)
+
+
+def static_key(stored: StoredKey) -> StaticKey:
+    """A Chip Authentication key, ready for use.
+
+    Raises:
+        DecodeError: it is no EC key on a known curve.
+    """
+    curve = key_pair(stored).curve
+    group = EcGroup(curve)
+    return StaticKey(group, group.key(private_scalar(stored)))
 
 
 def private_scalar(stored: StoredKey) -> int:

@@ -13,6 +13,7 @@ from typing import Final, NoReturn, Protocol
 from eid.crypto import points
 from eid.crypto.curves import Curve
 from eid.crypto.dh_groups import DhParameters
+from eid.crypto.hashes import digest
 from eid.crypto.integrated_mapping import map_to_field_element, map_to_point
 from eid.crypto.key_agreement import EcKeyPair
 from eid.errors import DecodeError, LocalProtocolError, PeerProtocolError
@@ -220,3 +221,15 @@ def _decode_number(group: DhParameters, raw: bytes) -> int:
     if len(raw) > group.length + 1 or not 1 < value < group.p - 1 or pow(value, group.q, group.p) != 1:
         raise DecodeError(f"not an element of {group.name}", clause="RFC 2631 2.1.5")
     return value
+
+
+def compress_public_key(group: Group, element: bytes) -> bytes:
+    """Comp(PK): the x coordinate, or SHA-1 of a DH group's public value (TR-03110-3 A.2.2.3).
+
+    Raises:
+        DecodeError: it is no element of the group.
+    """
+    group.require_element(element)
+    if isinstance(group, EcGroup):
+        return element[1 : 1 + group.curve.coordinate_length]
+    return digest("sha1", element)

@@ -106,7 +106,7 @@ def _absent(infos: Sequence[SecurityInfo]) -> ProtocolOutcome:
 
 def _describe(chip_key: ChipKey) -> dict[str, str]:
     key_id = {} if chip_key.key_id is None else {"key_id": str(chip_key.key_id)}
-    return {"oid": chip_key.protocol, "curve": chip_key.curve.name} | key_id
+    return {"oid": chip_key.protocol, "curve": chip_key.group.name} | key_id
 
 
 def _messages(result: ChipAuthenticationResult) -> dict[str, bytes]:

@@ -118,7 +118,7 @@ class Chip:
             case 0x22, 0x41, 0xA4 if self.chip_authentication is not None:
                 return self.chip_authentication.set_at(command)
             case 0x22, 0x41, 0xA6 if self.chip_authentication is not None:
-                response, self._next = self.chip_authentication.set_kat(command)
+                response, self._next, _ = self.chip_authentication.set_kat(command)
                 return response
             case 0x86, _, _:
                 return self._general_authenticate(command)
@@ -128,7 +128,7 @@ class Chip:
 
     def _general_authenticate(self, command: CommandAPDU) -> ResponseAPDU:
         if self.chip_authentication is not None and self.chip_authentication.awaits_key:
-            response, self._next = self.chip_authentication.general_authenticate(command)
+            response, self._next, _ = self.chip_authentication.general_authenticate(command)
             return response
         if self.pace is None:
             raise CommandRefused(SW.INSTRUCTION_NOT_SUPPORTED)

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from eid.codec.algorithm import AlgorithmIdentifier
 from eid.codec.apdu import ResponseAPDU
+from eid.codec.der import encode_null
+from eid.codec.spki import encode_spki
 from eid.codec.tlv import encode_tlv
 from eid.crypto.curves import curve_by_name
-from eid.crypto.key_agreement import EcKeyPair
+from eid.crypto.group import EcGroup
 from eid.crypto.public_key import encode_public_key
 from eid.errors import (
     AuthenticationError,
@@ -47,6 +50,7 @@ from eid.protocols.active_authentication.card import ActiveAuthenticationCard
 from eid.protocols.active_authentication.core import verify_active_authentication
 from eid.protocols.bac.card import BacCard
 from eid.protocols.chip_authentication.card import ChipAuthenticationCard
+from eid.protocols.chip_authentication.core import StaticKey
 from eid.protocols.exchange import Checkpoint, drive
 from eid.protocols.pace.card import PaceCard
 from eid.protocols.pace.core import Password
@@ -58,6 +62,7 @@ CAN = Password(PasswordId.CAN, b"123456")
 MRZ_PASSWORD = Password(PasswordId.MRZ, MRZ.information.encode())
 AES_128 = PACEInfo(ID_PACE_ECDH_GM + ".2", 2, 13)
 TDES = PACEInfo(ID_PACE_ECDH_GM + ".1", 2, 13)
+UNKNOWN_KEY = encode_spki(AlgorithmIdentifier("1.2.3", encode_null()), b"\x00")
 SUCCEEDED, FAILED = ProtocolOutcome.SUCCEEDED, ProtocolOutcome.FAILED
 REFUSED, NOT_SUPPORTED = ProtocolOutcome.REFUSED, ProtocolOutcome.NOT_SUPPORTED
 NOT_ATTEMPTED = ProtocolOutcome.NOT_ATTEMPTED
@@ -68,10 +73,11 @@ def document() -> Document:
     return build_document()
 
 
-def chip_key(doc: Document) -> EcKeyPair:
+def chip_key(doc: Document) -> StaticKey:
     curve = curve_by_name("brainpoolP256r1")
     assert curve is not None
-    return EcKeyPair.from_library_key(doc.chip_key, curve)
+    group = EcGroup(curve)
+    return StaticKey(group, group.key(doc.chip_key.private_numbers().private_value))
 
 
 def passwords(identifier: PasswordId) -> bytes | None:
@@ -340,7 +346,7 @@ def test_chip_that_announces_neither() -> None:
     ("infos", "outcome"),
     [
         ((AES_128,), NOT_SUPPORTED),
-        ((ChipAuthenticationPublicKeyInfo(ID_PK_DH, b"\x30\x00"),), NOT_ATTEMPTED),
+        ((ChipAuthenticationPublicKeyInfo(ID_PK_DH, UNKNOWN_KEY),), NOT_ATTEMPTED),
     ],
 )
 def test_dg14_without_a_key_for_us(infos: tuple[SecurityInfo, ...], outcome: ProtocolOutcome) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eid.codec.tlv import encode_tlv
 from eid.crypto.curves import curve_by_name
-from eid.crypto.key_agreement import EcKeyPair
+from eid.crypto.group import EcGroup
 from eid.errors import EidError
 from eid.inspection import InspectionPlan, inspect
 from eid.lds.card_access import CardAccess
@@ -21,6 +21,7 @@ from eid.profile.card_image import PasswordId
 from eid.protocols.bac.card import BacCard
 from eid.protocols.bac.terminal import run_bac
 from eid.protocols.chip_authentication.card import ChipAuthenticationCard
+from eid.protocols.chip_authentication.core import StaticKey
 from eid.protocols.exchange import Exchange, drive, through
 from eid.protocols.files import read_file
 from eid.protocols.pace.card import PaceCard
@@ -161,7 +162,7 @@ def relayed_keys() -> Chip:
     curve = curve_by_name("P-256")
     assert curve is not None
     chip = new_chip()
-    chip.chip_authentication = ChipAuthenticationCard({None: EcKeyPair.generate(curve)})
+    chip.chip_authentication = ChipAuthenticationCard({None: StaticKey(EcGroup(curve), EcGroup(curve).generate())})
     return chip
 
 

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hmac
+import os
+from collections.abc import Callable, Iterable, Mapping
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
-from eid.crypto import points
 from eid.crypto.cipher_suite import CipherSuite
-from eid.crypto.key_agreement import EcKeyPair
+from eid.crypto.group import EcGroup, compress_public_key
 from eid.errors import CommandRefused, DecodeError, PeerProtocolError
-from eid.lds.security_infos import ID_CA_ECDH
+from eid.lds.security_infos import ID_CA_DH, ID_CA_ECDH
 from eid.protocols.chip_authentication import core, messages
+from eid.protocols.chip_authentication.core import StaticKey
+from eid.protocols.chip_authentication.messages import AuthenticationTemplate
 from eid.protocols.cipher_suites import find_suite
 from eid.protocols.secure_messaging import SecureMessaging
 
 
 class ChipAuthenticationCard:
-    """Answers MSE:Set KAT (3DES), and MSE:Set AT with GENERAL AUTHENTICATE (AES).
+    """Answers MSE:Set KAT (3DES), and MSE:Set AT with GENERAL AUTHENTICATE.
 
     Args:
         keys: the chip's static keys by keyId; None for a key without one. protocols: the protocols it runs, dotted.
+        terminal_key: for version 2, Comp(PK_PCD) that Terminal Authentication has bound; None runs version 1.
     """
 
-    def __init__(self, keys: Mapping[int | None, EcKeyPair], protocols: Iterable[str] = core.PROTOCOLS) -> None:
+    def __init__(
+        self,
+        keys: Mapping[int | None, StaticKey],
+        protocols: Iterable[str] = core.PROTOCOLS,
+        *,
+        terminal_key: bytes | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         self._keys = dict(keys)
         self._protocols = frozenset(protocols)
-        self._chosen: tuple[CipherSuite, EcKeyPair] | None = None
+        self._terminal_key = terminal_key
+        self._random = random
+        self._chosen: tuple[AuthenticationTemplate, CipherSuite, StaticKey] | None = None
 
     @property
     def awaits_key(self) -> bool:
@@ -37,21 +50,24 @@ class ChipAuthenticationCard:
         """Forget what MSE:Set AT has chosen."""
         self._chosen = None
 
-    def set_kat(self, command: CommandAPDU) -> tuple[ResponseAPDU, SecureMessaging]:
-        """Agree on 3DES keys in one command (Doc 9303-11 6.2.4.1).
+    def set_kat(self, command: CommandAPDU) -> tuple[ResponseAPDU, SecureMessaging, bytes]:
+        """Agree on 3DES keys in one command (Doc 9303-11 6.2.4.1); response, session, Comp(PK_PCD).
 
         Raises:
-            CommandRefused: 6A81 no 3DES, 6A80 malformed or no point of the curve, 6A88 no such key.
+            CommandRefused: 6A81 no 3DES, or version 2, 6A80 malformed or no element, 6A88 no such key.
         """
         self._chosen = None
-        if core.ID_CA_ECDH_3DES not in self._protocols:
-            raise CommandRefused(SW.FUNCTION_NOT_SUPPORTED, "no 3DES")
+        if self._terminal_key is not None:
+            raise CommandRefused(SW.FUNCTION_NOT_SUPPORTED, "version 2 has no MSE:Set KAT")
         try:
             template = messages.decode_set_kat(command.data)
         except DecodeError as fault:
             raise CommandRefused(SW.WRONG_DATA, str(fault)) from fault
         key = self._find_key(template.key_id)
-        return ResponseAPDU(), _agree(CipherSuite.TDES_112, key, template.ephemeral_key)
+        if _mechanism(key) + ".1" not in self._protocols:
+            raise CommandRefused(SW.FUNCTION_NOT_SUPPORTED, "no 3DES")
+        session, _ = _agree(CipherSuite.TDES_112, key, template.ephemeral_key)
+        return ResponseAPDU(), session, compress_public_key(key.group, template.ephemeral_key)
 
     def set_at(self, command: CommandAPDU) -> ResponseAPDU:
         """Choose protocol and key (Doc 9303-11 6.2.4.2).
@@ -64,30 +80,44 @@ class ChipAuthenticationCard:
             template = messages.decode_set_at(command.data)
         except DecodeError as fault:
             raise CommandRefused(SW.WRONG_DATA, str(fault)) from fault
-        suite = find_suite(template.protocol, ID_CA_ECDH)
-        if suite is None or template.protocol not in self._protocols:
+        if template.protocol not in self._protocols:
             raise CommandRefused(SW.WRONG_DATA, "protocol is not spoken")
-        self._chosen = suite, self._find_key(template.key_id)
+        key = self._find_key(template.key_id)
+        suite = find_suite(template.protocol, _mechanism(key))
+        if suite is None:
+            raise CommandRefused(SW.WRONG_DATA, "protocol is not for this key")
+        self._chosen = template, suite, key
         return ResponseAPDU()
 
-    def general_authenticate(self, command: CommandAPDU) -> tuple[ResponseAPDU, SecureMessaging]:
-        """Agree on keys with what MSE:Set AT has chosen.
+    def general_authenticate(self, command: CommandAPDU) -> tuple[ResponseAPDU, SecureMessaging, bytes]:
+        """Agree on keys with what MSE:Set AT has chosen; response, session, Comp(PK_PCD).
 
         Raises:
-            CommandRefused: 6985 without MSE:Set AT, 6A86, 6A80 malformed or no point of the curve.
+            CommandRefused: 6985 without MSE:Set AT, 6A86, 6A80 malformed or no element of the group,
+                6300 not the key that Terminal Authentication has bound (TR-03110-2 3.4 step 3).
         """
         chosen, self._chosen = self._chosen, None
         if chosen is None:
             raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "MSE:Set AT comes first")
         if command.p1 or command.p2:
             raise CommandRefused(SW.WRONG_P1P2)
+        template, suite, key = chosen
         try:
             ephemeral_key = messages.decode_general_authenticate(command.data)
+            compressed = compress_public_key(key.group, ephemeral_key)
         except DecodeError as fault:
             raise CommandRefused(SW.WRONG_DATA, str(fault)) from fault
-        return ResponseAPDU(messages.EMPTY_ANSWER), _agree(*chosen, ephemeral_key)
+        if self._terminal_key is None:
+            session, _ = _agree(suite, key, ephemeral_key)
+            return ResponseAPDU(messages.EMPTY_ANSWER), session, compressed
+        if not hmac.compare_digest(self._terminal_key, compressed):
+            raise CommandRefused(SW.WARNING_AUTHENTICATION_FAILED, "not the key of Terminal Authentication")
+        nonce = self._random(messages.NONCE_LENGTH)
+        session, k_mac = _agree(suite, key, ephemeral_key, nonce)
+        token = core.compute_token(template.protocol, suite, key.group, k_mac, ephemeral_key)
+        return ResponseAPDU(messages.encode_answer(messages.ChipAnswer(nonce, token))), session, compressed
 
-    def _find_key(self, key_id: int | None) -> EcKeyPair:
+    def _find_key(self, key_id: int | None) -> StaticKey:
         """The key that is meant; without a reference, the only one."""
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -97,8 +127,14 @@ class ChipAuthenticationCard:
         return key
 
 
-def _agree(suite: CipherSuite, key: EcKeyPair, ephemeral_key: bytes) -> SecureMessaging:
+def _mechanism(key: StaticKey) -> str:
+    return ID_CA_ECDH if isinstance(key.group, EcGroup) else ID_CA_DH
+
+
+def _agree(
+    suite: CipherSuite, key: StaticKey, ephemeral_key: bytes, nonce: bytes = b""
+) -> tuple[SecureMessaging, bytes]:
     try:
-        return core.derive_session(suite, key, points.decode_point(key.curve, ephemeral_key))
+        return core.derive_session(suite, key.group, key.key, ephemeral_key, nonce)
     except (DecodeError, PeerProtocolError) as fault:
         raise CommandRefused(SW.WRONG_DATA, str(fault)) from fault

@@ -1,4 +1,4 @@
-"""Commands and data objects of Chip Authentication (Doc 9303-11 6.2.4)."""
+"""Commands and data objects of Chip Authentication (Doc 9303-11 6.2.4; version 2: TR-03110-3 B.3)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ DO_PROTOCOL: Final = 0x80
 DO_EPHEMERAL_KEY: Final = 0x80  # inside 7C
 DO_KAT_EPHEMERAL_KEY: Final = 0x91
 DO_KEY_REFERENCE: Final = 0x84
+DO_NONCE: Final = 0x81  # version 2
+DO_TOKEN: Final = 0x82
 DO_DYNAMIC_AUTHENTICATION: Final = 0x7C
 MAX_KEY_REFERENCE: Final = 8  # octets
+NONCE_LENGTH: Final = 8  # r_PICC, TR-03110-3 A.4
 
 EMPTY_ANSWER: Final = b"\x7c\x00"
 
@@ -87,6 +90,34 @@ def decode_general_authenticate(data: bytes) -> bytes:
         DecodeError: not 7C with exactly that key.
     """
     return decode_tlv(decode_tlv(data, DO_DYNAMIC_AUTHENTICATION).value, DO_EPHEMERAL_KEY).value
+
+
+@dataclass(frozen=True, slots=True)
+class ChipAnswer:
+    """What the chip answers in version 2: its nonce r_PICC and its token T_PICC."""
+
+    nonce: bytes
+    token: bytes
+
+
+def encode_answer(answer: ChipAnswer) -> bytes:
+    """The response data of version 2."""
+    return encode_tlv(
+        DO_DYNAMIC_AUTHENTICATION, encode_tlv(DO_NONCE, answer.nonce) + encode_tlv(DO_TOKEN, answer.token)
+    )
+
+
+def decode_answer(data: bytes) -> ChipAnswer:
+    """The response data of version 2.
+
+    Raises:
+        DecodeError: not 7C with a nonce of 8 octets and a token.
+    """
+    objects = decode_tlv(data, DO_DYNAMIC_AUTHENTICATION).children()
+    answer = ChipAnswer(require_tlv(objects, DO_NONCE).value, require_tlv(objects, DO_TOKEN).value)
+    if len(answer.nonce) != NONCE_LENGTH or len(objects) != 2:
+        raise DecodeError("Chip Authentication answers a nonce of 8 octets and a token", clause="TR-03110-3 B.3.2")
+    return answer
 
 
 def _encode_key_reference(key_id: int | None) -> bytes:
