@@ -1,4 +1,4 @@
-"""PACE against OpenPACE's libeac: our terminal with its card, our card with its terminal, all curves and suites.
+"""PACE against OpenPACE's libeac: our terminal with its card, our card with its terminal, all groups and suites.
 
 The session keys are compared too: both ends encrypt the same octets at the same counter.
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import pytest
 
 from eid.codec.apdu import CommandAPDU, decode_command
+from eid.codec.oid import encode_oid_content
 from eid.codec.tlv import decode_tlv, encode_tlv
 from eid.crypto.padding import pad
 from eid.errors import WrongPasswordError
-from eid.lds.security_infos import ID_PACE_ECDH_GM, PACEInfo
+from eid.lds.security_infos import ID_PACE_DH_GM, ID_PACE_ECDH_GM, PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import drive
 from eid.protocols.pace.card import PaceCard
@@ -25,9 +26,13 @@ from tests.builders.document import MRZ as SPECIMEN_MRZ
 from tests.builders.machine import missing
 from tests.interop.libeac.openpace import PACE_CAN, PACE_MRZ, LibeacError, Library, Pace, Unavailable
 
-CURVE_IDS = [12, 13, 15, 16, 17, 18]
+CURVE_IDS = list(range(8, 19))  # every curve with a standardised identifier
+MODP_IDS = [0, 1, 2]
+IDS = CURVE_IDS + MODP_IDS
 CAN = Password(PasswordId.CAN, b"123456")
 MRZ = Password(PasswordId.MRZ, SPECIMEN_MRZ.information.encode())
+# Every suite by CAN; the MRZ differs in the key derivation alone, so one suite shows it.
+SUITES = [(1, CAN), (2, CAN), (3, CAN), (4, CAN), (2, MRZ)]
 KINDS = {PasswordId.CAN: PACE_CAN, PasswordId.MRZ: PACE_MRZ}
 
 
@@ -40,7 +45,8 @@ def library() -> Library:
 
 
 def info(number: int, arc: int) -> PACEInfo:
-    return PACEInfo(f"{ID_PACE_ECDH_GM}.{arc}", 2, number)
+    mechanism = ID_PACE_DH_GM if number in MODP_IDS else ID_PACE_ECDH_GM
+    return PACEInfo(f"{mechanism}.{arc}", 2, number)
 
 
 def start(library: Library, announced: PACEInfo, password: Password) -> Pace:
@@ -105,7 +111,7 @@ class LibeacCard:
 
 def run_libeac_terminal(pace: Pace, chip: Chip, announced: PACEInfo, password: Password) -> bytes:
     """libeac as a terminal; the status word of the last step."""
-    oid = bytes.fromhex("04007F000702020402") + bytes((int(announced.protocol[-1]),))
+    oid = encode_oid_content(announced.protocol)
     data = encode_tlv(0x80, oid) + encode_tlv(0x83, bytes((password.id,)))
     assert chip.transmit(CommandAPDU(0x00, 0x22, 0xC1, 0xA4, data).encode()) == b"\x90\x00"
 
@@ -123,9 +129,8 @@ def run_libeac_terminal(pace: Pace, chip: Chip, announced: PACEInfo, password: P
     return b"\x90\x00" if pace.accepts(token) else token
 
 
-@pytest.mark.parametrize("number", CURVE_IDS)
-@pytest.mark.parametrize("arc", [1, 2, 3, 4])
-@pytest.mark.parametrize("password", [CAN, MRZ], ids=["CAN", "MRZ"])
+@pytest.mark.parametrize("number", IDS)
+@pytest.mark.parametrize(("arc", "password"), SUITES, ids=lambda value: getattr(value, "id", value))
 def test_our_terminal_with_their_card(library: Library, number: int, arc: int, password: Password) -> None:
     announced = info(number, arc)
     with start(library, announced, password) as theirs:
@@ -133,9 +138,8 @@ def test_our_terminal_with_their_card(library: Library, number: int, arc: int, p
         assert_same_keys(result.secure_messaging, theirs)
 
 
-@pytest.mark.parametrize("number", CURVE_IDS)
-@pytest.mark.parametrize("arc", [1, 2, 3, 4])
-@pytest.mark.parametrize("password", [CAN, MRZ], ids=["CAN", "MRZ"])
+@pytest.mark.parametrize("number", IDS)
+@pytest.mark.parametrize(("arc", "password"), SUITES, ids=lambda value: getattr(value, "id", value))
 def test_their_terminal_with_our_card(library: Library, number: int, arc: int, password: Password) -> None:
     announced = info(number, arc)
     chip = Chip({}, pace=PaceCard([announced], {CAN.id: CAN.value, MRZ.id: MRZ.value}.get))
