@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from eid.card.card import CardEvent
+from eid.card.faults import FaultyCard, parse_faults
 from eid.rendering.terminal import render_table
 from eid.services.card_description import (
     ApplicationDescription,
@@ -29,6 +30,7 @@ EXAMPLES = """\b
 Examples:
   eid card new --profile ma-cnie --out card.bin
   eid card run card.bin
+  eid card run card.bin --trace --fault "tear-after@12"
   eid card show card.bin --json
 """
 
@@ -54,7 +56,15 @@ def new(profile: str, out: Path, serial: bytes | None) -> None:
 @click.option("--listen", type=HostPort(), help="Wait for a virtual reader that dials out to this address instead.")
 @click.option("--wait", type=click.FloatRange(0, 3600), default=10.0, show_default=True, help="Seconds to try for.")
 @click.option("--trace", is_flag=True, help="Print every command that the card answers, without its data.")
-def run(file: Path, vpcd: tuple[str, int] | None, listen: tuple[str, int] | None, wait: float, trace: bool) -> None:
+@click.option("--fault", "faults", help='Faults on demand, e.g. "tear@5" (docs/faults.md).')
+def run(
+    file: Path,
+    vpcd: tuple[str, int] | None,
+    listen: tuple[str, int] | None,
+    wait: float,
+    trace: bool,
+    faults: str | None,
+) -> None:
     """Put the card in FILE into a virtual reader, until Ctrl-C, SIGTERM, or the reader hangs up.
 
     The reader is vpcd of vsmartcard. What a command changes is in FILE before the card answers. vpcd knows no access
@@ -62,8 +72,9 @@ def run(file: Path, vpcd: tuple[str, int] | None, listen: tuple[str, int] | None
     """
     if vpcd is not None and listen is not None:
         raise click.UsageError("give --vpcd or --listen, not both")
+    planned = None if faults is None else parse_faults(faults)
     with open_card(file, _print_event if trace else None) as card:
-        slot = CardSlot(card)
+        slot = CardSlot(card if planned is None else FaultyCard(card, planned))
         state = card.card.life_cycle.name.lower()
         with _stopped_by_signals(slot):
             if listen is not None:

@@ -15,7 +15,7 @@ import socket
 from enum import IntEnum, unique
 from typing import Final
 
-from eid.errors import CardRemovedError, ReaderUnavailableError
+from eid.errors import CardRemovedError, ReaderUnavailableError, TransportError
 from eid.transport.reactive_card import ReactiveCard
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -23,6 +23,7 @@ DEFAULT_PORT: Final = 35963
 MAX_FRAME: Final = 65535
 _RECEIVE_SIZE: Final = 2 + MAX_FRAME
 _RESPONSE_TOO_LONG: Final = b"\x6f\x00"  # ISO/IEC 7816-4 5.6: no precise diagnosis
+_MUTE: Final = b"\x00"  # no response APDU: PC/SC reports a communication error
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux only; elsewhere there is nothing to re-arm
 
 
@@ -124,7 +125,12 @@ class VpcdCard:
 
     def _answer(self, frame: bytes) -> bytes | None:
         if len(frame) > 1:
-            response = self._card.process(frame)
+            try:
+                response = self._card.process(frame)
+            except CardRemovedError:
+                raise
+            except TransportError:  # a card that is made to lose this command, or its answer
+                return _MUTE
             return response if len(response) <= MAX_FRAME else _RESPONSE_TOO_LONG
         return self._control(frame[0]) if frame else None
 
