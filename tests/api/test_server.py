@@ -92,6 +92,8 @@ def run(home: Path, *more: str) -> Iterator[Running]:
         finally:
             process.terminate()
             process.wait(20)
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 @pytest.fixture(scope="module")

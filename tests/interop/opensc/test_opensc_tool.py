@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -74,8 +74,8 @@ def own_process(pcsc_daemon: PcscHost, issued: Issued, tmp_path: Path) -> Iterat
             card_end, _ = listener.accept()
             assert program.stdout is not None
             assert "in the reader" in program.stdout.readline()
-            with closing(card_end):
-                insert(slot, card_end)
+            with closing(card_end), ExitStack() as stack:
+                insert(slot, card_end, stack)
                 yield slot
                 slot.remove()
                 card_end.shutdown(socket.SHUT_RDWR)
@@ -86,12 +86,12 @@ def own_process(pcsc_daemon: PcscHost, issued: Issued, tmp_path: Path) -> Iterat
     wait_for_card(slot.name, present=False)
 
 
-def insert(slot: VirtualReader, card_end: socket.socket) -> None:
+def insert(slot: VirtualReader, card_end: socket.socket, stack: ExitStack) -> None:
     """Join a card's process to a slot: octet by octet where vpcd listens, else frame by frame."""
     if not isinstance(slot, ListeningReader):
         slot.insert(RemoteCard(card_end))
         return
-    vpcd_end = slot._connect()  # the port lies in the daemon's own network namespace
+    vpcd_end = stack.enter_context(slot._connect())  # the port lies in the daemon's own network namespace
     vpcd_end.settimeout(None)
     for source, sink in ((vpcd_end, card_end), (card_end, vpcd_end)):
         threading.Thread(target=pump, args=(source, sink), daemon=True).start()
