@@ -1,6 +1,6 @@
 """Groups for key agreement with a mapped generator: elliptic curves and MODP groups behind one shape.
 
-An element travels and is compared as its encoding: 04 | x | y, or the unsigned integer of the field's full length.
+An element travels and is compared as its encoding: 04 | x | y, or an unsigned integer without leading zeros.
 Protocols see octets and four operations; which mathematics is behind them is decided here.
 """
 
@@ -39,7 +39,7 @@ class GroupKey(Protocol):
         """
 
     def agree(self, element: bytes) -> bytes:
-        """The shared secret: the x coordinate, or the field element (Doc 9303-11 9.6).
+        """The shared secret, of the field's full length: the x coordinate, or the field element (Doc 9303-11 9.6).
 
         Raises:
             DecodeError: it is no element of the group.
@@ -150,14 +150,14 @@ class _DhKey:
     def __init__(self, group: DhParameters, scalar: int) -> None:
         self._group = group
         self._scalar = scalar
-        self.public = _encode_number(group, pow(group.g, scalar, group.p))
+        self.public = _encode_number(pow(group.g, scalar, group.p))
 
     def multiply(self, element: bytes) -> bytes:
         base = _decode_number(self._group, element)
-        return _encode_number(self._group, pow(base, self._scalar, self._group.p))
+        return _encode_number(pow(base, self._scalar, self._group.p))
 
     def agree(self, element: bytes) -> bytes:
-        return self.multiply(element)
+        return self.multiply(element).rjust(self._group.length, b"\0")
 
     def __repr__(self) -> str:
         return f"GroupKey({self._group.name})"
@@ -196,7 +196,7 @@ class DhGroup:
         product = _decode_number(self.parameters, left) * _decode_number(self.parameters, right) % self.field_prime
         if product == 1:
             raise PeerProtocolError("the result is the neutral element")
-        return _encode_number(self.parameters, product)
+        return _encode_number(product)
 
     def require_element(self, raw: bytes) -> bytes:
         """The element itself, of the subgroup."""
@@ -208,11 +208,12 @@ class DhGroup:
         element = map_to_field_element(self.field_prime, self.order, number)
         if element == 1:
             raise PeerProtocolError("the nonces lead to the neutral element")
-        return _encode_number(self.parameters, element)
+        return _encode_number(element)
 
 
-def _encode_number(group: DhParameters, value: int) -> bytes:
-    return value.to_bytes(group.length, "big")
+def _encode_number(value: int) -> bytes:
+    """An unsigned integer without leading zero octets (TR-03110-3 D.2.1.1)."""
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
 
 def _decode_number(group: DhParameters, raw: bytes) -> int:

@@ -62,7 +62,7 @@ def octets(source: dict[str, str], name: str, group: Group) -> bytes:
     raw = bytes.fromhex(source[name])
     if isinstance(group, EcGroup):
         return b"\x04" + raw
-    return int.from_bytes(raw, "big").to_bytes(modp().parameters.length, "big")
+    return raw.lstrip(b"\0")
 
 
 def key(source: dict[str, str], name: str, group: Group) -> GroupKey:
@@ -291,6 +291,15 @@ def test_element_too_long() -> None:
     with pytest.raises(DecodeError):
         group.require_element(bytes(2) + group.generate().public)
     assert group.require_element(b"\x00" + group.generate().public)
+
+
+def test_numbers_have_no_leading_zeros_and_secrets_have_all() -> None:
+    group = modp()
+    scalar = next(n for n in range(2, 5000) if pow(group.parameters.g, n, group.field_prime) < 1 << 1016)
+    key = group.key(scalar)
+    assert len(key.public) < group.parameters.length
+    assert group.require_element(key.public) == key.public
+    assert len(group.key(1).agree(key.public)) == group.parameters.length
 
 
 def test_keys_hide_themselves() -> None:

@@ -5,6 +5,7 @@ The session keys are compared too: both ends encrypt the same octets at the same
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +14,7 @@ from eid.codec.apdu import CommandAPDU, decode_command
 from eid.codec.oid import encode_oid_content
 from eid.codec.tlv import decode_tlv, encode_tlv
 from eid.crypto.padding import pad
-from eid.errors import WrongPasswordError
+from eid.errors import AuthenticationError, WrongPasswordError
 from eid.lds.security_infos import ID_PACE_DH_GM, ID_PACE_ECDH_GM, PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import drive
@@ -129,24 +130,42 @@ def run_libeac_terminal(pace: Pace, chip: Chip, announced: PACEInfo, password: P
     return b"\x90\x00" if pace.accepts(token) else token
 
 
+def once_more_over_modp(run: Callable[[], None], number: int, failure: type[Exception]) -> None:
+    """libeac drops leading zeros of a Diffie-Hellman secret, which PKCS #3 8.2 keeps: one run in 256 cannot agree."""
+    try:
+        run()
+    except failure:
+        if number not in MODP_IDS:
+            raise
+        run()
+
+
 @pytest.mark.parametrize("number", IDS)
 @pytest.mark.parametrize(("arc", "password"), SUITES, ids=lambda value: getattr(value, "id", value))
 def test_our_terminal_with_their_card(library: Library, number: int, arc: int, password: Password) -> None:
     announced = info(number, arc)
-    with start(library, announced, password) as theirs:
-        result: PaceResult = drive(run_pace(announced, password), LibeacCard(theirs))
-        assert_same_keys(result.secure_messaging, theirs)
+
+    def run() -> None:
+        with start(library, announced, password) as theirs:
+            result: PaceResult = drive(run_pace(announced, password), LibeacCard(theirs))
+            assert_same_keys(result.secure_messaging, theirs)
+
+    once_more_over_modp(run, number, AuthenticationError)
 
 
 @pytest.mark.parametrize("number", IDS)
 @pytest.mark.parametrize(("arc", "password"), SUITES, ids=lambda value: getattr(value, "id", value))
 def test_their_terminal_with_our_card(library: Library, number: int, arc: int, password: Password) -> None:
     announced = info(number, arc)
-    chip = Chip({}, pace=PaceCard([announced], {CAN.id: CAN.value, MRZ.id: MRZ.value}.get))
-    with start(library, announced, password) as theirs:
-        assert run_libeac_terminal(theirs, chip, announced, password) == b"\x90\x00"
-        assert chip.session is not None
-        assert_same_keys(chip.session, theirs)
+
+    def run() -> None:
+        chip = Chip({}, pace=PaceCard([announced], {CAN.id: CAN.value, MRZ.id: MRZ.value}.get))
+        with start(library, announced, password) as theirs:
+            assert run_libeac_terminal(theirs, chip, announced, password) == b"\x90\x00"
+            assert chip.session is not None
+            assert_same_keys(chip.session, theirs)
+
+    once_more_over_modp(run, number, AssertionError)
 
 
 def test_wrong_password_both_ways(library: Library) -> None:
