@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import sys
@@ -24,6 +23,7 @@ from eid.services.trust_files import load_trust_store
 from eid.transport.metered import StepMeter
 from eid.verification.report import VerificationReport, report_from_json
 from reader_tools import exit_codes
+from reader_tools.fonts import font_directories
 from reader_tools.report_page import build_page, step_figures
 
 
@@ -69,7 +69,7 @@ def command(transport: str | None, home: Path, as_json: bool) -> int:
 
     Over PC/SC with a virtual reader where that can be had, else in this process; the first line says which.
     """
-    fonts = (Path(os.environ["EID_FONTS"]),) if "EID_FONTS" in os.environ else None
+    fonts = font_directories()
     with _ended_in_order():
         shown = Demonstration(home, Console(as_json), fonts=fonts).run(transport)
         leave(shown)

@@ -186,10 +186,8 @@ def _render(record: IdentityRecord, mrz: Mrz, can: str, loaded: LoadedProfile, d
     if loaded.layout is None:
         raise click.UsageError(f"profile {loaded.profile.name} has no layout: its faces cannot be drawn")
     layout = decode_face_layout(loaded.layout)
-    folders = os.environ.get("EID_FONTS")
-    fonts = tuple(Path(part) for part in folders.split(os.pathsep)) if folders else None
     try:
-        return render_faces(build_printed_card(record, mrz, can, layout), layout, dpi, fonts)
+        return render_faces(build_printed_card(record, mrz, can, layout), layout, dpi, font_directories())
     except DecodeError as error:
         raise RecordError(f"portrait or signature_image: {error}") from error
 
