@@ -50,6 +50,7 @@ from eid.store.database import in_transaction
 from eid.store.issued_documents import IssuedDocument, find_documents, register_document, tag_document_number
 from eid.store.journal import JobProgress, Journal
 from eid.store.personalization_jobs import PersonalizationJob, change_job, create_job, jobs_in_state, load_job
+from eid.store.status_places import allocate_place
 from eid.verification.report import VerificationReport, report_to_json
 
 LOCK: Final = "lock the card"
@@ -172,6 +173,7 @@ class Issuance:
         tag = self._tag(mrz)
         if in_transaction(self.engine, lambda connection: find_documents(connection, tag)):
             raise AlreadyDoneError("a document with this document_number is issued already")
+        self._allocate_place()
 
     def _require_fitting_authority(self) -> None:
         self.authority.require_ready(self.now())
@@ -261,16 +263,22 @@ class Issuance:
         return sod
 
     def _place(self, progress: JobProgress, journal: _Relay) -> StatusListReference:
-        """The card's place in a status list: an index drawn at random, so that it tells nothing of its neighbours."""
+        """The card's place in a status list, which no other card has."""
+        uri, place = self.profile.authority.status_list_uri, self._allocate_place()
+        if PLACE not in progress.results:
+            detail = {"uri": uri, "index": str(place)}
+            journal.record(Checkpoint(PLACE, "intent", detail))
+            journal.record(Checkpoint(PLACE, "result", detail))
+        return StatusListReference(uri, place)
+
+    def _allocate_place(self) -> int:
         stated = self.profile.authority
-        before = progress.results.get(PLACE)
-        if before is not None:
-            return StatusListReference(before["uri"], int(before["index"]))
-        index = int.from_bytes(self.random(8), "big") % stated.status_list_size
-        detail = {"uri": stated.status_list_uri, "index": str(index)}
-        journal.record(Checkpoint(PLACE, "intent", detail))
-        journal.record(Checkpoint(PLACE, "result", detail))
-        return StatusListReference(stated.status_list_uri, index)
+        return in_transaction(
+            self.engine,
+            lambda connection: allocate_place(
+                connection, stated.status_list_uri, stated.status_list_size, self.job.id, self.random
+            ),
+        )
 
     # --- after the lock
 

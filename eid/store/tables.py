@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -69,6 +70,14 @@ personalization_step = Table(  # append-only: eid.store.triggers
     Column("detail", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     _one_of("phase", STEP_PHASES),
+)
+
+status_place = Table(  # one place belongs to one card for ever: to revoke it must not revoke another
+    "status_place",
+    metadata,
+    Column("uri", String(256), primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Uuid, ForeignKey("personalization_job.id"), nullable=False, unique=True),
 )
 
 issued_document = Table(

@@ -30,6 +30,7 @@ from eid.errors import (
 )
 from eid.identity import BILINGUAL_FIELDS, BilingualText, IdentityRecord
 from eid.keystore.card_keys import default_card_keys
+from eid.lds.dg13 import decode_dg13
 from eid.personalization.public_keys import collect_public_keys
 from eid.pki.crl import RevocationReason
 from eid.profile.card_image import KeyAlgorithm, KeyImage, KeyPurpose
@@ -359,6 +360,17 @@ def test_a_document_number_is_issued_once(shop: Workshop) -> None:
     record = shop.record()
     shop.begin().run(record, LoopbackConnection(shop.blank()))
     refused(shop, AlreadyDoneError, "document_number is issued already", document_number=record.document_number)
+
+
+def test_a_full_status_list_is_found_first(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path, "ma-cnie")
+    stated = shop.loaded.profile.authority.model_copy(update={"status_list_size": 1})
+    shop.loaded = replace(shop.loaded, profile=shop.loaded.profile.model_copy(update={"authority": stated}))
+    issued = shop.begin().run(shop.record(), LoopbackConnection(shop.blank()))
+    place = decode_dg13(issued.evidence.content("DG13") or b"").status_list
+    assert place is not None
+    assert (place.uri, place.index) == (stated.status_list_uri, 0)
+    refused(shop, LifecycleError, "no place left")
 
 
 def test_an_authority_that_cannot_sign_is_found_first(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ depends_on = None
 def upgrade() -> None:
     """Make all tables of version 0001."""
     _personalization()
+    _status_place()
     _issued_document()
     _trust()
     _verification_session()
@@ -55,6 +56,20 @@ def _personalization() -> None:
             ["job_id"], ["personalization_job.id"], name="fk_personalization_step_job_id_personalization_job"
         ),
         sa.CheckConstraint("phase IN ('intent', 'result')", name=op.f("ck_personalization_step_phase")),
+    )
+
+
+def _status_place() -> None:
+    op.create_table(
+        "status_place",
+        sa.Column("uri", sa.String(256), nullable=False),
+        sa.Column("place", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("uri", "place", name="pk_status_place"),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["personalization_job.id"], name="fk_status_place_job_id_personalization_job"
+        ),
+        sa.UniqueConstraint("job_id", name="uq_status_place_job_id"),
     )
 
 
