@@ -36,6 +36,7 @@ from eid.store.database import open_database
 from eid.transport.metered import BEGIN, END, MeteredConnection
 from reader_tools.authority_options import key_options, open_keys
 from reader_tools.card_connection import connect
+from reader_tools.fonts import font_directories
 from reader_tools.output_file import write_private
 from reader_tools.report_page import step_figures
 from reader_tools.values import DIRECTORY, FILE
