@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eid.errors import Reason
 from eid.evidence import ProtocolName, ProtocolOutcome
-from eid.verification.report import Outcome
+from eid.verification.report import Outcome, Verdict
 from tests.builders.document import Document, failed, judge, outcome, transcript
 
 
@@ -20,6 +20,13 @@ def test_bac_after_a_pace_that_failed(document: Document) -> None:
         document.active_transcript(),
     )
     assert failed(judge(document, document.evidence(transcripts=ran))) == {"access": Reason.DOWNGRADED}
+
+
+def test_bac_with_the_announcement_of_pace_withheld(document: Document) -> None:
+    ran = (transcript(ProtocolName.BAC), document.active_transcript())
+    report = judge(document, document.evidence(transcripts=ran, without=["DG14"]))
+    assert failed(report) == {"access": Reason.DOWNGRADED}
+    assert report.verdict is Verdict.TOTAL_FAILED
 
 
 def test_border_takes_bac_and_says_so(document: Document) -> None:

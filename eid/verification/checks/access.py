@@ -21,9 +21,21 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.NOT_ATTEMPTED, "nothing is said of how the chip was opened")
     if used.value not in case.policy.access:
         raise VerificationError(Reason.DOWNGRADED, f"the policy does not accept {used.value.upper()}")
-    if used is ProtocolName.BAC and case.policy.refuse_downgrade and _announces_pace(case):
-        raise VerificationError(Reason.DOWNGRADED, "the chip runs PACE, and BAC was used", clause="Doc 9303-11 4.2")
+    if used is ProtocolName.BAC and case.policy.refuse_downgrade:
+        _refuse_downgrade(case)
     return f"{used.value.upper()}"
+
+
+def _refuse_downgrade(case: Case) -> None:
+    """Fail where the signed DG14 announces PACE, and where DG14 is withheld although the issuer lists it."""
+    clause = "Doc 9303-11 4.2"
+    if _announces_pace(case):
+        raise VerificationError(Reason.DOWNGRADED, "the chip runs PACE, and BAC was used", clause=clause)
+    listed = case.sod is not None and 14 in case.sod.data_group_hashes
+    if listed and case.content("DG14") is None:
+        raise VerificationError(
+            Reason.DOWNGRADED, "BAC was used, and DG14, which would tell of PACE, was not read", clause=clause
+        )
 
 
 def _succeeded(case: Case, name: ProtocolName) -> bool:
