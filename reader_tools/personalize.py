@@ -14,7 +14,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import click
-from sqlalchemy import Engine
 
 from eid.errors import DecodeError, EidError, RecordError
 from eid.identity import RECORD_LIMIT, IdentityRecord, decode_identity_record, find_script_warnings
@@ -27,12 +26,11 @@ from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint
 from eid.rendering.page import StepFigures
 from eid.rendering.terminal import render_steps
-from eid.services.authority import IssuingAuthority, open_authority
-from eid.services.database import init_database
+from eid.services.authority import open_authority
+from eid.services.database import ready_database
 from eid.services.input_file import read_input
 from eid.services.issuance import BrokenOffError, Issuance, IssuedCard, begin, resume
-from eid.services.settings import Settings, load_settings
-from eid.store.database import open_database
+from eid.services.settings import load_settings
 from eid.transport.metered import BEGIN, END, MeteredConnection
 from reader_tools.authority_options import key_options, open_keys
 from reader_tools.card_connection import connect
@@ -97,9 +95,13 @@ def command(
     mrz = verify_record(record, loaded.profile)
     if faces is not None:  # a text that cannot be set is found before a card is made that cannot be printed
         _render(record, mrz, "0" * loaded.profile.document.can_digits, loaded, dpi)
-    with connect(reader, card_file, wait) as (connection, name), _open_database(settings) as engine:
+    with connect(reader, card_file, wait) as (connection, name), ready_database(settings) as engine:
         metered = MeteredConnection(connection, checkpoints=_Progress())
-        issuance = _start(engine, authority, loaded, name[:MAX_READER_NAME], job)
+        issuance = (
+            begin(engine, authority, loaded, name[:MAX_READER_NAME], _now)
+            if job is None
+            else resume(engine, authority, loaded, job, _now)
+        )
         with _told_how_to_go_on(issuance):
             issued = issuance.run(record, metered, metered)
     if can_out is not None:
@@ -145,25 +147,6 @@ def _load_record(path: Path) -> IdentityRecord:
     for warning in find_script_warnings(record):
         click.echo(f"{path}: {warning}", err=True)
     return record
-
-
-@contextmanager
-def _open_database(settings: Settings) -> Iterator[Engine]:
-    """The database, made on first use; one of an older version is not upgraded behind the operator's back."""
-    init_database(settings)
-    engine = open_database(settings.database_url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _start(
-    engine: Engine, authority: IssuingAuthority, loaded: LoadedProfile, reader: str, job: UUID | None
-) -> Issuance:
-    if job is None:
-        return begin(engine, authority, loaded, reader, _now)
-    return resume(engine, authority, loaded, job, _now)
 
 
 @contextmanager

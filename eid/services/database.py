@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -29,6 +31,21 @@ def init_database(settings: Settings) -> SchemaStatus:
     if not status.is_ready:
         raise StoreError(f"the database has tables of version {status.current}: run `eid db upgrade`")
     return status
+
+
+@contextmanager
+def ready_database(settings: Settings) -> Iterator[Engine]:
+    """The database, made on first use; one of an older version is not upgraded behind the operator's back.
+
+    Raises:
+        StoreError: it cannot be opened, or is of another version.
+    """
+    init_database(settings)
+    engine = open_database(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def upgrade_database(settings: Settings) -> tuple[SchemaStatus, SchemaStatus]:
