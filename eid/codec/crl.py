@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 from eid.codec import der, oid
@@ -13,7 +12,7 @@ from eid.codec.algorithm import AlgorithmIdentifier, read_algorithm
 from eid.codec.defect import DefectCode, Defects, tolerate
 from eid.codec.extensions import Extension, Extensions, read_extensions
 from eid.codec.name import Name, decode_name, read_name
-from eid.codec.x509 import read_certificate_time, read_serial, read_signature
+from eid.codec.x509 import MAX_SERIAL, read_certificate_time, read_serial, read_signature
 from eid.errors import DecodeError
 
 MAX_CRL: Final = 1 << 23  # octets; over 100,000 entries
@@ -56,7 +55,7 @@ class CertificateList:
     issuer_country: str | None
     this_update: datetime
     next_update: datetime | None
-    revoked: Mapping[int, RevokedCertificate] = field(repr=False, hash=False)
+    revoked: RevokedCertificates = field(repr=False, hash=False)
     extensions: Extensions = field(repr=False)
     signature: bytes = field(repr=False)
 
@@ -93,7 +92,7 @@ def decode_crl(raw: bytes, defects: Defects = None) -> CertificateList:
     next_update = None
     if offset < tbs_stop and raw[offset] in (der.UTC_TIME, der.GENERALIZED_TIME):
         next_update, offset = read_certificate_time(raw, offset, tbs_stop, "nextUpdate", defects)
-    revoked: dict[int, RevokedCertificate] = {}
+    revoked = _NO_ENTRIES
     if offset < tbs_stop and raw[offset] == der.SEQUENCE:
         start, offset = der.enter(raw, offset, tbs_stop, der.SEQUENCE, "revokedCertificates")
         revoked = _read_entries(raw, start, offset, defects)
@@ -112,7 +111,7 @@ def decode_crl(raw: bytes, defects: Defects = None) -> CertificateList:
         country,
         this_update,
         next_update,
-        MappingProxyType(revoked),
+        revoked,
         extensions,
         signature,
     )
@@ -127,18 +126,87 @@ def _read_version(data: bytes, offset: int, end: int) -> tuple[int, int]:
     return 2, offset
 
 
-def _read_entries(data: bytes, offset: int, end: int, defects: Defects) -> dict[int, RevokedCertificate]:
+class RevokedCertificates(Mapping[int, RevokedCertificate]):
+    """The entries of a CRL by serial: all of them read once and found sound, made into values when asked for.
+
+    A CRL may have hundreds of thousands; a verification asks for one.
+
+    Args:
+        data: the CRL. offsets: where in it the entry of a serial starts.
+        unknown_critical: critical entry extensions that this system does not know.
+    """
+
+    __slots__ = ("_data", "_offsets", "unknown_critical")
+
+    def __init__(self, data: bytes, offsets: dict[int, int], unknown_critical: tuple[str, ...] = ()) -> None:
+        self._data = data
+        self._offsets = offsets
+        self.unknown_critical = unknown_critical
+
+    def __getitem__(self, serial: int) -> RevokedCertificate:
+        start, stop = der.enter(self._data, self._offsets[serial], len(self._data), der.SEQUENCE, "revokedCertificate")
+        return _read_entry(self._data, start, stop, [])  # what is tolerable was judged when the list was read
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._offsets)
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+
+_NO_ENTRIES: Final = RevokedCertificates(b"", {})
+_REASON: Final = bytes.fromhex("300c300a0603551d1504030a01")  # reasonCode, not critical, up to its value
+_REASONS: Final = frozenset((0, 1, 2, 3, 4, 5, 6, 8, 9, 10))
+
+
+def _read_entries(data: bytes, offset: int, end: int, defects: Defects) -> RevokedCertificates:
     if offset == end:
         tolerate(defects, DefectCode.EMPTY_LIST, "revokedCertificates: empty", offset, "RFC 5280 5.1.2.6")
-    entries: dict[int, RevokedCertificate] = {}
+    offsets: dict[int, int] = {}
+    unknown: tuple[str, ...] = ()
+    dates: set[bytes] = set()
     while offset < end:
-        start, stop = der.enter(data, offset, end, der.SEQUENCE, "revokedCertificate")
-        entry = _read_entry(data, start, stop, defects)
-        if entry.serial in entries:
+        serial, stop = _read_common_entry(data, offset, end, dates)
+        if not stop:
+            start, stop = der.enter(data, offset, end, der.SEQUENCE, "revokedCertificate")
+            entry = _read_entry(data, start, stop, defects)
+            serial, unknown = entry.serial, unknown or entry.unknown_critical
+        if serial in offsets:
             raise DecodeError("serial number is listed twice", offset=offset, clause="RFC 5280 5.1.2.6")
-        entries[entry.serial] = entry
+        offsets[serial] = offset
         offset = stop
-    return entries
+    return RevokedCertificates(data, offsets, unknown)
+
+
+def _read_common_entry(data: bytes, offset: int, end: int, dates: set[bytes]) -> tuple[int, int]:
+    """Serial and end of an entry of the common shape: UTCTime, no extension but the reason; (0, 0) for any other.
+
+    A shortcut: what it passes, `_read_entry` passes too.
+
+    Args:
+        dates: days that are known to be some, YYMMDD.
+    """
+    if offset + 20 > end or data[offset] != der.SEQUENCE or data[offset + 2] != der.INTEGER:
+        return 0, 0
+    stop, size = offset + 2 + data[offset + 1], data[offset + 3]
+    at = offset + 4 + size  # of the time
+    behind = at + 15
+    if stop > end or data[offset + 1] > 0x7F or not 1 <= size <= MAX_SERIAL or behind > stop:
+        return 0, 0
+    serial = data[offset + 4 : at]
+    if serial[0] > 0x7F or (serial[0] == 0 and (size == 1 or serial[1] < 0x80)):
+        return 0, 0
+    time, tail = data[at:behind], data[behind:stop]
+    if time[:2] != b"\x17\x0d" or time[14] != 0x5A or not time[2:14].isdigit():
+        return 0, 0
+    if time[2:8] not in dates:
+        der.decode_time(der.UTC_TIME, time[2:], at, "revocationDate")
+        dates.add(time[2:8])
+    if time[8:10] > b"23" or time[10:12] > b"59" or time[12:14] > b"59":
+        return 0, 0
+    if tail and (tail[:-1] != _REASON or tail[-1] not in _REASONS):
+        return 0, 0
+    return int.from_bytes(serial, "big"), stop
 
 
 def _read_entry(data: bytes, offset: int, end: int, defects: Defects) -> RevokedCertificate:

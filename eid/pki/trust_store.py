@@ -166,7 +166,7 @@ def _load_crl(raw: bytes, unusable: list[Unusable]) -> CertificateList | None:
         unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), str(error)))
         return None
     # A partitioned, indirect or delta CRL says less than it seems to (RFC 5280 5.2.4, 5.2.5).
-    if crl.extensions.unknown_critical or any(entry.unknown_critical for entry in crl.revoked.values()):
+    if crl.extensions.unknown_critical or crl.revoked.unknown_critical:
         unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), "a critical extension is unknown (RFC 5280 5.2)"))
         return None
     return crl

@@ -7,12 +7,12 @@ card and that no two boxes of a face overlap, so that a renderer only has to kee
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
-from eid.errors import ProfileError
+from eid.codec.toml import decode_toml
+from eid.errors import DecodeError, ProfileError
 
 FORMAT: Final = "eid-face-layout"
 VERSION: Final = 1
@@ -155,13 +155,9 @@ def decode_face_layout(raw: bytes) -> FaceLayout:
         ProfileError: it is malformed, a box leaves the card or two boxes overlap; the text names the place.
     """
     try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise ProfileError("a layout is UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"the layout is no TOML: {error}") from None
-    except RecursionError:
-        raise ProfileError("the layout is nested too deep") from None
+        document = decode_toml(raw)
+    except DecodeError as error:
+        raise ProfileError(f"the layout is no TOML: {error.what}") from None
     table = _Table(document, "layout")
     if table.take("format", _text) != FORMAT or table.take("version", _whole) != VERSION:
         raise ProfileError(f"layout is not {FORMAT} version {VERSION}")

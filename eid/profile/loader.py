@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,11 +12,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from eid.errors import ProfileError
+from eid.codec.toml import MAX_TOML, decode_toml
+from eid.errors import DecodeError, ProfileError
 from eid.profile.layout import decode_face_layout
 from eid.profile.schema import CardProfile
 
-MAX_SIZE: Final = 1 << 18
+MAX_SIZE: Final = MAX_TOML
+MAX_KEY: Final = 256  # characters of a line that are looked at for its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +73,18 @@ def load_profile(name_or_path: str) -> LoadedProfile:
 def check_profile(raw: bytes) -> tuple[CardProfile | None, tuple[Problem, ...]]:
     """Parse and check a profile's bytes: the profile, or every problem found, in the order of their lines."""
     try:
-        text = raw.decode("utf-8")
-        table = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        return None, (Problem("", raw.count(b"\n", 0, error.start) + 1, "not UTF-8"),)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return None, (_syntax_problem(str(error), text),)
+        table = decode_toml(raw)
+    except DecodeError as error:
+        return None, (_syntax_problem(error.what, raw),)
     try:
         return CardProfile.model_validate(table), ()
     except ValidationError as error:
-        return None, _problems(error, text)
+        return None, _problems(error, raw.decode("utf-8"))
 
 
-def _syntax_problem(message: str, text: str) -> Problem:
+def _syntax_problem(message: str, raw: bytes) -> Problem:
     place = re.search(r"at line (\d+)", message)
-    line = int(place.group(1)) if place else text.count("\n") + 1
+    line = int(place.group(1)) if place else raw.count(b"\n") + 1
     return Problem("", line, message)
 
 
@@ -120,7 +118,8 @@ def index_lines(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
     counts: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, whole in enumerate(text.splitlines(), start=1):
+        line = whole[:MAX_KEY]
         if header := re.match(r"\s*\[\[\s*([^\]]+?)\s*\]\]", line):
             name = header.group(1)
             table = f"{name}[{counts.get(name, 0)}]"
@@ -159,7 +158,8 @@ def _beside(place: Path | Traversable, name: str) -> Path | Traversable:
 
 def _read(place: Path | Traversable, source: str) -> bytes:
     try:
-        raw = place.read_bytes()
+        with place.open("rb") as file:
+            raw = file.read(MAX_SIZE + 1)
     except OSError as error:
         raise ProfileError(f"cannot be read: {error.strerror}", path=source) from error
     if len(raw) > MAX_SIZE:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from eid.errors import ProfileError
+from eid.codec.toml import decode_toml
+from eid.errors import DecodeError, ProfileError
 
 PREFIX: Final = "EID_"
 FILE_NAME: Final = "eid.toml"
@@ -83,17 +83,15 @@ def _read_file(place: Path, named: bool) -> dict[str, Any]:
             raw = file.read(MAX_FILE + 1)
         if len(raw) > MAX_FILE:
             raise ProfileError(f"larger than {MAX_FILE} octets", path=str(place))
-        return tomllib.loads(raw.decode("utf-8"))
+        return decode_toml(raw)
     except FileNotFoundError as error:
         if not named:
             return {}
         raise ProfileError("there is no such file", path=str(place)) from error
     except OSError as error:
         raise ProfileError(error.strerror or "cannot be read", path=str(place)) from error
-    except UnicodeDecodeError as error:
-        raise ProfileError("not UTF-8", path=str(place)) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ProfileError(str(error), path=str(place)) from error
+    except DecodeError as error:
+        raise ProfileError(error.what, path=str(place)) from error
 
 
 def _convert(name: str, text: str) -> Any:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eid.codec.defect import DefectCode
-from eid.errors import ProfileError
+from eid.codec.toml import decode_toml
+from eid.errors import DecodeError, ProfileError
 
+MAX_POLICY: Final = 1 << 16  # octets
 FORMAT: Final = "eid-verification-policy"
 DEFAULT_FOR_FILES: Final = "passive"
 DEFAULT_FOR_EVIDENCE: Final = "strict"
+
+
+DataGroupName = Annotated[str, Field(pattern=r"^DG([1-9]|1[0-6])$")]
+# Without these nothing was proven at all: no policy may do without them, or let them fail.
+INDISPENSABLE: Final = frozenset({"sod.format", "sod.signature", "ds.path", "csca.trust"})
 
 
 class _Statement(BaseModel):
@@ -39,7 +45,7 @@ class _PolicyFile(_Statement):
     name: str
     revision: Annotated[int, Field(ge=1)]
     assurance: str
-    data_groups: tuple[str, ...]
+    data_groups: Annotated[tuple[DataGroupName, ...], Field(min_length=1)]
     required: tuple[str, ...]
     required_one_of: tuple[tuple[str, ...], ...] = ()
     informative: tuple[str, ...] = ()
@@ -47,6 +53,17 @@ class _PolicyFile(_Statement):
     refuse_downgrade: bool = False
     tolerated: tuple[DefectCode, ...] = ()
     algorithms: Algorithms = Algorithms()
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Self:
+        missing = INDISPENSABLE.difference(self.required)
+        if missing:
+            raise ValueError(f"unsafe: {', '.join(sorted(missing))} must be required, or nothing is proven")
+        settled = {*self.required, *(f"sod.dg_hashes.{name.lower()}" for name in self.data_groups)}
+        both = settled.intersection(self.informative)
+        if both:
+            raise ValueError(f"unsafe: {', '.join(sorted(both))} cannot be required and informative")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,8 @@ def load_policy(name_or_path: str) -> Policy:
     else:
         raise ProfileError(f"no policy {name_or_path!r}; there are {', '.join(shipped_policies())}")
     try:
-        raw = place.read_bytes()
+        with place.open("rb") as file:
+            raw = file.read(MAX_POLICY + 1)
     except OSError as error:
         raise ProfileError(f"cannot be read: {error.strerror}", path=name_or_path) from error
     return decode_policy(raw, name_or_path)
@@ -108,12 +126,14 @@ def decode_policy(raw: bytes, source: str = "policy") -> Policy:
     Raises:
         ProfileError: malformed, or an unknown key.
     """
+    if len(raw) > MAX_POLICY:
+        raise ProfileError(f"larger than {MAX_POLICY} octets", path=source)
     try:
-        stated = _PolicyFile.model_validate(tomllib.loads(raw.decode("utf-8")))
+        stated = _PolicyFile.model_validate(decode_toml(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ProfileError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path=source) from error
-    except ValueError as error:
+    except DecodeError as error:
         raise ProfileError(str(error), path=source) from error
     hashes = (f"sod.dg_hashes.{name.lower()}" for name in stated.data_groups)
     return Policy(

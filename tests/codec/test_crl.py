@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eid.codec import crl as crl_module
 from eid.codec import der, oid
 from eid.codec.algorithm import ecdsa_identifier
 from eid.codec.crl import RevokedCertificate, decode_crl
@@ -143,3 +144,36 @@ def test_ten_thousand_entries() -> None:
 
 def test_lists_serve_as_keys() -> None:
     assert len({decode_crl(by_hand()), decode_crl(by_hand())}) == 1
+
+
+REASON = bytes.fromhex("300c300a0603551d1504030a01")
+
+
+@given(
+    serial=st.sampled_from(
+        (b"\x00", b"\x01", b"\x7f", b"\x80", b"\x00\x80", b"\x00\x7f", b"\x01" * 20, b"\x01" * 21, b"")
+    ),
+    time=st.sampled_from((b"260101000000Z", b"260230000000Z", b"261301000000Z", b"260101240000Z", b"260101006000Z"))
+    | st.text("0123456789Z", min_size=12, max_size=14).map(str.encode),
+    tail=st.sampled_from((b"", REASON + b"\x01", REASON + b"\x07", REASON + b"\x0b", b"\x30\x00", b"\x05\x00", REASON)),
+    surplus=st.integers(-1, 1),
+)
+def test_the_shortcut_for_entries_reads_what_the_long_way_reads(
+    serial: bytes, time: bytes, tail: bytes, surplus: int
+) -> None:
+    content = der.encode(2, serial) + der.encode(der.UTC_TIME, time) + tail
+    raw = bytes((0x30, len(content) + surplus)) + content
+    try:
+        shortcut = crl_module._read_common_entry(raw, 0, len(raw), set())
+    except DecodeError:
+        shortcut = None
+    if shortcut == (0, 0):
+        return
+    try:
+        start, stop = der.enter(raw, 0, len(raw), der.SEQUENCE, "entry")
+        slow = crl_module._read_entry(raw, start, stop, None)
+    except DecodeError:
+        assert shortcut is None
+        return
+    assert shortcut == (slow.serial, stop)
+    assert slow.unknown_critical == ()
