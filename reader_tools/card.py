@@ -55,7 +55,7 @@ def new(profile: str, out: Path, serial: bytes | None) -> None:
 @click.option("--vpcd", type=HostPort(), help=f"The virtual reader; default: {DEFAULT_HOST}:{DEFAULT_PORT}.")
 @click.option("--listen", type=HostPort(), help="Wait for a virtual reader that dials out to this address instead.")
 @click.option("--wait", type=click.FloatRange(0, 3600), default=10.0, show_default=True, help="Seconds to try for.")
-@click.option("--trace", is_flag=True, help="Print every command that the card answers, without its data.")
+@click.option("--trace", is_flag=True, help="Print every command that the card answers, in words, without secrets.")
 @click.option("--fault", "faults", help='Faults on demand, e.g. "tear@5" (docs/faults.md).')
 def run(
     file: Path,
@@ -124,7 +124,8 @@ def _stopped_by_signals(slot: CardSlot) -> Iterator[None]:
 def _print_event(event: CardEvent) -> None:
     header = f"{event.cla:02X}{event.ins:02X}{event.p1:02X}{event.p2:02X}"
     octets = f"{event.data_length:>5} in {event.response_length:>5} out"
-    click.echo(f"{header} {octets} {event.sw:04X} {event.protection:6} {event.name}", err=True)
+    what = f"{event.name}: {event.detail}" if event.detail else event.name
+    click.echo(f"{header} {octets} {event.sw:04X} {event.protection:6} {what}", err=True)
 
 
 def _sections(card: CardDescription) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import click
 
+from eid.card.link_model import RATES, LinkModel, estimate
 from eid.evidence import Evidence, Origin, ProtocolOutcome
 from eid.evidence.codec import encode_evidence
 from eid.inspection import InspectionPlan
@@ -67,6 +68,11 @@ names a file that holds it, else it is prompted for.
 @click.option("--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait for a card.")
 @click.option("--show", is_flag=True, help="Print what the chip says of its holder.")
 @click.option("--trace", is_flag=True, help="Print every command as it is answered, without its data.")
+@click.option(
+    "--link",
+    type=click.Choice([str(rate) for rate in RATES]),
+    help="Estimate the time on a contactless link of so many kbit/s (docs/link-model.md).",
+)
 def command(
     reader: str | None,
     card_file: Path | None,
@@ -84,6 +90,7 @@ def command(
     wait: float,
     show: bool,
     trace: bool,
+    link: str | None,
 ) -> None:
     """Read a card: open it with its CAN or MRZ, read its files, have the chip prove its keys. Nothing is judged.
 
@@ -113,6 +120,8 @@ def command(
         observe = _print_trace if trace else None
         inspected = inspect_card(connection, plan, now=datetime.now(UTC), progress=progress, observe=observe)
     _print(inspected, show)
+    if link is not None:
+        click.echo("\n" + _link_table(inspected, LinkModel(int(link))))
     if out is not None:
         _write(out, inspected.evidence, signer)
 
@@ -191,6 +200,19 @@ def _print(inspected: Inspected, show: bool) -> None:
     refused = [f"{item.name} ({item.sw:04X})" for item in evidence.files if item.content is None]
     if refused:
         click.echo(f"not given: {', '.join(refused)}")
+
+
+def _link_table(inspected: Inspected, model: LinkModel) -> str:
+    """What each step takes on the air; what the chip computes comes on top."""
+    steps = dict.fromkeys(entry.step for entry in inspected.trace)
+    passed = {step: [(entry.sent, entry.received) for entry in inspected.trace if entry.step == step] for step in steps}
+    rows = [
+        (step or "outside of steps", str(len(apdus)), f"{estimate(model, apdus) * 1000:.1f}")
+        for step, apdus in passed.items()
+    ]
+    everything = [apdu for apdus in passed.values() for apdu in apdus]
+    rows.append(("total", str(len(everything)), f"{estimate(model, everything) * 1000:.1f}"))
+    return render_table(rows, (f"on the air at {model.rate} kbit/s", "APDUs", "ms"), (1, 2))
 
 
 def _write(out: Path, evidence: Evidence, signer: Signer | None) -> None:

@@ -12,6 +12,7 @@ from eid.card.atr import build_atr, build_ats
 from eid.card.dispatch import INS_GENERAL_AUTHENTICATE, INS_GET_RESPONSE, SCP03_AUTHENTICATE, command_name, execute
 from eid.card.memory import LifeCycle, Memory
 from eid.card.session import Card, new_session
+from eid.card.trace import describe_objects
 from eid.codec.apdu import (
     CHAINING_BIT,
     MAX_EXTENDED_LE,
@@ -37,6 +38,7 @@ class CardEvent:
 
     Args:
         name: the command's name. protection: "", "iso" or "scp03". data_length, response_length: octets, unprotected.
+        detail: files, protocols and data objects in words, without secrets.
     """
 
     name: str
@@ -48,6 +50,7 @@ class CardEvent:
     data_length: int
     response_length: int
     sw: int
+    detail: str = ""
 
 
 class VirtualCard:
@@ -274,8 +277,13 @@ class VirtualCard:
     def _carry_out(self, command: CommandAPDU, outer: CommandAPDU, protection: str) -> ResponseAPDU:
         response = execute(self._card, command, self._card.largest_response(outer))
         if self._observe is not None:
-            self._event = _event(command, protection, response)
+            self._event = _event(command, protection, response, self._describe(command, response))
         return response
+
+    def _describe(self, command: CommandAPDU, response: ResponseAPDU) -> str:
+        selection, master = self._card.session.selection, self._card.memory.master
+        fid = None if selection.file is None else selection.file.fid
+        return describe_objects(command, response.data, current_fid=fid, in_master_file=selection.directory is master)
 
     def _begin_session(self) -> None:
         """Secure messaging that a protocol has opened holds from the next command on."""
@@ -312,7 +320,7 @@ class VirtualCard:
         return replace(command, data=bytes(data))
 
 
-def _event(command: CommandAPDU, protection: str, response: ResponseAPDU) -> CardEvent:
+def _event(command: CommandAPDU, protection: str, response: ResponseAPDU, detail: str = "") -> CardEvent:
     return CardEvent(
         command_name(command),
         command.cla,
@@ -323,4 +331,5 @@ def _event(command: CommandAPDU, protection: str, response: ResponseAPDU) -> Car
         len(command.data),
         len(response.data),
         response.sw,
+        detail,
     )

@@ -111,6 +111,12 @@ def test_no_card_file(eid, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fault_that_is_none_is_told_before_the_card_runs(eid, card_file):
+    outcome = eid("card", "run", card_file, "--fault", "tear@5, burn@6")
+    assert outcome.code == 65
+    assert "no fault 'burn'" in outcome.err
+
+
 def test_altered_card_is_refused(eid, card_file):
     raw = bytearray(card_file.read_bytes())
     raw[len(raw) // 2] ^= 1

@@ -56,6 +56,16 @@ def issuer_trust(issued, tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
+def test_link_time_is_estimated_step_by_step(eid, card_file, can_file):
+    outcome = eid("read", "--card-file", card_file, "--can-file", can_file, "--dg", "1", "--link", "106")
+    assert outcome.code == 0, outcome.err
+    table = outcome.out[outcome.out.index("on the air at 106 kbit/s") :].splitlines()
+    steps = {line[:24].strip(): float(line.split()[-1]) for line in table[1:] if line and line.split()[-1][0].isdigit()}
+    assert steps["total"] == pytest.approx(sum(steps.values()) / 2, abs=1)
+    assert steps["read EF.SOD"] > steps["read DG1"] > 1
+    assert eid("read", "--card-file", card_file, "--can-file", can_file, "--link", "300").code == 64
+
+
 def test_reads_signs_and_what_it_wrote_verifies(eid, card_file, can_file, passphrase, issuer_trust, tmp_path):
     out = tmp_path / "evidence.cbor"
     challenge = CHALLENGE.hex()

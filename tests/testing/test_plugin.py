@@ -81,12 +81,23 @@ def test_readers_are_never_crossed(pytester: pytest.Pytester) -> None:
             for item in inserted:
                 assert found[item.name] == {(item.card.card.atr, item.card.files["EF.CardAccess"])}
 
+        def test_a_lost_answer_is_an_error_of_the_link(pcsc_virtual_readers, virtual_card):
+            from eid.card.faults import FaultyCard, parse_faults
+            from eid.errors import TransportError
+
+            faulty = FaultyCard(virtual_card.card, parse_faults("drop-after@2"))
+            with pcsc_virtual_readers.insert(virtual_card, faulty).connect() as connection:
+                read = bytes.fromhex("00B09C0000")
+                assert connection.transmit(read)[-2:] == b"\\x90\\x00"
+                with pytest.raises(TransportError):
+                    connection.transmit(read)
+
         def test_the_readers_are_free_again(pcsc_virtual_reader):
             with pcsc_virtual_reader.connect() as connection:
                 assert connection.atr == pcsc_virtual_reader.card.card.atr
         """,
     )
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
 
 
 def test_a_copy_is_a_chip_of_its_own(pytester: pytest.Pytester) -> None:

@@ -1,0 +1,61 @@
+"""A trace says in words what passes, inside the channel too, and never a secret."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from eid.card import VirtualCard
+from eid.card.trace import describe_objects
+from eid.codec.apdu import CommandAPDU
+from eid.inspection import InspectionPlan, inspect
+from eid.profile.card_image import PasswordId
+from eid.protocols.exchange import drive
+from eid.protocols.pace.core import Password
+from eid.testing.specimen import issue_specimen
+from eid.transport.loopback import LoopbackConnection
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+def test_an_inspection_in_words():
+    specimen = issue_specimen("eu-td1-id-card", NOW)
+    events = []
+    card = VirtualCard.from_state(specimen.card.state(), observe=events.append)
+    plan = InspectionPlan(Password(PasswordId.CAN, specimen.can.encode()))
+    drive(inspect(plan, NOW), LoopbackConnection(card))
+    lines = [f"{event.protection} {event.name}: {event.detail}" for event in events]
+    for expected in (
+        " READ BINARY: EF.CardAccess from 0",
+        " MANAGE SECURITY ENVIRONMENT: protocol 0.4.0.127.0.7.2.2.4.2.3, password CAN",
+        " GENERAL AUTHENTICATE: begin -> nonce, encrypted of 16 octets",
+        " GENERAL AUTHENTICATE: mapping data of 97 octets -> mapping data of 97 octets",
+        " GENERAL AUTHENTICATE: token of 8 octets -> token of 8 octets",
+        "iso SELECT: eMRTD application",
+        "iso READ BINARY: EF.COM from 0",
+        "iso READ BINARY: EF.SOD from 4",
+        "iso READ BINARY: DG1 from 4",
+    ):
+        assert expected in lines, lines
+    text = "\n".join(lines)
+    assert specimen.can not in text
+    assert "SPM000012" not in text
+    secret = specimen.mrz_information.encode().hex().upper()
+    assert secret not in text
+
+
+def test_what_cannot_be_named_is_told_by_tag_and_length():
+    place = {"current_fid": None, "in_master_file": False}
+    assert describe_objects(CommandAPDU(0, 0x22, 0xC1, 0xA4, bytes.fromhex("8001FF8302FFFF")), **place) == (
+        "protocol of 1 octets, password of 2 octets"
+    )
+    assert describe_objects(CommandAPDU(0, 0x22, 0xC1, 0xA4, b"\x80\x05"), **place) == ""
+    assert describe_objects(CommandAPDU(0, 0x86, 0, 0, b"\x7c\x04\x9f\x22\x01\x00"), b"\x01", **place) == (
+        "object 9F22 of 1 octets -> nothing"
+    )
+    assert describe_objects(CommandAPDU(0, 0xA4, 2, 12, b"\x01\x1d"), **place) == "EF.SOD"
+    assert describe_objects(CommandAPDU(0, 0xA4, 2, 12, b"\x99\x99"), **place) == "file 9999"
+    assert describe_objects(CommandAPDU(0, 0xA4, 0, 12, b"\x3f\x00"), **place) == "MF"
+    assert describe_objects(CommandAPDU(0, 0xA4, 0, 12), **place) == "MF"
+    assert describe_objects(CommandAPDU(0, 0xB0, 1, 2), **place) == "no file from 258"
+    assert describe_objects(CommandAPDU(0, 0xB1, 0, 0), current_fid=0x011C, in_master_file=True) == "EF.CardAccess"
+    assert describe_objects(CommandAPDU(0, 0x84, 0, 0), **place) == ""
