@@ -42,7 +42,8 @@ UNUSABLE: Final = "UNUSABLE"  # a defect's code
 MAX_NAME: Final = 1024  # characters that the index holds
 MAX_FILE: Final = 4 << 20  # octets of one file to import; CRLs of countries are far smaller
 PEM_BEGIN: Final = b"-----BEGIN "
-PEM: Final = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
+# Possessive (++): nothing is tried twice, so that a block without its end takes no longer than one with it.
+PEM: Final = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----([A-Za-z0-9+/=\s]++)-----END \1-----")
 
 
 @dataclass(frozen=True, slots=True)
