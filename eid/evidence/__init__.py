@@ -99,4 +99,7 @@ class Evidence:
 
     def transcript(self, protocol: ProtocolName) -> ProtocolTranscript | None:
         """The last transcript of this protocol, or None."""
-        return next((item for item in reversed(self.transcripts) if item.protocol is protocol), None)
+        for item in reversed(self.transcripts):
+            if item.protocol is protocol:
+                return item
+        return None

@@ -5,6 +5,7 @@ They stand in EF.CardAccess, EF.CardSecurity and DG14. Object identifiers are do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -13,6 +14,7 @@ from eid.codec import der
 from eid.codec.oid import decode_oid_content, encode_oid_content
 from eid.errors import DecodeError
 
+_TWO_SMALL_INTEGERS: Final = re.compile(rb"\x02\x01([\x00-\x7f])\x02\x01([\x00-\x7f])")
 MAX_SECURITY_INFOS: Final = 64  # what one chip may announce; real ones have fewer than ten
 
 BSI_DE_PROTOCOLS: Final = "0.4.0.127.0.7.2.2"
@@ -199,8 +201,7 @@ def _decode_security_info(data: bytes, offset: int, end: int) -> SecurityInfo:
 
 
 def _decode_pace_info(protocol: str, data: bytes, offset: int, end: int) -> PACEInfo:
-    version, offset = der.read_unsigned(data, offset, end, "PACEInfo version")
-    return PACEInfo(protocol, version, _read_last_integer(data, offset, end, "PACEInfo parameterId"))
+    return PACEInfo(protocol, *_read_version_and_number(data, offset, end, "PACEInfo"))
 
 
 def _decode_pace_domain_parameter_info(protocol: str, data: bytes, offset: int, end: int) -> PACEDomainParameterInfo:
@@ -210,9 +211,7 @@ def _decode_pace_domain_parameter_info(protocol: str, data: bytes, offset: int, 
 
 
 def _decode_chip_authentication_info(protocol: str, data: bytes, offset: int, end: int) -> ChipAuthenticationInfo:
-    version, offset = der.read_unsigned(data, offset, end, "ChipAuthenticationInfo version")
-    key_id = _read_last_integer(data, offset, end, "ChipAuthenticationInfo keyId")
-    return ChipAuthenticationInfo(protocol, version, key_id)
+    return ChipAuthenticationInfo(protocol, *_read_version_and_number(data, offset, end, "ChipAuthenticationInfo"))
 
 
 def _decode_chip_authentication_domain_parameter_info(
@@ -264,6 +263,15 @@ def _decode_unknown(protocol: str, data: bytes, offset: int, end: int) -> Unknow
     """Keep what nobody here knows as it is: a chip must not become unreadable by it."""
     elements = [data[start:behind] for start, _, _, behind in der.split(data, offset, end, "SecurityInfo data")]
     return UnknownSecurityInfo(protocol, b"".join(elements[:1]), b"".join(elements[1:]) or None)
+
+
+def _read_version_and_number(data: bytes, offset: int, end: int, what: str) -> tuple[int, int | None]:
+    """Read a version and, where there is one, the identifier of the parameters or the key."""
+    usual = _TWO_SMALL_INTEGERS.fullmatch(data, offset, end)
+    if usual is not None:
+        return usual[1][0], usual[2][0]
+    version, offset = der.read_unsigned(data, offset, end, f"{what} version")
+    return version, _read_last_integer(data, offset, end, f"{what} identifier")
 
 
 def _read_last_integer(data: bytes, offset: int, end: int, what: str) -> int | None:

@@ -99,6 +99,10 @@ def verify_date(yymmdd: str, *, whole: bool) -> None:
     Raises:
         DecodeError: it cannot.
     """
+    if len(yymmdd) == 6 and yymmdd.isascii() and yymmdd.isdigit():  # the usual date, without another call
+        number = int(yymmdd)
+        if 0 < number // 100 % 100 <= 12 and 0 < number % 100 <= _LONGEST[number // 100 % 100]:
+            return
     year, month, day = _split(yymmdd)
     if whole and None in (year, month, day):
         raise DecodeError("the date has unknown parts", clause=CLAUSE)

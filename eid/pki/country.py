@@ -66,7 +66,7 @@ def is_same_state(country: str, state: str) -> bool:
     Args:
         country: C of the certificate. state: as the MRZ has it, with or without its fillers.
     """
-    return state.rstrip("<").upper() in issuing_codes(country)
+    return state.rstrip("<").upper() in _CODES.get(country.upper(), _UNKNOWN)
 
 
 def alpha_2_of(state: str) -> str | None:

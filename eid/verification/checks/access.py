@@ -16,8 +16,10 @@ _PROTOCOLS: Final = (ProtocolName.PACE, ProtocolName.BAC)
 
 def run(case: Case, check_id: str) -> str:
     """Name the protocol that opened the chip; refuse BAC where the signed DG14 announces PACE."""
-    used = next((name for name in _PROTOCOLS if _succeeded(case, name)), None)
-    if used is None:
+    for used in _PROTOCOLS:
+        if _succeeded(case, used):
+            break
+    else:
         raise VerificationError(Reason.NOT_ATTEMPTED, "nothing is said of how the chip was opened")
     if used.value not in case.policy.access:
         raise VerificationError(Reason.DOWNGRADED, f"the policy does not accept {used.value.upper()}")

@@ -29,7 +29,7 @@ def run(case: Case, check_id: str) -> str:
     """Hash the raw bytes of one data group and compare."""
     number, name = _DATA_GROUPS[check_id]
     signed = case.require_sod().lds_security_object
-    raw = case.content(name)
+    raw = case.contents.get(name)
     expected = signed.data_group_hashes.get(number)
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, f"{name} was not read")

@@ -21,7 +21,7 @@ def run(case: Case, check_id: str) -> str:
 
 
 def _compare_birth(mrz: Mrz, born: str | None) -> None:
-    if not born:  # some states write the element and leave it empty
+    if not born or born[2:] == mrz.date_of_birth:  # some states write the element and leave it empty
         return
     for in_mrz, in_dg11 in zip(mrz.date_of_birth, born[2:], strict=True):
         # A part of the date that is unknown is a filler in the MRZ and zero in DG11.
