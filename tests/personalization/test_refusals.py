@@ -1,117 +1,119 @@
-"""What the dialect cannot write is refused before a card is touched; what a card answers is not believed unseen."""
+"""What building and planning a card refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from eid.codec.oid import encode_oid_content
+from eid.codec.apdu import CommandAPDU
 from eid.codec.tlv import encode_tlv
-from eid.crypto.curves import curve_by_name
-from eid.crypto.points import encode_point
-from eid.errors import PeerProtocolError, ProfileError, RecordError
-from eid.personalization.build import build_card, build_card_mrz, build_data_groups
+from eid.errors import ProfileError, RecordError
+from eid.lds.dg14 import decode_dg14
+from eid.lds.security_infos import ActiveAuthenticationInfo
+from eid.personalization.build import build_card, verify_record
 from eid.personalization.dialects import plan_card
-from eid.personalization.public_keys import collect_public_keys
-from eid.profile.card_image import CardImage, FileImage, KeyAlgorithm, KeyImage, KeyPurpose
-from eid.profile.loader import load_profile
-from tests.builders.issuance import order_keys, record_for
+from eid.personalization.dialects.iso_scp03 import plan_iso_scp03
+from eid.personalization.plan import Step
+from eid.profile.card_image import CardImage, KeyAlgorithm, KeyImage, KeyPurpose
+from eid.profile.loader import load_profile, shipped_profiles
+from eid.profile.schema import CardProfile
+from tests.builders.issuance import CAN, STATUS, issue, record_for
 
-PROFILE = load_profile("ma-cnie").profile
-RECORD = record_for(PROFILE)
-DIALECT = PROFILE.personalization.dialect
-SECP256K1 = "1.3.132.0.10"
-ACTIVE = KeyPurpose.ACTIVE_AUTHENTICATION
+PROFILE = "ma-cnie"
 
 
-def with_key(image: CardImage, purpose: KeyPurpose, algorithm: KeyAlgorithm) -> CardImage:
-    (application,) = image.applications
-    return replace(image, applications=(replace(application, keys=(KeyImage(purpose, 1, algorithm),)),))
+@pytest.fixture(scope="module")
+def image() -> CardImage:
+    return issue(PROFILE).data.image
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda image: with_key(image, KeyPurpose.CHIP_AUTHENTICATION, KeyAlgorithm("rsa", "2048")), "no rsa key"),
-        (lambda image: with_key(image, ACTIVE, KeyAlgorithm("ec", "P-255")), "P-255"),
-        (lambda image: replace(image, master_files=(FileImage("EF.X", 0x0111, None, b""),)), "EF.X is empty"),
-    ],
-    ids=["algorithm", "curve", "empty file"],
-)
-def test_an_image_that_cannot_be_written_is_refused(change: Callable[[CardImage], CardImage], told: str) -> None:
-    with pytest.raises(ProfileError, match=told):
-        plan_card(change(order_keys(PROFILE)), DIALECT)
+def with_groups(profile: CardProfile, *more: str) -> CardProfile:
+    groups = (*profile.application.data_groups, *more)
+    return profile.model_copy(update={"application": profile.application.model_copy(update={"data_groups": groups})})
 
 
-def test_an_unknown_dialect_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ProfileError, match=r"'latin'; there are .*iso-scp03"):
-        plan_card(order_keys(PROFILE), "latin")
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_records_are_judged_without_a_chip(name: str) -> None:
+    profile = load_profile(name).profile
+    record = record_for(profile)
+    assert verify_record(record, profile).document_number == record.document_number
+    with pytest.raises(RecordError, match="portrait"):
+        verify_record(replace(record, portrait=b"\xff\xd8\xff" + bytes(9)), profile)
+    with pytest.raises(RecordError, match="holds nothing for DG3"):
+        verify_record(record, with_groups(profile, "DG3"))
 
 
-# --- public keys that a card claims to have made
-
-
-def ec_template(curve_name: str) -> bytes:
-    curve = curve_by_name(curve_name)
-    assert curve is not None
-    objects = encode_tlv(0x06, encode_oid_content(curve.oid)) + encode_tlv(0x86, encode_point(curve, curve.generator))
-    return encode_tlv(0x7F49, objects)
-
-
-def rsa_template(bits: int) -> bytes:
-    modulus = ((1 << bits - 1) | 1).to_bytes(bits // 8, "big")
-    return encode_tlv(0x7F49, encode_tlv(0x81, modulus) + encode_tlv(0x82, b"\x01\x00\x01"))
-
-
-def collect(template: bytes, algorithm: KeyAlgorithm) -> dict[KeyPurpose, bytes]:
-    orders = (KeyImage(ACTIVE, 1, algorithm),)
-    return collect_public_keys({ACTIVE.value: template}, explicit=False, orders=orders)
-
-
-@pytest.mark.parametrize(
-    ("template", "algorithm"),
-    [(ec_template("P-256"), KeyAlgorithm("ec", "P-256")), (rsa_template(2048), KeyAlgorithm("rsa", "2048"))],
-    ids=["EC", "RSA"],
-)
-def test_keys_as_ordered_are_taken(template: bytes, algorithm: KeyAlgorithm) -> None:
-    assert list(collect(template, algorithm)) == [ACTIVE]
-
-
-@pytest.mark.parametrize(
-    ("template", "algorithm", "told"),
-    [
-        (ec_template("P-256"), KeyAlgorithm("ec", "P-384"), "where P-384 was ordered"),
-        (rsa_template(1024), KeyAlgorithm("rsa", "2048"), "1024 bits where 2048 was ordered"),
-        (rsa_template(2048), KeyAlgorithm("ec", "P-256"), "2048 bits where P-256 was ordered"),
-        (
-            encode_tlv(
-                0x7F49, encode_tlv(0x06, encode_oid_content("1.3.132.0.10")) + encode_tlv(0x86, b"\x04" + bytes(64))
-            ),
-            KeyAlgorithm("ec", "P-256"),
-            "curve this system does not know",
-        ),
-        (encode_tlv(0x7F49, b""), KeyAlgorithm("ec", "P-256"), "key"),
-    ],
-    ids=["another curve", "shorter", "another kind", "unknown curve", "nothing"],
-)
-def test_keys_other_than_ordered_are_refused(template: bytes, algorithm: KeyAlgorithm, told: str) -> None:
-    with pytest.raises(PeerProtocolError, match=told):
-        collect(template, algorithm)
-
-
-# --- records
-
-
-def test_the_card_access_number_has_as_many_digits_as_the_profile_says() -> None:
-    for can in ("", "12345", "1234567", "12345a", "١٢٣٤٥٦"):
-        with pytest.raises(RecordError, match="card access number"):
-            build_card(RECORD, PROFILE, can=can, public_keys={}, sign=bytes)
-
-
-def test_a_key_that_the_chip_has_not_made_is_missing() -> None:
-
-    mrz = build_card_mrz(RECORD, PROFILE)
+def test_what_a_card_cannot_be_built_of() -> None:
+    profile = load_profile(PROFILE).profile
+    record = record_for(profile)
+    for can in ("", "12345", "1234567", "12345x", "١٢٣٤٥٦"):
+        with pytest.raises(RecordError, match="not of 6 digits"):
+            build_card(record, profile, can=can, public_keys={}, sign=bytes, status=STATUS)
     with pytest.raises(RecordError, match="key of the chip is missing"):
-        build_data_groups(RECORD, PROFILE, mrz, {}, None)
+        build_card(record, profile, can=CAN, public_keys={}, sign=bytes, status=STATUS)
+
+
+def test_an_rsa_key_needs_no_hash_name_in_dg14(image: CardImage) -> None:
+    """Doc 9303-11 9.2.3: ActiveAuthenticationInfo is for ECDSA."""
+    dg14 = next(file.content for file in image.applications[0].files if file.name == "DG14")
+    assert any(isinstance(info, ActiveAuthenticationInfo) for info in decode_dg14(dg14).security_infos)
+    issued = issue("icao-td3-passport")
+    keys = {key.purpose: key.kind for key in issued.profile.application.keys}
+    files = {file.name: file.content for file in issued.data.image.applications[0].files}
+    found = any(isinstance(info, ActiveAuthenticationInfo) for info in decode_dg14(files["DG14"]).security_infos)
+    assert found == (keys.get(KeyPurpose.ACTIVE_AUTHENTICATION) == "ec")
+
+
+def test_dialects(image: CardImage) -> None:
+    with pytest.raises(ProfileError, match="iso-scp03"):
+        plan_card(image, "no-such")
+    assert plan_card(image, "iso-scp03").dialect == "iso-scp03"
+
+
+def test_what_cannot_be_planned(image: CardImage) -> None:
+    (application,) = image.applications
+    empty = replace(application, files=(replace(application.files[0], content=b""), *application.files[1:]))
+    with pytest.raises(ProfileError, match="is empty"):
+        plan_iso_scp03(replace(image, applications=(empty,)))
+    for algorithm, words in (
+        (KeyAlgorithm("rsa", "2048", "sha256"), "makes no rsa key for chip-authentication"),
+        (KeyAlgorithm("ec", "no-such", "sha256"), "not a curve"),
+    ):
+        key = KeyImage(KeyPurpose.CHIP_AUTHENTICATION, 1, algorithm, None)
+        with pytest.raises(ProfileError, match=words):
+            plan_iso_scp03(replace(image, applications=(replace(application, keys=(key,)),)))
+
+
+def test_counters_of_passwords(image: CardImage) -> None:
+    limited = tuple(replace(password, tries=3) for password in image.passwords)
+    plan = plan_iso_scp03(replace(image, passwords=limited))
+    steps = [step for step in plan if step.name.startswith("set password")]
+    assert [len(step.commands) for step in steps] == [2] * len(limited)
+
+
+def question(plan: list[Step], name: str) -> Step:
+    return next(step for step in plan if step.name == name)
+
+
+def test_questions_believe_nothing_that_is_malformed(image: CardImage) -> None:
+    plan = list(plan_iso_scp03(image))
+    activated = question(plan, "activate the application").question
+    assert activated is not None
+    for fcp, answer in (
+        (encode_tlv(0x62, encode_tlv(0x8A, b"\x05")), True),
+        (encode_tlv(0x62, encode_tlv(0x8A, b"\x07")), True),
+        (encode_tlv(0x62, encode_tlv(0x8A, b"\x03")), False),
+        (encode_tlv(0x62, b""), False),
+        (encode_tlv(0x6F, b""), False),
+        (b"", False),
+        (b"junk", False),
+    ):
+        assert activated.says_yes(0x9000, fcp) is answer
+        assert not activated.says_yes(0x6A82, fcp)
+    locked = question(plan, "lock the card").question
+    assert locked is not None
+    for status, answer in ((b"\x02ab\x0f\x9e", True), (b"\x02ab\x07", False), (b"\x02ab", False), (b"", False)):
+        assert locked.says_yes(0x9000, status) is answer
+    assert all(isinstance(command, CommandAPDU) for step in plan for command in step.commands)
+    assert CAN not in repr(plan)

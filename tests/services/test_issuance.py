@@ -209,6 +209,28 @@ def test_torn_twice(shop: Workshop) -> None:
     assert again.run(record, LoopbackConnection(card)).report.verdict is Verdict.TOTAL_PASSED
 
 
+def test_a_portrait_beyond_plain_offsets(shop: Workshop) -> None:
+    """Over 32 KiB UPDATE BINARY has its odd instruction; a torn file of that size is written again as a whole."""
+    record = shop.record()
+    comment = b"\xff\xfe" + (40_000).to_bytes(2, "big") + bytes(39_998)  # ISO/IEC 10918-1 B.2.4.5
+    record = replace(record, portrait=record.portrait[:2] + comment + record.portrait[2:])
+    card = shop.blank()
+    link = Counted(card)
+    steps = Steps(link)
+    shop.begin().run(record, link, steps)
+    begun, ended = steps.first["write DG2:intent"], steps.first["write DG2:result"]
+    assert ended > begun
+    for at in (begun, ended - 1):
+        card, again = shop.blank(), replace(record, document_number=shop.record().document_number)
+        issuance = shop.begin()
+        with pytest.raises(BrokenOffError):
+            issuance.run(again, Pulled(card, at, obeyed=True))
+        issued = resume(shop.engine, shop.authority, shop.loaded, issuance.job.id, shop.now).run(
+            again, LoopbackConnection(card)
+        )
+        assert len(issued.evidence.content("DG2") or b"") > 0x8000
+
+
 # --- resuming what must not be resumed
 
 
