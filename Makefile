@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 PACKAGES := eid reader_tools api
 
-.PHONY: help demo test lint bench format lock clean
+.PHONY: help demo test interop lint bench format lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -18,7 +18,11 @@ demo: ## issue a card, verify it, refuse four frauds (ARGS="--in-process", "--pc
 
 test: ## run all tests that need no real card reader, with branch coverage (ARGS goes to pytest)
 	@.ci/setup dev
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet $(PACKAGES:%=--cov=%) --cov-branch $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet --ignore tests/interop $(PACKAGES:%=--cov=%) --cov-branch $(ARGS)
+
+interop: ## try our cards, terminals and documents against software that others wrote; a table says who has proven what
+	@.ci/setup interop
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet tests/interop $(ARGS)
 
 lint: ## ruff, mypy --strict, import layers
 	@.ci/setup dev
@@ -41,5 +45,5 @@ lock: ## resolve requirements/*.lock from pyproject.toml (ARGS=--upgrade takes n
 	@.ci/lock $(ARGS)
 
 clean: ## remove .venv, caches and build output; var/, where cards and keys live, stays
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov build dist
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov build dist tests/interop/*/target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ from eid.card import VirtualCard
 from eid.profile.card_image import KeyPurpose
 from eid.transport.pcscd import PcscHost
 from tests.builders.issuance import CAN, NOW, Authority, Issued
-from tests.conftest import missing
+from tests.builders.machine import missing
 from tests.interop.cards import CountedCard, contents, twin, with_altered_dg1, with_foreign_key
 from tests.interop.conftest import InReader, Ledger
 from tests.interop.jmrtd.driver import Driver, Reading, Unavailable, build

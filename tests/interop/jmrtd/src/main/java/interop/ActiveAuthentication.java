@@ -11,6 +11,7 @@ import java.security.interfaces.RSAPublicKey;
 import java.util.List;
 import java.util.Optional;
 import net.sf.scuba.smartcards.CardServiceException;
+import org.bouncycastle.crypto.DataLengthException;
 import org.bouncycastle.crypto.Digest;
 import org.bouncycastle.crypto.InvalidCipherTextException;
 import org.bouncycastle.crypto.digests.SHA1Digest;
@@ -78,7 +79,7 @@ final class ActiveAuthentication {
         signer.init(false, new RSAKeyParameters(false, key.getModulus(), key.getPublicExponent()));
         try {
             signer.updateWithRecoveredMessage(answer);
-        } catch (InvalidCipherTextException | IllegalStateException otherTrailer) {
+        } catch (InvalidCipherTextException | IllegalStateException | DataLengthException otherTrailerOrTooLarge) {
             return false;
         }
         signer.update(challenge, 0, challenge.length);
