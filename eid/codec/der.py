@@ -94,26 +94,30 @@ def enter(data: bytes, offset: int, end: int, tag: int, what: str) -> tuple[int,
     """
     try:
         if data[offset] == tag:
-            length = data[offset + 1]
+            start = offset + 2
+            length = data[start - 1]
             if length < 0x80:
-                stop = offset + 2 + length
+                stop = start + length
                 if stop <= end:
-                    return offset + 2, stop
-            elif length == 0x81:
-                length = data[offset + 2]
-                stop = offset + 3 + length
-                if length > 0x7F and stop <= end:
-                    return offset + 3, stop
+                    return start, stop
             elif length == 0x82:
-                length = data[offset + 2] << 8 | data[offset + 3]
-                stop = offset + 4 + length
+                length = data[start] << 8 | data[start + 1]
+                start += 2
+                stop = start + length
                 if length > 0xFF and stop <= end:
-                    return offset + 4, stop
+                    return start, stop
+            elif length == 0x81:
+                length = data[start]
+                start += 1
+                stop = start + length
+                if length > 0x7F and stop <= end:
+                    return start, stop
             elif length == 0x83:
-                length = data[offset + 2] << 16 | data[offset + 3] << 8 | data[offset + 4]
-                stop = offset + 5 + length
+                length = data[start] << 16 | data[start + 1] << 8 | data[start + 2]
+                start += 3
+                stop = start + length
                 if length > 0xFFFF and stop <= end:
-                    return offset + 5, stop
+                    return start, stop
     except IndexError:
         pass
     raise _header_error(data, offset, end, tag, what)
