@@ -11,6 +11,7 @@ from eid.card import boot, state
 from eid.card.atr import build_atr, build_ats
 from eid.card.dispatch import INS_GENERAL_AUTHENTICATE, INS_GET_RESPONSE, SCP03_AUTHENTICATE, command_name, execute
 from eid.card.memory import LifeCycle, Memory
+from eid.card.quirks import alter_by_quirk, answer_by_quirk, ends_session, refuse_unprotected
 from eid.card.session import Card, new_session
 from eid.card.trace import describe_objects
 from eid.codec.apdu import (
@@ -69,6 +70,7 @@ class VirtualCard:
         self._card = Card(memory, new_session(memory, random), random)
         self._observe = observe
         self._event: CardEvent | None = None
+        self._historical_bytes = self._draw_historical_bytes()
         self._chain: tuple[bytes, bytearray] | None = None
         self._pending = b""
 
@@ -138,7 +140,7 @@ class VirtualCard:
     @property
     def atr(self) -> bytes:
         """Answer to reset, or the one that PC/SC makes up for a contactless card."""
-        return build_atr(self._card.memory.chip)
+        return build_atr(replace(self._card.memory.chip, historical_bytes=self._historical_bytes))
 
     @property
     def ats(self) -> bytes:
@@ -148,6 +150,7 @@ class VirtualCard:
     def reset(self) -> bytes:
         """Forget the session; return the ATR."""
         self.power_off()
+        self._historical_bytes = self._draw_historical_bytes()
         return self.atr
 
     def power_off(self) -> None:
@@ -171,15 +174,14 @@ class VirtualCard:
         response = self._answer(command)
         if self._observe is not None:
             self._tell(self._observe, command, response)
-        limit = command.le or (MAX_EXTENDED_LE if command.is_extended else MAX_SHORT_LE)
-        if len(response.data) > limit:
+        if len(response.data) > self._limit(command):
             self._pending = response.encode()
             return self._next_part(command)
         return response.encode()
 
     def _next_part(self, command: CommandAPDU) -> bytes:
         """The next octets of a response that was longer than Le (ISO/IEC 7816-4 5.3.4)."""
-        limit = command.le or (MAX_EXTENDED_LE if command.is_extended else MAX_SHORT_LE)
+        limit = self._limit(command)
         data, status = self._pending[:-2], self._pending[-2:]
         part, rest = data[:limit], data[limit:]
         if not rest:
@@ -187,6 +189,16 @@ class VirtualCard:
             return part + status
         self._pending = rest + status
         return part + bytes((SW.BYTES_REMAINING >> 8, min(len(rest), 0xFF)))
+
+    def _draw_historical_bytes(self) -> bytes:
+        chip = self._card.memory.chip
+        stated = chip.historical_bytes
+        return self._card.random(len(stated)) if chip.quirks.random_historical_bytes else stated
+
+    def _limit(self, command: CommandAPDU) -> int:
+        """Octets that go out at once."""
+        wanted = command.le or (MAX_EXTENDED_LE if command.is_extended else MAX_SHORT_LE)
+        return min(wanted, self._card.memory.chip.quirks.response_piece or wanted)
 
     def _tell(self, observe: Callable[[CardEvent], None], command: CommandAPDU, response: ResponseAPDU) -> None:
         """Report the command as it was carried out, or, where it never came to that, as it stood on the wire."""
@@ -204,6 +216,9 @@ class VirtualCard:
         if protection == SM_GLOBALPLATFORM and session.scp03 is not None:
             return self._answer_scp03(command)
         if protection == SM_ISO and session.secure_messaging is not None:
+            unprotected = refuse_unprotected(self._card.memory.chip.quirks, command)
+            if unprotected is not None:
+                return ResponseAPDU(b"", unprotected)
             return self._answer_iso(command)
         if session.is_protected:
             session.end_channel()
@@ -261,6 +276,9 @@ class VirtualCard:
             return ResponseAPDU(b"", refusal.sw if isinstance(refusal, CommandRefused) else SW.SM_OBJECTS_INCORRECT)
         whole = self._assemble(plain)
         response = whole if isinstance(whole, ResponseAPDU) else self._carry_out(whole, command, "iso")
+        if ends_session(self._card.memory.chip.quirks, plain, response):
+            session.end_channel()
+            return ResponseAPDU(b"", response.sw)
         try:
             protected = secure_messaging.protect_response(response)
         except LocalProtocolError:  # the send sequence counter is used up
@@ -275,7 +293,10 @@ class VirtualCard:
         return response
 
     def _carry_out(self, command: CommandAPDU, outer: CommandAPDU, protection: str) -> ResponseAPDU:
-        response = execute(self._card, command, self._card.largest_response(outer))
+        response = answer_by_quirk(self._card, command)
+        if response is None:
+            response = execute(self._card, command, self._card.largest_response(outer))
+            response = alter_by_quirk(self._card, command, response)
         if self._observe is not None:
             self._event = _event(command, protection, response, self._describe(command, response))
         return response

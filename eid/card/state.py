@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any, Final, TypeVar
 
 import cbor2
+from pydantic import ValidationError
 
 from eid.card.administration import decode_pace_infos
 from eid.card.keys import KeyOrder, import_key
@@ -25,6 +26,7 @@ from eid.profile.card_image import (
     PasswordId,
     SecurityDomainImage,
 )
+from eid.profile.quirks import NO_QUIRKS, Quirks
 from eid.protocols.scp03.card import SecurityDomain
 from eid.protocols.scp03.key_set import StaticKeySet
 
@@ -98,7 +100,7 @@ def _encode_chip(chip: ChipImage) -> dict[str, Any]:
         "max_command_data": chip.max_command_data,
         "max_response_data": chip.max_response_data,
         "security_domain": [domain.aid, domain.key_length, domain.i_parameter, domain.key_version],
-    }
+    } | ({} if chip.quirks == NO_QUIRKS else {"quirks": chip.quirks.model_dump_json(exclude_defaults=True)})
 
 
 def _encode_domain(domain: SecurityDomain) -> dict[str, Any]:
@@ -221,7 +223,15 @@ def _decode_chip(top: _Map) -> ChipImage:
         extended_length=top.get("extended_length", bool),
         max_command_data=_ranged(top.get("max_command_data", int), 1, 65535, "max_command_data"),
         max_response_data=_ranged(top.get("max_response_data", int), 1, 65536, "max_response_data"),
+        quirks=_decode_quirks(_optional(top._items.get("quirks"), str, "quirks")),
     )
+
+
+def _decode_quirks(text: str | None) -> Quirks:
+    try:
+        return NO_QUIRKS if text is None else Quirks.model_validate_json(text)
+    except ValidationError:
+        raise DecodeError("the chip's quirks are none that are known") from None
 
 
 def _short(value: object, longest: int, what: str) -> bytes:

@@ -28,6 +28,8 @@ class InspectionPlan:
         max_response: octets of a response's data field that card and reader take, on the wire; over 256 asks with
             extended lengths.
         aid: the eMRTD application.
+        unprotected_refusals: whether a chip may refuse the length of a READ BINARY without secure messaging, as some
+            do; the session then goes on.
 
     Raises:
         LocalProtocolError: a data group that does not exist, a challenge of another length, an impossible length.
@@ -45,6 +47,7 @@ class InspectionPlan:
     active_authentication: bool = True
     max_response: int = MAX_SHORT_LE
     aid: bytes = LDS1_AID
+    unprotected_refusals: bool = False
 
     def __post_init__(self) -> None:
         if self.challenge is not None and len(self.challenge) != CHALLENGE_LENGTH:

@@ -11,14 +11,11 @@ from eid.evidence import Evidence, ProtocolName, ProtocolOutcome, ProtocolTransc
 from eid.inspection.access import open_chip, read_card_access
 from eid.inspection.chip import authenticate_chip, sign_challenge
 from eid.inspection.plan import InspectionPlan
-from eid.inspection.session import Session, step
+from eid.inspection.session import SENSITIVE, Session, step
 from eid.lds.com import decode_ef_com
 from eid.lds.files import EF_COM, EF_SOD, ElementaryFile, by_name, by_number
 from eid.lds.sod import decode_ef_sod
 from eid.protocols.exchange import Exchange
-
-# Behind Terminal Authentication; some chips end the session when they are asked for these, so they come last.
-_SENSITIVE = frozenset((3, 4))
 
 
 def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] = os.urandom) -> Exchange[Evidence]:
@@ -84,7 +81,8 @@ def _choose_data_groups(plan: InspectionPlan, listed: Sequence[int]) -> list[Ele
         needed = {14} if plan.chip_authentication else set()
         needed |= {14, 15} if plan.active_authentication else set()  # DG14 names the hash function of ECDSA
         numbers |= needed & set(listed)
-    return [by_number(number) for number in sorted(numbers, key=lambda number: (number in _SENSITIVE, number))]
+    # The sensitive ones come last: a chip that ends the session over them has then given all the others.
+    return [by_number(number) for number in sorted(numbers, key=lambda number: (number in SENSITIVE, number))]
 
 
 def _list_data_groups(files: Sequence[ReadFile]) -> list[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, TypeVar
 
-from eid.errors import LocalProtocolError, StatusWordError
+from eid.codec.status_word import SW
+from eid.errors import AuthenticationError, LocalProtocolError, StatusWordError
 from eid.evidence import ReadFile
 from eid.inspection.plan import InspectionPlan
 from eid.lds.files import ElementaryFile
@@ -14,10 +15,16 @@ from eid.lds.security_infos import PACEInfo
 from eid.protocols.bac.terminal import run_bac
 from eid.protocols.exchange import Checkpoint, Exchange, Reset, through
 from eid.protocols.files import FileReader, select_application
+from eid.protocols.pace.core import PaceResult
 from eid.protocols.pace.terminal import run_pace
 from eid.protocols.secure_messaging import SecureMessaging
 
 T = TypeVar("T")
+SENSITIVE: Final = frozenset((3, 4))
+"""Data groups behind Terminal Authentication; some chips end the session when they are asked for these."""
+_ABOUT_PARAMETERS: Final = frozenset(
+    (SW.WRONG_DATA, SW.WRONG_P1P2, SW.NC_INCONSISTENT_WITH_P1P2, SW.REFERENCED_DATA_NOT_FOUND)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Session:
     def rekey(self, channel: SecureMessaging) -> None:
         """Go on under new keys; asks for as much as fits into a protected response."""
         self.channel = channel
+        channel.is_patient = self.plan.unprotected_refusals
         self._reader.chunk = min(self._reader.chunk, channel.max_response_data(self.plan.max_response))
 
     def open_by_pace(self, entry: PaceEntry) -> Exchange[None]:
@@ -62,10 +70,20 @@ class Session:
             what `run_pace` raises.
         """
         self.channel = None
-        password = self.plan.access_password
-        pace = run_pace(entry.info, password, self.random, name_parameters=entry.name_parameters)
-        self.rekey((yield from pace).secure_messaging)
+        try:
+            result = yield from self._run_pace(entry)
+        except StatusWordError as refusal:
+            if refusal.sw not in _ABOUT_PARAMETERS or refusal.command != "MSE:Set AT":
+                raise
+            # Some chips insist on data object 84 where it says nothing new, others refuse it wherever it stands.
+            entry = replace(entry, name_parameters=not entry.name_parameters)
+            result = yield from self._run_pace(entry)
+        self.rekey(result.secure_messaging)
         self._entry = entry
+
+    def _run_pace(self, entry: PaceEntry) -> Exchange[PaceResult]:
+        password = self.plan.access_password
+        return run_pace(entry.info, password, self.random, name_parameters=entry.name_parameters)
 
     def open_by_bac(self) -> Exchange[None]:
         """Select the eMRTD application and open it by BAC.
@@ -103,11 +121,20 @@ class Session:
             yield from self.open_by_bac()
 
     def read(self, file: ElementaryFile) -> Exchange[ReadFile]:
-        """Read a file; one that the card refuses is evidence too."""
+        """Read a file; one that the card refuses is evidence too.
+
+        Raises:
+            AuthenticationError: the session broke; over DG3 and DG4 some chips break it, and then it is opened again.
+        """
         try:
             content = yield from self.run(self._reader.read(file))
         except StatusWordError as refusal:
             return ReadFile(file.name, None, refusal.sw)
+        except AuthenticationError:
+            if file.number not in SENSITIVE:
+                raise
+            yield from self.resume()
+            return ReadFile(file.name, None, SW.SECURITY_STATUS_NOT_SATISFIED)
         return ReadFile(file.name, content)
 
 

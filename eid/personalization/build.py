@@ -31,6 +31,7 @@ from eid.lds.security_infos import (
     ChipAuthenticationPublicKeyInfo,
     PACEInfo,
     SecurityInfo,
+    UnknownSecurityInfo,
 )
 from eid.lds.sod import LdsVersion, build_lds_security_object
 from eid.mrz import Mrz, MrzFormat, build_mrz
@@ -46,11 +47,15 @@ from eid.profile.card_image import (
     PasswordImage,
     SecurityDomainImage,
 )
+from eid.profile.quirks import Quirks
 from eid.profile.schema import CardProfile, Key
 from eid.protocols.active_authentication.core import ECDSA_PLAIN
 
 # Data groups that tell of the chip's keys; all others come from the record alone.
 OF_THE_CHIP: Final = frozenset(("DG14", "DG15"))
+
+FOREIGN_PROTOCOL: Final = "2.25.1"
+"""An identifier that means nothing to anybody (ITU-T X.667), for chips that announce what terminals do not know."""
 
 SignSod = Callable[[bytes], bytes]
 """LDS security object (DER) to EF.SOD."""
@@ -81,6 +86,7 @@ def build_chip(profile: CardProfile) -> ChipImage:
         extended_length=profile.chip.extended_length,
         max_command_data=profile.chip.max_command_data,
         max_response_data=profile.chip.max_response_data,
+        quirks=profile.quirks,
     )
 
 
@@ -263,17 +269,17 @@ def _security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes
     """DG14: PACE again, signed this time, and what the chip's keys are for (Doc 9303-11 9.2)."""
     infos: list[SecurityInfo] = list(_pace_infos(profile))
     for key in profile.application.keys:
-        infos.extend(_key_infos(key, public_keys))
+        infos.extend(_key_infos(key, public_keys, profile.quirks))
     return tuple(infos)
 
 
-def _key_infos(key: Key, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
+def _key_infos(key: Key, public_keys: Mapping[KeyPurpose, bytes], quirks: Quirks) -> tuple[SecurityInfo, ...]:
     if key.purpose is KeyPurpose.CHIP_AUTHENTICATION:
-        public_key = _public_key(public_keys, key.purpose)
-        return (
-            ChipAuthenticationInfo(key.chip_authentication_protocol, 1, key.reference),
-            ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, public_key, key.reference),
-        )
+        key_id = key.reference if quirks.chip_authentication_key_id else None
+        public_key = ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, _public_key(public_keys, key.purpose), key_id)
+        if not quirks.chip_authentication_info:
+            return (public_key,)
+        return (ChipAuthenticationInfo(key.chip_authentication_protocol, 1, key_id), public_key)
     if key.kind == "ec":
         return (ActiveAuthenticationInfo(ECDSA_PLAIN[key.hash]),)
     return ()
@@ -288,14 +294,16 @@ def _signed_version(profile: CardProfile) -> LdsVersion | None:
 
 
 def _build_com(profile: CardProfile, groups: Mapping[str, bytes]) -> bytes:
-    tags = tuple(tag for name in groups if (tag := by_name(name).tag) is not None)
+    listed = (name for name in groups if name not in profile.quirks.ef_com_omits)
+    tags = tuple(tag for name in listed if (tag := by_name(name).tag) is not None)
     return EfCom(tags, profile.application.lds_version, profile.application.unicode_version).encode()
 
 
 def _build_master_files(profile: CardProfile) -> tuple[FileImage, ...]:
     if not profile.access.pace:
         return ()
-    content = CardAccess(_pace_infos(profile)).encode()
+    foreign = (UnknownSecurityInfo(FOREIGN_PROTOCOL, b"\x02\x01\x01"),) if profile.quirks.foreign_security_info else ()
+    content = CardAccess((*foreign, *_pace_infos(profile))).encode()
     return (
         FileImage(EF_CARD_ACCESS.name, EF_CARD_ACCESS.fid, EF_CARD_ACCESS.sfi, content, read=AccessCondition.ALWAYS),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum, unique
 
 from eid.lds.security_infos import PACEInfo
+from eid.profile.quirks import NO_QUIRKS, Quirks
 
 
 @unique
@@ -120,7 +121,7 @@ class SecurityDomainImage:
 
 @dataclass(frozen=True, slots=True)
 class ChipImage:
-    """What the chip is before anyone writes to it: interface, historical bytes, lengths it can take."""
+    """What the chip is before anyone writes to it: interface, historical bytes, lengths it can take, quirks."""
 
     interface: Interface
     historical_bytes: bytes
@@ -128,6 +129,7 @@ class ChipImage:
     extended_length: bool = True
     max_command_data: int = 65000
     max_response_data: int = 65000
+    quirks: Quirks = NO_QUIRKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from eid.lds.security_infos import (
     PACEInfo,
 )
 from eid.profile.card_image import AccessCondition, Interface, KeyAlgorithm, KeyPurpose, PasswordId
+from eid.profile.quirks import NO_QUIRKS, Quirks
 
 PACE_OVER_CURVES: Final = {"GM": ID_PACE_ECDH_GM, "IM": ID_PACE_ECDH_IM, "CAM": ID_PACE_ECDH_CAM}
 PACE_OVER_MODP: Final = {"GM": ID_PACE_DH_GM, "IM": ID_PACE_DH_IM}
@@ -295,6 +296,7 @@ class CardProfile(Statement):
     application: Application
     authority: Authority
     personalization: Personalization
+    quirks: Quirks = NO_QUIRKS
     layout: str | None = None
 
     @model_validator(mode="after")

@@ -65,9 +65,15 @@ def select_file(fid: int) -> Exchange[None]:
 
 
 def select_master_file() -> Exchange[bool]:
-    """SELECT the MF, and tell whether the card agreed: many refuse although it is selected already."""
-    response = yield from transmit(CommandAPDU(0x00, SELECT, 0x00, 0x0C, _MASTER_FILE.to_bytes(2, "big")))
-    return response.sw == SW.OK
+    """SELECT the MF, and tell whether the card agreed: many refuse although it is selected already.
+
+    Some cards take only the form with 3F00, others only the one without data (ISO/IEC 7816-4 11.2.2 allows both).
+    """
+    for data in (_MASTER_FILE.to_bytes(2, "big"), b""):
+        response = yield from transmit(CommandAPDU(0x00, SELECT, 0x00, 0x0C, data))
+        if response.sw == SW.OK:
+            return True
+    return False
 
 
 def read_file(file: ElementaryFile, chunk: int = MAX_SHORT_LE, *, by_sfi: bool = True) -> Exchange[bytes]:

@@ -42,9 +42,13 @@ class SecureMessaging:
 
     Raises:
         LocalProtocolError: a key or the counter has the wrong length.
+
+    A terminal that sets `is_patient` takes a bare 6700 or 6Cxx to a command without data as the refusal of its length
+    by a chip that did not look at the protection and has not counted: the counter goes back, the session lives. Nothing
+    else that is unprotected is ever taken, and never data.
     """
 
-    __slots__ = ("_alive", "_ks_enc", "_ks_mac", "_odd_instruction", "_ssc", "suite")
+    __slots__ = ("_alive", "_is_repeatable", "_ks_enc", "_ks_mac", "_odd_instruction", "_ssc", "is_patient", "suite")
 
     def __init__(self, suite: CipherSuite, ks_enc: bytes, ks_mac: bytes, ssc: bytes | None = None) -> None:
         ssc = bytes(suite.block_size) if ssc is None else ssc
@@ -56,6 +60,8 @@ class SecureMessaging:
         self._ssc = int.from_bytes(ssc, "big")
         self._alive = True
         self._odd_instruction = False
+        self._is_repeatable = False
+        self.is_patient = False
 
     def __repr__(self) -> str:
         return f"SecureMessaging({self.suite.label}, {'alive' if self._alive else 'dead'})"
@@ -82,6 +88,7 @@ class SecureMessaging:
         if command.cla & SM_BITS or command.cla & 0xE0:
             raise LocalProtocolError(f"class {command.cla:02X} cannot be put under secure messaging")
         cla = command.cla | SM_BITS
+        self._is_repeatable = not command.data
         objects = self._encrypt(command.data, command.ins) + _encode_le(command)
         header = bytes((cla, command.ins, command.p1, command.p2))
         mac = self._mac(pad(header, self.suite.block_size) + objects)
@@ -98,6 +105,9 @@ class SecureMessaging:
             PeerProtocolError: its MAC is right, but what it protects is malformed; the session is dead.
             LocalProtocolError: the session was dead already.
         """
+        if self.is_patient and self._is_repeatable and _refuses_length(response):
+            self._ssc -= 1  # of the command that the chip did not count
+            return response
         self._count()
         try:
             return self._open_response(response)
@@ -228,6 +238,10 @@ class SecureMessaging:
         if DO_CRYPTOGRAM in objects:
             return self._decrypt(DO_CRYPTOGRAM, objects[DO_CRYPTOGRAM])
         return b""
+
+
+def _refuses_length(response: ResponseAPDU) -> bool:
+    return not response.data and (response.sw == SW.WRONG_LENGTH or response.sw >> 8 == SW.WRONG_LE >> 8)
 
 
 def _split(data: bytes, known: frozenset[int]) -> tuple[dict[int, bytes], bytes]:

@@ -151,9 +151,10 @@ def test_card_that_refuses_every_length() -> None:
 
 def test_master_file_may_refuse_to_be_selected() -> None:
     assert play(select_master_file(), [b"\x90\x00"])[0] is True
-    result, sent = play(select_master_file(), [b"\x6a\x86"])
+    result, sent = play(select_master_file(), [b"\x6a\x86", b"\x6a\x81"])
     assert result is False
-    assert sent == [bytes.fromhex("00A4000C023F00")]
+    assert sent == [bytes.fromhex("00A4000C023F00"), bytes.fromhex("00A4000C")]
+    assert play(select_master_file(), [b"\x6a\x86", b"\x90\x00"])[0] is True
 
 
 def test_application_that_is_not_there() -> None:

@@ -1,0 +1,72 @@
+"""The quirks of real cards, as switches of a profile (`[quirks]`): what a chip does other than the specification says.
+
+Each was seen in the field. None weakens what the card protects; each is something that a terminal has to cope with.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+def _status_word(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0x6200 <= value <= 0x6FFF:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"6[2-9A-Fa-f][0-9A-Fa-f]{2}", value):
+        return int(value, 16)
+    raise ValueError("a refusal is a status word of four hexadecimal digits, 6200 to 6FFF")
+
+
+StatusWord = Annotated[int, BeforeValidator(_status_word), PlainSerializer(lambda sw: f"{sw:04X}", return_type=str)]
+
+
+class Quirks(BaseModel):
+    """What one chip does differently. The defaults are a chip without quirks.
+
+    Args:
+        select_master_file: which form of SELECT MF it takes. select_master_file_sw: how it refuses the others.
+        short_identifiers: where it knows short file identifiers; elsewhere it answers 6A82.
+        forbids_le: SELECT and MSE with Le are answered 6700.
+        largest_read: READ BINARY asking for more octets is answered as `too_long` says: by refusal, by 6Cxx with the
+            right length, or by what fits and 6282.
+        unprotected_refusals: that answer comes without secure messaging, and the counters stay where they were.
+        response_piece: what is longer comes in pieces, by 61xx and GET RESPONSE.
+        random_historical_bytes: differ after each reset.
+        parameter_reference: whether data object 84 of MSE:Set AT must, may or must not be there.
+        wrong_password_sw: how a wrong password of PACE is answered; 63Cx where it is None and tries are counted.
+        refused_files: files that are there, and refused with this status word.
+        refusal_ends_session: refusing a file, the chip drops secure messaging and says so in plain.
+        active_authentication_sw: INTERNAL AUTHENTICATE is refused, although DG15 is there.
+        ecdsa_in_der: Active Authentication answers ECDSA-Sig-Value, not r||s.
+        ef_com_omits: data groups that EF.COM does not list, although EF.SOD does.
+        chip_authentication_info: whether DG14 has a ChipAuthenticationInfo beside the key; without, 3DES is meant.
+        chip_authentication_key_id: whether that key has an identifier.
+        foreign_security_info: EF.CardAccess begins with a SecurityInfo of an identifier that nobody knows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    select_master_file: Literal["any", "3F00", "no-data", "none"] = "any"
+    select_master_file_sw: StatusWord = 0x6A86
+    short_identifiers: Literal["everywhere", "not-in-master-file", "nowhere"] = "everywhere"
+    forbids_le: bool = False
+    largest_read: Annotated[int, Field(ge=32, le=65535)] | None = None
+    too_long: Literal["6700", "6B00", "6CXX", "6282"] = "6700"
+    unprotected_refusals: bool = False
+    response_piece: Annotated[int, Field(ge=16, le=255)] | None = None
+    random_historical_bytes: bool = False
+    parameter_reference: Literal["optional", "required", "refused"] = "optional"
+    wrong_password_sw: StatusWord | None = None
+    refused_files: dict[str, StatusWord] = Field(default_factory=dict)
+    refusal_ends_session: bool = False
+    active_authentication_sw: StatusWord | None = None
+    ecdsa_in_der: bool = False
+    ef_com_omits: tuple[str, ...] = ()
+    chip_authentication_info: bool = True
+    chip_authentication_key_id: bool = True
+    foreign_security_info: bool = False
+
+
+NO_QUIRKS = Quirks()

@@ -1,0 +1,284 @@
+"""Every quirk as a switch of the card, and the terminal that copes: the same evidence as from a chip without quirks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from eid.card import VirtualCard
+from eid.codec.apdu import CommandAPDU, decode_command
+from eid.errors import AuthenticationError, StatusWordError, WrongPasswordError
+from eid.evidence import Evidence, ProtocolName, ProtocolOutcome
+from eid.inspection import InspectionPlan, inspect
+from eid.profile.card_image import PasswordId
+from eid.profile.loader import load_profile
+from eid.profile.quirks import NO_QUIRKS, Quirks
+from eid.profile.schema import CardProfile
+from eid.protocols.exchange import drive
+from eid.protocols.files import select_application, select_master_file
+from eid.protocols.pace.core import Password
+from eid.testing.authority import SpecimenAuthority
+from eid.testing.specimen import SpecimenCard, build_specimen, issue_data, specimen_for
+from eid.transport.loopback import LoopbackConnection
+from eid.verification.policy import load_policy
+from eid.verification.report import Verdict
+from eid.verification.verify import verify
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+CHALLENGE = bytes(range(8))
+
+
+def with_quirks(name: str, **quirks: object) -> CardProfile:
+    profile = load_profile(name).profile
+    table = profile.model_dump(mode="json") | {"quirks": quirks}
+    return CardProfile.model_validate(table)
+
+
+def card_with(name: str = "ma-cnie", **quirks: object) -> SpecimenCard:
+    profile = with_quirks(name, **quirks)
+    authority = SpecimenAuthority(profile, NOW)
+    return issue_data(profile, authority, build_specimen(profile, authority, specimen_for(profile, NOW)))
+
+
+class Counted(LoopbackConnection):
+    """Keeps every command and answer."""
+
+    def __init__(self, card: VirtualCard) -> None:
+        super().__init__(card)
+        self.log: list[tuple[CommandAPDU, bytes]] = []
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = super().transmit(command)
+        self.log.append((decode_command(command), answer))
+        return answer
+
+    def statuses(self) -> set[str]:
+        return {answer[-2:].hex().upper() for _, answer in self.log}
+
+
+def read(specimen: SpecimenCard, password: bytes | None = None, **wishes: object) -> tuple[Evidence, Counted]:
+    link = Counted(specimen.card)
+    value = specimen.mrz_information.encode() if password is None else password
+    plan = InspectionPlan(Password(PasswordId.MRZ, value), challenge=CHALLENGE, **wishes)
+    return drive(inspect(plan, NOW), link), link
+
+
+def require_genuine(specimen: SpecimenCard, evidence: Evidence) -> None:
+    for name, content in specimen.files.items():
+        assert evidence.content(name) == content, name
+    report = verify(evidence, specimen.trust, load_policy("border"), time=NOW, expected_challenge=CHALLENGE)
+    assert report.verdict is Verdict.TOTAL_PASSED, report.checks
+
+
+@pytest.mark.parametrize(
+    ("form", "answered"), [("any", "9000"), ("3F00", "9000"), ("no-data", "6981"), ("none", "6981")]
+)
+def test_select_master_file_is_never_fatal(form, answered):
+    specimen = card_with(select_master_file=form, select_master_file_sw="6981")
+    link = Counted(specimen.card)
+    assert drive(select_master_file(), link) is (form != "none")
+    assert link.log[0][1].hex() == answered
+    require_genuine(specimen, read(specimen)[0])
+
+
+@pytest.mark.parametrize("where", ["not-in-master-file", "nowhere"])
+def test_short_identifiers_that_are_not_known(where):
+    specimen = card_with(short_identifiers=where)
+    evidence, link = read(specimen)
+    require_genuine(specimen, evidence)
+    assert link.log[0][1] == b"\x6a\x82"
+    assert (link.log[1][0].ins, link.log[1][0].data) == (0xA4, b"\x01\x1c")
+
+
+def test_le_on_select_and_mse_is_never_sent():
+    specimen = card_with(forbids_le=True)
+    require_genuine(specimen, read(specimen)[0])
+    assert specimen.card.process(bytes.fromhex("00A4040C07A000000247100100")) == b"\x67\x00"
+
+
+@pytest.mark.parametrize("largest", [160, 192, 223, 256])
+@pytest.mark.parametrize("answer", ["6700", "6B00", "6CXX", "6282"])
+def test_largest_read_is_learnt(largest, answer):
+    specimen = card_with(largest_read=largest, too_long=answer)
+    evidence, link = read(specimen, max_response=65000)
+    require_genuine(specimen, evidence)
+    refused = [answer for _, answer in link.log if answer[-2:-1] in (b"\x67", b"\x6b", b"\x6c")]
+    assert len(refused) <= 9, "a length that the card does not take is not tried again for each piece"
+
+
+def test_unprotected_refusal_of_a_length_needs_patience():
+    specimen = card_with(largest_read=160, unprotected_refusals=True)
+    with pytest.raises(AuthenticationError):
+        read(specimen)
+    evidence, link = read(specimen, unprotected_refusals=True)
+    require_genuine(specimen, evidence)
+    assert b"\x67\x00" in [answer for _, answer in link.log]
+
+
+def test_a_chip_without_extended_length_refuses_in_plain():
+    table = load_profile("ma-cnie").profile.model_dump(mode="json")
+    table["chip"] |= {"extended_length": False, "max_command_data": 255, "max_response_data": 256}
+    profile = CardProfile.model_validate(table)
+    authority = SpecimenAuthority(profile, NOW)
+    specimen = issue_data(profile, authority, build_specimen(profile, authority, specimen_for(profile, NOW)))
+    with pytest.raises(AuthenticationError):
+        read(specimen, max_response=65000)
+    require_genuine(specimen, read(specimen, max_response=65000, unprotected_refusals=True)[0])
+
+
+class Naked(Counted):
+    """Strips secure messaging off answer number `at`: what an attacker would like the terminal to take."""
+
+    def __init__(self, card: VirtualCard, at: int, answer: bytes) -> None:
+        super().__init__(card)
+        self.at = at
+        self.answer = answer
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = super().transmit(command)
+        return self.answer if len(self.log) == self.at else answer
+
+
+@pytest.mark.parametrize("answer", ["9000", "60169000", "6982", "6A82", "6282", "606700"])
+def test_patience_takes_neither_naked_data_nor_another_naked_refusal(answer):
+    specimen = card_with()
+    _, link = read(specimen)
+    first = next(number for number, (sent, _) in enumerate(link.log, 1) if sent.cla == 0x0C and sent.ins == 0xB0)
+    plan = InspectionPlan(Password(PasswordId.MRZ, specimen.mrz_information.encode()), unprotected_refusals=True)
+    with pytest.raises(AuthenticationError):
+        drive(inspect(plan, NOW), Naked(specimen.card, first, bytes.fromhex(answer)))
+
+
+def test_answers_in_pieces():
+    specimen = card_with(response_piece=100)
+    evidence, link = read(specimen)
+    require_genuine(specimen, evidence)
+    fetched = [sent for sent, _ in link.log if sent.ins == 0xC0]
+    assert fetched
+    assert all(sent.cla == 0x00 for sent in fetched), "GET RESPONSE stands outside of secure messaging"
+    assert max(len(answer) for _, answer in link.log) == 102
+
+
+def test_historical_bytes_that_change():
+    specimen = card_with(random_historical_bytes=True)
+    assert len({specimen.card.reset() for _ in range(5)}) == 5
+    assert len(specimen.card.atr) == len(card_with().card.atr)
+    require_genuine(specimen, read(specimen)[0])
+
+
+@pytest.mark.parametrize("reference", ["optional", "required", "refused"])
+def test_parameter_reference_as_the_chip_wants_it(reference):
+    specimen = card_with(parameter_reference=reference)
+    evidence, link = read(specimen)
+    require_genuine(specimen, evidence)
+    assert sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in link.log) == (2 if reference == "required" else 1)
+
+
+def test_wrong_password_is_told_apart():
+    wrong = b"SPM00001<0850214035"
+    with pytest.raises(WrongPasswordError):
+        read(card_with(), wrong)
+    with pytest.raises(WrongPasswordError) as caught:
+        read(card_with(wrong_password_sw="63C1"), wrong)
+    assert caught.value.tries_left == 1
+    with pytest.raises(StatusWordError) as refused:
+        read(card_with(wrong_password_sw="6988"), wrong)
+    assert refused.value.sw == 0x6988
+
+
+def test_a_refused_file_is_evidence_and_the_rest_is_read():
+    specimen = card_with(refused_files={"DG11": "6982", "EF.COM": "6A82"})
+    evidence, _ = read(specimen)
+    assert {item.name: item.sw for item in evidence.files if item.content is None} == {"DG11": 0x6982, "EF.COM": 0x6A82}
+    assert evidence.content("DG15") == specimen.files["DG15"]
+    outcome = {item.protocol: item.outcome for item in evidence.transcripts}
+    assert outcome[ProtocolName.CHIP_AUTHENTICATION] is ProtocolOutcome.SUCCEEDED
+
+
+def test_a_refusal_that_ends_the_session_is_survived_for_fingerprints_only():
+    specimen = card_with(refusal_ends_session=True)
+    evidence, link = read(specimen, data_groups=("DG1", "DG2", "DG3"))
+    assert {item.name: item.sw for item in evidence.files if item.content is None} == {"DG3": 0x6982}
+    outcome = {item.protocol: item.outcome for item in evidence.transcripts}
+    assert outcome[ProtocolName.CHIP_AUTHENTICATION] is ProtocolOutcome.SUCCEEDED
+    assert sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in link.log) == 2, "by the same protocol as before"
+    assert all(sent.ins != 0x82 for sent, _ in link.log)
+    with pytest.raises(AuthenticationError):
+        read(specimen, data_groups=("DG1", "DG7"))
+
+
+@pytest.mark.parametrize("sw", ["6D00", "6A81", "6A88"])
+def test_active_authentication_that_is_refused(sw):
+    evidence, _ = read(card_with(active_authentication_sw=sw))
+    transcript = next(item for item in evidence.transcripts if item.protocol is ProtocolName.ACTIVE_AUTHENTICATION)
+    assert (transcript.outcome, transcript.parameters["sw"]) == (ProtocolOutcome.REFUSED, sw)
+
+
+def test_ecdsa_in_der():
+    specimen = card_with(ecdsa_in_der=True)
+    evidence, _ = read(specimen)
+    require_genuine(specimen, evidence)
+    transcript = next(item for item in evidence.transcripts if item.protocol is ProtocolName.ACTIVE_AUTHENTICATION)
+    assert transcript.messages["signature"][0] == 0x30
+
+
+def test_data_groups_are_taken_from_the_security_object():
+    specimen = card_with(ef_com_omits=("DG11", "DG15"))
+    assert b"\x6b" not in specimen.files["EF.COM"][-7:]
+    require_genuine(specimen, read(specimen)[0])
+
+
+def test_a_chip_authentication_key_alone_means_3des():
+    specimen = card_with("icao-td3-passport", chip_authentication_info=False, chip_authentication_key_id=False)
+    evidence, _ = read(specimen)
+    require_genuine(specimen, evidence)
+    transcript = next(item for item in evidence.transcripts if item.protocol is ProtocolName.CHIP_AUTHENTICATION)
+    assert transcript.outcome is ProtocolOutcome.SUCCEEDED
+    assert transcript.parameters["oid"].endswith(".3.2.1")
+
+
+def test_a_chip_authentication_key_without_identifier():
+    specimen = card_with(chip_authentication_key_id=False)
+    evidence, _ = read(specimen)
+    require_genuine(specimen, evidence)
+    transcript = next(item for item in evidence.transcripts if item.protocol is ProtocolName.CHIP_AUTHENTICATION)
+    assert "key_id" not in transcript.parameters
+
+
+def test_a_foreign_security_info_is_passed_over():
+    specimen = card_with(foreign_security_info=True)
+    assert bytes.fromhex("06026901") in specimen.files["EF.CardAccess"]
+    require_genuine(specimen, read(specimen)[0])
+
+
+def test_quirks_survive_in_the_card_file():
+    quirks = {"largest_read": 192, "too_long": "6CXX", "refused_files": {"DG2": "6985"}}
+    specimen = card_with(**quirks)
+    revived = VirtualCard.from_state(specimen.card.state())
+    assert revived.state() == specimen.card.state()
+    assert revived.process(bytes.fromhex("00B09C00FF")) == b"\x6c\xc0"
+    assert b"quirks" not in card_with().card.state()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"largest_read": 31},
+        {"select_master_file_sw": "9000"},
+        {"too_long": "6F00"},
+        {"unknown": 1},
+        {"response_piece": 0},
+    ],
+)
+def test_what_is_no_quirk_is_refused(wrong):
+    with pytest.raises(ValueError, match="quirks"):
+        with_quirks("ma-cnie", **wrong)
+
+
+def test_a_chip_without_quirks_is_the_default():
+    assert load_profile("ma-cnie").profile.quirks == NO_QUIRKS == Quirks()
+    specimen = card_with()
+    link = Counted(specimen.card)
+    drive(select_application(specimen.profile.application.aid), link)
+    assert link.statuses() == {"9000"}
