@@ -15,6 +15,7 @@ from eid.card.keys import (
 )
 from eid.card.memory import MAX_MEMORY, Directory, StoredPassword, TransparentFile
 from eid.card.session import Card, Selection
+from eid.card.trust import decode_trust
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.der import SEQUENCE
 from eid.codec.status_word import SW
@@ -166,6 +167,8 @@ def put_data(card: Card, command: CommandAPDU) -> ResponseAPDU:
             card.memory.pace = decode_pace_infos(item.value)
         case 0xFF22:
             _limit_password(card, item)
+        case 0xFF23:
+            card.memory.trust = decode_trust(item.value)
         case _:
             raise CommandRefused(SW.REFERENCED_DATA_NOT_FOUND, "no such data object")
     card.changed()

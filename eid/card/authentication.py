@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+from eid.card import terminal_authentication
 from eid.card.access import require_open_session, require_operational
 from eid.card.keys import decode_private_key, private_scalar, static_key
 from eid.card.memory import Directory, StoredKey, StoredPassword
-from eid.card.session import Card
+from eid.card.session import Card, Opening
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
+from eid.crypto.group import compress_public_key
 from eid.errors import CommandRefused
 from eid.evidence import ProtocolName
 from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.protocols.active_authentication.card import ActiveAuthenticationCard
 from eid.protocols.bac.card import BacCard
 from eid.protocols.chip_authentication.card import ChipAuthenticationCard
+from eid.protocols.pace import core
 from eid.protocols.pace.card import PaceCard
+from eid.protocols.pace.core import PaceResult
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.security_status import SecurityStatus
+from eid.protocols.terminal_authentication.core import identify_by_document_number
 
 
 def get_challenge(card: Card, command: CommandAPDU) -> ResponseAPDU:
-    """GET CHALLENGE, for BAC.
+    """GET CHALLENGE, for Terminal Authentication where that is under way, else for BAC.
 
     Raises:
         CommandRefused: 6985, 6700, 6A86.
     """
+    protocol = card.session.terminal_authentication
+    if protocol is not None and protocol.awaits_challenge:
+        return protocol.get_challenge(command)
     return _bac(card).get_challenge(command)
 
 
 def external_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
-    """EXTERNAL AUTHENTICATE of BAC (Doc 9303-11 4.3).
+    """EXTERNAL AUTHENTICATE of Terminal Authentication where that is under way, else of BAC (Doc 9303-11 4.3).
 
     Raises:
         CommandRefused: 6985, 6300, 6700, 6A86.
     """
+    protocol = card.session.terminal_authentication
+    if protocol is not None and protocol.awaits_signature:
+        return terminal_authentication.external_authenticate(card, protocol, command)
     response, session = _bac(card).external_authenticate(command)
     _open(card, session, SecurityStatus(ProtocolName.BAC, PasswordId.MRZ))
+    mrz_information = card.memory.passwords[PasswordId.MRZ].value
+    card.session.opening = Opening(identify_by_document_number(mrz_information))
     return response
 
 
@@ -55,6 +68,8 @@ def _bac(card: Card) -> BacCard:
 def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPDU:
     """MSE:SET: C1 A4 begins PACE, 41 A4 and 41 A6 Chip Authentication (Doc 9303-11 4.4.4.1, 6.2.4).
 
+    81 B6 and 81 A4 belong to Terminal Authentication (TR-03110-3 B.4).
+
     Raises:
         CommandRefused: 6A86 and what the protocols refuse.
     """
@@ -67,9 +82,13 @@ def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPD
             return _chip_authentication(card).set_at(command)
         case 0x41, 0xA6:
             card.session.pace = None
-            response, session, _ = _chip_authentication(card).set_kat(command)
-            _open(card, session, card.session.status.with_chip_authentication())
+            response, session, compressed = _chip_authentication(card).set_kat(command)
+            _rekey(card, session, compressed)
             return response
+        case 0x81, 0xB6:
+            return terminal_authentication.set_dst(card, command)
+        case 0x81, 0xA4:
+            return terminal_authentication.set_at(card, command)
     raise CommandRefused(SW.WRONG_P1P2, "MSE:SET of something else")
 
 
@@ -81,10 +100,10 @@ def general_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
     """
     require_operational(card)
     session = card.session
-    if isinstance(session.chip_authentication, ChipAuthenticationCard) and session.chip_authentication.awaits_key:
+    if session.chip_authentication is not None and session.chip_authentication.awaits_key:
         require_open_session(card)
-        response, opened, _ = session.chip_authentication.general_authenticate(command)
-        _open(card, opened, session.status.with_chip_authentication())
+        response, opened, compressed = session.chip_authentication.general_authenticate(command)
+        _rekey(card, opened, compressed)
         return response
     if session.pace is None:
         raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "MSE:Set AT comes first")
@@ -103,6 +122,7 @@ def _pace_step(card: Card, pace: PaceCard, command: CommandAPDU) -> ResponseAPDU
     if result is not None:
         _give_back(card, password)
         _open(card, result.secure_messaging, SecurityStatus(ProtocolName.PACE, result.password))
+        card.session.opening = Opening(_identify(result), result.chat)
     return response
 
 
@@ -125,7 +145,7 @@ def _give_back(card: Card, password: StoredPassword | None) -> None:
 def _pace(card: Card) -> PaceCard:
     if not card.memory.pace:
         raise CommandRefused(SW.FUNCTION_NOT_SUPPORTED, "the chip does not run PACE")
-    if isinstance(card.session.chip_authentication, ChipAuthenticationCard):
+    if card.session.chip_authentication is not None:
         card.session.chip_authentication.reset()
 
     def password_for(identifier: PasswordId) -> bytes | None:
@@ -135,7 +155,13 @@ def _pace(card: Card) -> PaceCard:
         return None if password is None else password.value
 
     card.session.pace = PaceCard(
-        card.memory.pace, password_for, card.random, static_key=lambda group: _static_scalar(card, group)
+        card.memory.pace,
+        password_for,
+        card.random,
+        static_key=lambda group: _static_scalar(card, group),
+        references=lambda: tuple(
+            point.certificate.holder_reference.encode("latin-1") for point in card.memory.trust.points
+        ),
     )
     return card.session.pace
 
@@ -151,13 +177,32 @@ def _static_scalar(card: Card, group: str) -> int | None:
 
 def _chip_authentication(card: Card) -> ChipAuthenticationCard:
     require_open_session(card)
-    present = card.session.chip_authentication
-    if isinstance(present, ChipAuthenticationCard):
-        return present
-    _, keys = _application_keys(card, KeyPurpose.CHIP_AUTHENTICATION)
-    created = ChipAuthenticationCard({key.reference: static_key(key) for key in keys})
-    card.session.chip_authentication = created
-    return created
+    session = card.session
+    if session.chip_authentication is not None:
+        return session.chip_authentication
+    bound = None if session.status.chip_authenticated else session.terminal_key
+    keys = _application_keys(card, KeyPurpose.CHIP_AUTHENTICATION)[1] if bound is None else _all_chip_keys(card)
+    session.chip_authentication = ChipAuthenticationCard(
+        {key.reference: static_key(key) for key in keys}, terminal_key=bound, random=card.random
+    )
+    return session.chip_authentication
+
+
+def _all_chip_keys(card: Card) -> tuple[StoredKey, ...]:
+    """Version 2 runs in the master file, before an application is chosen (TR-03110-2 2.4)."""
+    keys = [directory.key_for(KeyPurpose.CHIP_AUTHENTICATION) for directory in card.memory.directories]
+    return tuple(key for group in keys for key in group)
+
+
+def _rekey(card: Card, session: SecureMessaging, compressed_key: bytes) -> None:
+    """After Chip Authentication: new keys in the session as it was opened."""
+    _open(card, session, card.session.status.with_chip_authentication(), card.session.opening)
+    card.session.terminal_key = compressed_key
+
+
+def _identify(result: PaceResult) -> bytes:
+    """ID_PICC after PACE: Comp of the chip's ephemeral key (TR-03110-1 3.5, TR-03110-2 3.3)."""
+    return compress_public_key(core.require_parameters(result.info).group, result.chip_public)
 
 
 def internal_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
@@ -180,8 +225,10 @@ def _application_keys(card: Card, purpose: KeyPurpose) -> tuple[Directory, tuple
     return directory, keys
 
 
-def _open(card: Card, session: SecureMessaging, status: SecurityStatus) -> None:
+def _open(card: Card, session: SecureMessaging, status: SecurityStatus, opening: Opening | None = None) -> None:
     """The session begins after this response, which still goes out as the command came."""
     card.session.next_secure_messaging = session
     card.session.status = status
     card.session.bac = card.session.pace = card.session.chip_authentication = None
+    card.session.terminal_authentication = card.session.terminal_key = None
+    card.session.opening = opening

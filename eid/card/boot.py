@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from eid.card.keys import KeyOrder, generate_key, import_key
 from eid.card.memory import Directory, LifeCycle, Memory, StoredKey, StoredPassword, TransparentFile
+from eid.card.trust import load_trust
 from eid.errors import LifecycleError
 from eid.profile.card_image import ApplicationImage, CardImage, ChipImage, FileImage, KeyImage
 from eid.protocols.scp03.card import SecurityDomain
@@ -35,6 +36,7 @@ def image_memory(
         password.id: StoredPassword(password.value, password.tries, password.tries) for password in image.passwords
     }
     memory.pace = image.pace
+    memory.trust = load_trust(image.trust_points, image.trust_date)
     return memory
 
 

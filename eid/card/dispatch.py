@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from eid.card import administration, authentication, binary, security_domain, selection
+from eid.card import administration, authentication, binary, security_domain, selection, terminal_authentication
 from eid.card.memory import LifeCycle
 from eid.card.session import Card
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
@@ -47,6 +47,7 @@ COMMANDS: Final[dict[tuple[int, int], Entry]] = {
     (INTERINDUSTRY, 0x84): Entry("GET CHALLENGE", authentication.get_challenge),
     (INTERINDUSTRY, 0x82): Entry("EXTERNAL AUTHENTICATE", authentication.external_authenticate),
     (INTERINDUSTRY, 0x22): Entry("MANAGE SECURITY ENVIRONMENT", authentication.manage_security_environment),
+    (INTERINDUSTRY, 0x2A): Entry("PERFORM SECURITY OPERATION", terminal_authentication.verify_certificate),
     (INTERINDUSTRY, 0x86): Entry("GENERAL AUTHENTICATE", authentication.general_authenticate),
     (INTERINDUSTRY, 0x88): Entry("INTERNAL AUTHENTICATE", authentication.internal_authenticate),
     (INTERINDUSTRY, 0x70): Entry("MANAGE CHANNEL", _refuse_channel),

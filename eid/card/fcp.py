@@ -26,8 +26,13 @@ SECURITY_CONDITIONS: Final = {
     AccessCondition.NEVER: 0xFF,
     AccessCondition.BAC_OR_PACE: 0x40,
     AccessCondition.PACE: 0x41,
+    AccessCondition.TA_DG3: 0x42,
+    AccessCondition.TA_DG4: 0x43,
 }
-"""Security condition octets (7.4.3.3.4): 40 secure messaging, 41 that of security environment 1, which is PACE."""
+"""Security condition octets (7.4.3.3.4): 40 secure messaging, 41 to 43 that of security environments 1 to 3.
+
+Environment 1 is PACE, 2 and 3 are Terminal Authentication with the right to read DG3 or DG4.
+"""
 _CONDITIONS: Final = {octet: condition for condition, octet in SECURITY_CONDITIONS.items()}
 
 

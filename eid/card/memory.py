@@ -7,6 +7,7 @@ from enum import IntEnum, unique
 from typing import Final
 
 from eid.lds.security_infos import PACEInfo
+from eid.pki.cv_chain import CardTrust
 from eid.profile.card_image import AccessCondition, ChipImage, KeyAlgorithm, KeyPurpose, PasswordId
 from eid.protocols.scp03.card import SecurityDomain
 
@@ -96,6 +97,7 @@ class Memory:
     applications: dict[bytes, Directory] = field(default_factory=dict)
     passwords: dict[PasswordId, StoredPassword] = field(default_factory=dict)
     pace: tuple[PACEInfo, ...] = ()
+    trust: CardTrust = field(default_factory=CardTrust)
 
     @property
     def directories(self) -> tuple[Directory, ...]:

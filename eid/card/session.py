@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 from eid.card.memory import Directory, LifeCycle, Memory, TransparentFile
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU
+from eid.codec.cv import Chat
 from eid.protocols.bac.card import BacCard
+from eid.protocols.chip_authentication.card import ChipAuthenticationCard
 from eid.protocols.pace.card import PaceCard
 from eid.protocols.scp03.card import Scp03Card
 from eid.protocols.scp03.channel import Scp03Channel, response_overhead
 from eid.protocols.scp03.key_set import StaticKeySet
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.security_status import NO_SECURITY, SecurityStatus
+from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
 
 
 @dataclass(slots=True)
@@ -24,12 +27,25 @@ class Selection:
     file: TransparentFile | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How the session was opened, as Terminal Authentication wants to know it.
+
+    Args:
+        id_picc: ID_PICC. chat: what the terminal let itself be restricted to in PACE.
+    """
+
+    id_picc: bytes
+    chat: Chat | None = None
+
+
 @dataclass(slots=True)
 class Session:
     """One power-on session.
 
     Args:
         scp03: the SCP03 channel, if open, and the key set it was opened with.
+        terminal_key: Comp(PK_PCD), of Chip Authentication 1 or of Terminal Authentication 2.
         secure_messaging: the ISO session, if open. next_secure_messaging: the one that begins after this response.
     """
 
@@ -42,7 +58,10 @@ class Session:
     status: SecurityStatus = NO_SECURITY
     bac: BacCard | None = None
     pace: PaceCard | None = None
-    chip_authentication: object | None = None
+    chip_authentication: ChipAuthenticationCard | None = None
+    terminal_authentication: TerminalAuthenticationCard | None = None
+    opening: Opening | None = None
+    terminal_key: bytes | None = None
 
     @property
     def is_protected(self) -> bool:
@@ -57,7 +76,8 @@ class Session:
             self.secure_messaging.close()
         self.scp03 = self.scp03_keys = self.secure_messaging = self.next_secure_messaging = None
         self.status = NO_SECURITY
-        self.bac = self.pace = self.chip_authentication = None
+        self.bac = self.pace = self.chip_authentication = self.terminal_authentication = None
+        self.opening = self.terminal_key = None
 
 
 @dataclass(slots=True)

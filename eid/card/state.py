@@ -14,9 +14,11 @@ from pydantic import ValidationError
 from eid.card.administration import decode_pace_infos
 from eid.card.keys import KeyOrder, import_key
 from eid.card.memory import Directory, LifeCycle, Memory, StoredKey, StoredPassword, TransparentFile
+from eid.card.trust import describe_trust, restore_trust
 from eid.crypto.hashes import digest
 from eid.errors import DecodeError, LocalProtocolError
 from eid.lds.security_infos import encode_security_info
+from eid.pki.cv_chain import CardTrust
 from eid.profile.card_image import (
     AccessCondition,
     ChipImage,
@@ -78,7 +80,8 @@ def _decode_cbor(body: bytes) -> object:
 
 
 def _encode_memory(memory: Memory) -> dict[str, Any]:
-    return {
+    optional = {} if memory.trust == CardTrust() else {"trust": describe_trust(memory.trust)}
+    return optional | {
         "format": FORMAT,
         "version": VERSION,
         "life_cycle": int(memory.life_cycle),
@@ -151,6 +154,9 @@ class _Map:
     def get(self, key: str, kind: type[V]) -> V:
         return _typed(self._items.get(key), kind, f"{self._what}: {key}")
 
+    def has(self, key: str) -> bool:
+        return key in self._items
+
     def map(self, key: str) -> _Map:
         return _Map(self._items.get(key), f"{self._what}: {key}")
 
@@ -206,6 +212,7 @@ def _decode_memory(top: _Map) -> Memory:
         applications={entry.aid: entry for entry in applications},
         passwords={_member(PasswordId, key, "password"): _decode_password(item) for key, item in passwords.items()},
         pace=decode_pace_infos(pace),
+        trust=restore_trust(top.get("trust", list)) if top.has("trust") else CardTrust(),
     )
 
 

@@ -7,6 +7,7 @@ same behaviour. Bytes are what goes on the chip; nothing here signs, draws or ta
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum, StrEnum, unique
 
 from eid.lds.security_infos import PACEInfo
@@ -21,6 +22,8 @@ class AccessCondition(StrEnum):
     NEVER = "never"
     BAC_OR_PACE = "bac-or-pace"
     PACE = "pace"
+    TA_DG3 = "ta-dg3"  # Terminal Authentication of an inspection system that may read DG3 (TR-03110-1 A.2)
+    TA_DG4 = "ta-dg4"
 
 
 @unique
@@ -139,6 +142,8 @@ class CardImage:
     Args:
         master_files: files directly under the MF, e.g. EF.CardAccess.
         pace: the PACE protocols the chip runs, in the order it announces them; empty where it runs none.
+        trust_points: CVCA certificates for Terminal Authentication, raw, newest first, at most two; each states its
+            domain parameters. trust_date: the date that the card believes in when it leaves (TR-03110-3 2.2.4.1).
     """
 
     chip: ChipImage
@@ -146,3 +151,5 @@ class CardImage:
     applications: tuple[ApplicationImage, ...]
     passwords: tuple[PasswordImage, ...]
     pace: tuple[PACEInfo, ...] = ()
+    trust_points: tuple[bytes, ...] = ()
+    trust_date: date | None = None

@@ -161,7 +161,7 @@ def test_passwords_have_a_form(opened, p1: int, p2: int, data: bytes, sw: int):
     [
         ("FF2206830102800103", 0x6A88),
         ("FF2103310100", 0x6A80),
-        ("FF2303310100", 0x6A88),
+        ("FF2403310100", 0x6A88),
         ("FF2105 3003060100", 0x6A80),
         ("7F4800", 0x6985),
         ("", 0x6A80),

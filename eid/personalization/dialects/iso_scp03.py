@@ -8,7 +8,10 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from eid.codec import cv_tags
 from eid.codec.apdu import CommandAPDU
+from eid.codec.cv import decode_cv_certificate
+from eid.codec.cv_encoding import encode_cv_date
 from eid.codec.der import encode_oid
 from eid.codec.status_word import SW
 from eid.codec.tlv import decode_tlvs, encode_tlv, find_tlv
@@ -42,6 +45,8 @@ CONDITIONS: Final = {
     AccessCondition.NEVER: 0xFF,
     AccessCondition.BAC_OR_PACE: 0x40,
     AccessCondition.PACE: 0x41,
+    AccessCondition.TA_DG3: 0x42,
+    AccessCondition.TA_DG4: 0x43,
 }
 READ_AND_UPDATE: Final = 0x03
 HASHES: Final = {"sha1": 1, "sha224": 2, "sha256": 3, "sha384": 4, "sha512": 5}
@@ -68,6 +73,8 @@ def plan_iso_scp03(image: CardImage) -> PersonalizationPlan:
         files.append(_activate(application.aid, "the application"))
     files.extend(_plan_passwords(image.passwords))
     files.append(_configure_pace(image))
+    if image.trust_points:
+        files.append(_configure_trust(image))
     return PersonalizationPlan(NAME, tuple(keys), tuple(files), (_lock(image),))
 
 
@@ -251,6 +258,15 @@ def _configure_pace(image: CardImage) -> Step:
     infos = b"".join(encode_security_info(info) for info in image.pace)
     command = CommandAPDU(0x00, 0xDB, 0x3F, 0xFF, encode_tlv(0xFF21, infos))
     return Step("configure PACE", select_location(MF), (command,), detail={"protocols": str(len(image.pace))})
+
+
+def _configure_trust(image: CardImage) -> Step:
+    """Trust points for Terminal Authentication, newest first, and the date that the card believes in."""
+    points = [decode_cv_certificate(raw) for raw in image.trust_points]
+    today = image.trust_date or max(point.effective_date for point in points)
+    content = encode_tlv(cv_tags.EFFECTIVE_DATE, encode_cv_date(today)) + b"".join(image.trust_points)
+    command = CommandAPDU(0x00, 0xDB, 0x3F, 0xFF, encode_tlv(0xFF23, content))
+    return Step("configure trust points", select_location(MF), (command,), detail={"number": str(len(points))})
 
 
 def _lock(image: CardImage) -> Step:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
+from eid.codec.cv import Chat
 from eid.codec.status_word import SW
 from eid.crypto.group import GroupKey
 from eid.crypto.mac import verify_mac
@@ -26,6 +27,7 @@ class _Run:
     info: PACEInfo
     parameters: Parameters
     password: PasswordId
+    chat: Chat | None
     k_pi: bytes = field(repr=False)
     step: Step = Step.NONCE
     nonce: Nonce = field(default=Nonce(b""), repr=False)
@@ -99,7 +101,7 @@ class PaceCard:
         if password is None or not value:
             raise CommandRefused(SW.REFERENCED_DATA_NOT_FOUND, "no such password")
         k_pi = core.derive_nonce_key(parameters.suite, Password(password, value))
-        self._run = _Run(info, parameters, password, k_pi)
+        self._run = _Run(info, parameters, password, template.chat, k_pi)
         return ResponseAPDU()
 
     def general_authenticate(self, command: CommandAPDU) -> tuple[ResponseAPDU, PaceResult | None]:
@@ -186,7 +188,8 @@ class PaceCard:
 
     def _finish(self, run: _Run) -> PaceResult:
         session = core.open_session(run.parameters.suite, _require_keys(run))
-        return PaceResult(session, run.info, run.parameters.group.name, run.password)
+        group = run.parameters.group.name
+        return PaceResult(session, run.info, group, run.password, chip_public=run.card_public, chat=run.chat)
 
 
 def _require_keys(run: _Run) -> SessionKeys:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, NewType
 
+from eid.codec.cv import Chat
 from eid.codec.oid import encode_oid_content
 from eid.codec.tlv import encode_tlv
 from eid.crypto.block_cipher import decrypt_cbc, encrypt_cbc, encrypt_ecb
@@ -92,6 +93,8 @@ class PaceResult:
     Args:
         group: name of the curve or MODP group.
         chip_authentication: after chip-authentication mapping, for `verify_chip_authentication_data`; else None.
+        chip_public: the chip's ephemeral key, encoded; ID_PICC of Terminal Authentication once it is compressed.
+        references: names of the card's trust points, newest first. chat: what the terminal asked to be restricted to.
     """
 
     secure_messaging: SecureMessaging
@@ -99,6 +102,9 @@ class PaceResult:
     group: str
     password: PasswordId
     chip_authentication: ChipAuthenticationData | None = None
+    chip_public: bytes = field(default=b"", repr=False)
+    references: tuple[bytes, ...] = ()
+    chat: Chat | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from enum import IntEnum, unique
 from typing import Final
 
 from eid.codec.apdu import CHAINING_BIT, MAX_SHORT_LE, CommandAPDU
+from eid.codec.cv import Chat, decode_chat
+from eid.codec.cv_encoding import encode_chat
+from eid.codec.cv_tags import CHAT
 from eid.codec.oid import decode_oid_content, encode_oid_content
 from eid.codec.tlv import Tlv, decode_tlv, decode_tlvs, encode_tlv, find_tlv, require_tlv
 from eid.errors import DecodeError
@@ -46,11 +49,17 @@ class Step(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SetAuthenticationTemplate:
-    """What MSE:Set AT says: protocol, password, and which domain parameters where that is ambiguous."""
+    """What MSE:Set AT says: protocol, password, and which domain parameters where that is ambiguous.
+
+    Args:
+        chat: terminal type and the rights that the holder leaves it (TR-03110-3 B.2.1); None before no Terminal
+            Authentication version 2.
+    """
 
     protocol: str
     password_id: int
     parameter_id: int | None = None
+    chat: Chat | None = None
 
 
 def encode_set_at(template: SetAuthenticationTemplate) -> CommandAPDU:
@@ -59,6 +68,8 @@ def encode_set_at(template: SetAuthenticationTemplate) -> CommandAPDU:
     data += encode_tlv(DO_PASSWORD, bytes((template.password_id,)))
     if template.parameter_id is not None:
         data += encode_tlv(DO_PARAMETERS, bytes((template.parameter_id,)))
+    if template.chat is not None:
+        data += encode_chat(template.chat)
     return CommandAPDU(0x00, MANAGE_SECURITY_ENVIRONMENT, *SET_AT_FOR_PACE, data)
 
 
@@ -69,13 +80,14 @@ def decode_set_at(data: bytes) -> SetAuthenticationTemplate:
         DecodeError: an object is missing, unknown, repeated or of a wrong length.
     """
     objects = decode_tlvs(data)
-    if unknown := {item.tag for item in objects} - {DO_PROTOCOL, DO_PASSWORD, DO_PARAMETERS}:
+    if unknown := {item.tag for item in objects} - {DO_PROTOCOL, DO_PASSWORD, DO_PARAMETERS, CHAT}:
         raise DecodeError(f"data object {min(unknown):X} in MSE:Set AT", clause="Doc 9303-11 4.4.4.1")
-    parameters = find_tlv(objects, DO_PARAMETERS)
+    parameters, chat = find_tlv(objects, DO_PARAMETERS), find_tlv(objects, CHAT)
     return SetAuthenticationTemplate(
         decode_oid_content(require_tlv(objects, DO_PROTOCOL).value),
         _decode_octet(require_tlv(objects, DO_PASSWORD)),
         None if parameters is None else _decode_octet(parameters),
+        None if chat is None else decode_chat(chat.encode()),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from eid.codec.apdu import ResponseAPDU
+from eid.codec.cv import Chat
 from eid.codec.status_word import SW
 from eid.crypto.integrated_mapping import nonce_lengths
 from eid.crypto.mac import verify_mac
@@ -32,12 +33,14 @@ def run_pace(
     random: Callable[[int], bytes] = os.urandom,
     *,
     name_parameters: bool = False,
+    chat: Chat | None = None,
 ) -> Exchange[PaceResult]:
     """Run PACE (Doc 9303-11 4.4.3) and open secure messaging.
 
     Args:
         name_parameters: send `info.parameter_id` in data object 84; due where several PACEInfos of the chip have the
             same protocol (4.4.4.1), refused by some chips elsewhere.
+        chat: terminal type and rights, where Terminal Authentication version 2 is to follow.
 
     Raises:
         WrongPasswordError: the password is not the card's. PasswordBlockedError: the card takes it no more.
@@ -48,7 +51,7 @@ def run_pace(
     parameters = core.require_parameters(info)
     k_pi = core.derive_nonce_key(parameters.suite, password)
     parameter_id = info.parameter_id if name_parameters else None
-    yield from _set_at(SetAuthenticationTemplate(info.protocol, password.id, parameter_id), password)
+    yield from _set_at(SetAuthenticationTemplate(info.protocol, password.id, parameter_id, chat), password)
 
     encrypted = (yield from _general_authenticate(Step.NONCE, b"", password)).value
     nonce = core.decrypt_nonce(parameters.suite, k_pi, encrypted)
@@ -65,7 +68,8 @@ def run_pace(
     verify_mac(core.compute_token(parameters, keys, public), answer.value)
     chip = _chip_authentication_data(parameters, keys, answer, mapping_public)
     session = core.open_session(parameters.suite, keys)
-    return PaceResult(session, info, parameters.group.name, password.id, chip)
+    group = parameters.group.name
+    return PaceResult(session, info, group, password.id, chip, peer, answer.references, chat)
 
 
 def _map(
