@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.tlv import decode_tlv, encode_tlv
-from eid.lds.security_infos import SecurityInfo, decode_security_infos, encode_security_infos
+from eid.lds.security_infos import SecurityInfo, decode_security_infos, encode_security_infos, find_security_infos
 
 TAG: Final = 0x6E
 
@@ -21,6 +22,15 @@ class DG14:
     def encode(self) -> bytes:
         """The file's bytes; the SET is sorted (X.690 11.6)."""
         return encode_tlv(TAG, encode_security_infos(self.security_infos))
+
+
+def find_in_dg14(raw: bytes, protocols: Collection[str]) -> tuple[SecurityInfo, ...]:
+    """The SecurityInfos of these protocols (dotted) alone.
+
+    Raises:
+        DecodeError: see `find_security_infos`.
+    """
+    return find_security_infos(decode_tlv(raw, TAG).value, protocols)
 
 
 def decode_dg14(raw: bytes) -> DG14:

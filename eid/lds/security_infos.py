@@ -6,7 +6,7 @@ They stand in EF.CardAccess, EF.CardSecurity and DG14. Object identifiers are do
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -145,6 +145,31 @@ def decode_security_infos(raw: bytes) -> tuple[SecurityInfo, ...]:
         inner, start = der.enter(raw, start, stop, der.SEQUENCE, "SecurityInfo")
         infos.append(_decode_security_info(raw, inner, start))
     return tuple(infos)
+
+
+def find_security_infos(raw: bytes, protocols: Collection[str]) -> tuple[SecurityInfo, ...]:
+    """Decode those SecurityInfos whose protocol is one of these, in the order in which they stand.
+
+    Of the others nothing but the protocol is looked at, so that a defect in one of them stays without effect.
+
+    Raises:
+        DecodeError: not a SET OF SecurityInfo, or one of those that are looked for has another form.
+    """
+    der.check_input(raw, "SecurityInfos")
+    start, stop = der.enter(raw, 0, len(raw), der.SET, "SecurityInfos")
+    der.check_end(stop, len(raw), "SecurityInfos")
+    found: list[SecurityInfo] = []
+    count = 0
+    while start < stop:
+        count += 1
+        if count > MAX_SECURITY_INFOS:
+            raise DecodeError(f"more than {MAX_SECURITY_INFOS} SecurityInfos", offset=start, clause="Doc 9303-11 9.2")
+        inner, start = der.enter(raw, start, stop, der.SEQUENCE, "SecurityInfo")
+        inner, behind = der.enter(raw, inner, start, der.OBJECT_IDENTIFIER, "SecurityInfo protocol")
+        protocol, decode = _DECODERS.get(raw[inner:behind], (None, _decode_unknown))
+        if protocol is not None and protocol in protocols:
+            found.append(decode(protocol, raw, behind, start))
+    return tuple(found)
 
 
 def encode_security_infos(infos: Iterable[SecurityInfo]) -> bytes:

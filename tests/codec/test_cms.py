@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -313,3 +314,29 @@ def test_mutations_raise_decode_error_only(chain: Chain) -> None:
                 decode_signed_data(bytes(raw), defects)
             except DecodeError:
                 continue
+
+
+def test_shortcuts_read_what_the_general_way_reads(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attributes of the common shape are read by comparison: the same values, the same refusals."""
+
+    def outcome(raw: bytes) -> object:
+        try:
+            return decode_signed_data(raw)
+        except DecodeError:
+            return None
+
+    whole = issuer.signed_data(chain.ds_key, chain.ds, b"SPECIMEN")
+    start = len(whole) - 260
+    source = random.Random(5652)
+    inputs = [whole]
+    for _ in range(3000):
+        raw = bytearray(whole)
+        for _ in range(source.choice((1, 1, 2, 3))):
+            raw[source.randrange(start, len(raw))] = source.randrange(256)
+        inputs.append(bytes(raw))
+    quick = [outcome(raw) for raw in inputs]
+    monkeypatch.setattr("eid.codec.cms._COMMON_ATTRIBUTE", re.compile(b"(?!)"))
+    monkeypatch.setattr("eid.codec.der._UTC_TIME_HEADER", b"")
+    assert [outcome(raw) for raw in inputs] == quick
+    assert sum(item is None for item in quick) > 200
+    assert sum(item is not None for item in quick) > 200

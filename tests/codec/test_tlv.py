@@ -5,12 +5,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eid.codec import tlv
-from eid.codec.tlv import Limits, Tlv, decode_tlv, decode_tlvs, encode_tlv, encode_tlvs, find_tlv, require_tlv
+from eid.codec.tlv import (
+    Limits,
+    Tlv,
+    decode_tlv,
+    decode_tlvs,
+    encode_tlv,
+    encode_tlvs,
+    find_tlv,
+    find_value,
+    require_tlv,
+)
 from eid.errors import DecodeError
 
 TAGS = st.sampled_from([0x04, 0x30, 0x5C, 0x61, 0x77, 0x5F1F, 0x5F29, 0x7F21, 0x7F4E, 0xDF8101, 0xBF818101])
 OBJECTS = st.lists(st.builds(Tlv, TAGS, st.binary(max_size=300)), max_size=6)
 EF_COM = bytes.fromhex("60145F0104303130365F36063034303030305C026175")  # Doc 9303-11 D.4
+
+
+SAMPLES = (
+    bytes.fromhex("5F2B0431393835"),
+    bytes.fromhex("5C025F2B"),
+    bytes.fromhex("5F2B00"),
+    bytes.fromhex("5F0E8101AA"),
+    bytes.fromhex("7F490130"),
+    bytes.fromhex("BF8A0100"),
+    bytes.fromhex("5F2B82000130"),
+)
 
 
 def test_ef_com_of_doc_9303() -> None:
@@ -131,3 +152,23 @@ def test_any_octets_are_data_objects_or_refused(raw: bytes) -> None:
 
 def test_value_stays_out_of_the_text() -> None:
     assert "secret" not in repr(Tlv(4, b"secret"))
+
+
+@given(st.one_of(st.binary(max_size=40), st.lists(st.sampled_from(SAMPLES), max_size=6).map(b"".join)))
+@settings(max_examples=300)
+def test_finding_one_value_is_decoding_all(raw: bytes) -> None:
+    for tag in (0x5F2B, 0x5C, 0x7F49):
+        try:
+            item = find_tlv(decode_tlvs(raw), tag)
+        except DecodeError:
+            with pytest.raises(DecodeError):
+                find_value(raw, tag)
+        else:
+            assert find_value(raw, tag) == (None if item is None else item.value)
+
+
+def test_finding_keeps_the_limits() -> None:
+    with pytest.raises(DecodeError):
+        find_value(b"\x5c\x00" * (tlv.LIMITS.count + 1), 0x5F2B)
+    with pytest.raises(DecodeError):
+        find_value(encode_tlv(0x5C, bytes(tlv.LIMITS.length + 1)), 0x5F2B)

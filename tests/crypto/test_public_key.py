@@ -181,3 +181,28 @@ def test_mutated_keys_are_refused_or_are_keys(data: st.DataObject) -> None:
         load_public_key(bytes(raw))
     except (DecodeError, VerificationError):
         return
+
+
+@pytest.mark.parametrize("form", ["named", "explicit"])
+@pytest.mark.parametrize("name", ["P-256", "brainpoolP256r1", "brainpoolP224r1"])
+def test_keys_known_by_their_first_octets_are_the_same_keys(
+    name: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = curve_by_name(name)
+    assert curve is not None
+    parameters = explicit_parameters(curve) if form == "explicit" else curve.oid
+    whole = encode_ec_spki(parameters, encode_point(curve, curve.generator))
+
+    def outcome(raw: bytes) -> object:
+        try:
+            return encode_public_key(load_public_key(raw))
+        except (DecodeError, VerificationError) as error:
+            return type(error)
+
+    inputs = [whole, whole + b"\0", whole[:-1]]
+    for place in range(len(whole)):
+        inputs += [whole[:place] + bytes((whole[place] ^ bit,)) + whole[place + 1 :] for bit in (1, 0x80)]
+    quick = [outcome(raw) for raw in inputs]
+    monkeypatch.setattr("eid.crypto.public_key._CANONICAL", {})
+    assert [outcome(raw) for raw in inputs] == quick
+    assert isinstance(quick[0], bytes)

@@ -466,3 +466,29 @@ def test_foreign_key_type() -> None:
     with pytest.raises(VerificationError) as caught:
         verify_signature("a key", algorithm, MESSAGE, b"")  # type: ignore[arg-type]
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
+
+
+@pytest.mark.parametrize("name", ["P-256", "P-384", "brainpoolP256r1", "brainpoolP320r1"])
+def test_a_valid_signature_in_another_encoding_than_der_is_refused(name: str) -> None:
+    """Our own decoder sees only the values of curves that the library lacks; the library must be as strict."""
+    curve, private = _curve(name), 99
+    key, algorithm = _public(curve, private), SignatureAlgorithm("ecdsa", "sha256")
+    r, s = _sign(curve, private, MESSAGE, "sha256")
+    good = encode_ecdsa_der(r, s)
+    verify_signature(key, algorithm, MESSAGE, good)
+    numbers = good[2:]
+    r_length = numbers[1]
+    first, second = numbers[: 2 + r_length], numbers[2 + r_length :]
+    padded = bytes((2, first[1] + 1, 0)) + first[2:]
+    for wrong in (
+        good + b"\0",
+        b"\x30\x81" + good[1:],
+        b"\x30\x80" + numbers + b"\0\0",
+        bytes((0x30, len(numbers) + 2)) + numbers + b"\x05\x00",
+        bytes((0x30, len(padded + second))) + padded + second,
+        bytes((0x30, len(numbers) + 1)) + b"\x02\x81" + first[1:] + second,
+        b"\x31" + good[1:],
+        bytes((0x30, len(first))) + first,
+        good[:-1],
+    ):
+        _refused(Reason.SIG_CRYPTO_FAILURE, key, algorithm, MESSAGE, wrong)

@@ -11,10 +11,12 @@ from eid.errors import DecodeError
 from eid.lds.card_access import CardAccess, decode_card_access
 from eid.lds.dg14 import DG14, decode_dg14
 from eid.lds.security_infos import (
+    ID_AA,
     ID_CA_ECDH,
     ID_PACE_ECDH_CAM,
     ID_PACE_ECDH_GM,
     ID_PK_ECDH,
+    ID_TA,
     MAX_SECURITY_INFOS,
     ActiveAuthenticationInfo,
     ChipAuthenticationDomainParameterInfo,
@@ -29,6 +31,7 @@ from eid.lds.security_infos import (
     decode_security_infos,
     encode_security_info,
     encode_security_infos,
+    find_security_infos,
 )
 
 ECDSA_PLAIN_SHA256 = "0.4.0.127.0.7.1.1.4.1.3"
@@ -169,3 +172,24 @@ def test_a_changed_octet_is_decoded_or_refused(data: st.DataObject) -> None:
     except DecodeError:
         return
     assert decode_security_infos(encode_security_infos(decoded)) is not None
+
+
+def test_what_is_looked_for_is_decoded_and_the_rest_is_passed_over() -> None:
+    raw = encode_security_infos(EVERY_KIND)
+    whole = decode_security_infos(raw)
+    assert find_security_infos(raw, {info.protocol for info in EVERY_KIND}) == tuple(
+        info for info in whole if not isinstance(info, UnknownSecurityInfo)
+    )
+    assert find_security_infos(raw, (ID_TA,)) == tuple(info for info in whole if info.protocol == ID_TA)
+    assert find_security_infos(raw, ()) == ()
+
+
+def test_a_defect_counts_where_it_is_looked_for() -> None:
+    malformed = der.encode_sequence(der.encode_oid(ID_TA), der.encode_null())
+    raw = der.encode_set_of((malformed, encode_security_info(ActiveAuthenticationInfo("1.2.3"))))
+    assert find_security_infos(raw, (ID_AA,)) == (ActiveAuthenticationInfo("1.2.3"),)
+    for wrong in (raw, raw + b"\0", raw[:-1], b"\x31\x02\x05\x00"):
+        with pytest.raises(DecodeError):
+            find_security_infos(wrong, (ID_TA,))
+    with pytest.raises(DecodeError, match="more than 64"):
+        find_security_infos(der.encode_set_of([malformed] * 65), ())

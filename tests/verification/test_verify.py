@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from eid.codec.tlv import encode_tlv
 from eid.errors import Reason
 from eid.evidence import Evidence, Origin, ProtocolName, ProtocolOutcome
+from eid.lds.dg11 import DG11
 from eid.pki.trust_store import build_trust_store
 from eid.verification.policy import Policy, load_policy, shipped_policies
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict, report_to_json
@@ -214,3 +216,25 @@ def test_folding_one_of_a_group() -> None:
 
 def test_folding_informative_failure() -> None:
     assert fold((RESULTS["failed"],), replace(policy_with(), informative=frozenset({"a.a"}))) is Verdict.TOTAL_PASSED
+
+
+def test_a_birth_date_that_dg11_leaves_empty_says_nothing(document: Document) -> None:
+    changed = document.resigned(DG11=DG11(full_date_of_birth="").encode())
+    assert outcome(judge(changed), "consistency.mrz") == (Outcome.PASSED, None)
+
+
+def test_dg11_must_be_readable_as_far_as_the_birth_date(document: Document) -> None:
+    date = encode_tlv(0x5F2B, b"19850214")
+    for content in (date + date, date[:-1], encode_tlv(0x5F2B, b"1985021X"), b"\x5f"):
+        changed = document.resigned(DG11=encode_tlv(0x6B, content))
+        assert outcome(judge(changed), "consistency.mrz") == (Outcome.FAILED, Reason.FORMAT_FAILURE)
+
+
+def test_names_of_the_chain_are_told_even_where_one_is_malformed(document: Document) -> None:
+    report = judge(document)
+    assert report.certificates == (
+        "C=UT,O=SPECIMEN,OU=Document signers,CN=SPECIMEN DS 1",
+        "C=UT,O=SPECIMEN,CN=SPECIMEN CSCA",
+    )
+    odd = replace(report, chain=(bytes.fromhex("300c310a3008060103 0c03414243".replace(" ", ""))[:-1],))
+    assert odd.certificates[0].startswith("malformed: ")

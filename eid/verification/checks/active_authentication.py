@@ -7,9 +7,9 @@ from typing import Final
 
 from eid.errors import Reason, VerificationError
 from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript
-from eid.lds.dg14 import decode_dg14
+from eid.lds.dg14 import find_in_dg14
 from eid.lds.dg15 import decode_dg15
-from eid.lds.security_infos import ActiveAuthenticationInfo
+from eid.lds.security_infos import ID_AA, ActiveAuthenticationInfo
 from eid.protocols.active_authentication.core import verify_active_authentication
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
@@ -53,7 +53,7 @@ def _announced(case: Case) -> ActiveAuthenticationInfo | None:
     raw = case.content("DG14")
     if raw is None or not case.is_bound(14):
         return None
-    infos = decode_dg14(raw).security_infos
+    infos = find_in_dg14(raw, (ID_AA,))
     return next((info for info in infos if isinstance(info, ActiveAuthenticationInfo)), None)
 
 

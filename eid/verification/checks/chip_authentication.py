@@ -10,12 +10,13 @@ from typing import Final
 
 from eid.errors import Reason, VerificationError
 from eid.evidence import Origin, ProtocolName, ProtocolOutcome, ProtocolTranscript
-from eid.lds.dg14 import decode_dg14
-from eid.lds.security_infos import ChipAuthenticationPublicKeyInfo
+from eid.lds.dg14 import find_in_dg14
+from eid.lds.security_infos import ID_PK_DH, ID_PK_ECDH, ChipAuthenticationPublicKeyInfo
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
 DATA_GROUP: Final = 14
+_PUBLIC_KEYS: Final = (ID_PK_DH, ID_PK_ECDH)
 
 
 def run(case: Case, check_id: str) -> str:
@@ -41,7 +42,7 @@ def _signed_keys(case: Case) -> frozenset[bytes]:
         raise VerificationError(Reason.DATA_MISSING, "DG14 was not read")
     if not case.is_bound(DATA_GROUP):
         raise VerificationError(Reason.SOD_NOT_VERIFIED, "the issuer's signature does not bind the chip's key")
-    infos = decode_dg14(raw).security_infos
+    infos = find_in_dg14(raw, _PUBLIC_KEYS)
     keys = frozenset(info.public_key_info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
     if not keys:
         raise VerificationError(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")
