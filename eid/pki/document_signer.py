@@ -98,14 +98,41 @@ def sign_sod(
             key identifier to name it by.
         KeyStoreError: the key cannot be used. DecodeError: the certificate is malformed.
     """
+    return encode_ef_sod(
+        sign_document_content(
+            oid.LDS_SECURITY_OBJECT,
+            lds_security_object,
+            signer,
+            ds_certificate,
+            signing_time=signing_time,
+            by_key_identifier=by_key_identifier,
+        )
+    )
+
+
+def sign_document_content(
+    content_type: str,
+    content: bytes,
+    signer: Signer,
+    ds_certificate: bytes,
+    *,
+    signing_time: datetime,
+    by_key_identifier: bool = False,
+) -> bytes:
+    """A document signer's CMS SignedData over any content of a chip, its certificate inside; ContentInfo, DER.
+
+    Args:
+        content_type: eContentType, dotted. content: octets of eContent. The others are those of `sign_sod`.
+
+    Raises:
+        LifecycleError, KeyStoreError, DecodeError: as `sign_sod`.
+    """
     certificate = decode_certificate(ds_certificate)
     if not is_key_of(signer, certificate.spki_raw):
         raise LifecycleError("the key is not that of the document signer's certificate")
     _require_usable(certificate, signing_time)
     hash_name = signer.algorithm.hash_name
-    attributes = cms.encode_signed_attributes(
-        oid.LDS_SECURITY_OBJECT, digest(hash_name, lds_security_object), signing_time
-    )
+    attributes = cms.encode_signed_attributes(content_type, digest(hash_name, content), signing_time)
     signer_info = cms.encode_signer_info(
         signer=_name_signer(certificate, by_key_identifier),
         digest_algorithm=digest_identifier(hash_name),
@@ -113,14 +140,12 @@ def sign_sod(
         signature_algorithm=build_signature_identifier(signer.algorithm),
         signature=signer.sign(attributes),
     )
-    return encode_ef_sod(
-        cms.encode_signed_data(
-            content_type=oid.LDS_SECURITY_OBJECT,
-            content=lds_security_object,
-            digest_algorithm=digest_identifier(hash_name),
-            certificates=(ds_certificate,),
-            signer_info=signer_info,
-        )
+    return cms.encode_signed_data(
+        content_type=content_type,
+        content=content,
+        digest_algorithm=digest_identifier(hash_name),
+        certificates=(ds_certificate,),
+        signer_info=signer_info,
     )
 
 
