@@ -32,7 +32,8 @@ from eid.verification.policy import load_policy
 from eid.verification.report import Verdict
 from eid.verification.verify import verify
 
-TARGETS = {"P-256": 0.6, "P-384": 0.85, "brainpoolP256r1": 0.85, "RSA-2048": 0.42}
+# Of the ceiling: what must be reached, and what is aimed at
+TARGETS = {"P-256": (0.5, 0.6), "P-384": (0.8, 0.85), "brainpoolP256r1": (0.8, 0.85), "RSA-2048": (0.36, 0.42)}
 DOCUMENTS = 40  # certificates of as many document signers
 
 
@@ -89,20 +90,21 @@ def profile(work: Callable[[], None]) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=4.0, help="for each row of the table")
+    options.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
     options.add_argument("--profile", metavar="KEY", choices=TARGETS, help="show where the time goes instead")
     chosen = options.parse_args()
     groups = data_groups()
     if chosen.profile:
         profile(passive_authentication(build_issuer(chosen.profile), groups))
         return
-    print(f"{'key':<16}{'/s':>9}{'ceiling /s':>12}{'ratio':>7}  target")
+    print(f"{'key':<16}{'/s':>9}{'ceiling /s':>12}{'ratio':>7}{'undisturbed':>13}  target")
     for name, wanted in TARGETS.items():
         issuer = build_issuer(name)
         ceiling = bare_primitives(issuer, groups, issuer.sign(lds_security_object(groups)))
         found = compare(passive_authentication(issuer, groups), ceiling, chosen.seconds)
-        verdict = judge(found.ratio, at_least=wanted)
-        print(f"{name:<16}{found.rate:>9,.0f}{found.ceiling:>12,.0f}{found.ratio:>7.2f}  {verdict}")
+        verdict = ", ".join(judge(round(found.undisturbed, 2), at_least=share) for share in wanted)
+        print(f"{name:<16}{found.rate:>9,.0f}{found.ceiling:>12,.0f}{found.ratio:>7.2f}", end="")
+        print(f"{found.undisturbed:>13.2f}  {verdict}")
 
 
 if __name__ == "__main__":

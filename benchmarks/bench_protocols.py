@@ -133,7 +133,7 @@ def bare_scp03() -> Work:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=4.0, help="for each row of the table")
+    options.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
     seconds = options.parse_args().seconds
     info = PACEInfo(f"{ID_PACE_ECDH_GM}.2", 2, 13)
     rows: tuple[tuple[str, Callable[[], Work], Callable[[], Work], int | None], ...] = (
@@ -141,11 +141,12 @@ def main() -> None:
         ("PACE-GM, brainpoolP256r1", lambda: pace(info), lambda: bare_ecdh(ec.BrainpoolP256R1()), PACE_RUNS),
         ("SCP03 level 33, AES-128", scp03_command, bare_scp03, None),
     )
-    print(f"{'both ends':<26}{'/s':>9}{'bare /s':>11}{'ratio':>7}  target")
+    print(f"{'both ends':<26}{'/s':>9}{'bare /s':>11}{'ratio':>7}{'undisturbed':>13}  target")
     for name, work, ceiling, wanted in rows:
         found = compare(work(), ceiling(), seconds)
         verdict = "none" if wanted is None else judge(round(found.rate), at_least=wanted)
-        print(f"{name:<26}{found.rate:>9,.0f}{found.ceiling:>11,.0f}{found.ratio:>7.2f}  {verdict}")
+        print(f"{name:<26}{found.rate:>9,.0f}{found.ceiling:>11,.0f}{found.ratio:>7.2f}", end="")
+        print(f"{found.undisturbed:>13.2f}  {verdict}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
     seconds = options.parse_args().seconds
     hashes = {int(name[2:]): digest("sha256", raw) for name, raw in data_groups().items()}
-    print(f"{'key':<16}{'EF.SOD /s':>12}{'bare sign /s':>14}{'ratio':>7}  target")
+    print(f"{'key':<16}{'EF.SOD /s':>12}{'bare sign /s':>14}{'ratio':>7}{'undisturbed':>13}  target")
     for name, wanted in TARGETS.items():
         issuer = build_issuer(name)
         key = issuer.document_signer
@@ -33,7 +33,10 @@ def main() -> None:
             lambda key=key: key.sign(bytes(112)),  # as long as the signed attributes are
             seconds,
         )
-        print(f"{name:<16}{found.rate:>12,.0f}{found.ceiling:>14,.0f}{found.ratio:>7.2f}  ", end="")
+        print(
+            f"{name:<16}{found.rate:>12,.0f}{found.ceiling:>14,.0f}{found.ratio:>7.2f}{found.undisturbed:>13.2f}  ",
+            end="",
+        )
         print(judge(round(found.rate), at_least=wanted))
 
 
