@@ -6,7 +6,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from eid.card.memory import MF_FID, TransparentFile
+from eid.card.memory import MF_FID, LifeCycle, TransparentFile
 from eid.card.session import Card
 from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE, CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
@@ -43,7 +43,7 @@ def refuse_unprotected(quirks: Quirks, command: CommandAPDU) -> int | None:
 def answer_by_quirk(card: Card, command: CommandAPDU) -> ResponseAPDU | None:
     """The answer to a plain command, where a quirk forestalls it; the command is then not carried out."""
     quirks = card.memory.chip.quirks
-    if quirks is NO_QUIRKS or quirks == NO_QUIRKS or command.cla & ~0x10:
+    if _behaves(card, quirks) or command.cla & ~0x10:
         return None
     sw = _refuse(card, quirks, command)
     return None if sw is None else ResponseAPDU(b"", sw)
@@ -52,7 +52,7 @@ def answer_by_quirk(card: Card, command: CommandAPDU) -> ResponseAPDU | None:
 def alter_by_quirk(card: Card, command: CommandAPDU, response: ResponseAPDU) -> ResponseAPDU:
     """The answer as the chip gives it."""
     quirks = card.memory.chip.quirks
-    if quirks is NO_QUIRKS or quirks == NO_QUIRKS:
+    if _behaves(card, quirks):
         return response
     if command.ins in _READ and quirks.too_long == "6282" and len(response.data) > (quirks.largest_read or 1 << 16):
         return ResponseAPDU(response.data[: quirks.largest_read], SW.END_OF_FILE)
@@ -69,6 +69,11 @@ def ends_session(quirks: Quirks, command: CommandAPDU, response: ResponseAPDU) -
     """Whether the chip drops secure messaging over this refusal."""
     reads = command.ins in _READ or (command.ins == _SELECT and command.p1 == 0x02)
     return quirks.refusal_ends_session and reads and response.sw in _REFUSALS_OF_FILES
+
+
+def _behaves(card: Card, quirks: Quirks) -> bool:
+    """Without quirks; while it is being written a chip is its factory's, and none has any."""
+    return quirks is NO_QUIRKS or quirks == NO_QUIRKS or card.memory.life_cycle is not LifeCycle.OPERATIONAL
 
 
 def _refuse(card: Card, quirks: Quirks, command: CommandAPDU) -> int | None:

@@ -48,8 +48,8 @@ def apply(steps: Iterable[Step], progress: Mapping[str, Progress] | None = None)
         answer = yield from _carry_out(step, state)
         if step.produces:
             products[step.produces] = answer
-        if step.question is not None and state is not Progress.NONE:
-            selected = None  # a question may have moved the current file
+        if step.moves or (step.question is not None and state is not Progress.NONE):
+            selected = None  # a new directory is current; a question may have moved the current file
     return products
 
 

@@ -35,6 +35,7 @@ class Step:
         commands: what to send then; each must answer 9000. question: None where the step may simply be repeated.
         detail: facts for the journal: sizes, digests, key references; no secret, no personal data.
         produces: name under which the last answer's data are part of the result, e.g. "public_key"; "" for none.
+        moves: whether the commands leave another directory current than `select` has made.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Step:
     question: Question | None = None
     detail: dict[str, str] = field(default_factory=dict)
     produces: str = ""
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ def test_every_profile_issues_a_card_that_verifies(name: str) -> None:
     assert issued.card.life_cycle is LifeCycle.OPERATIONAL
     for password in issued.data.image.passwords:
         plan = InspectionPlan(
-            Password(PasswordId(password.id), password.value), challenge=CHALLENGE, max_response=65000
+            Password(PasswordId(password.id), password.value),
+            challenge=CHALLENGE,
+            allow_bac=not issued.profile.access.pace,
+            max_response=issued.profile.chip.max_response_data,
         )
         evidence = drive(inspect(plan, NOW), LoopbackConnection(issued.card))
         report = verify(evidence, issued.authority.trust, load_policy("border"), time=NOW, expected_challenge=CHALLENGE)

@@ -51,7 +51,13 @@ def issuer_keys(length: int, version: int) -> StaticKeySet:
     return StaticKeySet(version, keys[StaticKey.ENC], keys[StaticKey.MAC], keys[StaticKey.DEK])
 
 
-@pytest.mark.parametrize("name", shipped_profiles())
+def can_be_injected(name: str) -> bool:
+    """An RSA private key does not fit into a short command; such a chip makes it itself, as when it is issued."""
+    profile = load_profile(name).profile
+    return profile.chip.extended_length or all(key.kind == "ec" for key in profile.application.keys)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_profiles() if can_be_injected(name)])
 def test_written_card_equals_booted_card(name: str) -> None:
     profile = load_profile(name).profile
     private, public = injected(profile)

@@ -115,7 +115,7 @@ def test_not_utf8() -> None:
 
 
 def test_unknown_name_and_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="no profile 'nowhere'; there are eu-td1-id-card"):
+    with pytest.raises(ProfileError, match="no profile 'nowhere'; there are au-passport-2016"):
         load_profile("nowhere")
     with pytest.raises(ProfileError, match="cannot be read"):
         load_profile(str(tmp_path / "none.toml"))

@@ -97,6 +97,7 @@ def _create_application(application: ApplicationImage) -> Step:
         select=select_location(MF),
         commands=(CommandAPDU(0x00, 0xE0, 0x00, 0x00, encode_tlv(0x62, fcp)),),
         question=Question((select_application(application.aid),), lambda sw, _: sw == SW.OK),
+        moves=True,  # ISO/IEC 7816-9 6.2: the new DF is current
     )
 
 
