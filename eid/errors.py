@@ -15,6 +15,8 @@
     |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
     |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
     |     +- PasswordBlockedError   the password has been tried too often and opens nothing any more
+    |     +- PasswordSuspendedError one try is left, which the card grants only after the CAN
+    |     +- PasswordDeactivatedError  the password is switched off
     |  +- CommandRefused           our card side refuses a command with a status word
     +- VerificationError            a check on a document failed; carries a `Reason`
     +- ProfileError                 a card profile states something impossible
@@ -159,6 +161,36 @@ class PasswordBlockedError(AuthenticationError):
 
     def __str__(self) -> str:
         return f"the {self.password} of this card is blocked"
+
+
+class PasswordSuspendedError(AuthenticationError):
+    """One try is left, and the card grants it only in a session that the CAN has opened (TR-03110-2 2.3).
+
+    Args:
+        password: name of the password, never its value.
+    """
+
+    def __init__(self, password: str) -> None:
+        self.password = password
+        super().__init__(password)
+
+    def __str__(self) -> str:
+        return f"the {self.password} of this card is suspended: the CAN comes first"
+
+
+class PasswordDeactivatedError(AuthenticationError):
+    """The password is switched off, until an authority activates it.
+
+    Args:
+        password: name of the password, never its value.
+    """
+
+    def __init__(self, password: str) -> None:
+        self.password = password
+        super().__init__(password)
+
+    def __str__(self) -> str:
+        return f"the {self.password} of this card is not activated"
 
 
 @unique

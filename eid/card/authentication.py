@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eid.card import terminal_authentication
+from eid.card import pin, terminal_authentication
 from eid.card.access import require_open_session, require_operational
 from eid.card.keys import decode_private_key, private_scalar, static_key
 from eid.card.memory import Directory, StoredKey, StoredPassword
@@ -76,7 +76,7 @@ def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPD
     require_operational(card)
     match command.p1, command.p2:
         case 0xC1, 0xA4:
-            return _pace(card).set_at(command)
+            return _begin_pace(card, command)
         case 0x41, 0xA4:
             card.session.pace = None
             return _chip_authentication(card).set_at(command)
@@ -108,6 +108,17 @@ def general_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
     if session.pace is None:
         raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "MSE:Set AT comes first")
     return _pace_step(card, session.pace, command)
+
+
+def _begin_pace(card: Card, command: CommandAPDU) -> ResponseAPDU:
+    """MSE:Set AT of PACE tells the state of the password; one that may not be used now begins no run."""
+    pace = _pace(card)
+    response = pace.set_at(command)
+    if pace.password is None:
+        return response
+    if not pin.is_usable(card, pace.password, card.memory.passwords[pace.password]):
+        card.session.pace = None
+    return pin.describe_status(card, pace.password)
 
 
 def _pace_step(card: Card, pace: PaceCard, command: CommandAPDU) -> ResponseAPDU:

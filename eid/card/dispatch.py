@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from eid.card import administration, authentication, binary, security_domain, selection, terminal_authentication
+from eid.card import administration, authentication, binary, pin, security_domain, selection, terminal_authentication
 from eid.card.memory import LifeCycle
 from eid.card.session import Card
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
 from eid.errors import CommandRefused, DecodeError, EidError
 from eid.protocols.globalplatform.messages import TAG_CPLC
+from eid.protocols.pin.messages import PASSWORD
 
 Handler: TypeAlias = Callable[[Card, CommandAPDU], ResponseAPDU]
 
@@ -39,6 +40,12 @@ def _refuse_channel(_card: Card, _command: CommandAPDU) -> ResponseAPDU:
     raise CommandRefused(SW.LOGICAL_CHANNEL_NOT_SUPPORTED, "there is one logical channel")
 
 
+def _activate(card: Card, command: CommandAPDU) -> ResponseAPDU:
+    """ACTIVATE FILE, or, with P1 10, of a password."""
+    handle = pin.switch if command.p1 == PASSWORD else administration.activate_file
+    return handle(card, command)
+
+
 COMMANDS: Final[dict[tuple[int, int], Entry]] = {
     # Interindustry class: ISO/IEC 7816-4, -8, -9
     (INTERINDUSTRY, 0xA4): Entry("SELECT", selection.select),
@@ -52,7 +59,9 @@ COMMANDS: Final[dict[tuple[int, int], Entry]] = {
     (INTERINDUSTRY, 0x88): Entry("INTERNAL AUTHENTICATE", authentication.internal_authenticate),
     (INTERINDUSTRY, 0x70): Entry("MANAGE CHANNEL", _refuse_channel),
     (INTERINDUSTRY, 0xE0): Entry("CREATE FILE", administration.create_file),
-    (INTERINDUSTRY, 0x44): Entry("ACTIVATE FILE", administration.activate_file),
+    (INTERINDUSTRY, 0x44): Entry("ACTIVATE FILE", _activate),
+    (INTERINDUSTRY, 0x04): Entry("DEACTIVATE", pin.switch),
+    (INTERINDUSTRY, 0x2C): Entry("RESET RETRY COUNTER", pin.reset_retry_counter),
     (INTERINDUSTRY, 0x24): Entry("CHANGE REFERENCE DATA", administration.change_reference_data),
     (INTERINDUSTRY, 0x47): Entry("GENERATE ASYMMETRIC KEY PAIR", administration.generate_asymmetric_key_pair),
     (INTERINDUSTRY, 0xDB): Entry("PUT DATA", administration.put_data),

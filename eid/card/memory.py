@@ -79,11 +79,12 @@ class Directory:
 
 @dataclass(slots=True)
 class StoredPassword:
-    """A password's value, its retry limit (None: it never blocks) and the tries that are left."""
+    """A password: value, retry limit (None: it never blocks), tries that are left, whether it is switched on."""
 
     value: bytes = field(repr=False)
     tries: int | None = None
     left: int | None = None
+    active: bool = True
 
 
 @dataclass(slots=True)

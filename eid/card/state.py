@@ -89,9 +89,14 @@ def _encode_memory(memory: Memory) -> dict[str, Any]:
         "domain": _encode_domain(memory.domain),
         "master": _encode_directory(memory.master),
         "applications": [_encode_directory(entry) for _, entry in sorted(memory.applications.items())],
-        "passwords": {int(key): [item.value, item.tries, item.left] for key, item in memory.passwords.items()},
+        "passwords": {int(key): _encode_password(item) for key, item in memory.passwords.items()},
         "pace": [encode_security_info(info) for info in memory.pace],
     }
+
+
+def _encode_password(password: StoredPassword) -> list[object]:
+    row: list[object] = [password.value, password.tries, password.left]
+    return row if password.active else [*row, False]
 
 
 def _encode_chip(chip: ChipImage) -> dict[str, Any]:
@@ -300,9 +305,14 @@ def _decode_key(reference: int, items: list[object]) -> StoredKey:
 
 
 def _decode_password(items: list[object]) -> StoredPassword:
-    value, tries, left = _row(items, 3, "password")
+    value, tries, left = _row(items[:3], 3, "password")
+    if items[3:] not in ([], [False]):
+        raise DecodeError("a password's row ends with nothing but false, where it is switched off")
     password = StoredPassword(
-        _short(value, 127, "password"), _optional(tries, int, "tries"), _optional(left, int, "tries left")
+        _short(value, 127, "password"),
+        _optional(tries, int, "tries"),
+        _optional(left, int, "tries left"),
+        active=not items[3:],
     )
     if (password.tries is None) != (password.left is None) or not 0 <= (password.left or 0) <= (password.tries or 0):
         raise DecodeError("a password's tries contradict each other")

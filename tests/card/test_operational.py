@@ -23,6 +23,7 @@ from eid.protocols.globalplatform.messages import CardState
 from eid.protocols.globalplatform.terminal import get_status, set_status
 from eid.protocols.pace.core import Password
 from eid.protocols.pace.terminal import run_pace
+from eid.protocols.pin.terminal import open_with_pin
 from eid.protocols.secure_messaging import SecureMessaging
 
 LDS = bytes.fromhex("A0000002471001")
@@ -145,10 +146,12 @@ def test_a_password_with_tries_blocks_and_a_good_one_resets(issued):
             pace(issued, wrong)
         assert error.value.tries_left == left
     issued.card = VirtualCard.from_state(issued.card.state())  # the counter survives a power cut
-    pace(issued, right)
+    issued.run(open_with_pin(PACE, right.value, CAN.value))
+    issued.card.reset()
     for _ in range(3):
         with pytest.raises(WrongPasswordError):
-            pace(issued, wrong)
+            issued.run(open_with_pin(PACE, wrong.value, CAN.value))
+        issued.card.reset()
     with pytest.raises(EidError, match=r"6983|blocked"):
         pace(issued, right)
     pace(issued, CAN)

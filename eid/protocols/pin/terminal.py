@@ -1,0 +1,109 @@
+"""The terminal's side of PIN management. All but the status runs inside a session that PACE has opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from eid.errors import (
+    LocalProtocolError,
+    PasswordBlockedError,
+    PasswordDeactivatedError,
+    PasswordSuspendedError,
+)
+from eid.lds.security_infos import PACEInfo
+from eid.profile.card_image import PasswordId
+from eid.protocols.exchange import Exchange, send, through
+from eid.protocols.pace.core import PaceResult, Password
+from eid.protocols.pace.messages import SetAuthenticationTemplate, encode_set_at
+from eid.protocols.pace.terminal import run_pace
+from eid.protocols.pin import messages
+from eid.protocols.pin.core import STATUS_WORDS, PinState, PinStatus, interpret_status_word, is_sound_pin
+
+
+def read_pin_status(
+    info: PACEInfo, password: PasswordId = PasswordId.PIN, *, name_parameters: bool = False
+) -> Exchange[PinStatus]:
+    """Ask for the state of a password, without trying it: MSE:Set AT for PACE (TR-03110-3 B.11.1).
+
+    Raises:
+        StatusWordError: the card has no such password, or does not run this protocol.
+    """
+    template = SetAuthenticationTemplate(info.protocol, password, info.parameter_id if name_parameters else None)
+    response = yield from send(encode_set_at(template), "MSE:Set AT", *STATUS_WORDS)
+    return interpret_status_word(response.sw)
+
+
+def open_with_pin(
+    info: PACEInfo,
+    pin: bytes,
+    can: bytes | None = None,
+    random: Callable[[int], bytes] = os.urandom,
+    *,
+    name_parameters: bool = False,
+) -> Exchange[PaceResult]:
+    """PACE with the PIN; a suspended one is resumed by the CAN first, in one go (TR-03110-2 2.3).
+
+    Raises:
+        PasswordSuspendedError: suspended, and no CAN was given. PasswordBlockedError: the PUK must unblock it.
+        PasswordDeactivatedError: it is switched off. WrongPasswordError: CAN or PIN is wrong, with the tries left.
+        and what `run_pace` raises.
+    """
+    status = yield from read_pin_status(info, name_parameters=name_parameters)
+    entry = Password(PasswordId.PIN, pin)
+    match status.state:
+        case PinState.BLOCKED:
+            raise PasswordBlockedError(PasswordId.PIN.name)
+        case PinState.DEACTIVATED:
+            raise PasswordDeactivatedError(PasswordId.PIN.name)
+        case PinState.SUSPENDED if can is None:
+            raise PasswordSuspendedError(PasswordId.PIN.name)
+        case PinState.SUSPENDED:
+            resumed = yield from run_pace(
+                info, Password(PasswordId.CAN, can or b""), random, name_parameters=name_parameters
+            )
+            inner = run_pace(info, entry, random, name_parameters=name_parameters)
+            return (yield from through(resumed.secure_messaging, inner))
+    return (yield from run_pace(info, entry, random, name_parameters=name_parameters))
+
+
+def change_pin(new_pin: bytes) -> Exchange[None]:
+    """Set a new PIN, in a session that the PIN has opened or for an authority with the right to manage PINs.
+
+    Args:
+        new_pin: 4 to 16 digits, ASCII.
+
+    Raises:
+        StatusWordError: 6982 the session does not allow it, 6A80 the card does not like the PIN.
+        LocalProtocolError: not 4 to 16 digits.
+    """
+    if not is_sound_pin(new_pin):
+        raise LocalProtocolError("a PIN has 4 to 16 digits")
+    yield from send(messages.encode_change(PasswordId.PIN, new_pin), "RESET RETRY COUNTER")
+
+
+def unblock_pin() -> Exchange[None]:
+    """Give the PIN all its tries back, in a session that the PUK has opened.
+
+    Raises:
+        StatusWordError: 6982 the session does not allow it.
+    """
+    yield from send(messages.encode_unblock(PasswordId.PIN), "RESET RETRY COUNTER")
+
+
+def activate_pin() -> Exchange[None]:
+    """Switch the PIN on, as an authority with the right to manage PINs.
+
+    Raises:
+        StatusWordError: 6982.
+    """
+    yield from send(messages.encode_activate(PasswordId.PIN), "ACTIVATE")
+
+
+def deactivate_pin() -> Exchange[None]:
+    """Switch the PIN off, as an authority with the right to manage PINs.
+
+    Raises:
+        StatusWordError: 6982.
+    """
+    yield from send(messages.encode_deactivate(PasswordId.PIN), "DEACTIVATE")
