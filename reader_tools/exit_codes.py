@@ -25,6 +25,8 @@ _BY_ERROR: Final[tuple[tuple[type[errors.EidError], int], ...]] = (
     (errors.GatewayError, UNAVAILABLE),
     (errors.WrongPasswordError, NO_PERMISSION),
     (errors.PasswordBlockedError, NO_PERMISSION),
+    (errors.PasswordSuspendedError, NO_PERMISSION),
+    (errors.PasswordDeactivatedError, NO_PERMISSION),
     (errors.KeyStoreError, NO_PERMISSION),
     (errors.StoreError, CANNOT_WRITE),
     (errors.LifecycleError, CANNOT_WRITE),
