@@ -18,8 +18,9 @@ _TWO_SMALL_INTEGERS: Final = re.compile(rb"\x02\x01([\x00-\x7f])\x02\x01([\x00-\
 MAX_SECURITY_INFOS: Final = 64  # what one chip may announce; real ones have fewer than ten
 
 BSI_DE_PROTOCOLS: Final = "0.4.0.127.0.7.2.2"
-ID_PK_DH: Final = BSI_DE_PROTOCOLS + ".1.1"
-ID_PK_ECDH: Final = BSI_DE_PROTOCOLS + ".1.2"
+ID_PK: Final = BSI_DE_PROTOCOLS + ".1"
+ID_PK_DH: Final = ID_PK + ".1"
+ID_PK_ECDH: Final = ID_PK + ".2"
 ID_TA: Final = BSI_DE_PROTOCOLS + ".2"
 ID_CA_DH: Final = BSI_DE_PROTOCOLS + ".3.1"
 ID_CA_ECDH: Final = BSI_DE_PROTOCOLS + ".3.2"

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final
 
 from eid.codec.x509 import Certificate
-from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import PublicKey
 from eid.errors import Reason, VerificationError
 from eid.evidence import Evidence
@@ -23,6 +22,7 @@ from eid.pki.path import CertificatePath
 from eid.pki.trust_store import TrustStore
 from eid.verification.policy import Policy
 from eid.verification.report import CheckResult, Outcome
+from eid.verification.signers import load_signer_key
 
 _PASSED: Final = Outcome.PASSED
 
@@ -74,6 +74,21 @@ class Case:
         signed = self.passed("sod.signature") and self.passed("ds.path")
         return signed and self.passed(f"sod.dg_hashes.dg{data_group}")
 
+    def require_bound(self, data_group: int) -> bytes:
+        """The bytes of a data group that the issuer's signature binds.
+
+        Raises:
+            VerificationError: CHIP_CANNOT, EF.SOD does not list it; DATA_MISSING; SOD_NOT_VERIFIED.
+        """
+        if data_group not in self.require_sod().data_group_hashes:
+            raise VerificationError(Reason.CHIP_CANNOT, f"EF.SOD lists no DG{data_group}")
+        raw = self.content(f"DG{data_group}")
+        if raw is None:
+            raise VerificationError(Reason.DATA_MISSING, f"DG{data_group} was not read")
+        if not self.is_bound(data_group):
+            raise VerificationError(Reason.SOD_NOT_VERIFIED, "the issuer's signature does not bind the chip's key")
+        return raw
+
     def require_sod(self) -> SecurityObject:
         """The decoded EF.SOD.
 
@@ -103,7 +118,7 @@ class Case:
             VerificationError: there is no signer, or its key is of no known kind. DecodeError: it is malformed.
         """
         if self.signer_key is None:
-            self.signer_key = load_public_key(self.require_signer().spki_raw)
+            self.signer_key = load_signer_key(self.require_signer().spki_raw)
         return self.signer_key
 
     def require_path(self) -> CertificatePath:

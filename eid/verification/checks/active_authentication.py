@@ -19,7 +19,7 @@ DATA_GROUP: Final = 15
 
 def run(case: Case, check_id: str) -> str:
     """Verify the chip's signature over the challenge that was asked."""
-    public_key_info = _signed_key(case)
+    dg15 = case.require_bound(DATA_GROUP)
     transcript = case.evidence.transcript(ProtocolName.ACTIVE_AUTHENTICATION)
     if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
         raise VerificationError(Reason.NOT_ATTEMPTED, "Active Authentication was not run")
@@ -29,23 +29,11 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.CLONE_SUSPECTED, "the chip did not sign with the key that the issuer signed")
     challenge = _require_challenge(case, transcript)
     signature = transcript.messages.get("signature", b"")
-    verify_active_authentication(public_key_info, _announced(case), challenge, signature)
+    verify_active_authentication(decode_dg15(dg15).public_key_info, _announced(case), challenge, signature)
     if case.expected_challenge is None:
         whose = "the reader's own challenge" if case.evidence.challenge is None else "the challenge in the evidence"
         return f"over {whose}; nothing here says when it was asked"
     return "over the challenge that was issued for this verification"
-
-
-def _signed_key(case: Case) -> bytes:
-    sod = case.require_sod()
-    if DATA_GROUP not in sod.data_group_hashes:
-        raise VerificationError(Reason.CHIP_CANNOT, "EF.SOD lists no DG15")
-    raw = case.content("DG15")
-    if raw is None:
-        raise VerificationError(Reason.DATA_MISSING, "DG15 was not read")
-    if not case.is_bound(DATA_GROUP):
-        raise VerificationError(Reason.SOD_NOT_VERIFIED, "the issuer's signature does not bind the chip's key")
-    return decode_dg15(raw).public_key_info
 
 
 def _announced(case: Case) -> ActiveAuthenticationInfo | None:

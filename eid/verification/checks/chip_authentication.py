@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from typing import Final
 
+from eid.codec.oid import encode_oid_content
 from eid.errors import Reason, VerificationError
 from eid.evidence import Origin, ProtocolName, ProtocolOutcome, ProtocolTranscript
 from eid.lds.dg14 import find_in_dg14
-from eid.lds.security_infos import ID_PK_DH, ID_PK_ECDH, ChipAuthenticationPublicKeyInfo
+from eid.lds.security_infos import ID_PK, ID_PK_DH, ID_PK_ECDH, ChipAuthenticationPublicKeyInfo
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
 DATA_GROUP: Final = 14
 _PUBLIC_KEYS: Final = (ID_PK_DH, ID_PK_ECDH)
+_ANY_PUBLIC_KEY: Final = encode_oid_content(ID_PK)
 
 
 def run(case: Case, check_id: str) -> str:
     """Decide what the transcript of Chip Authentication is worth."""
-    keys = _signed_keys(case)
+    dg14 = case.require_bound(DATA_GROUP)
     transcript = case.evidence.transcript(ProtocolName.CHIP_AUTHENTICATION)
     if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
+        # Passive Authentication alone is judged often: without a run, DG14 need not be decoded to know what is missing.
+        if _ANY_PUBLIC_KEY not in dg14:
+            raise VerificationError(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")
         raise VerificationError(Reason.NOT_ATTEMPTED, "Chip Authentication was not run")
+    keys = _announced_keys(dg14)
     if transcript.outcome is ProtocolOutcome.LINK_LOST:
         raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Chip Authentication")
     if transcript.outcome is not ProtocolOutcome.SUCCEEDED:
@@ -33,16 +39,8 @@ def run(case: Case, check_id: str) -> str:
     return _require_signed_key(transcript, keys)
 
 
-def _signed_keys(case: Case) -> frozenset[bytes]:
-    sod = case.require_sod()
-    if DATA_GROUP not in sod.data_group_hashes:
-        raise VerificationError(Reason.CHIP_CANNOT, "EF.SOD lists no DG14")
-    raw = case.content("DG14")
-    if raw is None:
-        raise VerificationError(Reason.DATA_MISSING, "DG14 was not read")
-    if not case.is_bound(DATA_GROUP):
-        raise VerificationError(Reason.SOD_NOT_VERIFIED, "the issuer's signature does not bind the chip's key")
-    infos = find_in_dg14(raw, _PUBLIC_KEYS)
+def _announced_keys(dg14: bytes) -> frozenset[bytes]:
+    infos = find_in_dg14(dg14, _PUBLIC_KEYS)
     keys = frozenset(info.public_key_info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
     if not keys:
         raise VerificationError(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")

@@ -7,11 +7,12 @@ from typing import Final
 from eid.codec.ber import convert_ber
 from eid.codec.cms import SignerInfo
 from eid.codec.defect import Defect, DefectCode, Defects
-from eid.codec.x509 import Certificate, decode_certificate
+from eid.codec.x509 import Certificate
 from eid.errors import DecodeError, Reason, VerificationError
 from eid.lds.sod import MAX_SOD, SecurityObject, decode_ef_sod
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
+from eid.verification.signers import decode_signer
 
 
 def run(case: Case, check_id: str) -> str:
@@ -45,7 +46,12 @@ def _decode(raw: bytes, defects: list[Defect] | None, accept_ber: bool) -> Secur
 
 def _find_signer(sod: SecurityObject, defects: Defects) -> Certificate | None:
     """The certificate that SignerInfo names, else the first there is; none where EF.SOD carries none."""
-    certificates = [decode_certificate(raw, defects) for raw in sod.certificates]
+    certificates = []
+    for raw in sod.certificates:
+        certificate, found = decode_signer(raw, defects is not None)
+        certificates.append(certificate)
+        if found and defects is not None:
+            defects.extend(found)
     if len(certificates) > 1:
         info = sod.signed_data.signer_info
         return next((item for item in certificates if is_named_by(item, info)), certificates[0])
