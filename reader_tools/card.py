@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -13,6 +15,7 @@ import click
 
 from eid.card.card import CardEvent
 from eid.card.faults import FaultyCard, parse_faults
+from eid.identity import RECORD_LIMIT, decode_identity_record
 from eid.rendering.terminal import render_table
 from eid.services.card_description import (
     ApplicationDescription,
@@ -21,6 +24,7 @@ from eid.services.card_description import (
     card_to_json,
     load_description,
 )
+from eid.services.input_file import read_input
 from eid.services.virtual_cards import CardSlot, create_card, open_card
 from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
 from reader_tools.values import FILE, HexOctets, HostPort
@@ -29,6 +33,7 @@ SERIAL_LENGTH = 10  # octets of the key diversification data
 EXAMPLES = """\b
 Examples:
   eid card new --profile ma-cnie --out card.bin
+  eid card new --profile fr-id-2024 --record specimen --out card.bin
   eid card run card.bin
   eid card run card.bin --trace --fault "tear-after@12"
   eid card show card.bin --json
@@ -44,10 +49,31 @@ def command() -> None:
 @click.option("--profile", required=True, help="Card product, by name or file (see `eid profile list`).")
 @click.option("--out", required=True, type=FILE, help="The new card's file; never overwritten.")
 @click.option("--serial", type=HexOctets(SERIAL_LENGTH), help="Serial number, 10 octets; default: drawn at random.")
-def new(profile: str, out: Path, serial: bytes | None) -> None:
-    """Make a blank card as it comes from the factory, with the public default keys."""
+@click.option("--record", help="Issue the card: an identity record (JSON, `-` for stdin), or `specimen`.")
+def new(profile: str, out: Path, serial: bytes | None, record: str | None) -> None:
+    """Make a blank card as it comes from the factory, with the public default keys.
+
+    With --record the card is issued at once, for demonstrations and tests: by an authority that is made for this card
+    and forgotten. Its CSCA certificate and CRL, the MRZ and the CAN are written beside the card.
+    """
+    if record is not None:
+        _issue(profile, out, serial or secrets.token_bytes(SERIAL_LENGTH), record)
+        return
     given = create_card(out, profile, serial)
     click.echo(f"{out}: blank card {given.hex().upper()}")
+
+
+def _issue(profile: str, out: Path, serial: bytes, source: str) -> None:
+    from reader_tools.issued_card import write_issued_card  # draws portraits and makes keys; no other command does
+
+    record = None
+    if source != "specimen":
+        record = decode_identity_record(read_input(Path(source), RECORD_LIMIT, "identity record"))
+    files = write_issued_card(out, profile, record, serial, datetime.now(UTC).replace(microsecond=0))
+    click.echo(f"{out}: issued card {serial.hex().upper()}")
+    for what, path in (("CSCA", files.csca), ("CRL", files.crl), ("MRZ", files.mrz), ("CAN", files.can)):
+        if path is not None:
+            click.echo(f"{what}: {path}")
 
 
 @command.command(name="run")

@@ -62,6 +62,7 @@ names a file that holds it, else it is prompted for.
 @click.option("--unsigned", is_flag=True, help="Write it bare: then only the signatures of issuer and chip count.")
 @click.option("--station-key", default=LABEL, show_default=True, help="Label of the key that signs; made on first use.")
 @click.option("--allow-bac", is_flag=True, help="Open a chip that offers no PACE by BAC; needs the MRZ.")
+@click.option("--unprotected-refusals", is_flag=True, help="Bear with a chip that refuses a length in plain.")
 @click.option(
     "--max-response", type=click.IntRange(64, 65536), default=256, show_default=True, help="Octets at a time."
 )
@@ -86,6 +87,7 @@ def command(
     unsigned: bool,
     station_key: str,
     allow_bac: bool,
+    unprotected_refusals: bool,
     max_response: int,
     wait: float,
     show: bool,
@@ -115,6 +117,7 @@ def command(
             origin=Origin.UPLOAD if signer is None else Origin.STATION,
             allow_bac=allow_bac,
             max_response=max_response,
+            unprotected_refusals=unprotected_refusals,
         )
         progress = stack.enter_context(closing(Progress(sys.stderr.isatty() and not trace)))
         observe = _print_trace if trace else None

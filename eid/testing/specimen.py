@@ -95,9 +95,13 @@ def build_specimen(
     authority: SpecimenAuthority,
     record: IdentityRecord,
     *,
+    can: str | None = None,
     random: Callable[[int], bytes] = os.urandom,
 ) -> CardData:
     """Everything that goes on the card of this record, with fresh chip keys, signed by the authority.
+
+    Args:
+        can: the card access number; None takes the specimen one.
 
     Raises:
         RecordError: the record does not fit the profile.
@@ -106,7 +110,7 @@ def build_specimen(
     return build_card(
         record,
         profile,
-        can=CAN[: profile.document.can_digits],
+        can=CAN[: profile.document.can_digits] if can is None else can,
         public_keys=public,
         sign=authority.sign,
         status=StatusListReference(profile.authority.status_list_uri, 4711),
@@ -119,11 +123,12 @@ def issue_data(
     authority: SpecimenAuthority,
     data: CardData,
     *,
+    serial: bytes | None = None,
     random: Callable[[int], bytes] = os.urandom,
 ) -> SpecimenCard:
-    """Boot the card that holds what `build_specimen` has built."""
+    """Boot the card that holds what `build_specimen` has built; `serial` of 10 octets, None draws one."""
     keys = default_key_set(profile.security_domain.key_length, profile.security_domain.key_version)
-    card = VirtualCard.from_image(data.image, serial=random(SERIAL_LENGTH), keys=keys)
+    card = VirtualCard.from_image(data.image, serial=serial or random(SERIAL_LENGTH), keys=keys)
     application, *_ = data.image.applications
     files = {file.name: file.content for file in (*data.image.master_files, *application.files)}
     has_can = PasswordId.CAN in {password.id for password in data.image.passwords}

@@ -9,14 +9,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from eid.card import VirtualCard
+from eid.identity import encode_identity_record
+from eid.profile.loader import load_profile
+from eid.services.trust import import_trust
 from eid.store.card_file import load_card_file, open_card_file
-from tests.builders.issuance import CAN
+from eid.testing.specimen import specimen_for
+from tests.builders.issuance import CAN, NOW
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/formats/card-description.schema.json").read_text("utf-8"))
@@ -57,6 +62,42 @@ def test_new_card_refusals(eid, tmp_path):
     assert eid("card", "new", "--profile", "ma-cnie").code == 64
     assert eid("card", "new", "--profile", "ma-cnie", "--out", tmp_path / "none" / "card.bin").code == 73
     assert not path.exists()
+
+
+def test_a_card_is_issued_from_a_record_and_verifies(eid, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "card.bin"
+    made = eid("card", "new", "--profile", "fr-id-2024", "--record", "specimen", "--out", path)
+    assert made.code == 0, made.err
+    beside = {line.split(": ")[0]: Path(line.split(": ")[1]) for line in made.out.splitlines()[1:]}
+    assert beside.keys() == {"CSCA", "CRL", "MRZ", "CAN"}
+    assert all(os.stat(beside[name]).st_mode & 0o777 == 0o600 for name in ("MRZ", "CAN"))
+    store = tmp_path / "store"
+    import_trust(store, [beside["CSCA"], beside["CRL"]], unsigned=False, now=datetime.now(UTC))
+    for option in (("--can-file", beside["CAN"]), ("--mrz-file", beside["MRZ"])):
+        out = tmp_path / "evidence"
+        read = eid("read", "--card-file", path, *option, "--out", out, "--unsigned")
+        assert read.code == 0, read.err
+        judged = eid("verify", out, "--trust", store, "--policy", "border", "--json")
+        assert json.loads(judged.out)["verdict"] == "TOTAL_PASSED", judged.out
+    again = eid("card", "new", "--profile", "fr-id-2024", "--record", "specimen", "--out", path)
+    assert again.code == 73
+
+
+def test_a_record_of_a_person_is_issued(eid, tmp_path):
+    record = specimen_for(load_profile("ma-cnie").profile, NOW)
+    (tmp_path / "record.json").write_bytes(encode_identity_record(record))
+    given = ("--record", tmp_path / "record.json", "--out", tmp_path / "card.bin", "--serial", "00112233445566778899")
+    assert eid("card", "new", "--profile", "ma-cnie", *given).out.startswith(
+        f"{tmp_path}/card.bin: issued card 00112233445566778899\n"
+    )
+    told = json.loads(eid("card", "show", tmp_path / "card.bin", "--json").out)
+    assert (told["life_cycle"], told["serial"]) == ("operational", "00112233445566778899")
+    (tmp_path / "record.json").write_text("{}")
+    assert eid("card", "new", "--profile", "ma-cnie", *given[:3], tmp_path / "other.bin").code == 65
+    assert not (tmp_path / "other.bin").exists()
+    passport = eid("card", "new", "--profile", "au-passport-2016", "--record", "specimen", "--out", tmp_path / "p.bin")
+    assert "CAN" not in passport.out
 
 
 def test_show_tells_what_is_on_an_issued_card(eid, card_file):
