@@ -28,6 +28,8 @@ DATA_BLOCK_CONSTRUCTED: Final = 0x7F2E
 FACIAL_FEATURES: Final = b"\x02"
 OWNER_ISO_SC37: Final = bytes.fromhex("0101")
 TYPE_ISO_19794_5: Final = bytes.fromhex("0008")
+TYPE_ISO_39794_4: Final = bytes.fromhex("0028")
+TYPE_ISO_39794_5: Final = bytes.fromhex("002A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,11 @@ _ELEMENTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BiometricTemplate:
-    """One biometric information template: header, and the biometric data block as it stands."""
+    """One biometric information template: header, and the biometric data block as it stands, with its tag."""
 
     header: BiometricHeader
     data: bytes = field(repr=False)
+    data_tag: int = DATA_BLOCK
 
 
 def decode_biometric_group(raw: bytes) -> tuple[BiometricTemplate, ...]:
@@ -93,10 +96,10 @@ def _decode_template(template: Tlv) -> BiometricTemplate:
     header = require_tlv(objects, HEADER).children()
     block = find_tlv(objects, DATA_BLOCK) or require_tlv(objects, DATA_BLOCK_CONSTRUCTED)
     values = {name: None if (item := find_tlv(header, tag)) is None else item.value for tag, name in _ELEMENTS}
-    return BiometricTemplate(BiometricHeader(**values), block.value)
+    return BiometricTemplate(BiometricHeader(**values), block.value, block.tag)
 
 
 def _encode_template(template: BiometricTemplate) -> bytes:
     values = ((tag, getattr(template.header, name)) for tag, name in _ELEMENTS)
     header = b"".join(encode_tlv(tag, value) for tag, value in values if value is not None)
-    return encode_tlv(TEMPLATE, encode_tlv(HEADER, header) + encode_tlv(DATA_BLOCK, template.data))
+    return encode_tlv(TEMPLATE, encode_tlv(HEADER, header) + encode_tlv(template.data_tag, template.data))

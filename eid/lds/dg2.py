@@ -6,17 +6,33 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.tlv import decode_tlv, encode_tlv
-from eid.lds.cbeff import BiometricHeader, BiometricTemplate, decode_biometric_group, encode_biometric_group
-from eid.lds.facial_record import FacialImage, FacialRecord, decode_facial_record, image_data_type
+from eid.lds.cbeff import (
+    DATA_BLOCK,
+    DATA_BLOCK_CONSTRUCTED,
+    TYPE_ISO_39794_5,
+    BiometricHeader,
+    BiometricTemplate,
+    decode_biometric_group,
+    encode_biometric_group,
+)
+from eid.lds.extensible import is_extensible
+from eid.lds.face_image_data import (
+    JPEG,
+    JPEG2000_LOSSY,
+    FaceImageDataBlock,
+    build_face_image_data,
+    decode_face_image_data,
+)
+from eid.lds.facial_record import FacialImage, FacialRecord, ImageDataType, decode_facial_record, image_data_type
 
 TAG: Final = 0x75
 
 
 @dataclass(frozen=True, slots=True)
 class FaceInstance:
-    """One biometric information template: its header and its facial record."""
+    """One biometric information template: its header and its facial record, of ISO/IEC 19794-5 or 39794-5."""
 
-    record: FacialRecord
+    record: FacialRecord | FaceImageDataBlock
     header: BiometricHeader = field(default=BiometricHeader())
 
 
@@ -39,8 +55,7 @@ class DG2:
 
     def encode(self) -> bytes:
         """The file's bytes."""
-        templates = tuple(BiometricTemplate(item.header, item.record.encode()) for item in self.instances)
-        return encode_tlv(TAG, encode_biometric_group(templates))
+        return encode_tlv(TAG, encode_biometric_group(tuple(map(_build_template, self.instances))))
 
 
 def build_dg2(portrait: bytes, width: int, height: int, created: bytes | None = None) -> DG2:
@@ -59,6 +74,16 @@ def build_dg2(portrait: bytes, width: int, height: int, created: bytes | None = 
     return DG2((FaceInstance(FacialRecord((image,)), BiometricHeader(created=created)),))
 
 
+def build_extensible_dg2(portrait: bytes, width: int, height: int, created: bytes | None = None) -> DG2:
+    """DG2 around one portrait in the format of ISO/IEC 39794-5; arguments and errors are those of `build_dg2`."""
+    data_type = image_data_type(portrait)
+    if data_type is None:
+        raise ValueError("a portrait must be JPEG or JPEG 2000")
+    data_format = JPEG if data_type is ImageDataType.JPEG else JPEG2000_LOSSY
+    record = build_face_image_data(portrait, data_format, width, height)
+    return DG2((FaceInstance(record, BiometricHeader(created=created, format_type=TYPE_ISO_39794_5)),))
+
+
 def decode_dg2(raw: bytes) -> DG2:
     """Decode DG2.
 
@@ -66,4 +91,13 @@ def decode_dg2(raw: bytes) -> DG2:
         DecodeError: the CBEFF structure or a facial record is broken.
     """
     templates = decode_biometric_group(decode_tlv(raw, TAG).value)
-    return DG2(tuple(FaceInstance(decode_facial_record(item.data), item.header) for item in templates), raw)
+    return DG2(tuple(FaceInstance(_decode_record(item.data), item.header) for item in templates), raw)
+
+
+def _decode_record(data: bytes) -> FacialRecord | FaceImageDataBlock:
+    return decode_face_image_data(data) if is_extensible(data) else decode_facial_record(data)
+
+
+def _build_template(instance: FaceInstance) -> BiometricTemplate:
+    tag = DATA_BLOCK_CONSTRUCTED if isinstance(instance.record, FaceImageDataBlock) else DATA_BLOCK
+    return BiometricTemplate(instance.header, instance.record.encode(), tag)

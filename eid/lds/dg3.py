@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from eid.lds.cbeff import BiometricHeader, BiometricTemplate
+from eid.lds.cbeff import DATA_BLOCK, DATA_BLOCK_CONSTRUCTED, TYPE_ISO_39794_4, BiometricHeader, BiometricTemplate
+from eid.lds.extensible import is_extensible
+from eid.lds.finger_image_data import FingerImageDataBlock, decode_finger_image_data
 from eid.lds.finger_record import FingerImage, FingerPosition, FingerRecord, decode_finger_record
 from eid.lds.optional_group import RANDOM_OCTETS, OptionalGroup, decode_optional_group, encode_optional_group
 
@@ -24,9 +26,9 @@ SUBTYPES: Final[dict[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class FingerInstance:
-    """One biometric information template: its header and its finger record."""
+    """One biometric information template: its header and its finger record, of ISO/IEC 19794-4 or 39794-4."""
 
-    record: FingerRecord
+    record: FingerRecord | FingerImageDataBlock
     header: BiometricHeader
 
 
@@ -50,11 +52,11 @@ class DG3:
 
     def encode(self) -> bytes:
         """The file's bytes."""
-        templates = tuple(BiometricTemplate(item.header, item.record.encode()) for item in self.instances)
+        templates = tuple(map(_build_template, self.instances))
         return encode_optional_group(OptionalGroup(templates, self.discretionary), TAG)
 
 
-def build_dg3(records: Iterable[FingerRecord], created: bytes | None = None) -> DG3:
+def build_dg3(records: Iterable[FingerRecord | FingerImageDataBlock], created: bytes | None = None) -> DG3:
     """DG3 of finger records, a template for each, as Doc 9303-10 4.7.3 wants one finger in each.
 
     Args:
@@ -81,15 +83,23 @@ def decode_dg3(raw: bytes) -> DG3:
         DecodeError: the CBEFF structure or a finger record is broken.
     """
     group = decode_optional_group(raw, TAG)
-    instances = tuple(FingerInstance(decode_finger_record(item.data), item.header) for item in group.templates)
+    instances = tuple(FingerInstance(_decode_record(item.data), item.header) for item in group.templates)
     return DG3(instances, group.discretionary, raw)
 
 
-def _build_header(record: FingerRecord, created: bytes | None) -> BiometricHeader:
+def _decode_record(data: bytes) -> FingerRecord | FingerImageDataBlock:
+    return decode_finger_image_data(data) if is_extensible(data) else decode_finger_record(data)
+
+
+def _build_template(instance: FingerInstance) -> BiometricTemplate:
+    tag = DATA_BLOCK_CONSTRUCTED if isinstance(instance.record, FingerImageDataBlock) else DATA_BLOCK
+    return BiometricTemplate(instance.header, instance.record.encode(), tag)
+
+
+def _build_header(record: FingerRecord | FingerImageDataBlock, created: bytes | None) -> BiometricHeader:
     positions = {image.position for image in record.images}
     if len(positions) != 1:
         raise ValueError("a finger record of DG3 holds one finger")
     subtype = SUBTYPES.get(positions.pop(), 0)
-    return BiometricHeader(
-        biometric_type=FINGER, subtype=bytes((subtype,)), created=created, format_type=TYPE_ISO_19794_4
-    )
+    format_type = TYPE_ISO_39794_4 if isinstance(record, FingerImageDataBlock) else TYPE_ISO_19794_4
+    return BiometricHeader(biometric_type=FINGER, subtype=bytes((subtype,)), created=created, format_type=format_type)
