@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+
+from tests.interop.terminals import BuildError, Unavailable
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target"
 STAMP = TARGET / "built"
 PCSC_LIBRARIES = ("/usr/lib/*/libpcsclite.so.1", "/usr/lib*/libpcsclite.so.1", "/usr/local/lib/libpcsclite.so.1")
-
-
-class BuildError(Exception):
-    """The driver does not compile, or its libraries are not those that are pinned."""
-
-
-class Unavailable(Exception):
-    """Maven could not get what the driver needs."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the driver said."""
-
-    outcomes: dict[str, str]
-    hashes: dict[str, bool]
-    files: dict[str, bytes]
-    milliseconds: dict[str, int]
-
-    @property
-    def failed(self) -> dict[str, str]:
-        return {step: outcome for step, outcome in self.outcomes.items() if outcome.startswith("failed")}
 
 
 def build(maven: Path) -> None:
@@ -60,42 +37,11 @@ def build(maven: Path) -> None:
         STAMP.write_text(wanted)
 
 
-class Driver:
-    """One Java process, for many readings: starting it takes longer than a reading.
-
-    Start it inside the PC/SC service that is to be used.
-    """
-
-    def __init__(self, java: Path) -> None:
-        library = f"-Dsun.security.smartcardio.library={_pcsc_library()}"
-        path = f"{TARGET / 'classes'}:{TARGET / 'lib'}/*"
-        self._process = subprocess.Popen(
-            [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", library, "-cp", path, "interop.Driver"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End of input ends the process."""
-        try:
-            self._process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-
-    def read(self, request: dict[str, str]) -> Reading:
-        """Have JMRTD do what the request says."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("".join(f"{name}={value}\n" for name, value in request.items()) + "\n")
-        self._process.stdin.flush()
-        said: dict[str, Any] = json.loads(self._process.stdout.readline())
-        said["files"] = {name: bytes.fromhex(content) for name, content in said["files"].items()}
-        return Reading(**said)
+def command(java: Path) -> list[str | Path]:
+    """Starts the driver."""
+    library = f"-Dsun.security.smartcardio.library={_pcsc_library()}"
+    path = f"{TARGET / 'classes'}:{TARGET / 'lib'}/*"
+    return [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", library, "-cp", path, "interop.Driver"]
 
 
 def _digest_of_sources() -> str:

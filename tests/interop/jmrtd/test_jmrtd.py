@@ -5,55 +5,22 @@ Bouncy Castle judges the signatures, so what is accepted here is accepted by sof
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from eid.card import VirtualCard
 from eid.profile.card_image import KeyPurpose
 from eid.transport.pcscd import PcscHost
-from tests.builders.issuance import CAN, NOW, Authority, Issued
+from tests.builders.issuance import Authority, Issued
 from tests.builders.machine import missing
-from tests.interop.cards import CountedCard, contents, twin, with_altered_dg1, with_foreign_key
+from tests.interop.cards import contents, twin, with_altered_dg1, with_foreign_key
 from tests.interop.conftest import InReader, Ledger
-from tests.interop.jmrtd.driver import Driver, Reading, Unavailable, build
+from tests.interop.jmrtd.driver import build, command
+from tests.interop.terminals import Driver, Terminal, Unavailable, password, wrong
 
 WHO = "JMRTD 0.8.6"
 EXTENDED = {"extended": "yes"}
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """JMRTD at a reader."""
-
-    driver: Driver
-    in_reader: InReader
-
-    def read(self, issued: Issued, card: VirtualCard, access: str, **options: str) -> tuple[Reading, CountedCard]:
-        """What JMRTD found, and the card's own count."""
-        authority = issued.authority
-        request = {
-            **password(issued, access),
-            "challenge": secrets.token_hex(8),
-            "chip_authentication": "yes",
-            "csca": authority.csca_certificate.hex(),
-            "crl": authority.crl.hex(),
-            "at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        counted = CountedCard(card)
-        with self.in_reader(counted) as name:
-            reading = self.driver.read({**request, "reader": name, **options})
-        return reading, counted
-
-
-def password(issued: Issued, access: str) -> dict[str, str]:
-    protocol, _, kind = access.partition("-")
-    mrz = issued.data.mrz
-    value = CAN if kind == "can" else f"{mrz.document_number},{mrz.date_of_birth},{mrz.date_of_expiry}"
-    return {"access": protocol, "password": kind or "mrz", "value": value}
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +31,7 @@ def driver(require_tool: Callable[[str], Path], pcsc_daemon: PcscHost) -> Iterat
         build(maven)
     except Unavailable as failure:
         missing(f"JMRTD cannot be had: {failure}")
-    with Driver(java) as running:
+    with Driver(command(java)) as running:
         yield running
 
 
@@ -119,9 +86,8 @@ def test_wrong_password_is_refused(
 ) -> None:
     genuine = issued("ma-cnie")
     card = twin(genuine)
-    right = password(genuine, access)["value"]
-    wrong = right.translate(str.maketrans("0123456789", "1234567890"))
-    reading, counted = jmrtd.read(genuine, card, access, value=wrong)
+    value = password(genuine, access)["value"]
+    reading, counted = jmrtd.read(genuine, card, access, value=wrong(value))
     assert list(reading.outcomes) == ["access"]
     # After a failed BAC, JMRTD tries the same cryptogram once more, with a greater Le: the challenge is gone by then.
     assert counted.status_words[-1] == (0x6985 if access == "bac" else 0x6300)
