@@ -171,7 +171,13 @@ def test_altered_card_is_refused(eid, card_file):
 
 
 class Vpcd:
-    """The reader's end of the socket, as vpcd speaks."""
+    """The reader's end of the socket, as vpcd speaks; closed at the end of a `with`."""
+
+    def __enter__(self) -> Vpcd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -223,8 +229,7 @@ def listener() -> Iterator[socket.socket]:
 
 def test_run_serves_the_card_and_stops_on_sigterm(card_file, listener):
     port = listener.getsockname()[1]
-    with running(card_file, "--vpcd", f"127.0.0.1:{port}") as program:
-        vpcd = Vpcd(listener.accept()[0])
+    with running(card_file, "--vpcd", f"127.0.0.1:{port}") as program, Vpcd(listener.accept()[0]) as vpcd:
         assert program.stdout.readline() == f"{card_file}: in the reader at 127.0.0.1:{port} (operational)\n"
         vpcd.send(b"\x01")
         assert vpcd.ask(b"\x04") == VirtualCard.from_state(load_card_file(card_file)).atr
@@ -232,6 +237,19 @@ def test_run_serves_the_card_and_stops_on_sigterm(card_file, listener):
         program.send_signal(signal.SIGTERM)
         out, err = program.communicate(timeout=10)
         assert (program.returncode, out, err) == (0, "pulled out\n", "")
+
+
+def test_run_with_faults_and_a_trace_in_words(card_file, listener):
+    port = listener.getsockname()[1]
+    faulty = ("--trace", "--fault", "sw@2:6F00, drop@3")
+    with running(card_file, "--vpcd", f"127.0.0.1:{port}", *faulty) as program, Vpcd(listener.accept()[0]) as vpcd:
+        read = bytes.fromhex("00B09C0004")
+        assert vpcd.ask(read)[-2:] == b"\x90\x00"
+        assert vpcd.ask(read) == b"\x6f\x00"
+        assert vpcd.ask(read) == b"\x00", "no answer, as PC/SC sees it"
+        program.send_signal(signal.SIGTERM)
+        _, err = program.communicate(timeout=10)
+        assert err == "00B09C00     0 in     4 out 9000        READ BINARY: EF.CardAccess from 0\n"
 
 
 def test_run_stops_on_ctrl_c_while_it_waits_for_a_reader(card_file, listener):
@@ -288,6 +306,7 @@ def test_what_a_command_changes_is_in_the_file_before_the_answer(eid, tmp_path, 
         assert path.read_bytes() != before
         program.kill()  # no chance to tidy up
         program.wait()
+        vpcd.close()
     shown = json.loads(eid("card", "show", path, "--json").out)
     assert shown["security_domain"]["sequence"] == 1
 
