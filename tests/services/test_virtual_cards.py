@@ -44,7 +44,7 @@ def test_description_knows_what_it_does_not_know():
     file = next(iter(application.files.values()))
     memory.master.files[0x2FFF] = type(file)(0x2FFF, None, bytearray(3), file.read, file.update)
     memory.applications[b"\xf0\x00\x01"] = Directory(b"\xf0\x00\x01", None, files={0x0101: file})
-    memory.pace = (*memory.pace, PACEInfo("0.4.0.127.0.7.2.2.4.1.1", 2, 0))
+    memory.pace = (*memory.pace, PACEInfo("0.4.0.127.0.7.2.2.4.1.1", 2, 30))
     card = describe_card(encode_state(memory))
     foreign = next(item for item in card.applications if item.aid == "F00001")
     assert (foreign.name, foreign.activated, foreign.files[0].name) == ("", False, "")
