@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from eid.codec import cms
+from eid.codec.defect import Defect, DefectCode
 from eid.codec.x509 import decode_certificate
-from eid.errors import LifecycleError
+from eid.errors import DecodeError, LifecycleError
 from eid.keystore.ports import KeyStore
 from eid.lds.card_security import decode_card_security
 from eid.lds.security_infos import (
@@ -84,3 +86,31 @@ def test_the_wrong_key_and_the_wrong_time_are_refused(made: Authority) -> None:
 def test_the_signer_is_named_by_its_key_identifier(made: Authority) -> None:
     raw = sign_card_security(infos(made), made.ds_signer, made.ds, signing_time=NOW, by_key_identifier=True)
     assert decode_card_security(raw).signed_data.signer_info.subject_key_identifier
+
+
+def test_a_second_certificate_is_a_defect(made: Authority) -> None:
+    signed = decode_card_security(
+        sign_card_security(infos(made), made.ds_signer, made.ds, signing_time=NOW)
+    ).signed_data
+    info = signed.signer_info
+    assert info.issuer_raw is not None
+    assert info.serial is not None
+    assert info.signed_attributes is not None
+    raw = cms.encode_signed_data(
+        content_type=signed.content_type,
+        content=signed.content,
+        digest_algorithm=info.digest_algorithm,
+        certificates=(made.ds, made.csca),
+        signer_info=cms.encode_signer_info(
+            signer=(info.issuer_raw, info.serial),
+            digest_algorithm=info.digest_algorithm,
+            signed_attributes=info.signed_attributes.stored,
+            signature_algorithm=info.signature_algorithm,
+            signature=info.signature,
+        ),
+    )
+    with pytest.raises(DecodeError, match="certificate"):
+        decode_card_security(raw)
+    defects: list[Defect] = []
+    assert set(decode_card_security(raw, defects).certificates) == {made.ds, made.csca}
+    assert [item.code for item in defects] == [DefectCode.CERTIFICATE_COUNT]
