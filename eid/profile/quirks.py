@@ -6,9 +6,11 @@ Each was seen in the field. None weakens what the card protects; each is somethi
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from eid.lds.files import DATA_GROUPS, FILES
 
 
 def _status_word(value: object) -> int:
@@ -19,6 +21,24 @@ def _status_word(value: object) -> int:
     raise ValueError("a refusal is a status word of four hexadecimal digits, 6200 to 6FFF")
 
 
+_FILE_NAMES: Final = frozenset(file.name for file in FILES)
+_DATA_GROUP_NAMES: Final = frozenset(file.name for file in DATA_GROUPS)
+
+
+def _file_name(name: str) -> str:
+    if name not in _FILE_NAMES:
+        raise ValueError(f"{name!r} is not a file")
+    return name
+
+
+def _data_group(name: str) -> str:
+    if name not in _DATA_GROUP_NAMES:
+        raise ValueError(f"{name!r} is not a data group")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+DataGroup = Annotated[str, AfterValidator(_data_group)]
 StatusWord = Annotated[int, BeforeValidator(_status_word), PlainSerializer(lambda sw: f"{sw:04X}", return_type=str)]
 
 
@@ -59,14 +79,20 @@ class Quirks(BaseModel):
     random_historical_bytes: bool = False
     parameter_reference: Literal["optional", "required", "refused"] = "optional"
     wrong_password_sw: StatusWord | None = None
-    refused_files: dict[str, StatusWord] = Field(default_factory=dict)
+    refused_files: dict[FileName, StatusWord] = Field(default_factory=dict)
     refusal_ends_session: bool = False
     active_authentication_sw: StatusWord | None = None
     ecdsa_in_der: bool = False
-    ef_com_omits: tuple[str, ...] = ()
+    ef_com_omits: tuple[DataGroup, ...] = ()
     chip_authentication_info: bool = True
     chip_authentication_key_id: bool = True
     foreign_security_info: bool = False
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.unprotected_refusals and (self.largest_read is None or self.too_long == "6282"):
+            raise ValueError("unprotected_refusals needs a largest_read that is refused")
+        return self
 
 
 NO_QUIRKS = Quirks()

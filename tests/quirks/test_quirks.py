@@ -269,6 +269,10 @@ def test_quirks_survive_in_the_card_file():
         {"too_long": "6F00"},
         {"unknown": 1},
         {"response_piece": 0},
+        {"refused_files": {"DG17": "6982"}},
+        {"ef_com_omits": ["EF.SOD"]},
+        {"unprotected_refusals": True},
+        {"unprotected_refusals": True, "largest_read": 160, "too_long": "6282"},
     ],
 )
 def test_what_is_no_quirk_is_refused(wrong):
