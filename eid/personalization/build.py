@@ -47,7 +47,7 @@ from eid.profile.card_image import (
     PasswordImage,
     SecurityDomainImage,
 )
-from eid.profile.quirks import Quirks
+from eid.profile.quirks import NO_QUIRKS, Quirks
 from eid.profile.schema import CardProfile, Key
 from eid.protocols.active_authentication.core import ECDSA_PLAIN
 
@@ -86,7 +86,7 @@ def build_chip(profile: CardProfile) -> ChipImage:
         extended_length=profile.chip.extended_length,
         max_command_data=profile.chip.max_command_data,
         max_response_data=profile.chip.max_response_data,
-        quirks=profile.quirks,
+        quirks=NO_QUIRKS if profile.quirks == NO_QUIRKS else profile.quirks,  # a chip asks for it by identity, quickly
     )
 
 
