@@ -27,21 +27,15 @@ def test_entry_point_is_declared() -> None:
     assert 'eid = "eid.testing.plugin"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
-def test_example_in_process(pytester: pytest.Pytester) -> None:
-    run(pytester, examples()[0]).assert_outcomes(passed=1)
-
-
-def test_example_of_several_products(pytester: pytest.Pytester) -> None:
-    run(pytester, examples()[1]).assert_outcomes(passed=2)
+def test_examples_in_process(pytester: pytest.Pytester) -> None:
+    first, products, _, fault = examples()
+    pytester.makepyfile(test_first=first, test_products=products, test_fault=fault)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)
 
 
 def test_example_over_pcsc(pytester: pytest.Pytester) -> None:
     require_module("smartcard")
     run(pytester, examples()[2]).assert_outcomes(passed=1)
-
-
-def test_example_of_a_fault(pytester: pytest.Pytester) -> None:
-    run(pytester, examples()[3]).assert_outcomes(passed=1)
 
 
 def test_readers_are_never_crossed(pytester: pytest.Pytester) -> None:
