@@ -51,6 +51,7 @@ class SpecimenAuthority:
         )
         self.csca = make_signer("csca", stated.csca_curve, stated.csca_hash)
         self.signer = make_signer("ds", stated.signer_curve, stated.signer_hash)
+        self.now = self.now.replace(microsecond=0)  # certificates know whole seconds
         start = self.now - timedelta(days=1)
         signing = Validity(start, start + timedelta(days=stated.signer_key_days))
         valid = Validity(start, signing.not_after + timedelta(days=stated.document_days + 1))
