@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from eid.evidence import ReadFile
 from eid.verification.report import Verdict
 from tests.builders.document import Document, build_document, judge
 
@@ -18,7 +21,8 @@ def test_every_byte(curve: str) -> None:
     for place in range(len(genuine)):
         altered = bytearray(genuine)
         altered[place] ^= 1 << (place % 8)
-        forged = document.with_files(EF_SOD=bytes(altered))
-        if judge(forged, forged.evidence(), trust=trust, envelope=envelope).verdict is Verdict.TOTAL_PASSED:
+        files = tuple(ReadFile(name, raw) for name, raw in {**document.files, "EF.SOD": bytes(altered)}.items())
+        forged = replace(evidence, files=files)
+        if judge(document, forged, trust=trust, envelope=envelope).verdict is Verdict.TOTAL_PASSED:
             accepted.append(place)
     assert accepted == []
