@@ -233,4 +233,4 @@ def compress_public_key(group: Group, element: bytes) -> bytes:
     group.require_element(element)
     if isinstance(group, EcGroup):
         return element[1 : 1 + group.curve.coordinate_length]
-    return digest("sha1", element)
+    return digest("sha1", element.lstrip(b"\0"))  # as it is encoded without a leading zero

@@ -115,7 +115,7 @@ def derive_session(
     Raises:
         DecodeError: the peer's key is no element of the group. PeerProtocolError: it is our own.
     """
-    if group.require_element(peer) == own.public:
+    if int.from_bytes(group.require_element(peer), "big") == int.from_bytes(own.public, "big"):
         raise PeerProtocolError("both keys are the same")
     secret = own.agree(peer)
     k_mac = derive_k_mac(suite, secret, nonce)

@@ -100,4 +100,4 @@ def _decode_public_value(raw: bytes, parameters: DhParameters) -> bytes:
     der.check_end(offset, len(raw), "DHPublicKey")
     if not 0 < value < parameters.p:
         raise DecodeError("DHPublicKey is out of range", clause="RFC 2631 2.1.5")
-    return value.to_bytes(parameters.length, "big")
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
