@@ -83,7 +83,6 @@ class Terminal:
             **password(issued, access),
             "data_groups": ",".join(name[2:] for name in contents(card) if name.startswith("DG")),
             "challenge": secrets.token_hex(8),
-            "chip_authentication": "yes",
             "csca": authority.csca_certificate.hex(),
             "crl": authority.crl.hex(),
             "at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),

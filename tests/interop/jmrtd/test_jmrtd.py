@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from eid.lds.security_infos import ID_PACE_ECDH_CAM
 from eid.profile.card_image import KeyPurpose
+from eid.profile.loader import load_profile, shipped_profiles
 from eid.transport.pcscd import PcscHost
 from tests.builders.issuance import Authority, Issued
 from tests.builders.machine import missing
 from tests.interop.cards import contents, twin, with_altered_dg1, with_foreign_key
 from tests.interop.conftest import InReader, Ledger
 from tests.interop.jmrtd.driver import build, command
-from tests.interop.terminals import Driver, Terminal, Unavailable, password, wrong
+from tests.interop.terminals import Driver, Reading, Terminal, Unavailable, password, wrong
 
 WHO = "JMRTD 0.8.6"
-EXTENDED = {"extended": "yes"}
+KINDS = ("MRZ", "CAN")
+CHIP_STEPS = {"chip-authentication mapping": "CAM", "chip authentication": "CA", "active authentication": "AA"}
+BEYOND_ITS_READING = {"EF.CardAccess", "EF.CardSecurity", "EF.ATR/INFO", "EF.DIR"}  # it has no reason to read them
 
 
 @pytest.fixture(scope="session")
@@ -40,44 +44,56 @@ def jmrtd(driver: Driver, in_reader: InReader) -> Terminal:
     return Terminal(driver, in_reader)
 
 
-READINGS = [
-    ("ma-cnie", "bac", {}, "BAC"),
-    ("ma-cnie", "pace-mrz", {}, "PACE GM ECDH AES-"),
-    ("ma-cnie", "pace-can", {}, "PACE GM ECDH AES-"),
-    ("ma-cnie", "pace-can", {"sfi": "yes"}, "PACE GM ECDH AES-"),
-    ("ma-cnie", "pace-can", EXTENDED, "PACE GM ECDH AES-"),
-    ("icao-td3-passport", "bac", {}, "BAC"),
-    ("icao-td3-passport", "pace-mrz", EXTENDED, "PACE GM ECDH AES-128"),
-    ("eu-td1-id-card", "pace-mrz", EXTENDED, "PACE GM ECDH AES-192"),
-    ("eu-td1-id-card", "pace-can", {}, "PACE GM ECDH AES-192"),
-]
+def ways_in() -> Iterator[tuple[str, str, str]]:
+    """Profile, access, and the identifier of the PACE protocol: each one that a shipped profile announces."""
+    for name in shipped_profiles():
+        access = load_profile(name).profile.access
+        if access.bac:
+            yield name, "bac", ""
+        for pace in access.pace:
+            yield from (
+                (name, f"pace-{kind.lower()}", pace.info.protocol) for kind in access.passwords if kind in KINDS
+            )
 
 
-@pytest.mark.parametrize(("profile", "access", "options", "protocol"), READINGS)
+def verify_reading(reading: Reading, genuine: Issued) -> list[str]:
+    """Every file is as on the card and every step has passed; what that proves, in words."""
+    assert reading.failed == {}
+    held = contents(genuine.card)
+    unread = set(held) - set(reading.files)
+    assert unread <= BEYOND_ITS_READING
+    assert reading.files == {name: content for name, content in held.items() if name not in unread}
+    assert reading.hashes == {name: True for name in held if name.startswith("DG")}
+    assert {"EF.SOD signature", "certificate path"} <= set(reading.outcomes)
+    purposes = {key.purpose for key in genuine.profile.application.keys}
+    assert ("active authentication" in reading.outcomes) == (KeyPurpose.ACTIVE_AUTHENTICATION in purposes)
+    chip = [short for step, short in CHIP_STEPS.items() if reading.outcomes.get(step) == "passed"]
+    return [reading.outcomes["access"], f"{len(reading.files)} files alike", *chip, "PA with CRL"]
+
+
+@pytest.mark.parametrize(("profile", "access", "pace"), list(ways_in()))
 def test_reads_the_card(
-    jmrtd: Terminal,
-    issued: Callable[[str], Issued],
-    ledger: Ledger,
-    profile: str,
-    access: str,
-    options: dict[str, str],
-    protocol: str,
+    jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger, profile: str, access: str, pace: str
 ) -> None:
     genuine = issued(profile)
-    reading, counted = jmrtd.read(genuine, twin(genuine), access, **options)
-    assert reading.failed == {}
-    assert reading.outcomes["access"].startswith(protocol)
-    held = contents(genuine.card)
-    if access == "bac":
-        del held["EF.CardAccess"]  # JMRTD has no reason to read it
-    assert reading.files == held
-    assert reading.hashes == {name: True for name in held if name.startswith("DG")}
-    chip = [name for name, file in (("CA", "DG14"), ("AA", "DG15")) if file in held]
-    steps = {"CA": "chip authentication", "AA": "active authentication"}
-    passed = [*(steps[name] for name in chip), "EF.SOD signature", "certificate path"]
-    assert [reading.outcomes[step] for step in passed] == ["passed"] * len(passed)
-    proven = f"{reading.outcomes['access']} ({access}{''.join(f', {name}' for name in options)}), "
-    ledger(WHO, profile, f"{proven}{len(held)} files alike, {', '.join(chip)}, PA with CRL", counted.commands)
+    reading, counted = jmrtd.read(genuine, twin(genuine), access, pace=pace)
+    proven = verify_reading(reading, genuine)
+    assert ("CAM" in proven) == pace.startswith(ID_PACE_ECDH_CAM)
+    announced = genuine.profile.access.pace
+    assert proven[0] == "BAC" or any(proven[0].startswith(f"PACE {info.mapping} ") for info in announced)
+    how = "" if access == "bac" else f" ({access[5:].upper()})"
+    ledger(WHO, profile, f"{proven[0]}{how}, {', '.join(proven[1:])}", counted.commands)
+
+
+@pytest.mark.parametrize("option", ["sfi", "extended"])
+def test_reads_the_card_in_another_manner(
+    jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger, option: str
+) -> None:
+    genuine = issued("ma-cnie")
+    reading, counted = jmrtd.read(genuine, twin(genuine), "pace-can", **{option: "yes"})
+    proven = verify_reading(reading, genuine)
+    how = {"sfi": "by short file identifier", "extended": "with extended length"}[option]
+    ledger(WHO, "ma-cnie", f"{', '.join(proven)}, {how}", counted.commands)
 
 
 @pytest.mark.parametrize("access", ["bac", "pace-mrz", "pace-can"])
@@ -118,14 +134,21 @@ def test_foreign_active_authentication_key_is_noticed(
     ledger(WHO, f"{profile}, foreign AA key", "noticed: signature over the challenge", counted.commands)
 
 
+@pytest.mark.parametrize(
+    ("profile", "pace", "steps"),
+    [
+        ("ma-cnie", "", ["chip authentication"]),
+        ("de-passport-2023", ID_PACE_ECDH_CAM, ["chip-authentication mapping", "chip authentication"]),
+    ],
+)
 def test_foreign_chip_authentication_key_is_noticed(
-    jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger
+    jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger, profile: str, pace: str, steps: list[str]
 ) -> None:
-    genuine = issued("ma-cnie")
+    genuine = issued(profile)
     copy = with_foreign_key(genuine, KeyPurpose.CHIP_AUTHENTICATION)
-    reading, counted = jmrtd.read(genuine, copy, "pace-mrz")
-    assert list(reading.failed) == ["chip authentication"]
-    ledger(WHO, "ma-cnie, foreign CA key", "noticed: no answer under the new keys", counted.commands)
+    reading, counted = jmrtd.read(genuine, copy, "pace-mrz", pace=pace)
+    assert list(reading.failed) == steps
+    ledger(WHO, f"{profile}, foreign CA key", f"noticed: {' and '.join(steps)}", counted.commands)
 
 
 def test_foreign_authority_is_refused(jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger) -> None:

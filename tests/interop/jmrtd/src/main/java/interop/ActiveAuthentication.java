@@ -2,6 +2,7 @@ package interop;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.security.GeneralSecurityException;
 import java.security.Provider;
 import java.security.PublicKey;
@@ -28,6 +29,7 @@ import org.jmrtd.lds.icao.DG15File;
 
 /** Active Authentication: JMRTD talks to the chip, Bouncy Castle judges the signature (Doc 9303-11 6.1). */
 final class ActiveAuthentication {
+    private static final int TRAILER_OF_SHA1 = 0xBC;
     private static final List<Digest> DIGESTS =
             List.of(new SHA1Digest(), new SHA224Digest(), new SHA256Digest(), new SHA384Digest(), new SHA512Digest());
 
@@ -66,13 +68,12 @@ final class ActiveAuthentication {
 
     /** ISO/IEC 9796-2 scheme 1 with partial recovery: the answer holds M1, the challenge is M2. */
     private static boolean isRsaRight(RSAPublicKey key, byte[] challenge, byte[] answer) {
-        for (Digest digest : DIGESTS) {
-            if (isRsaRight(key, challenge, answer, new ISO9796d2Signer(new RSAEngine(), digest, false))) {
-                return true;
-            }
+        BigInteger opened = new BigInteger(1, answer).modPow(key.getPublicExponent(), key.getModulus());
+        if ((opened.intValue() & 0xFF) == TRAILER_OF_SHA1) { // Bouncy Castle has to be told
+            return isRsaRight(key, challenge, answer, new ISO9796d2Signer(new RSAEngine(), new SHA1Digest(), true));
         }
-        // Trailer BC says nothing of the hash function: it is SHA-1.
-        return isRsaRight(key, challenge, answer, new ISO9796d2Signer(new RSAEngine(), new SHA1Digest(), true));
+        return DIGESTS.stream()
+                .anyMatch(digest -> isRsaRight(key, challenge, answer, new ISO9796d2Signer(new RSAEngine(), digest, false)));
     }
 
     private static boolean isRsaRight(RSAPublicKey key, byte[] challenge, byte[] answer, ISO9796d2Signer signer) {

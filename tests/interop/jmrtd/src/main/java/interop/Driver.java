@@ -28,6 +28,7 @@ import org.jmrtd.lds.ChipAuthenticationPublicKeyInfo;
 import org.jmrtd.lds.LDSFileUtil;
 import org.jmrtd.lds.PACEInfo;
 import org.jmrtd.lds.SecurityInfo;
+import org.jmrtd.protocol.PACECAMResult;
 import org.jmrtd.protocol.PACEResult;
 
 /**
@@ -44,6 +45,7 @@ final class Driver {
     private final Map<String, Object> milliseconds = new LinkedHashMap<>();
     private final Map<String, byte[]> files = new LinkedHashMap<>();
     private Map<String, Object> hashes = Map.of();
+    private PACECAMResult chipAuthenticationMapping;
 
     private Driver(Request request) {
         this.request = request;
@@ -51,7 +53,7 @@ final class Driver {
     }
 
     public static void main(String[] arguments) throws Exception {
-        Security.addProvider(new BouncyCastleProvider());
+        Security.insertProviderAt(new BouncyCastleProvider(), 1); // as JMRTD asks; integrated mapping fails otherwise
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (Optional<Request> next = Request.read(lines); next.isPresent(); next = Request.read(lines)) {
             System.out.println(Json.write(new Driver(next.get()).run()));
@@ -97,6 +99,9 @@ final class Driver {
         PACEResult result =
                 service.doPACE(spec, info.getObjectIdentifier(), PACEInfo.toParameterSpec(info.getParameterId()), info.getParameterId());
         service.sendSelectApplet(true);
+        if (result instanceof PACECAMResult withChip) {
+            chipAuthenticationMapping = withChip;
+        }
         return String.join(
                 " ",
                 "PACE",
@@ -142,7 +147,7 @@ final class Driver {
         PassiveAuthentication passive = new PassiveAuthentication(files.get("EF.SOD"), provider);
         if (passive.dataGroups().contains(14)) {
             attempt("DG14", () -> keep(service, "DG14", PassportService.EF_DG14));
-            sound = !request.isOn("chip_authentication") || attempt("chip authentication", () -> authenticateChip(service));
+            sound = authenticateChip(service, files.get("DG14"));
         }
         if (sound) {
             readDataGroups(service, passive);
@@ -167,9 +172,18 @@ final class Driver {
         return "read";
     }
 
-    private String authenticateChip(PassportService service) throws Exception {
-        byte[] dg14 = files.get("DG14");
-        ChipAuthenticationInfo info = SecurityInfos.first(dg14, ChipAuthenticationInfo.class).orElseThrow();
+    private boolean authenticateChip(PassportService service, byte[] dg14) throws IOException {
+        if (chipAuthenticationMapping != null) {
+            attempt("chip-authentication mapping", () ->
+                    ChipAuthenticationMapping.isRight(chipAuthenticationMapping, dg14)
+                            ? "passed"
+                            : "failed: the chip does not know a key of DG14");
+        }
+        Optional<ChipAuthenticationInfo> info = SecurityInfos.first(dg14, ChipAuthenticationInfo.class);
+        return info.isEmpty() || attempt("chip authentication", () -> authenticateChip(service, dg14, info.get()));
+    }
+
+    private String authenticateChip(PassportService service, byte[] dg14, ChipAuthenticationInfo info) throws Exception {
         ChipAuthenticationPublicKeyInfo key =
                 SecurityInfos.first(dg14, ChipAuthenticationPublicKeyInfo.class).orElseThrow();
         service.doEACCA(key.getKeyId(), info.getObjectIdentifier(), key.getObjectIdentifier(), key.getSubjectPublicKey());
