@@ -22,7 +22,7 @@ test: ## run all tests that need no real card reader, with branch coverage (ARGS
 
 interop: ## try our cards, terminals and documents against software that others wrote; a table says who has proven what
 	@.ci/setup interop
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet tests/interop $(ARGS)
+	@EID_TEST_BOUNCYCASTLE=$$(command -v mvn > /dev/null && echo 1) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet tests/interop $(ARGS)
 
 lint: ## ruff, mypy --strict, import layers
 	@.ci/setup dev
