@@ -73,7 +73,7 @@ def test_chip_authentication_their_terminal(library: Library, number: int, arc: 
         while static.key.agree(public)[0] == 0 and isinstance(key.group, DhGroup):
             compressed, public = terminal.ephemeral_key()  # its DH secret loses leading zeros, against RFC 2631 2.1.2
         ours = compress_public_key(key.group, public)
-        assert compressed.rjust(len(ours), b"\0") == ours  # its x-coordinate loses leading zeros, against TR-03111 3.1.3
+        assert compressed.rjust(len(ours), b"\0") == ours  # its x-coordinate loses leading zeros
         card = ChipAuthenticationCard({1: static}, terminal_key=ours)
         card.set_at(ca_messages.encode_set_at(ca_messages.AuthenticationTemplate(key.protocol, 1)))
         response, *_ = card.general_authenticate(ca_messages.encode_general_authenticate(public))
