@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -34,7 +35,7 @@ from eid.mrz import MrzFormat, build_mrz
 from eid.pki.certificate_profile import IssuingState, Validity
 from eid.pki.crl import build_crl
 from eid.pki.csca import build_csca_certificate
-from eid.pki.document_signer import build_document_signer_certificate, sign_sod
+from eid.pki.document_signer import SodSigner, build_document_signer_certificate, prepare_sod_signer
 from eid.pki.trust_store import TrustStore, build_trust_store
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -69,6 +70,11 @@ class Issuer:
     csca_certificate: bytes
     certificate: bytes
 
+    @cached_property
+    def sod_signer(self) -> SodSigner:
+        """The document signer, ready to sign."""
+        return prepare_sod_signer(self.document_signer, self.certificate)
+
     def renew(self) -> Issuer:
         """The same keys with a certificate of the document signer that nobody has seen."""
         return Issuer(
@@ -80,7 +86,7 @@ class Issuer:
 
     def sign(self, lds_security_object: bytes) -> bytes:
         """EF.SOD."""
-        return sign_sod(lds_security_object, self.document_signer, self.certificate, signing_time=NOW)
+        return self.sod_signer.sign(lds_security_object, NOW)
 
     def trust(self) -> TrustStore:
         """A trust store with the CSCA and its CRL, which revokes nobody."""

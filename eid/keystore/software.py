@@ -62,6 +62,7 @@ class SoftwareSigner:
         self._key = key
         self._public_key_info = encode_public_key(key.public_key())
         self._algorithm = choose_algorithm(self._public_key_info, algorithm)
+        self._ecdsa = ec.ECDSA(HASHES[self._algorithm.hash_name].library)
 
     @property
     def label(self) -> str:
@@ -80,10 +81,9 @@ class SoftwareSigner:
 
     def sign(self, message: bytes) -> bytes:
         """Sign a message (hashed inside): DER ECDSA-Sig-Value, or the RSA signature octets."""
-        library_hash = HASHES[self._algorithm.hash_name].library
         if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(message, _rsa_padding(self._algorithm), library_hash)
-        return self._key.sign(message, ec.ECDSA(library_hash))
+            return self._key.sign(message, _rsa_padding(self._algorithm), HASHES[self._algorithm.hash_name].library)
+        return self._key.sign(message, self._ecdsa)
 
     def __repr__(self) -> str:
         return f"SoftwareSigner({self._label!r})"

@@ -21,6 +21,7 @@ _CLAUSE: Final = "Doc 9303-10 4.6.2.3"
 _CONTENT_TYPE_CLAUSE: Final = "Doc 9303-10 4.6.2.2"
 # DataGroupHash in its parts, by the hash's length: two headers, the number, another header, the hash
 _DATA_GROUP_HASHES: Final = {length: Struct(f"4s B 2s {length}s") for length in oid.HASH_LENGTHS.values()}
+_HASH_IDENTIFIERS: Final = {name: digest_identifier(name).encode() for name in oid.HASH_LENGTHS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,7 @@ def _read_hashes(
     what = "dataGroupHashValues"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     hashes: dict[int, bytes] = {}
-    element = _DATA_GROUP_HASHES[hash_length]
-    before, after = bytes((der.SEQUENCE, element.size - 2, der.INTEGER, 1)), bytes((der.OCTET_STRING, hash_length))
+    element, before, after = _frame_data_group_hash(hash_length)
     content = data[offset:stop]
     if len(content) % element.size:
         raise DecodeError(f"{what}: malformed, or another hash's length", offset=offset, clause=_CLAUSE)
@@ -186,21 +186,26 @@ def build_lds_security_object(
 
 
 def encode_lds_security_object(value: LdsSecurityObject) -> bytes:
-    """DER of LDSSecurityObject: the eContent that is hashed and signed."""
-    hashes = (
-        der.encode_sequence(der.encode_integer(number), der.encode_octet_string(digest))
-        for number, digest in value.data_group_hashes.items()
-    )
+    """DER of LDSSecurityObject: the eContent that is hashed and signed. Hashes are of the algorithm's length."""
+    length = oid.HASH_LENGTHS[value.hash_algorithm]
+    element, before, after = _frame_data_group_hash(length)
+    hashes = [element.pack(before, number, after, digest) for number, digest in value.data_group_hashes.items()]
     version_info = b""
     if value.lds_version is not None:
         texts = (value.lds_version.lds_version, value.lds_version.unicode_version)
         version_info = der.encode_sequence(*(der.encode_string(der.PRINTABLE_STRING, text) for text in texts))
     return der.encode_sequence(
         der.encode_integer(value.version),
-        digest_identifier(value.hash_algorithm).encode(),
-        der.encode_sequence(*hashes),
+        _HASH_IDENTIFIERS[value.hash_algorithm],
+        der.encode(der.SEQUENCE, b"".join(hashes)),
         version_info,
     )
+
+
+def _frame_data_group_hash(length: int) -> tuple[Struct, bytes, bytes]:
+    """DataGroupHash in its parts, and the headers before the number (1..16) and before the hash."""
+    element = _DATA_GROUP_HASHES[length]
+    return element, bytes((der.SEQUENCE, element.size - 2, der.INTEGER, 1)), bytes((der.OCTET_STRING, length))
 
 
 def encode_ef_sod(signed_data: bytes) -> bytes:

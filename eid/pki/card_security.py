@@ -8,7 +8,7 @@ from datetime import datetime
 from eid.keystore.ports import Signer
 from eid.lds.card_security import ID_SECURITY_OBJECT
 from eid.lds.security_infos import SecurityInfo, encode_security_infos
-from eid.pki.document_signer import sign_document_content
+from eid.pki.content_signer import prepare_signer
 
 
 def sign_card_security(
@@ -31,11 +31,5 @@ def sign_card_security(
             key identifier to name it by.
         KeyStoreError: the key cannot be used. DecodeError: the certificate is malformed.
     """
-    return sign_document_content(
-        ID_SECURITY_OBJECT,
-        encode_security_infos(security_infos),
-        signer,
-        ds_certificate,
-        signing_time=signing_time,
-        by_key_identifier=by_key_identifier,
-    )
+    prepared = prepare_signer(ID_SECURITY_OBJECT, signer, ds_certificate, by_key_identifier=by_key_identifier)
+    return prepared.sign(encode_security_infos(security_infos), signing_time)

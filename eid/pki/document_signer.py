@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
-from eid.codec import cms, oid
 from eid.codec import extension_builders as build
-from eid.codec.algorithm import digest_identifier
+from eid.codec import oid
 from eid.codec.extensions import KeyUsage
-from eid.codec.x509 import Certificate, decode_certificate
-from eid.crypto.hashes import digest
+from eid.codec.x509 import decode_certificate
 from eid.errors import LifecycleError
 from eid.keystore.ports import Signer
 from eid.lds.sod import encode_ef_sod
 from eid.pki.certificate_profile import (
     IssuingState,
     Validity,
-    build_signature_identifier,
     derive_key_identifier,
     is_key_of,
     sign_certificate,
 )
+from eid.pki.content_signer import ContentSigner, prepare_signer
 
 
 def build_document_signer_certificate(
@@ -78,6 +77,40 @@ def build_document_signer_certificate(
     )
 
 
+def prepare_sod_signer(signer: Signer, ds_certificate: bytes, *, by_key_identifier: bool = False) -> SodSigner:
+    """A document signer made ready to sign many EF.SOD.
+
+    Args:
+        ds_certificate: DER.
+        by_key_identifier: name the signer by its subject key identifier (SignerInfo v3), not by issuer and serial (v1).
+
+    Raises:
+        LifecycleError, KeyStoreError, DecodeError: as `prepare_signer`.
+    """
+    return SodSigner(
+        prepare_signer(oid.LDS_SECURITY_OBJECT, signer, ds_certificate, by_key_identifier=by_key_identifier)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SodSigner:
+    """A document signer that is ready. Make one with `prepare_sod_signer`."""
+
+    content_signer: ContentSigner
+
+    def sign(self, lds_security_object: bytes, signing_time: datetime) -> bytes:
+        """EF.SOD: the LDS security object in a CMS SignedData, the document signer's certificate inside.
+
+        Args:
+            lds_security_object: DER, from `eid.lds.sod.build_lds_security_object`.
+            signing_time: aware; it must lie in the private key's usage period.
+
+        Raises:
+            LifecycleError: the key may not sign at that time. KeyStoreError: the key cannot be used.
+        """
+        return encode_ef_sod(self.content_signer.sign(lds_security_object, signing_time))
+
+
 def sign_sod(
     lds_security_object: bytes,
     signer: Signer,
@@ -86,82 +119,11 @@ def sign_sod(
     signing_time: datetime,
     by_key_identifier: bool = False,
 ) -> bytes:
-    """EF.SOD: the LDS security object in a CMS SignedData, the document signer's certificate inside.
-
-    Args:
-        lds_security_object: DER, from `eid.lds.sod.build_lds_security_object`. ds_certificate: DER.
-        signing_time: aware; it must lie in the private key's usage period.
-        by_key_identifier: name the signer by its subject key identifier (SignerInfo v3), not by issuer and serial (v1).
+    """One EF.SOD; for many by one signer see `prepare_sod_signer`.
 
     Raises:
-        LifecycleError: the key is not the certificate's, the key may not sign at that time, or the certificate has no
-            key identifier to name it by.
-        KeyStoreError: the key cannot be used. DecodeError: the certificate is malformed.
+        LifecycleError, KeyStoreError, DecodeError: as `prepare_sod_signer` and `SodSigner.sign`.
     """
-    return encode_ef_sod(
-        sign_document_content(
-            oid.LDS_SECURITY_OBJECT,
-            lds_security_object,
-            signer,
-            ds_certificate,
-            signing_time=signing_time,
-            by_key_identifier=by_key_identifier,
-        )
+    return prepare_sod_signer(signer, ds_certificate, by_key_identifier=by_key_identifier).sign(
+        lds_security_object, signing_time
     )
-
-
-def sign_document_content(
-    content_type: str,
-    content: bytes,
-    signer: Signer,
-    ds_certificate: bytes,
-    *,
-    signing_time: datetime,
-    by_key_identifier: bool = False,
-) -> bytes:
-    """A document signer's CMS SignedData over any content of a chip, its certificate inside; ContentInfo, DER.
-
-    Args:
-        content_type: eContentType, dotted. content: octets of eContent. The others are those of `sign_sod`.
-
-    Raises:
-        LifecycleError, KeyStoreError, DecodeError: as `sign_sod`.
-    """
-    certificate = decode_certificate(ds_certificate)
-    if not is_key_of(signer, certificate.spki_raw):
-        raise LifecycleError("the key is not that of the document signer's certificate")
-    _require_usable(certificate, signing_time)
-    hash_name = signer.algorithm.hash_name
-    attributes = cms.encode_signed_attributes(content_type, digest(hash_name, content), signing_time)
-    signer_info = cms.encode_signer_info(
-        signer=_name_signer(certificate, by_key_identifier),
-        digest_algorithm=digest_identifier(hash_name),
-        signed_attributes=attributes,
-        signature_algorithm=build_signature_identifier(signer.algorithm),
-        signature=signer.sign(attributes),
-    )
-    return cms.encode_signed_data(
-        content_type=content_type,
-        content=content,
-        digest_algorithm=digest_identifier(hash_name),
-        certificates=(ds_certificate,),
-        signer_info=signer_info,
-    )
-
-
-def _name_signer(certificate: Certificate, by_key_identifier: bool) -> tuple[bytes, int] | bytes:
-    if not by_key_identifier:
-        return certificate.issuer_raw, certificate.serial
-    identifier = certificate.extensions.subject_key_identifier
-    if identifier is None:
-        raise LifecycleError("the document signer's certificate has no subject key identifier")
-    return identifier
-
-
-def _require_usable(certificate: Certificate, time: datetime) -> None:
-    """Doc 9303-12 4.1.4: a private key signs during its usage period only, which lies in the certificate's validity."""
-    period = certificate.extensions.private_key_usage_period()
-    start = (period and period.not_before) or certificate.not_before
-    end = (period and period.not_after) or certificate.not_after
-    if not start <= time <= end:
-        raise LifecycleError(f"the document signer's key signs from {start:%Y-%m-%d} to {end:%Y-%m-%d} only")

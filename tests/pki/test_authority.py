@@ -31,7 +31,7 @@ from eid.pki.certificate_profile import (
 )
 from eid.pki.crl import Revocation, RevocationReason, build_crl
 from eid.pki.csca import build_csca_certificate, build_link_certificate
-from eid.pki.document_signer import build_document_signer_certificate, sign_sod
+from eid.pki.document_signer import build_document_signer_certificate, prepare_sod_signer, sign_sod
 from eid.pki.path import find_path, verify_validity
 from eid.pki.revocation import verify_not_revoked
 from eid.pki.trust_store import build_trust_store
@@ -309,6 +309,21 @@ def test_a_document_signer_signs_with_its_own_key_in_its_own_time(authority: Aut
     for time in (START - DAY, START + 91 * DAY):
         with pytest.raises(LifecycleError, match="signs from 2026-01-01 to 2026-04-01 only"):
             sign_sod(SECURITY_OBJECT, authority.ds_signer, authority.ds, signing_time=time)
+
+
+def test_a_signer_that_is_ready_signs_as_one_that_is_not(authority: Authority) -> None:
+    ready = prepare_sod_signer(authority.ds_signer, authority.ds)
+    for time in (NOW, NOW + DAY):
+        sod = decode_ef_sod(ready.sign(SECURITY_OBJECT, time))
+        assert_signed(sod, authority.ds)
+        alone = decode_ef_sod(sign_sod(SECURITY_OBJECT, authority.ds_signer, authority.ds, signing_time=time))
+        ours, theirs = sod.signed_data, alone.signed_data
+        assert ours.signed_attributes_der == theirs.signed_attributes_der
+        assert (ours.content, ours.certificates) == (theirs.content, theirs.certificates)
+    with pytest.raises(LifecycleError, match="signs from"):
+        ready.sign(SECURITY_OBJECT, START + 91 * DAY)
+    with pytest.raises(LifecycleError, match="not that of the document signer"):
+        prepare_sod_signer(authority.csca_signer, authority.ds)
 
 
 def test_validity_in_time(authority: Authority) -> None:
