@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -60,6 +61,7 @@ class TrustStore:
 
     Args:
         digest: SHA-256 over the sorted fingerprints of all that it was made from.
+        newest_list: thisUpdate of the youngest CRL that counts, UTC: no clock that is right shows less.
     """
 
     authorities: tuple[Authority, ...]
@@ -69,6 +71,7 @@ class TrustStore:
     _by_subject: Mapping[bytes, tuple[Authority, ...]] = field(repr=False)
     _by_name: Mapping[NormalisedName, tuple[Authority, ...]] = field(repr=False)
     _crls_by_authority: Mapping[bytes, tuple[CertificateList, ...]] = field(repr=False)
+    newest_list: datetime | None = None
 
     @property
     def anchors(self) -> tuple[Authority, ...]:
@@ -109,6 +112,7 @@ def build_trust_store(certificates: Iterable[bytes], crls: Iterable[bytes] = ())
         MappingProxyType(by_subject),
         MappingProxyType(by_name),
         MappingProxyType(crls_by_authority),
+        max((crl.this_update for signed in crls_by_authority.values() for crl in signed), default=None),
     )
 
 
