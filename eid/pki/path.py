@@ -44,23 +44,26 @@ class CertificatePath:
         return (self.signer.subject_raw, *(item.certificate.subject_raw for item in self.authorities))
 
 
-def find_path(signer: Certificate, trust: TrustStore, defects: Defects = None) -> CertificatePath:
-    """Find a path from a document signer to an anchor, every signature on it verified.
+def find_path(
+    signer: Certificate, trust: TrustStore, defects: Defects = None, *, purpose: str | None = None
+) -> CertificatePath:
+    """Find a path from a signer's certificate to an anchor, every signature on it verified.
 
     Args:
         defects: where tolerable departures (BASIC_CONSTRAINTS) are recorded; without it they are refused.
+        purpose: extended key usage that the signer must have, dotted; None for signers of documents, which have none.
 
     Raises:
         VerificationError: NO_CERTIFICATE_CHAIN_FOUND, no authority of the issuer's name and key leads to an anchor;
             PATH_SIGNATURE_FAILURE, the very key that the certificate names did not sign it; CHAIN_CONSTRAINTS_FAILURE,
             an extension forbids it; ALGORITHM_UNSUPPORTED.
     """
-    _require_signer(signer)
+    _require_signer(signer, purpose)
     return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1, 0, defects))
 
 
-def _require_signer(signer: Certificate) -> None:
-    """Raise unless the certificate is one for signing documents (Doc 9303-12 7.1.1, table 6)."""
+def _require_signer(signer: Certificate, purpose: str | None) -> None:
+    """Raise unless the certificate is one for signing documents, or for the purpose (Doc 9303-12 7.1.1, table 6)."""
     usage = signer.extensions.key_usage
     if usage is not None and not usage & _DIGITAL_SIGNATURE:
         raise VerificationError(
@@ -73,7 +76,14 @@ def _require_signer(signer: Certificate) -> None:
             Reason.CHAIN_CONSTRAINTS_FAILURE, "the signer has an unknown critical extension", clause="RFC 5280 4.2"
         )
     purposes = signer.extensions.extended_key_usage
-    if purposes is not None and oid.ANY_EXTENDED_KEY_USAGE not in purposes:
+    if purpose is not None:
+        if purposes is None or purpose not in purposes:
+            raise VerificationError(
+                Reason.CHAIN_CONSTRAINTS_FAILURE,
+                f"the signer's certificate lacks the extended key usage {purpose}",
+                clause="Doc 9303-12 7.1.1.3",
+            )
+    elif purposes is not None and oid.ANY_EXTENDED_KEY_USAGE not in purposes:
         # Master list, deviation list and visible-seal signers have the same issuer, and each its own purpose.
         raise VerificationError(
             Reason.CHAIN_CONSTRAINTS_FAILURE,
