@@ -20,7 +20,7 @@ def verify_cms_signature(signed_data: SignedData, key: PublicKey, defects: Defec
     """Verify the message digest, and the signature over the signed attributes: in DER order, then as they stand.
 
     Args:
-        key: the signer's. defects: where ATTRIBUTES_AS_STORED and DIGEST_INFO_WITHOUT_NULL are recorded when they were
+        key: the signer's. defects: where SIGNED_AS_STORED and DIGEST_INFO_WITHOUT_NULL are recorded when they were
             needed; without it they are refused.
 
     Raises:
@@ -47,7 +47,7 @@ def verify_cms_signature(signed_data: SignedData, key: PublicKey, defects: Defec
             raise
         _verify(key, algorithm, attributes.stored, info.signature, defects)
         what = "the signature is over the signed attributes as they stand, not in DER"
-        defects.append(Defect(DefectCode.ATTRIBUTES_AS_STORED, what, 0, "RFC 5652 5.4"))
+        defects.append(Defect(DefectCode.SIGNED_AS_STORED, what, 0, "RFC 5652 5.4"))
 
 
 def _verify(key: PublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes, defects: Defects) -> None:
