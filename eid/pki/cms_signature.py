@@ -20,7 +20,7 @@ def verify_cms_signature(signed_data: SignedData, key: PublicKey, defects: Defec
     """Verify the message digest, and the signature over the signed attributes: in DER order, then as they stand.
 
     Args:
-        key: the signer's. defects: where SIGNED_AS_STORED and DIGEST_INFO_WITHOUT_NULL are recorded when they were
+        key: the signer's. defects: where SIGNED_AS_STORED and DIGEST_INFO_PARAMETERS are recorded when they were
             needed; without it they are refused.
 
     Raises:
@@ -59,4 +59,4 @@ def _verify(key: PublicKey, algorithm: SignatureAlgorithm, message: bytes, signa
             raise
         verify_signature(key, algorithm, message, signature, accept_digest_info_without_null=True)
         what = "the DigestInfo of the signature has no parameters instead of NULL"
-        defects.append(Defect(DefectCode.DIGEST_INFO_WITHOUT_NULL, what, 0, "RFC 8017 A.2.4, B.1"))
+        defects.append(Defect(DefectCode.DIGEST_INFO_PARAMETERS, what, 0, "RFC 8017 A.2.4, B.1"))
