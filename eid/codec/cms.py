@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from eid.codec import der, oid
@@ -241,6 +241,11 @@ def _read_issuer_and_serial(data: bytes, offset: int, end: int, defects: Defects
 def _read_signed_attributes(
     data: bytes, offset: int, end: int, content_type: str, defects: Defects
 ) -> tuple[SignedAttributes, int]:
+    if content_type == oid.LDS_SECURITY_OBJECT and offset + 1 < end:
+        pattern = _USUAL_ATTRIBUTES.get(data[offset + 1])
+        usual = None if pattern is None else pattern.match(data, offset, end)
+        if usual is not None:
+            return _take_usual_attributes(usual)
     start, stop = der.enter(data, offset, end, 0xA0, "signedAttrs")
     stored = b"\x31" + data[offset + 1 : stop]
     places: dict[str, tuple[int, int]] = {}
@@ -267,6 +272,15 @@ def _read_signed_attributes(
         time = _read_signing_time(data, *places.pop(oid.SIGNING_TIME))
     others = tuple(Attribute(name, _split_values(data, *place)) for name, place in places.items()) if places else ()
     return SignedAttributes(stored, canonical, content_type, digest, time, others), stop
+
+
+def _take_usual_attributes(usual: re.Match[bytes]) -> tuple[SignedAttributes, int]:
+    """A shortcut for Passive Authentication: what one of `_USUAL_ATTRIBUTES` matches reads the same the general way."""
+    stored = b"\x31" + usual[0][1:]
+    time = None
+    if usual["time"]:
+        time = der.decode_time(der.UTC_TIME, usual["time"], usual.start("time"), "signingTime")
+    return SignedAttributes(stored, stored, oid.LDS_SECURITY_OBJECT, usual["digest"], time), usual.end()
 
 
 def _read_attribute(data: bytes, offset: int, end: int) -> tuple[str, tuple[int, int], int]:
@@ -379,3 +393,32 @@ def encode_signed_data(
         der.encode_set_of((signer_info,)),
     )
     return der.encode_sequence(_SIGNED_DATA_TYPE, der.encode_explicit(0, signed_data))
+
+
+# --- the usual signed attributes of EF.SOD --------------------------------------------------------------------------
+
+
+def _usual_attributes() -> dict[int, re.Pattern[bytes]]:
+    """Expressions, by length, for contentType, perhaps signingTime, and messageDigest as this module writes them."""
+    patterns = {}
+    time = datetime(2000, 1, 1, tzinfo=UTC)
+    time_content = der.encode_time(time)[2:]
+    for length in oid.HASH_LENGTHS.values():
+        digest = b"\xff" * length
+        for signing_time in (None, time):
+            spelt = encode_signed_attributes(oid.LDS_SECURITY_OBJECT, digest, signing_time)
+            if spelt[1] < 0x80:
+                before, _, rest = spelt.partition(time_content) if signing_time else (spelt[:-length], b"", digest)
+                middle = rest.removesuffix(digest)
+                patterns[spelt[1]] = re.compile(
+                    b"\xa0"
+                    + re.escape(before[1:])
+                    + (rb"(?P<time>.{%d})" % (len(time_content) if signing_time else 0))
+                    + re.escape(middle)
+                    + (rb"(?P<digest>.{%d})" % length),
+                    re.DOTALL,
+                )
+    return patterns
+
+
+_USUAL_ATTRIBUTES: Final = _usual_attributes()

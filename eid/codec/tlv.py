@@ -182,11 +182,12 @@ def find_value(data: bytes, tag: int) -> bytes | None:
     Raises:
         DecodeError: as `decode_tlvs`, or the tag occurs twice.
     """
-    offset = count = 0
+    offset = 0
     end = len(data)
     found = None
-    while offset < end:
-        count += 1
+    for _ in range(LIMITS.count + 1):
+        if offset == end:
+            return found
         common = _COMMON_HEADER.match(data, offset)
         if common is not None:  # without another call
             start = common.end()
@@ -194,13 +195,13 @@ def find_value(data: bytes, tag: int) -> bytes | None:
         else:
             current, start, length = read_header(data, offset, end)
         offset = start + length
-        if offset > end or length > LIMITS.length or count > LIMITS.count:
+        if offset > end or length > LIMITS.length:
             raise DecodeError(f"data object {current:X} runs past the end or a limit", offset=start, clause=CLAUSE)
         if current == tag:
             if found is not None:
                 raise DecodeError(f"data object {tag:X} occurs twice", clause=CLAUSE)
             found = data[start:offset]
-    return found
+    raise DecodeError(f"over {LIMITS.count} data objects", offset=offset, clause=CLAUSE)
 
 
 def find_tlv(objects: Iterable[Tlv], tag: int) -> Tlv | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,9 @@ from eid.errors import DecodeError
 CLAUSE: Final = "Doc 9303-3 4.8"
 UNKNOWN: Final = "<<"
 _LONGEST: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days by month, in a year that is no leap year
+_IN_EVERY_YEAR: Final = re.compile(  # YYMMDD that needs no second look: no day is beyond its month
+    "[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])(?:29|30)|(?:0[13578]|1[02])31)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,8 @@ def verify_date(yymmdd: str, *, whole: bool) -> None:
     Raises:
         DecodeError: it cannot.
     """
-    if len(yymmdd) == 6 and yymmdd.isascii() and yymmdd.isdigit():  # the usual date, without another call
-        number = int(yymmdd)
-        if 0 < number // 100 % 100 <= 12 and 0 < number % 100 <= _LONGEST[number // 100 % 100]:
-            return
+    if _IN_EVERY_YEAR.fullmatch(yymmdd):
+        return
     year, month, day = _split(yymmdd)
     if whole and None in (year, month, day):
         raise DecodeError("the date has unknown parts", clause=CLAUSE)

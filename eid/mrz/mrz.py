@@ -20,18 +20,22 @@ CHECK_CLAUSE: Final = "Doc 9303-3 4.9"
 LONG_NUMBER_CLAUSE: Final = "Doc 9303-5 4.2.2 note j"
 NUMBER_WIDTH: Final = 9
 
-# Raw characters that each data element may have, fillers included (Doc 9303-3 4.3, 4.5, 4.7).
+# Raw characters of each data element, fillers included (Doc 9303-3 4.3, 4.5, 4.7): those it begins with, and of which
+# kind all further ones are, where its length depends on the format.
+_CHARACTERS: Final = {
+    "document_code": ("[A-Z][A-Z<]", ""),
+    "issuing_state": ("[A-Z](?:[A-Z][A-Z<]|<<)", ""),
+    "nationality": ("[A-Z](?:[A-Z][A-Z<]|<<)", ""),
+    "document_number": ("[A-Z0-9]", "[A-Z0-9<]"),
+    "date_of_birth": ("[0-9<]{6}", ""),
+    "date_of_expiry": ("[0-9]{6}", ""),
+    "sex": ("[MF<]", ""),
+    "optional_data_1": ("", "[A-Z0-9<]"),
+    "optional_data_2": ("", "[A-Z0-9<]"),
+    "names": ("[A-Z]", "[A-Z<]"),
+}
 PATTERNS: Final = {
-    "document_code": re.compile(r"[A-Z][A-Z<]", re.ASCII),
-    "issuing_state": re.compile(r"[A-Z]{1,3}<*", re.ASCII),
-    "nationality": re.compile(r"[A-Z]{1,3}<*", re.ASCII),
-    "document_number": re.compile(r"[A-Z0-9][A-Z0-9<]*", re.ASCII),
-    "date_of_birth": re.compile(r"[0-9<]{6}", re.ASCII),
-    "date_of_expiry": re.compile(r"[0-9]{6}", re.ASCII),
-    "sex": re.compile(r"[MF<]"),
-    "optional_data_1": re.compile(r"[A-Z0-9<]*", re.ASCII),
-    "optional_data_2": re.compile(r"[A-Z0-9<]*", re.ASCII),
-    "names": re.compile(r"[A-Z][A-Z<]*", re.ASCII),
+    name: re.compile(first + (further and f"{further}*"), re.ASCII) for name, (first, further) in _CHARACTERS.items()
 }
 _MATCHES: Final = {name: pattern.fullmatch for name, pattern in PATTERNS.items()}
 CHECKED: Final = ("document_number", "date_of_birth", "date_of_expiry", "optional_data_1", "composite")
@@ -240,13 +244,15 @@ class _Places:
     """Where everything stands in the lines of one format, joined; made once from its layout.
 
     Args:
-        elements: name, start and end of each data element, and whether its characters are those it may have.
+        elements: where each data element stands.
+        match: takes the whole zone apart in one go, where the characters of each element are those it may have.
         checks: the position of each check digit; optional_data_1 and composite have none in some formats.
         composite: what the composite check digit covers.
     """
 
     layout: MrzLayout
-    elements: tuple[tuple[str, int, int, Callable[[str], object]], ...]
+    elements: Mapping[str, slice]
+    match: Callable[[str], re.Match[str] | None]
     checks: Mapping[str, int]
     composite: tuple[slice, ...]
 
@@ -256,14 +262,26 @@ def _find_places(layout: MrzLayout) -> _Places:
         start = zone.line * layout.width
         return slice(start + zone.start, start + zone.end)
 
-    zones = {name: zone for name in PATTERNS if (zone := getattr(layout, name)) is not None}
-    checks = {name: zone for name in CHECKED if (zone := getattr(layout, f"{name}_check")) is not None}
+    zones = {name: slice_of(zone) for name in PATTERNS if (zone := getattr(layout, name)) is not None}
+    checks = {name: slice_of(zone).start for name in CHECKED if (zone := getattr(layout, f"{name}_check")) is not None}
     return _Places(
         layout,
-        tuple((name, slice_of(zone).start, slice_of(zone).stop, _MATCHES[name]) for name, zone in zones.items()),
-        MappingProxyType({name: slice_of(zone).start for name, zone in checks.items()}),
+        MappingProxyType(zones),
+        _join_patterns(zones, layout.height * layout.width),
+        MappingProxyType(checks),
         tuple(slice_of(zone) for zone in layout.composite_over),
     )
+
+
+def _join_patterns(zones: Mapping[str, slice], length: int) -> Callable[[str], re.Match[str] | None]:
+    """One expression for the whole zone: a group for each element, and anything where check digits stand."""
+    parts, position = [], 0
+    for name, place in sorted(zones.items(), key=lambda item: item[1].start):
+        first, further = _CHARACTERS[name]
+        rest = f"{further}{{{place.stop - place.start - bool(first)}}}" if further else ""
+        parts.append(f".{{{place.start - position}}}(?P<{name}>{first}{rest})")
+        position = place.stop
+    return re.compile("".join(parts) + f".{{{length - position}}}", re.DOTALL).fullmatch
 
 
 # By height, width and whether the document code begins with V, which only that of a visa does (Doc 9303-7 4.2.2).
@@ -332,16 +350,20 @@ def _join_lines(text: str | Sequence[str]) -> tuple[str, tuple[int, int] | None]
 
 
 def _take_elements(zone: str, places: _Places) -> dict[str, str]:
-    elements: dict[str, str] = {}
-    for name, start, end, matches in places.elements:
-        elements[name] = raw = zone[start:end]
-        if not matches(raw):
-            raise DecodeError(f"MRZ {name} has characters that it cannot have", clause=CLAUSE)
+    taken = places.match(zone)
+    if taken is None:
+        raise DecodeError(f"MRZ {_find_malformed(zone, places)} has characters that it cannot have", clause=CLAUSE)
+    elements = taken.groupdict()
     for name in _DATES:
         fault = _fault_of_date(name, elements[name])
         if fault:
             raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)
     return elements
+
+
+def _find_malformed(zone: str, places: _Places) -> str:
+    """Name of the first element that keeps the whole from matching."""
+    return next(name for name, place in places.elements.items() if not _MATCHES[name](zone[place]))
 
 
 def _join_number(zone: str, places: _Places, elements: Mapping[str, str]) -> tuple[str, str]:

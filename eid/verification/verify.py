@@ -76,27 +76,32 @@ def _run(check: Check, check_id: str, case: Case) -> CheckResult:
     try:
         detail = check.run(case, check_id)
     except VerificationError as failure:
-        clause = failure.clause or check.clause
-        return _result(check_id, OUTCOMES[failure.reason], failure.reason, clause, failure.detail)
+        return _fall_short(check_id, failure.reason, failure.clause or check.clause, failure.detail)
     except DecodeError as failure:
         clause = failure.clause or check.clause
         return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
-    return _result(check_id, _PASSED, None, check.clause, detail)
+    return _pass(check_id, check.clause, detail)
 
 
 @lru_cache(maxsize=256)
-def _result(check_id: str, outcome: Outcome, reason: Reason | None, clause: str, detail: str) -> CheckResult:
+def _pass(check_id: str, clause: str, detail: str) -> CheckResult:
     """The same few results come again with every document."""
-    return CheckResult(check_id, outcome, reason, clause, detail)
+    return CheckResult(check_id, _PASSED, None, clause, detail)
+
+
+@lru_cache(maxsize=256)
+def _fall_short(check_id: str, reason: Reason, clause: str, detail: str) -> CheckResult:
+    return CheckResult(check_id, OUTCOMES[reason], reason, clause, detail)
 
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
     """One verdict from all outcomes."""
-    passed = set()
-    for item in results:
-        if item.outcome is _PASSED:
-            passed.add(item.id)
-        elif item.outcome is _FAILED and item.id not in policy.informative:
-            return Verdict.TOTAL_FAILED
+    passed = {item.id for item in results if item.outcome is _PASSED}
+    if len(passed) < len(results) and any(_sinks(item, policy) for item in results):
+        return Verdict.TOTAL_FAILED
     satisfied = all(not passed.isdisjoint(group) for group in policy.required_one_of)
     return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE
+
+
+def _sinks(item: CheckResult, policy: Policy) -> bool:
+    return item.outcome is _FAILED and item.id not in policy.informative

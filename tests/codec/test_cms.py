@@ -335,6 +335,8 @@ def test_shortcuts_read_what_the_general_way_reads(chain: Chain, monkeypatch: py
             raw[source.randrange(start, len(raw))] = source.randrange(256)
         inputs.append(bytes(raw))
     quick = [outcome(raw) for raw in inputs]
+    monkeypatch.setattr("eid.codec.cms._USUAL_ATTRIBUTES", {})
+    assert [outcome(raw) for raw in inputs] == quick
     monkeypatch.setattr("eid.codec.cms._COMMON_ATTRIBUTE", re.compile(b"(?!)"))
     monkeypatch.setattr("eid.codec.der._UTC_TIME_HEADER", b"")
     assert [outcome(raw) for raw in inputs] == quick
