@@ -142,8 +142,9 @@ def require_sound_rsa(public_key: rsa.RSAPublicKey) -> rsa.RSAPublicKey:
 def _verify_ecdsa(
     key: ec.EllipticCurvePublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes
 ) -> None:
+    curve = curve_of_key(key)
     if algorithm.kind == "ecdsa-plain":
-        signature = encode_ecdsa_der(*decode_ecdsa_plain(signature, curve_of_key(key).n))
+        signature = encode_ecdsa_der(*decode_ecdsa_plain(signature, curve.n))
     elif algorithm.kind != "ecdsa":
         raise _unsupported(f"{algorithm.kind} with an elliptic-curve key")
     # The library takes nothing but DER (it encodes r and s anew and compares) with r and s in 1..n-1.
