@@ -91,7 +91,7 @@ class SecureMessaging:
         self._is_repeatable = not command.data
         objects = self._encrypt(command.data, command.ins) + _encode_le(command)
         header = bytes((cla, command.ins, command.p1, command.p2))
-        mac = self._mac(pad(header, self.suite.block_size) + objects)
+        mac = self._mac(self._with_header(header, objects))
         data = objects + b"\x8e\x08" + mac
         extended = command.is_extended or len(data) > MAX_SHORT_DATA
         le = MAX_EXTENDED_LE if extended else MAX_SHORT_LE
@@ -177,6 +177,10 @@ class SecureMessaging:
             return bytes(8)
         return encrypt_ecb(self.suite, self._ks_enc, self._ssc.to_bytes(16, "big"))
 
+    def _with_header(self, header: bytes, objects: bytes) -> bytes:
+        """What a command's MAC covers. A header alone is padded once, by the MAC (ISO/IEC 7816-4 10.2.3.1)."""
+        return pad(header, self.suite.block_size) + objects if objects else header
+
     def _mac(self, message: bytes) -> bytes:
         block = self.suite.block_size
         message = self._ssc.to_bytes(block, "big") + message
@@ -221,7 +225,7 @@ class SecureMessaging:
         mac = objects.get(DO_MAC)
         if mac is None:
             raise CommandRefused(SW.SM_OBJECTS_MISSING, "no MAC")
-        verify_mac(self._mac(pad(command.header, self.suite.block_size) + authenticated), mac)
+        verify_mac(self._mac(self._with_header(command.header, authenticated)), mac)
         if (DO_PADDED_CRYPTOGRAM if command.ins & 1 else DO_CRYPTOGRAM) in objects:
             raise DecodeError("the cryptogram's tag does not fit INS", clause=_CLAUSE)
         self._odd_instruction = bool(command.ins & 1)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_command, decode_response
 from eid.crypto.cipher_suite import CipherSuite
+from eid.crypto.mac import compute_mac
 from eid.errors import AuthenticationError, CommandRefused, EidError, LocalProtocolError, PeerProtocolError
 from eid.protocols.secure_messaging import SecureMessaging
 
@@ -46,6 +47,19 @@ def test_appendix_d_card_side() -> None:
         assert command.encode().hex().upper() == exchange["plain_capdu"]
         response = session.protect_response(decode_response(bytes.fromhex(exchange["plain_rapdu"])))
         assert response.encode().hex().upper() == exchange["protected_rapdu"]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_command_without_objects_is_padded_once(suite: CipherSuite) -> None:
+    """ISO/IEC 7816-4 10.2.3.1: RESET RETRY COUNTER of the PIN, as OpenSC's npa-tool sends it."""
+    terminal, card = pair(suite)
+    command = CommandAPDU(0x00, 0x2C, 0x03, 0x03)
+    protected = terminal.protect_command(command)
+    block, key = suite.block_size, bytes(range(1, suite.key_length + 1))
+    covered = bytes(block - 1) + b"\x01" + bytes.fromhex("0C2C0303")
+    padded = covered if suite is CipherSuite.TDES_112 else covered + b"\x80" + bytes(11)  # Retail MAC pads by itself
+    assert protected.data == b"\x8e\x08" + compute_mac(suite, key, padded)
+    assert card.unprotect_command(protected) == command
 
 
 @settings(max_examples=60, deadline=None)
