@@ -18,7 +18,7 @@ from eid.verification.report import Outcome, Verdict
 from tests.builders import issuer
 from tests.builders.document import CHALLENGE, Document, judge
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 POLICIES = shipped_policies()
 
 

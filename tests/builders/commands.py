@@ -15,7 +15,7 @@ from types import TracebackType
 
 MARK = "SCENARIO_MARK"
 LISTENING = "0A"  # linux/net/tcp_states.h
-POLL = 0.05  # seconds
+POLL = 0.2  # seconds
 
 
 @dataclass

@@ -246,7 +246,7 @@ def test_on_a_terminal_progress_is_live_and_the_directory_is_used_again(terminal
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [(b"Personalisation", signal.SIGINT), (b"Faces", signal.SIGTERM), (b"the API runs", signal.SIGKILL)],
+    [(b"Identity record", signal.SIGINT), (b"Personalisation", signal.SIGKILL), (b"Faces", signal.SIGTERM)],
 )
 def test_a_demonstration_that_is_ended_leaves_nothing_running(
     terminal, tmp_path: Path, moment: bytes, number: signal.Signals
@@ -296,12 +296,13 @@ def test_pcsc_that_was_insisted_on_and_cannot_be_had_is_an_error(
 # --- the directory
 
 
-def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    over = run_eid("demo", "--in-process", "--home", tmp_path)
-    assert over.returncode == 73
-    assert "not empty" in over.stderr
-    assert over.stderr.count("\n") == 1
+    assert run(["demo", "--in-process", "--home", str(tmp_path)]) == 73
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "not empty" in err
+    assert err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

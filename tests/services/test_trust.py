@@ -325,8 +325,8 @@ def test_a_file_that_changed_under_its_name_is_not_believed(tmp_path: Path, put:
 
 
 def test_only_errors_of_ours(tmp_path: Path, put: Put, csca: bytes) -> None:
-    """Every octet of a certificate changed in turn: imported or refused, never a surprise."""
-    for at in range(0, len(csca), 7):
+    """Octets all over a certificate changed in turn: imported or refused, never a surprise."""
+    for at in range(0, len(csca), 17):
         raw = bytearray(csca)
         raw[at] ^= 0xFF
         try:

@@ -12,6 +12,11 @@ from tests.builders.machine import require_module
 pytest_plugins = ["pytester"]
 DOCUMENTATION = Path(__file__).parents[2] / "docs/testing.md"
 ROOT = Path(__file__).parents[2]
+BARE = [
+    word
+    for name in ("cacheprovider", "xdist", "xdist.looponfail", "pytest_cov", "hypothesispytest")
+    for word in ("-p", f"no:{name}")
+]
 
 
 def examples() -> list[str]:
@@ -20,7 +25,7 @@ def examples() -> list[str]:
 
 def run(pytester: pytest.Pytester, source: str) -> pytest.RunResult:
     pytester.makepyfile(source)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    return pytester.runpytest_subprocess(*BARE)
 
 
 def test_entry_point_is_declared() -> None:
@@ -30,7 +35,7 @@ def test_entry_point_is_declared() -> None:
 def test_examples_in_process(pytester: pytest.Pytester) -> None:
     first, products, _, fault = examples()
     pytester.makepyfile(test_first=first, test_products=products, test_fault=fault)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess(*BARE).assert_outcomes(passed=4)
 
 
 def test_example_over_pcsc(pytester: pytest.Pytester) -> None:
@@ -112,7 +117,7 @@ def test_a_copy_is_a_chip_of_its_own(pytester: pytest.Pytester) -> None:
     )
     assert result.parseoutcomes() == {"passed": 1, "failed": 1}
     pytester.makeini("[pytest]\neid_card_profile = eu-td1-id-card\n")
-    assert pytester.runpytest_subprocess("-p", "no:cacheprovider").parseoutcomes() == {"passed": 2}
+    assert pytester.runpytest_subprocess(*BARE).parseoutcomes() == {"passed": 2}
 
 
 def test_an_unknown_profile_is_told(pytester: pytest.Pytester) -> None:
