@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from struct import Struct
 from typing import Final
 
 from eid.codec import der, oid
@@ -21,6 +22,8 @@ from eid.errors import DecodeError
 MAX_ATTRIBUTES: Final = 32
 MAX_CERTIFICATES: Final = 1024
 _SIGNED_DATA_TYPE: Final = der.encode_oid(oid.SIGNED_DATA)
+_HEADERS: Final = Struct(">2s H 11s 2s H 2s H")
+_MANY_OCTETS: Final = _HEADERS.size + 0x100  # from here on DER gives each of those lengths two octets
 _ATTRIBUTE_TYPES: Final = {
     der.encode_oid(name): name for name in (oid.CONTENT_TYPE, oid.MESSAGE_DIGEST, oid.SIGNING_TIME)
 }
@@ -141,6 +144,19 @@ def decode_signed_data(raw: bytes, defects: Defects = None, limit: int = der.MAX
 
 
 def _enter_content_info(raw: bytes, limit: int) -> tuple[int, int]:
+    """Where SignedData starts and stops. Since all three headers end where the input does, its size tells them."""
+    size = len(raw)
+    if _MANY_OCTETS <= size <= min(limit, 0xFFFF) and raw.startswith(_spell_headers(size)):
+        return _HEADERS.size, size
+    return _read_content_info(raw, limit)
+
+
+def _spell_headers(size: int) -> bytes:
+    """ContentInfo, contentType, content and SignedData, each length in two octets, before an input of this size."""
+    return _HEADERS.pack(b"\x30\x82", size - 4, _SIGNED_DATA_TYPE, b"\xa0\x82", size - 19, b"\x30\x82", size - 23)
+
+
+def _read_content_info(raw: bytes, limit: int) -> tuple[int, int]:
     what = "ContentInfo"
     offset, stop = der.read_sequence(raw, what, limit)
     content_offset = offset + len(_SIGNED_DATA_TYPE)

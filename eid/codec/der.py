@@ -57,6 +57,7 @@ _ALPHABETS: Final[dict[int, re.Pattern[str]]] = {
 }
 _MIRRORED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))  # bit 0 of a list is an octet's highest
 _TIME_LENGTHS: Final[dict[int, int]] = {UTC_TIME: 13, GENERALIZED_TIME: 15}
+_LONG_SEQUENCE: Final = bytes((SEQUENCE, 0x82))
 _UTC_TIME_HEADER: Final = bytes((UTC_TIME, 13))
 
 
@@ -177,6 +178,8 @@ def read_sequence(raw: bytes, what: str, limit: int = MAX_INPUT) -> tuple[int, i
     size = len(raw)
     if size > limit:
         check_input(raw, what, limit)
+    if raw[:2] == _LONG_SEQUENCE and 0xFF < size - 4 == raw[2] << 8 | raw[3]:  # the usual one, without another call
+        return 4, size
     start, stop = enter(raw, 0, size, SEQUENCE, what)
     if stop != size:
         check_end(stop, size, what)

@@ -202,9 +202,10 @@ def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None)
     places: dict[str, tuple[bool, int, int]] = {}
     known: dict[str, Any] = {}
     unknown: list[str] = []
+    match = _COMMON.match
     while offset < stop:
         # A shortcut for Passive Authentication: `_read_extension` would read the same.
-        common = _COMMON.match(data, offset, stop)
+        common = match(data, offset, stop)
         start = 0 if common is None else common.end()
         if common is not None and (behind := start + data[start - 1]) == offset + 2 + data[offset + 1] <= stop:
             name, critical = _TYPES[common[1]], common[2] is not None
@@ -213,10 +214,10 @@ def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None)
         if name in places:
             tolerate(defects, DefectCode.DUPLICATE_EXTENSION, "extension occurs twice", offset, "RFC 5280 4.2")
         places[name] = (critical, start, behind)
-        if name in _AT_ONCE:
-            field_name, read = _AT_ONCE[name]
+        at_once = _AT_ONCE.get(name)
+        if at_once is not None:
             try:
-                known[field_name] = read(data, start, behind, defects)
+                known[at_once[0]] = at_once[1](data, start, behind, defects)
             except DecodeError as error:
                 _tolerate_malformed(defects, error, start)
                 unknown.extend((name,) if critical else ())

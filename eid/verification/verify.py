@@ -49,7 +49,7 @@ def verify(
     Returns:
         The report; this function raises nothing for any evidence.
     """
-    case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {}, relayed)
+    case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {}, relayed, time_source)
     found = case.results
     for check in CHECKS:
         if check.expand is None:
@@ -63,13 +63,20 @@ def verify(
         policy=policy.name,
         policy_version=policy.revision,
         policy_digest=policy.digest,
-        reference_time=time,
-        reference_source=time_source,
+        reference_time=case.reference_time or time,
+        reference_source=_name_source(case),
         trust_store_digest=trust.digest.hex(),
         checks=results,
         assurance=policy.assurance,
         chain=() if case.path is None else case.path.names,
+        hazards=policy.hazards,
     )
+
+
+def _name_source(case: Case) -> str:
+    """Where the report's reference time came from; the time of judging where the policy's own could not be told."""
+    from_document = case.reference_time is not None and case.policy.reference_time != "now"
+    return case.policy.reference_time if from_document else case.time_source
 
 
 def _run(check: Check, check_id: str, case: Case) -> CheckResult:
@@ -96,12 +103,12 @@ def _fall_short(check_id: str, reason: Reason, clause: str, detail: str) -> Chec
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
     """One verdict from all outcomes."""
-    passed = {item.id for item in results if item.outcome is _PASSED}
-    if len(passed) < len(results) and any(_sinks(item, policy) for item in results):
-        return Verdict.TOTAL_FAILED
+    passed = set()
+    for item in results:
+        if item.outcome is _PASSED:
+            passed.add(item.id)
+        elif item.outcome is _FAILED and item.id not in policy.informative:
+            return Verdict.TOTAL_FAILED
     satisfied = all(not passed.isdisjoint(group) for group in policy.required_one_of)
     return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE
 
-
-def _sinks(item: CheckResult, policy: Policy) -> bool:
-    return item.outcome is _FAILED and item.id not in policy.informative
