@@ -111,4 +111,3 @@ def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:
             return Verdict.TOTAL_FAILED
     satisfied = all(not passed.isdisjoint(group) for group in policy.required_one_of)
     return Verdict.TOTAL_PASSED if policy.required <= passed and satisfied else Verdict.INDETERMINATE
-
