@@ -269,9 +269,24 @@ def _read_key_usage(data: bytes, offset: int, end: int, defects: Defects) -> int
     usual = _USUAL_KEY_USAGES.get(data[offset:end])
     if usual is not None:
         return usual
-    bits, stop = der.read_named_bits(data, offset, end, "KeyUsage")
+    try:
+        bits, stop = der.read_named_bits(data, offset, end, "KeyUsage")
+    except DecodeError as error:
+        if defects is None:
+            raise
+        bits, stop = _read_padded_bits(data, offset, end)
+        tolerate(defects, DefectCode.NAMED_BITS, error.what, offset, "X.690 11.2.2")
     der.check_end(stop, end, "KeyUsage")
     return bits
+
+
+def _read_padded_bits(data: bytes, offset: int, end: int) -> tuple[int, int]:
+    """Named bits as BER allows them, with trailing zero bits; no bit is set that is counted as unused."""
+    start, stop = der.enter(data, offset, end, der.BIT_STRING, "KeyUsage")
+    bits = data[start + 1 : stop]
+    if not 1 <= len(bits) <= 4 or data[start] > 7 or bits[-1] & ((1 << data[start]) - 1):
+        raise DecodeError("KeyUsage: malformed BIT STRING", offset=start, clause="X.690 8.6.2")
+    return sum(1 << place for place in range(8 * len(bits)) if bits[place // 8] & 0x80 >> place % 8), stop
 
 
 def _read_extended_key_usage(data: bytes, offset: int, end: int, defects: Defects) -> tuple[str, ...]:

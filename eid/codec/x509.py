@@ -141,7 +141,14 @@ def _read_version(data: bytes, offset: int, end: int, defects: Defects) -> tuple
 
 def read_serial(data: bytes, offset: int, end: int, what: str, defects: Defects) -> tuple[int, int]:
     """Read a CertificateSerialNumber: positive, at most 20 octets (RFC 5280 4.1.2.2), both tolerable."""
-    serial, stop = der.read_integer(data, offset, end, what)
+    try:
+        serial, stop = der.read_integer(data, offset, end, what)
+    except DecodeError as error:
+        start, stop = der.enter(data, offset, end, der.INTEGER, what)
+        if start == stop:
+            raise
+        tolerate(defects, DefectCode.SERIAL_NOT_MINIMAL, error.what, offset, "X.690 8.3.2")
+        serial = int.from_bytes(data[start:stop], "big", signed=True)
     if serial <= 0:
         tolerate(defects, DefectCode.SERIAL_NOT_POSITIVE, f"{what} is not positive", offset, "RFC 5280 4.1.2.2")
     if stop - offset > MAX_SERIAL + 2:
