@@ -1,4 +1,4 @@
-"""Exit codes: verdicts first, then those of sysexits.h."""
+"""Exit codes: verdicts first, then those of sysexits.h, and that of an interruption."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ INTERNAL: Final = 70
 CANNOT_WRITE: Final = 73
 PROTOCOL: Final = 76
 NO_PERMISSION: Final = 77
+INTERRUPTED: Final = 130  # 128 and SIGINT, as shells have it
 
 _BY_ERROR: Final[tuple[tuple[type[errors.EidError], int], ...]] = (
     (errors.DecodeError, MALFORMED_INPUT),

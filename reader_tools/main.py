@@ -58,7 +58,8 @@ def eid() -> None:
     """Issue electronic identity cards, read them, and verify them.
 
     State lives under EID_HOME (default: var/eid in the current directory). Exit codes: 0 passed, 1 failed,
-    2 indeterminate, 64 wrong usage, 65 malformed input, 69 reader or card unavailable; 70 and above as in sysexits.h.
+    2 indeterminate, 64 wrong usage, 65 malformed input, 69 reader or card unavailable; 70 to 78 as in sysexits.h;
+    130 interrupted.
     """
 
 
@@ -68,9 +69,11 @@ def run(arguments: list[str] | None = None) -> int:
         result: Any = eid.main(arguments, prog_name="eid", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.Abort:
+    except click.Abort as stop:
         click.echo("eid: given up", err=True)
-        return exit_codes.USAGE
+        # Click makes one of an interruption and of an input that ended before the answer.
+        interrupted = isinstance(stop.__cause__ or stop.__context__, KeyboardInterrupt)
+        return exit_codes.INTERRUPTED if interrupted else exit_codes.USAGE
     except click.FileError as error:
         click.echo(f"eid: {error.format_message()}", err=True)
         return exit_codes.MALFORMED_INPUT

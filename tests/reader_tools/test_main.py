@@ -81,6 +81,8 @@ def test_wrong_usage(eid: Eid) -> None:
         (errors.AuthenticationError("what"), 76),
         (errors.EidError("what"), 70),
         (click.Abort(), 64),
+        (KeyboardInterrupt(), 130),
+        (EOFError(), 64),
         (click.UsageError("what"), 64),
         (click.FileError("name", "what"), 65),
         (FileNotFoundError(2, "No such file", "name"), 65),
