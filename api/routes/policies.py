@@ -32,4 +32,7 @@ def _render(policy: Policy) -> dict[str, Any]:
         "required_one_of": [list(group) for group in policy.required_one_of],
         "informative": sorted(policy.informative),
         "tolerated": sorted(policy.tolerated),
+        "reference_time": policy.reference_time,
+        "hazards": list(policy.hazards),
+        "unsafe": policy.is_unsafe,
     }

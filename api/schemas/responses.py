@@ -38,6 +38,8 @@ class Report(_Response):
     policy: str
     policy_version: Annotated[int, Field(ge=1)]
     policy_digest: Digest
+    policy_unsafe: bool = Field(description="Whether the policy may accept somebody who has no genuine document")
+    policy_hazards: list[str] = Field(description="What the policy leaves open, by stable names")
     reference_time: datetime
     reference_source: str
     trust_store_digest: Digest
@@ -86,6 +88,9 @@ class Policy(_Response):
     required_one_of: list[list[str]] = Field(description="Of each group, one check must pass")
     informative: list[str] = Field(description="Checks that may fail without sinking the verdict")
     tolerated: list[str] = Field(description="Departures from the specifications that it accepts")
+    reference_time: Literal["now", "signing_time", "issue_date"] = Field(description="When certificates must be valid")
+    hazards: list[str] = Field(description="What it leaves open, by stable names")
+    unsafe: bool = Field(description="Whether it may accept somebody who has no genuine document")
 
 
 class Policies(_Response):

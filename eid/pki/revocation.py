@@ -4,32 +4,38 @@ list that does not, and no list at all, say nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from eid.codec.crl import CertificateList
 from eid.errors import Reason, VerificationError
 from eid.pki.path import CertificatePath
 from eid.pki.trust_store import TrustStore
 
+NO_GRACE: Final = timedelta(0)
 
-def verify_not_revoked(path: CertificatePath, trust: TrustStore, time: datetime) -> CertificateList:
+
+def verify_not_revoked(
+    path: CertificatePath, trust: TrustStore, time: datetime, grace: timedelta = NO_GRACE
+) -> CertificateList:
     """The fresh CRL that shows every certificate below the anchor to be unrevoked; the signer's, where there are more.
 
     Args:
-        time: reference time, UTC. A CRL younger than that is as good: it lists what was revoked before.
+        time: time of judging, UTC. A CRL younger than that is as good: it lists what was revoked before.
+        grace: for how long after its nextUpdate a CRL is still taken.
 
     Raises:
         VerificationError: REVOKED; TRY_LATER, no CRL of the issuer is at hand, or the newest is stale at that time.
     """
     subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
     lists = [
-        _require_unrevoked(certificate.serial, trust.crls_of(issuer), time)
+        _require_unrevoked(certificate.serial, trust.crls_of(issuer), time - grace)
         for certificate, issuer in zip(subjects, path.authorities, strict=True)
     ]
     return lists[0]
 
 
-def _require_unrevoked(serial: int, crls: tuple[CertificateList, ...], time: datetime) -> CertificateList:
+def _require_unrevoked(serial: int, crls: tuple[CertificateList, ...], fresh_at: datetime) -> CertificateList:
     for crl in crls:
         entry = crl.revoked.get(serial)
         if entry is not None:
@@ -37,6 +43,6 @@ def _require_unrevoked(serial: int, crls: tuple[CertificateList, ...], time: dat
     if not crls:
         raise VerificationError(Reason.TRY_LATER, "no CRL of the issuer is at hand")
     newest = crls[0]
-    if newest.next_update is None or newest.next_update < time:
+    if newest.next_update is None or newest.next_update < fresh_at:
         raise VerificationError(Reason.TRY_LATER, f"the newest CRL is of {newest.this_update:%Y-%m-%d} and stale")
     return newest

@@ -32,12 +32,15 @@ class Case:
     """One verification under way.
 
     Args:
-        time: reference time for certificates and expiry, UTC.
+        time: when is judged, UTC; time_source says where it came from, "now" being the clock.
         expected_challenge: what the chip was asked to sign, where the verifier itself asked.
         envelope: the station's signature around the evidence, or None.
         stations: known stations' keys by key identifier.
         relayed: this verifier itself ran the protocols that the evidence tells of, through a relayed reader.
-        sod, signer, path: set by the checks that establish them; mrz, signer_key: made when first asked for.
+        signers: the certificates of which one may be the document signer's. reference_time: when certificates must
+            have been valid.
+        sod, signers, signer, path, reference_time: set by the checks that establish them; mrz, signer_key: made when
+            first asked for.
     """
 
     evidence: Evidence
@@ -48,9 +51,12 @@ class Case:
     envelope: SignedEvidence | None = None
     stations: Mapping[bytes, PublicKey] = field(default_factory=dict)
     relayed: bool = False
+    time_source: str = "now"
     sod: SecurityObject | None = None
+    signers: tuple[Certificate, ...] = ()
     signer: Certificate | None = None
     path: CertificatePath | None = None
+    reference_time: datetime | None = None
     mrz: Mrz | None = None
     signer_key: PublicKey | None = None
     results: dict[str, CheckResult] = field(default_factory=dict)
@@ -130,6 +136,31 @@ class Case:
         if self.path is None:
             raise VerificationError(Reason.SOD_NOT_VERIFIED, "there is no certificate path")
         return self.path
+
+    def require_time(self) -> datetime:
+        """The time of judging, UTC.
+
+        Raises:
+            VerificationError: CLOCK_BEHIND, the clock is proven wrong.
+        """
+        if self.reference_time is None and self._time_failure() is Reason.CLOCK_BEHIND:
+            raise VerificationError(Reason.CLOCK_BEHIND, "the clock is behind the trust store's lists")
+        return self.time
+
+    def require_reference_time(self) -> datetime:
+        """The time at which certificates must have been valid, UTC.
+
+        Raises:
+            VerificationError: CLOCK_BEHIND, OUT_OF_BOUNDS_NO_POE: it is not known.
+        """
+        if self.reference_time is None:
+            reason = self._time_failure() or Reason.OUT_OF_BOUNDS_NO_POE
+            raise VerificationError(reason, "the reference time is not known")
+        return self.reference_time
+
+    def _time_failure(self) -> Reason | None:
+        result = self.results.get("time.reference")
+        return None if result is None else result.reason
 
     def require_mrz(self) -> Mrz:
         """The MRZ of DG1, decoded once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from eid.codec.defect import DefectCode
 from eid.codec.toml import decode_toml
 from eid.errors import DecodeError, ProfileError
+from eid.verification.policy_lint import UNSAFE, Hazard, find_hazards
 
 MAX_POLICY: Final = 1 << 16  # octets
 FORMAT: Final = "eid-verification-policy"
@@ -25,6 +26,9 @@ DEFAULT_FOR_EVIDENCE: Final = "strict"
 DataGroupName = Annotated[str, Field(pattern=r"^DG([1-9]|1[0-6])$")]
 # Without these nothing was proven at all: no policy may do without them, or let them fail.
 INDISPENSABLE: Final = frozenset({"sod.format", "sod.signature", "ds.path", "csca.trust"})
+# Every answer rests on a time: it is required of all policies, whether they name it or not.
+IMPLIED: Final = frozenset({"time.reference"})
+ReferenceTime = Literal["now", "signing_time", "issue_date"]
 
 
 class _Statement(BaseModel):
@@ -51,6 +55,8 @@ class _PolicyFile(_Statement):
     informative: tuple[str, ...] = ()
     access: tuple[Literal["pace", "bac"], ...] = ("pace", "bac")
     refuse_downgrade: bool = False
+    reference_time: ReferenceTime = "now"
+    crl_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
     tolerated: tuple[DefectCode, ...] = ()
     algorithms: Algorithms = Algorithms()
 
@@ -59,7 +65,7 @@ class _PolicyFile(_Statement):
         missing = INDISPENSABLE.difference(self.required)
         if missing:
             raise ValueError(f"unsafe: {', '.join(sorted(missing))} must be required, or nothing is proven")
-        settled = {*self.required, *(f"sod.dg_hashes.{name.lower()}" for name in self.data_groups)}
+        settled = {*IMPLIED, *self.required, *(f"sod.dg_hashes.{name.lower()}" for name in self.data_groups)}
         both = settled.intersection(self.informative)
         if both:
             raise ValueError(f"unsafe: {', '.join(sorted(both))} cannot be required and informative")
@@ -75,8 +81,10 @@ class Policy:
         required: checks that must pass. required_one_of: of each group, one check must pass.
         informative: checks that may fail without sinking the verdict.
         access: access protocols that satisfy it. refuse_downgrade: BAC fails where the issuer signed for PACE.
+        reference_time: when certificates must have been valid: at the time of judging, when EF.SOD says that it was
+            signed, or on the day of issue in DG12. crl_grace_days: for how long a stale CRL is still taken.
         tolerated: departures from the specifications that it accepts; each one met is reported.
-        digest: SHA-256 of the policy's file, hexadecimal.
+        digest: SHA-256 of the policy's file, hexadecimal. hazards: what it leaves open, by `policy_lint`.
     """
 
     name: str
@@ -89,8 +97,16 @@ class Policy:
     informative: frozenset[str]
     access: frozenset[str]
     refuse_downgrade: bool
+    reference_time: ReferenceTime
+    crl_grace_days: int
     tolerated: frozenset[DefectCode]
     algorithms: Algorithms
+    hazards: tuple[Hazard, ...] = ()
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether the policy may accept somebody who has no genuine document."""
+        return not UNSAFE.isdisjoint(self.hazards)
 
 
 def shipped_policies() -> tuple[str, ...]:
@@ -135,18 +151,25 @@ def decode_policy(raw: bytes, source: str = "policy") -> Policy:
         raise ProfileError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path=source) from error
     except DecodeError as error:
         raise ProfileError(str(error), path=source) from error
+    policy = _build_policy(stated, hashlib.sha256(raw).hexdigest())
+    return replace(policy, hazards=find_hazards(policy))
+
+
+def _build_policy(stated: _PolicyFile, digest: str) -> Policy:
     hashes = (f"sod.dg_hashes.{name.lower()}" for name in stated.data_groups)
     return Policy(
         name=stated.name,
         revision=stated.revision,
-        digest=hashlib.sha256(raw).hexdigest(),
+        digest=digest,
         assurance=stated.assurance,
         data_groups=stated.data_groups,
-        required=frozenset(stated.required).union(hashes),
+        required=IMPLIED.union(stated.required, hashes),
         required_one_of=stated.required_one_of,
         informative=frozenset(stated.informative),
         access=frozenset(stated.access),
         refuse_downgrade=stated.refuse_downgrade,
+        reference_time=stated.reference_time,
+        crl_grace_days=stated.crl_grace_days,
         tolerated=frozenset(stated.tolerated),
         algorithms=stated.algorithms,
     )

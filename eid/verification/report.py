@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from eid.codec.name import decode_name
 from eid.errors import DecodeError, Reason
+from eid.verification.policy_lint import UNSAFE, Hazard
 
 FORMAT: Final = "eid-verification-report"
 VERSION: Final = 1
@@ -101,6 +102,7 @@ class VerificationReport:
         policy, policy_version, policy_digest: the policy by name, version and SHA-256 of its file (hexadecimal).
         trust_store_digest: SHA-256 of the trust material that was used (hexadecimal).
         assurance: what the verdict says and what it does not, in one sentence.
+        hazards: what the policy leaves open, by name; is_unsafe: whether somebody without a genuine document may pass.
         chain: subject names of the certificates that were used, DER, document signer first; empty where none was found.
     """
 
@@ -114,6 +116,12 @@ class VerificationReport:
     checks: tuple[CheckResult, ...]
     assurance: str
     chain: tuple[bytes, ...] = field(default=(), repr=False)
+    hazards: tuple[Hazard, ...] = ()
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether the policy may accept somebody who has no genuine document."""
+        return not UNSAFE.isdisjoint(self.hazards)
 
     def check(self, check_id: str) -> CheckResult | None:
         """The check with this id, or None."""
@@ -146,6 +154,8 @@ def report_to_json(report: VerificationReport) -> dict[str, Any]:
         "policy": report.policy,
         "policy_version": report.policy_version,
         "policy_digest": report.policy_digest,
+        "policy_unsafe": report.is_unsafe,
+        "policy_hazards": [item.value for item in report.hazards],
         "reference_time": report.reference_time.isoformat().replace("+00:00", "Z"),
         "reference_source": report.reference_source,
         "trust_store_digest": report.trust_store_digest,
@@ -192,6 +202,7 @@ def report_from_json(told: dict[str, Any]) -> VerificationReport:
                 for item in told["checks"]
             ),
             assurance=told["assurance"],
+            hazards=tuple(Hazard(item) for item in told["policy_hazards"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DecodeError("a malformed verification report") from error

@@ -98,7 +98,7 @@ def ds_extensions(csca: Key, key: Key, explicit: bool = True) -> tuple[Extension
         build.private_key_usage_period(NOT_BEFORE, datetime(2026, 4, 1, tzinfo=UTC)),
         build.subject_alternative_name((place, build.email_name("csca@example.org"))),
         build.issuer_alternative_name((place, build.email_name("csca@example.org"))),
-        build.document_type_list(("ID",)),
+        build.document_type_list(("I", "ID")),
         build.key_usage(KeyUsage.DIGITAL_SIGNATURE),
         build.crl_distribution_points(("https://csca.example.org/ut.crl",)),
     )

@@ -12,24 +12,30 @@ from eid.verification.checks.check import Check
 from eid.verification.checks.chip_authentication import CHIP_AUTHENTICATION
 from eid.verification.checks.csca_trust import CSCA_TRUST
 from eid.verification.checks.data_group_hashes import DATA_GROUP_HASHES
+from eid.verification.checks.document_type import DOCUMENT_TYPE
 from eid.verification.checks.document_validity import DOCUMENT_VALIDITY
 from eid.verification.checks.issuer_consistency import ISSUER_CONSISTENCY
 from eid.verification.checks.mrz_consistency import MRZ_CONSISTENCY
+from eid.verification.checks.reference_time import REFERENCE_TIME
 from eid.verification.checks.revocation import REVOCATION
 from eid.verification.checks.sod_format import SOD_FORMAT
 from eid.verification.checks.sod_signature import SOD_SIGNATURE
 from eid.verification.checks.station_signature import STATION_SIGNATURE
+from eid.verification.checks.usage_period import USAGE_PERIOD
 from eid.verification.checks.validity import VALIDITY
 
 CHECKS: Final[tuple[Check, ...]] = (
     STATION_SIGNATURE,
     SOD_FORMAT,
-    ALGORITHMS,
     SOD_SIGNATURE,
+    ALGORITHMS,
     DATA_GROUP_HASHES,
     CERTIFICATE_PATH,
+    REFERENCE_TIME,
     CSCA_TRUST,
     VALIDITY,
+    USAGE_PERIOD,
+    DOCUMENT_TYPE,
     REVOCATION,
     ACCESS,
     CHIP_AUTHENTICATION,

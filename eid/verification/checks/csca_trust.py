@@ -13,10 +13,11 @@ from eid.verification.checks.check import Check
 def run(case: Case, check_id: str) -> str:
     """Judge the anchor itself, and the links to it; nothing rests on the anchor's own signature."""
     path = case.require_path()
+    time = case.require_reference_time()
     for authority in path.authorities:
         what = "the CSCA" if authority.is_anchor else "the CSCA link"
         require_strong_key(authority.public_key, case.policy.algorithms, f"the key of {what}")
-        verify_validity(authority.certificate, case.time, f"{what} certificate")
+        verify_validity(authority.certificate, time, f"{what} certificate")
     for link in path.authorities[:-1]:
         require_strong_certificate(link.certificate, case.policy.algorithms, "the CSCA link certificate")
     return ""

@@ -12,7 +12,7 @@ from eid.verification.checks.check import Check
 
 def run(case: Case, check_id: str) -> str:
     """Compare the expiry date of DG1 with the reference time, in UTC."""
-    today = case.time.date()
+    today = case.require_time().date()
     if resolve_date_of_expiry(case.require_mrz().date_of_expiry, today) < today:
         raise VerificationError(Reason.DOCUMENT_EXPIRED, "the document has expired")
     return ""

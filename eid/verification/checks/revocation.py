@@ -5,8 +5,10 @@ A revoked signer fails whatever the document's own date says: whoever stole the 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final
 
+from eid.codec.crl import CertificateList
 from eid.pki.revocation import verify_not_revoked
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
@@ -14,8 +16,14 @@ from eid.verification.checks.check import Check
 
 def run(case: Case, check_id: str) -> str:
     """Look the signer up in the freshest CRL of its issuer."""
-    crl = verify_not_revoked(case.require_path(), case.trust, case.time)
-    return f"CRL of {crl.this_update.date().isoformat()}"
+    grace = timedelta(days=case.policy.crl_grace_days)
+    crl = verify_not_revoked(case.require_path(), case.trust, case.require_time(), grace)
+    return f"CRL of {crl.this_update:%Y-%m-%d}{_tell_stale(crl, case.time)}"
+
+
+def _tell_stale(crl: CertificateList, time: datetime) -> str:
+    is_stale = crl.next_update is not None and crl.next_update < time
+    return f", tolerated: stale since {crl.next_update:%Y-%m-%d}" if is_stale else ""
 
 
 REVOCATION: Final = Check("ds.revocation", "Doc 9303-12 7.3", run)

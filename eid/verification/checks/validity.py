@@ -11,7 +11,7 @@ from eid.verification.checks.check import Check
 
 def run(case: Case, check_id: str) -> str:
     """Compare notBefore and notAfter with the reference time; after notAfter nobody can tell."""
-    verify_validity(case.require_signer(), case.time, "the document signer's certificate")
+    verify_validity(case.require_signer(), case.require_reference_time(), "the document signer's certificate")
     return ""
 
 

@@ -1,0 +1,53 @@
+"""Texts for people, in English, French and Arabic, by the stable codes that programs use.
+
+One TOML file per language, with the same tables and keys in each: a test holds them complete against the code. Programs
+decide by codes; nothing is decided by a text.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+LANGUAGES: Final = ("en", "fr", "ar")
+FALLBACK: Final = "en"
+RIGHT_TO_LEFT: Final = frozenset({"ar"})
+
+
+def text(language: str, table: str, code: str) -> str:
+    """The text for a code in a language; where there is none, in English; where there is none either, the code.
+
+    Args:
+        language: one of `LANGUAGES`. table: such as "reason", "outcome", "verdict", "check", "hazard" or "page".
+    """
+    for wanted in (language, FALLBACK):
+        found = texts(wanted).get(table, {}).get(code)
+        if found is not None:
+            return found
+    return code
+
+
+def check_text(language: str, check_id: str) -> str:
+    """The name of a check; the data group's number of a family such as sod.dg_hashes.dg2 is put in."""
+    family, _, member = check_id.rpartition(".")
+    if family == "sod.dg_hashes":
+        return text(language, "check", family).replace("{name}", member.upper())
+    return text(language, "check", check_id)
+
+
+def direction(language: str) -> str:
+    """The direction of a language's script, as HTML wants it: "ltr" or "rtl"."""
+    return "rtl" if language in RIGHT_TO_LEFT else "ltr"
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def texts(language: str) -> Mapping[str, Mapping[str, str]]:
+    """All texts of a language, by table and code; none for a language that there is not."""
+    if language not in LANGUAGES:
+        return MappingProxyType({})
+    raw = (files("eid.locale") / f"{language}.toml").read_text(encoding="utf-8")
+    return MappingProxyType(tomllib.loads(raw))
