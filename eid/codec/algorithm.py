@@ -92,15 +92,11 @@ def _read_other(data: bytes, start: int, stop: int, what: str, defects: Defects)
     parameters = None
     if offset < stop:
         _, _, behind = der.read_any(data, offset, stop, f"{what} parameters")
-        if behind != stop:
-            tolerate(
-                defects,
-                DefectCode.ALGORITHM_PARAMETERS,
-                f"{what}: octets follow its parameters",
-                behind,
-                "RFC 5280 4.1.1.2",
-            )
         parameters = data[offset:behind]
+        if behind != stop:
+            what = f"{what}: octets follow its parameters"
+            tolerate(defects, DefectCode.ALGORITHM_PARAMETERS, what, behind, "RFC 5280 4.1.1.2")
+            return AlgorithmIdentifier(name, parameters)
     if name in _FIXED_OIDS:
         tolerate(
             defects, DefectCode.ALGORITHM_PARAMETERS, f"{what}: wrong parameters", offset, "RFC 4055 5, RFC 5758 3.2"

@@ -281,10 +281,10 @@ def _read_key_usage(data: bytes, offset: int, end: int, defects: Defects) -> int
 
 
 def _read_padded_bits(data: bytes, offset: int, end: int) -> tuple[int, int]:
-    """Named bits as BER allows them, with trailing zero bits; no bit is set that is counted as unused."""
+    """Named bits as BER allows them, with trailing zero bits; one is set at least, and none that counts as unused."""
     start, stop = der.enter(data, offset, end, der.BIT_STRING, "KeyUsage")
     bits = data[start + 1 : stop]
-    if not 1 <= len(bits) <= 4 or data[start] > 7 or bits[-1] & ((1 << data[start]) - 1):
+    if not 1 <= len(bits) <= 4 or not any(bits) or data[start] > 7 or bits[-1] & ((1 << data[start]) - 1):
         raise DecodeError("KeyUsage: malformed BIT STRING", offset=start, clause="X.690 8.6.2")
     return sum(1 << place for place in range(8 * len(bits)) if bits[place // 8] & 0x80 >> place % 8), stop
 

@@ -21,7 +21,7 @@ from eid.codec import der, oid
 from eid.codec import extension_builders as build
 from eid.codec.algorithm import ecdsa_identifier, pss_identifier
 from eid.codec.defect import Defect, DefectCode
-from eid.codec.extensions import BasicConstraints, KeyUsage
+from eid.codec.extensions import BasicConstraints, Extension, KeyUsage
 from eid.codec.x509 import decode_certificate, encode_certificate, encode_tbs_certificate
 from eid.errors import DecodeError
 from tests.builders import issuer
@@ -201,9 +201,17 @@ def test_by_hand_is_accepted() -> None:
     assert decode_certificate(by_hand(version=bytes.fromhex("a003020101"), tail=b"")).version == 2
 
 
+# An element behind the parameters of the signature algorithm; keyUsage with trailing zero bits
+EXTRA = der.encode_sequence(der.encode_oid(oid.ECDSA_WITH_SHA256), b"\x05\x00", b"\x05\x00")
+PADDED_USAGE = der.encode_explicit(
+    3, der.encode_sequence(Extension(oid.KEY_USAGE, True, bytes.fromhex("03020006")).encode())
+)
 GENERALIZED = der.encode(der.GENERALIZED_TIME, b"20260101000000Z")
 TOLERABLE = {
     DefectCode.SERIAL_NOT_POSITIVE: by_hand(serial=b"\x02\x01\xff"),
+    DefectCode.SERIAL_NOT_MINIMAL: by_hand(serial=b"\x02\x02\x00\x05"),
+    DefectCode.ALGORITHM_PARAMETERS: by_hand(inner=EXTRA, outer=EXTRA),
+    DefectCode.NAMED_BITS: by_hand(tail=PADDED_USAGE),
     DefectCode.SERIAL_TOO_LONG: by_hand(serial=der.encode_integer(1 << 168)),
     DefectCode.SIGNATURE_ALGORITHM_MISMATCH: by_hand(outer=ecdsa_identifier("sha384").encode()),
     DefectCode.ENCODED_DEFAULT: by_hand(version=bytes.fromhex("a003020100"), tail=b""),
@@ -236,7 +244,7 @@ def test_zero_serial_is_not_positive() -> None:
     [
         by_hand(version=bytes.fromhex("a003020103")),
         by_hand(version=bytes.fromhex("a0050201020500")),
-        by_hand(serial=b"\x02\x02\x00\x05"),
+        by_hand(serial=b"\x02\x00"),
         by_hand(validity=der.encode_sequence(der.encode_time(issuer.NOT_BEFORE))),
         by_hand(validity=der.encode_sequence(*(der.encode_time(issuer.NOT_BEFORE) for _ in range(3)))),
         by_hand(validity=der.encode_sequence(b"\x05\x00", der.encode_time(issuer.NOT_BEFORE))),
