@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "readers": ("readers", "List PC/SC readers and the cards in them."),
     "read": ("read", "Read a card and write signed evidence."),
     "verify": ("verify", "Judge evidence, or EF.SOD and data groups."),
+    "conformance": ("conformance", "Test a card, case by case, and write a report."),
     "personalize": ("personalize", "Write an identity record to a blank card."),
     "card": ("card", "Virtual cards: new, run, show."),
     "pki": ("pki", "Issuing authority: init, ds, crl, show."),

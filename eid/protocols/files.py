@@ -81,6 +81,27 @@ def read_file(file: ElementaryFile, chunk: int = MAX_SHORT_LE, *, by_sfi: bool =
     return (yield from FileReader(chunk).read(file, by_sfi=by_sfi))
 
 
+def read_whole(file: ElementaryFile) -> Exchange[bytes]:
+    """Read a small file that is not one data object but several, as EF.ATR/INFO and EF.DIR are, up to its end.
+
+    Raises:
+        StatusWordError: the card does not give it.
+    """
+    name = f"READ BINARY {file.name}"
+    response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, MAX_SHORT_LE))
+    if response.sw in _TRY_SELECT:
+        yield from select_file(file.fid)
+        response = yield from transmit(_read_binary(0x00, 0x00, MAX_SHORT_LE))
+    content = piece = _accept(response, name)
+    while len(piece) == MAX_SHORT_LE and len(content) <= MAX_SHORT_OFFSET:
+        response = yield from transmit(_read_binary(len(content) >> 8, len(content) & 0xFF, MAX_SHORT_LE))
+        if response.sw == SW.WRONG_OFFSET:
+            break
+        piece = _accept(response, name)
+        content += piece
+    return content
+
+
 class FileReader:
     """Reads files and remembers the largest piece that this card gives.
 
@@ -143,13 +164,25 @@ class FileReader:
                 return piece
 
 
+def encode_read_odd(sfi: int, offset: int, le: int) -> CommandAPDU:
+    """READ BINARY with odd instruction, of a file by its short identifier (ISO/IEC 7816-4 11.3.3).
+
+    Args:
+        offset: under 16 MiB. le: octets of the answer, which is data object 53.
+    """
+    return CommandAPDU(0x00, READ_BINARY_ODD, 0x00, sfi, _encode_offset(offset), le=le)
+
+
+def _encode_offset(offset: int) -> bytes:
+    return encode_tlv(DO_OFFSET, offset.to_bytes(2 if offset < 1 << 16 else 3, "big"))
+
+
 def _read_at(offset: int, length: int, limit: int) -> CommandAPDU:
     if offset <= MAX_SHORT_OFFSET:
         return _read_binary(offset >> 8, offset & 0xFF, length)
-    where = encode_tlv(DO_OFFSET, offset.to_bytes(2 if offset < 1 << 16 else 3, "big"))
     # The answer comes inside data object 53, whose tag and length need room too.
     le = min(1 + len(encode_length(length)) + length, limit)
-    return CommandAPDU(0x00, READ_BINARY_ODD, 0x00, 0x00, where, le=le)
+    return CommandAPDU(0x00, READ_BINARY_ODD, 0x00, 0x00, _encode_offset(offset), le=le)
 
 
 def _read_binary(p1: int, p2: int, le: int) -> CommandAPDU:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from eid.locale import FALLBACK, check_text, direction, text
 from eid.verification.report import VerificationReport
 
 
@@ -42,7 +43,7 @@ class ReportPage:
     Args:
         holder: (label, value) of what the chip says of the holder, in the order to show.
         portrait: a PNG or JPEG image, or None. faces: pictures of the card, PNG.
-        apdus: one line for each APDU, without secrets.
+        apdus: one line for each APDU, without secrets. language: of the texts, one of `eid.locale.LANGUAGES`.
     """
 
     title: str
@@ -53,6 +54,7 @@ class ReportPage:
     certificates: tuple[CertificateSummary, ...] = ()
     steps: tuple[StepFigures, ...] = ()
     apdus: tuple[str, ...] = field(default=(), repr=False)
+    language: str = FALLBACK
 
 
 @lru_cache(maxsize=1)
@@ -65,12 +67,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.globals.update(check_text=check_text, direction=direction)
     return environment
 
 
 def render_page(page: ReportPage) -> str:
     """The page as one HTML document that needs no other file and no network."""
-    return _environment().get_template("report.html").render(page=page, report=page.report)
+    return render_template("report.html", page=page, report=page.report, t=partial(text, page.language))
+
+
+def render_template(name: str, **values: object) -> str:
+    """One of the templates beside this module; what it is not given is an error."""
+    return _environment().get_template(name).render(**values)
 
 
 def data_uri(image: bytes) -> str:

@@ -6,7 +6,11 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from eid.conformance.case import Outcome
+from eid.conformance.report import ConformanceReport
+from eid.locale import FALLBACK, text
 from eid.rendering.page import StepFigures
+from eid.verification.policy_lint import UNSAFE
 from eid.verification.report import VerificationReport
 
 # Characters that move the cursor, change colours, end a line or turn the direction of what follows.
@@ -47,8 +51,8 @@ def _pad(cell: str, width: int, *, right: bool) -> str:
     return space + cell if right else cell + space
 
 
-def render_report(report: VerificationReport) -> str:
-    """Verdict, policy and one line for each check."""
+def render_report(report: VerificationReport, language: str = FALLBACK) -> str:
+    """Verdict, policy with what it leaves open, one line for each check, and what each reason means."""
     rows = (
         (item.id, item.outcome.value, "" if item.reason is None else item.reason.value, item.detail)
         for item in report.checks
@@ -56,8 +60,27 @@ def render_report(report: VerificationReport) -> str:
     time = report.reference_time.isoformat().replace("+00:00", "Z")
     return (
         f"{report.verdict.value}  policy {report.policy}, judged at {time} ({report.reference_source})\n"
-        f"{report.assurance}\n\n{render_table(rows, ('check', 'outcome', 'reason', 'detail'))}"
+        f"{report.assurance}\n{_render_hazards(report, language)}\n"
+        f"{render_table(rows, ('check', 'outcome', 'reason', 'detail'))}{_render_reasons(report, language)}"
     )
+
+
+def _render_hazards(report: VerificationReport, language: str) -> str:
+    """What makes the policy unsafe, a sentence each, and by name what else it leaves open."""
+    unsafe = [item for item in report.hazards if item in UNSAFE]
+    others = [item.value for item in report.hazards if item not in UNSAFE]
+    lines = [
+        f"{text(language, 'page', 'unsafe').upper()} ({item}): {text(language, 'hazard', item)}" for item in unsafe
+    ]
+    lines += [f"{text(language, 'page', 'limits')}: {', '.join(others)}"] if others else []
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _render_reasons(report: VerificationReport, language: str) -> str:
+    """What each reason that was given means, once."""
+    given = dict.fromkeys(item.reason for item in report.checks if item.reason is not None)
+    lines = [f"{reason}: {text(language, 'reason', reason)}" for reason in given]
+    return "\n".join(["", "", *lines]) if lines else ""
 
 
 def render_steps(steps: Iterable[StepFigures], total: StepFigures | None = None) -> str:
@@ -75,3 +98,16 @@ def render_steps(steps: Iterable[StepFigures], total: StepFigures | None = None)
         for item in [*figures, last]
     )
     return render_table(rows, ("step", "APDUs", "sent", "received", "ms"), (1, 2, 3, 4))
+
+
+def render_conformance(report: ConformanceReport, *, everything: bool = False) -> str:
+    """How many cases had which outcome, and a line for each that was not passed, or for every one."""
+    counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome)
+    lost = (Outcome.FAIL, Outcome.ERROR)
+    rows = [
+        (result.case.id, result.outcome.value, result.case.title, result.case.clause, result.observed)
+        for result in report.results
+        if everything or result.outcome in lost
+    ]
+    table = render_table(rows, ("case", "outcome", "what", "clause", "observed"))
+    return f"{table}\n\n{counts}" if rows else counts
