@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from eid.card.memory import Directory, LifeCycle, TransparentFile
 from eid.card.session import Card
 from eid.codec.status_word import SW
 from eid.errors import CommandRefused
 from eid.profile.card_image import AccessCondition
+
+_DATA_GROUPS: Final = 0x01  # high octet of a data group's identifier
 
 
 def require_personalisation(card: Card) -> None:
@@ -70,7 +74,7 @@ def require_read(card: Card, file: TransparentFile) -> None:
     """
     life_cycle = card.memory.life_cycle
     if life_cycle is LifeCycle.OPERATIONAL:
-        if not card.session.status.satisfies(file.read):
+        if not card.session.status.satisfies(file.read, _group(file)):
             raise CommandRefused(SW.SECURITY_STATUS_NOT_SATISFIED, "the file may not be read now")
     elif life_cycle.is_writable:
         require_scp03(card)
@@ -87,11 +91,16 @@ def require_update(card: Card, directory: Directory, file: TransparentFile) -> N
     if card.memory.life_cycle is LifeCycle.OPERATIONAL:
         if file.update is AccessCondition.NEVER:
             raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "the file is never written again")
-        if not card.session.status.satisfies(file.update):
+        if not card.session.status.satisfies(file.update, _group(file)):
             raise CommandRefused(SW.SECURITY_STATUS_NOT_SATISFIED, "the file may not be written now")
         return
     require_personalisation(card)
     require_not_activated(directory)
+
+
+def _group(file: TransparentFile) -> int:
+    """The data group's number, which is the low octet of its identifier (Doc 9303-10 3, TR-03110-4 2.2.3)."""
+    return file.fid & 0xFF if file.fid >> 8 == _DATA_GROUPS else 0
 
 
 def require_not_activated(directory: Directory) -> None:

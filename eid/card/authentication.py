@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eid.card import pin, terminal_authentication
+from eid.card import pin, restricted_identification, terminal_authentication
 from eid.card.access import require_open_session, require_operational
 from eid.card.keys import decode_private_key, private_scalar, static_key
 from eid.card.memory import Directory, StoredKey, StoredPassword
@@ -68,7 +68,8 @@ def _bac(card: Card) -> BacCard:
 def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPDU:
     """MSE:SET: C1 A4 begins PACE, 41 A4 and 41 A6 Chip Authentication (Doc 9303-11 4.4.4.1, 6.2.4).
 
-    81 B6 and 81 A4 belong to Terminal Authentication (TR-03110-3 B.4).
+    41 A4 also begins Restricted Identification, by its protocol; 81 B6 and 81 A4 belong to Terminal Authentication
+    (TR-03110-3 B.11.1, B.11.4).
 
     Raises:
         CommandRefused: 6A86 and what the protocols refuse.
@@ -77,8 +78,11 @@ def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPD
     match command.p1, command.p2:
         case 0xC1, 0xA4:
             return _begin_pace(card, command)
+        case 0x41, 0xA4 if restricted_identification.is_meant(command):
+            card.session.pace = card.session.chip_authentication = None
+            return restricted_identification.set_at(card, command)
         case 0x41, 0xA4:
-            card.session.pace = None
+            card.session.pace = card.session.restricted_identification = None
             return _chip_authentication(card).set_at(command)
         case 0x41, 0xA6:
             card.session.pace = None
@@ -105,6 +109,8 @@ def general_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
         response, opened, compressed = session.chip_authentication.general_authenticate(command)
         _rekey(card, opened, compressed)
         return response
+    if session.restricted_identification is not None and session.restricted_identification.awaits_key:
+        return session.restricted_identification.general_authenticate(command)
     if session.pace is None:
         raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "MSE:Set AT comes first")
     return _pace_step(card, session.pace, command)
@@ -158,6 +164,7 @@ def _pace(card: Card) -> PaceCard:
         raise CommandRefused(SW.FUNCTION_NOT_SUPPORTED, "the chip does not run PACE")
     if card.session.chip_authentication is not None:
         card.session.chip_authentication.reset()
+    card.session.restricted_identification = None
 
     def password_for(identifier: PasswordId) -> bytes | None:
         password = card.memory.passwords.get(identifier)
@@ -242,4 +249,7 @@ def _open(card: Card, session: SecureMessaging, status: SecurityStatus, opening:
     card.session.status = status
     card.session.bac = card.session.pace = card.session.chip_authentication = None
     card.session.terminal_authentication = card.session.terminal_key = None
+    card.session.restricted_identification = None
     card.session.opening = opening
+    if status.terminal is None:
+        card.session.terminal = None

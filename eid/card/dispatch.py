@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from eid.card import administration, authentication, binary, pin, security_domain, selection, terminal_authentication
+from eid.card import (
+    administration,
+    authentication,
+    auxiliary_data,
+    binary,
+    pin,
+    security_domain,
+    selection,
+    terminal_authentication,
+)
 from eid.card.memory import LifeCycle
 from eid.card.session import Card
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
@@ -66,7 +75,8 @@ COMMANDS: Final[dict[tuple[int, int], Entry]] = {
     (INTERINDUSTRY, 0x47): Entry("GENERATE ASYMMETRIC KEY PAIR", administration.generate_asymmetric_key_pair),
     (INTERINDUSTRY, 0xDB): Entry("PUT DATA", administration.put_data),
     (INTERINDUSTRY, 0xCA): Entry("GET DATA", security_domain.get_data),
-    # Proprietary class: GlobalPlatform
+    # Proprietary class: TR-03110-3 B.11.8, GlobalPlatform
+    (PROPRIETARY, 0x20): Entry("VERIFY", auxiliary_data.verify),
     (PROPRIETARY, 0xCA): Entry("GET DATA", security_domain.get_data),
     (PROPRIETARY, 0xF2): Entry("GET STATUS", security_domain.get_status),
     (PROPRIETARY, 0x50): Entry("INITIALIZE UPDATE", security_domain.initialize_update),

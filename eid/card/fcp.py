@@ -28,10 +28,13 @@ SECURITY_CONDITIONS: Final = {
     AccessCondition.PACE: 0x41,
     AccessCondition.TA_DG3: 0x42,
     AccessCondition.TA_DG4: 0x43,
+    AccessCondition.EID_READ: 0x44,
+    AccessCondition.EID_WRITE: 0x45,
 }
-"""Security condition octets (7.4.3.3.4): 40 secure messaging, 41 to 43 that of security environments 1 to 3.
+"""Security condition octets (7.4.3.3.4): 40 secure messaging, 41 to 45 that of security environments 1 to 5.
 
-Environment 1 is PACE, 2 and 3 are Terminal Authentication with the right to read DG3 or DG4.
+Environment 1 is PACE, 2 and 3 are Terminal Authentication with the right to read DG3 or DG4, 4 and 5 with the right to
+read or to write the eID application's data group of the file's number.
 """
 _CONDITIONS: Final = {octet: condition for condition, octet in SECURITY_CONDITIONS.items()}
 

@@ -34,6 +34,8 @@ ALGORITHMS: Final = {
     0x11: (KeyPurpose.ACTIVE_AUTHENTICATION, "ec"),
     0x12: (KeyPurpose.ACTIVE_AUTHENTICATION, "rsa"),
     0x21: (KeyPurpose.CHIP_AUTHENTICATION, "ec"),
+    0x31: (KeyPurpose.RESTRICTED_IDENTIFICATION, "ec"),
+    0x32: (KeyPurpose.RESTRICTED_IDENTIFICATION_AUTHORIZED, "ec"),
 }
 """Algorithm octets of GENERATE ASYMMETRIC KEY PAIR and of key import."""
 HASH_OCTETS: Final = {0x01: "sha1", 0x02: "sha224", 0x03: "sha256", 0x04: "sha384", 0x05: "sha512"}
@@ -199,7 +201,7 @@ def key_pair(stored: StoredKey) -> EcKeyPair:
 
 
 def static_key(stored: StoredKey) -> StaticKey:
-    """A Chip Authentication key, ready for use.
+    """A key of Chip Authentication or Restricted Identification, ready for use.
 
     Raises:
         DecodeError: it is no EC key on a known curve.

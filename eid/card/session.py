@@ -11,12 +11,14 @@ from eid.codec.cv import Chat
 from eid.protocols.bac.card import BacCard
 from eid.protocols.chip_authentication.card import ChipAuthenticationCard
 from eid.protocols.pace.card import PaceCard
+from eid.protocols.restricted_identification.card import RestrictedIdentificationCard
 from eid.protocols.scp03.card import Scp03Card
 from eid.protocols.scp03.channel import Scp03Channel, response_overhead
 from eid.protocols.scp03.key_set import StaticKeySet
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.security_status import NO_SECURITY, SecurityStatus
 from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
+from eid.protocols.terminal_authentication.core import AuthenticatedTerminal
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Session:
 
     Args:
         scp03: the SCP03 channel, if open, and the key set it was opened with.
+        terminal: what Terminal Authentication has told of a terminal; `status` says what it may do.
         terminal_key: Comp(PK_PCD), of Chip Authentication 1 or of Terminal Authentication 2.
         secure_messaging: the ISO session, if open. next_secure_messaging: the one that begins after this response.
     """
@@ -60,6 +63,8 @@ class Session:
     pace: PaceCard | None = None
     chip_authentication: ChipAuthenticationCard | None = None
     terminal_authentication: TerminalAuthenticationCard | None = None
+    restricted_identification: RestrictedIdentificationCard | None = None
+    terminal: AuthenticatedTerminal | None = None
     opening: Opening | None = None
     terminal_key: bytes | None = None
 
@@ -77,7 +82,8 @@ class Session:
         self.scp03 = self.scp03_keys = self.secure_messaging = self.next_secure_messaging = None
         self.status = NO_SECURITY
         self.bac = self.pace = self.chip_authentication = self.terminal_authentication = None
-        self.opening = self.terminal_key = None
+        self.restricted_identification = None
+        self.opening = self.terminal_key = self.terminal = None
 
 
 @dataclass(slots=True)

@@ -53,7 +53,8 @@ def external_authenticate(card: Card, protocol: TerminalAuthenticationCard, comm
         CommandRefused: as `TerminalAuthenticationCard.external_authenticate`.
     """
     response, terminal = protocol.external_authenticate(command)
-    card.session.status = card.session.status.with_terminal(terminal.chat)
+    card.session.status = card.session.status.with_terminal(terminal.chat, terminal.version)
+    card.session.terminal = terminal
     if terminal.version == VERSION_2:
         card.session.terminal_key = terminal.compressed_key
         card.session.chip_authentication = None  # from now on version 2, with this key

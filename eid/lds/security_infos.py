@@ -24,6 +24,8 @@ ID_PK_ECDH: Final = ID_PK + ".2"
 ID_TA: Final = BSI_DE_PROTOCOLS + ".2"
 ID_CA_DH: Final = BSI_DE_PROTOCOLS + ".3.1"
 ID_CA_ECDH: Final = BSI_DE_PROTOCOLS + ".3.2"
+ID_RI_DH: Final = BSI_DE_PROTOCOLS + ".5.1"
+ID_RI_ECDH: Final = BSI_DE_PROTOCOLS + ".5.2"
 ID_PACE_DH_GM: Final = BSI_DE_PROTOCOLS + ".4.1"
 ID_PACE_ECDH_GM: Final = BSI_DE_PROTOCOLS + ".4.2"
 ID_PACE_DH_IM: Final = BSI_DE_PROTOCOLS + ".4.3"
@@ -92,6 +94,30 @@ class TerminalAuthenticationInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RestrictedIdentificationInfo:
+    """RestrictedIdentificationInfo (TR-03110-3 A.1.1.4): one key of the chip, and who may use it.
+
+    Args:
+        authorized_only: whether the terminal needs the right of Restricted Identification.
+        max_key_length: of a sector's public key, bits, where the chip tells it.
+    """
+
+    protocol: str
+    key_id: int
+    authorized_only: bool
+    version: int = 1
+    max_key_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictedIdentificationDomainParameterInfo:
+    """RestrictedIdentificationDomainParameterInfo (TR-03110-3 A.1.1.4); `domain_parameter` as for PACE."""
+
+    protocol: str
+    domain_parameter: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveAuthenticationInfo:
     """ActiveAuthenticationInfo (Doc 9303-11 9.2.4): the chip's ECDSA algorithm, as an object identifier."""
 
@@ -124,6 +150,8 @@ SecurityInfo: TypeAlias = (
     | ChipAuthenticationDomainParameterInfo
     | ChipAuthenticationPublicKeyInfo
     | TerminalAuthenticationInfo
+    | RestrictedIdentificationInfo
+    | RestrictedIdentificationDomainParameterInfo
     | ActiveAuthenticationInfo
     | EFDIRInfo
     | UnknownSecurityInfo
@@ -197,6 +225,10 @@ def _encode_data(info: SecurityInfo) -> tuple[bytes, ...]:
             return info.public_key_info, *_encode_optional_integer(info.key_id)
         case TerminalAuthenticationInfo():
             return der.encode_integer(info.version), *_encode_file_id(info)
+        case RestrictedIdentificationInfo():
+            return _encode_restricted_identification(info), *_encode_optional_integer(info.max_key_length)
+        case RestrictedIdentificationDomainParameterInfo():
+            return (info.domain_parameter,)
         case ActiveAuthenticationInfo():
             return der.encode_integer(info.version), der.encode_oid(info.signature_algorithm)
         case EFDIRInfo():
@@ -216,6 +248,12 @@ def _encode_file_id(info: TerminalAuthenticationInfo) -> tuple[bytes, ...]:
     if info.ef_cvca_sfi is not None:
         parts.append(der.encode_octet_string(bytes((info.ef_cvca_sfi,))))
     return (der.encode_sequence(*parts),)
+
+
+def _encode_restricted_identification(info: RestrictedIdentificationInfo) -> bytes:
+    return der.encode_sequence(
+        der.encode_integer(info.version), der.encode_integer(info.key_id), der.encode_boolean(info.authorized_only)
+    )
 
 
 def _decode_security_info(data: bytes, offset: int, end: int) -> SecurityInfo:
@@ -270,6 +308,28 @@ def _decode_terminal_authentication_info(
         sfi, inner = _read_fixed_octets(data, inner, stop, 1, "efCVCA sfi")
     der.check_end(inner, stop, "efCVCA")
     return TerminalAuthenticationInfo(protocol, version, fid, sfi)
+
+
+def _decode_restricted_identification_info(
+    protocol: str, data: bytes, offset: int, end: int
+) -> RestrictedIdentificationInfo:
+    what = "RestrictedIdentificationInfo"
+    inner, stop = der.enter(data, offset, end, der.SEQUENCE, what)
+    version, inner = der.read_unsigned(data, inner, stop, f"{what} version")
+    key_id, inner = der.read_unsigned(data, inner, stop, f"{what} keyId")
+    authorized_only, inner = der.read_boolean(data, inner, stop, f"{what} authorizedOnly")
+    der.check_end(inner, stop, what)
+    max_key_length = _read_last_integer(data, stop, end, f"{what} maxKeyLen")
+    return RestrictedIdentificationInfo(protocol, key_id, authorized_only, version, max_key_length)
+
+
+def _decode_restricted_identification_domain_parameter_info(
+    protocol: str, data: bytes, offset: int, end: int
+) -> RestrictedIdentificationDomainParameterInfo:
+    what = "RestrictedIdentificationDomainParameterInfo"
+    identifier, offset = _read_raw_sequence(data, offset, end, f"{what} domainParameter")
+    der.check_end(offset, end, what)
+    return RestrictedIdentificationDomainParameterInfo(protocol, identifier)
 
 
 def _decode_active_authentication_info(protocol: str, data: bytes, offset: int, end: int) -> ActiveAuthenticationInfo:
@@ -334,6 +394,12 @@ _PROTOCOLS: Final[dict[str, Callable[[str, bytes, int, int], SecurityInfo]]] = {
     ),
     **dict.fromkeys((ID_CA_DH, ID_CA_ECDH), _decode_chip_authentication_domain_parameter_info),
     **dict.fromkeys((ID_PK_DH, ID_PK_ECDH), _decode_chip_authentication_public_key_info),
+    **dict.fromkeys((ID_RI_DH, ID_RI_ECDH), _decode_restricted_identification_domain_parameter_info),
+    **{
+        f"{mechanism}.{arc}": _decode_restricted_identification_info
+        for mechanism in (ID_RI_DH, ID_RI_ECDH)
+        for arc in range(1, 6)
+    },
     ID_TA: _decode_terminal_authentication_info,
     ID_AA: _decode_active_authentication_info,
     ID_EFDIR: _decode_ef_dir_info,

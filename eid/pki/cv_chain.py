@@ -70,12 +70,14 @@ class Verified:
     Args:
         rights: effective authorization: its own relative authorization and that of all above it, role bits cleared.
         is_accurate: whether its effective date may move a card's date (TR-03110-3 2.2.4.1).
+        signature_hash: of the signature on it, where that was verified; its extensions are made with it (C.3.2).
     """
 
     certificate: CvCertificate
     key: CvKey
     rights: bytes
     is_accurate: bool = True
+    signature_hash: str = field(default="", compare=False)
 
     @property
     def chat(self) -> Chat:
@@ -159,6 +161,7 @@ def verify_cv_certificate(certificate: CvCertificate, issuer: Verified, today: d
         load_cv_key(certificate.public_key, issuer.key.curve),
         _effective_rights(certificate, issuer),
         chat.role is not Role.TERMINAL or above.chat.role is Role.DOMESTIC_DV,
+        issuer.key.algorithm.hash_name,
     )
 
 

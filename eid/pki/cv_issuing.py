@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from eid.codec.cv import Chat, CvEcPublicKey, CvPublicKey, CvRsaPublicKey
+from eid.codec.cv import Chat, CvEcPublicKey, CvExtension, CvPublicKey, CvRsaPublicKey
 from eid.codec.cv_encoding import encode_cv_body, encode_cv_certificate
 from eid.crypto.points import encode_point
 from eid.crypto.public_key import explicit_parameters, load_public_key
@@ -80,6 +81,7 @@ def build_cv_certificate(
     chat: Chat,
     effective_date: date,
     expiration_date: date,
+    extensions: Sequence[CvExtension] = (),
 ) -> bytes:
     """A certificate signed by its issuer, 7F21.
 
@@ -93,5 +95,6 @@ def build_cv_certificate(
         chat=chat,
         effective_date=effective_date,
         expiration_date=expiration_date,
+        extensions=extensions,
     )
     return encode_cv_certificate(body, sign_plain(issuer, body))

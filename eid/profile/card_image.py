@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum, StrEnum, unique
+from typing import Final
 
 from eid.lds.security_infos import PACEInfo
 from eid.profile.quirks import NO_QUIRKS, Quirks
+
+MIN_PIN_LENGTH: Final = 4  # digits of a PIN or PUK
+MAX_PIN_LENGTH: Final = 16
 
 
 @unique
@@ -24,6 +28,8 @@ class AccessCondition(StrEnum):
     PACE = "pace"
     TA_DG3 = "ta-dg3"  # Terminal Authentication of an inspection system that may read DG3 (TR-03110-1 A.2)
     TA_DG4 = "ta-dg4"
+    EID_READ = "eid-read"  # the right to read the eID application's data group of this number (TR-03110-4 2.2.3.2)
+    EID_WRITE = "eid-write"
 
 
 @unique
@@ -42,6 +48,8 @@ class KeyPurpose(StrEnum):
 
     ACTIVE_AUTHENTICATION = "active-authentication"
     CHIP_AUTHENTICATION = "chip-authentication"
+    RESTRICTED_IDENTIFICATION = "restricted-identification"  # for every authentication terminal
+    RESTRICTED_IDENTIFICATION_AUTHORIZED = "restricted-identification-authorized"  # for those that have the right
 
 
 @unique

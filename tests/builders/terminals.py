@@ -8,7 +8,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from eid.codec.cv import Chat, CvCertificate, Role, decode_cv_certificate
+from eid.codec.cv import Chat, CvCertificate, CvExtension, Role, decode_cv_certificate
 from eid.codec.oid import ID_AT, ID_IS
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.keystore.ports import Signer
@@ -52,6 +52,7 @@ class TerminalPki:
     dv_role: Role = Role.DOMESTIC_DV
     begin: date = BEGIN
     end: date = END
+    extensions: tuple[CvExtension, ...] = ()  # of the terminal's certificate
 
     def cvca_certificate(self) -> bytes:
         return self.certify(self.cvca, CVCA, self.cvca, CVCA, Role.CVCA, self.cvca_rights, explicit=True)
@@ -66,7 +67,8 @@ class TerminalPki:
         return self.certify(self.cvca, CVCA, self.dv, DV, self.dv_role, self.dv_rights)
 
     def terminal_certificate(self) -> bytes:
-        return self.certify(self.dv, DV, self.terminal, TERMINAL, Role.TERMINAL, self.terminal_rights)
+        rights, extensions = self.terminal_rights, self.extensions
+        return self.certify(self.dv, DV, self.terminal, TERMINAL, Role.TERMINAL, rights, extensions=extensions)
 
     def chain(self) -> tuple[bytes, ...]:
         return self.dv_certificate(), self.terminal_certificate()
@@ -87,6 +89,7 @@ class TerminalPki:
         rights: bytes,
         *,
         explicit: bool = False,
+        extensions: tuple[CvExtension, ...] = (),
     ) -> bytes:
         return build_cv_certificate(
             issuer,
@@ -96,6 +99,7 @@ class TerminalPki:
             chat=chat(role, rights, self.terminal_type),
             effective_date=self.begin,
             expiration_date=self.end,
+            extensions=extensions,
         )
 
 

@@ -254,7 +254,14 @@ def test_counter_exhaustion_ends_the_session() -> None:
     assert not session.is_alive
 
 
-@pytest.mark.parametrize("cla", [0x0C, 0x04, 0x80, 0x40])
+def test_the_proprietary_class_is_carried_as_8c() -> None:
+    terminal, card = pair()
+    sent = terminal.protect_command(CommandAPDU(0x80, 0x20, 0x80, 0x00, b"\x06\x00"))
+    assert sent.cla == 0x8C
+    assert card.unprotect_command(sent) == CommandAPDU(0x80, 0x20, 0x80, 0x00, b"\x06\x00")
+
+
+@pytest.mark.parametrize("cla", [0x0C, 0x04, 0x8C, 0x40, 0x20])
 def test_class_that_cannot_carry_secure_messaging(cla: int) -> None:
     with pytest.raises(LocalProtocolError):
         pair()[0].protect_command(replace(READ, cla=cla))

@@ -127,7 +127,7 @@ def test_signature_of_the_worked_example() -> None:
     credentials = TerminalCredentials((b["ta_cert"],), signer)
     drive(run_terminal_authentication_2(credentials, ["DETESTDVDE019"], id_picc, key), chip)
     assert chip.terminal == AuthenticatedTerminal(
-        "DETESTATDE019", Chat(ID_AT, bytes.fromhex("0000000110")), core.VERSION_2, key
+        "DETESTATDE019", Chat(ID_AT, bytes.fromhex("0000000110")), core.VERSION_2, key, signature_hash="sha1"
     )
 
 
@@ -144,7 +144,16 @@ def test_version_1_pair(variant: str) -> None:
     pki = replace(build_terminal_pki(), **VARIANTS[variant])
     chip = chip_1(pki)
     drive(run_terminal_authentication(pki.credentials(), [CVCA], ID_PICC, KEY), chip)
-    assert chip.terminal == AuthenticatedTerminal(TERMINAL, Chat(ID_IS, b"\x03"), core.VERSION_1, KEY)
+    expected = AuthenticatedTerminal(TERMINAL, Chat(ID_IS, b"\x03"), core.VERSION_1, KEY, signature_hash="sha256")
+    assert chip.terminal == expected
+
+
+def test_version_1_is_for_inspection_systems() -> None:
+    """Its rights would not be those that the holder has left the terminal in PACE."""
+    pki = build_authentication_pki()
+    with pytest.raises(StatusWordError) as caught:
+        drive(run_terminal_authentication(pki.credentials(), [CVCA], ID_PICC, KEY), chip_1(pki))
+    assert caught.value.sw == 0x6985
 
 
 @pytest.mark.parametrize("auxiliary", [b"", AUXILIARY])
@@ -153,7 +162,7 @@ def test_version_2_pair(auxiliary: bytes) -> None:
     chip = chip_2(pki)
     drive(run_terminal_authentication_2(pki.credentials(), [CVCA], ID_PICC, KEY, auxiliary), chip)
     data = messages.decode_auxiliary_data(auxiliary)
-    assert chip.terminal == AuthenticatedTerminal(TERMINAL, CHAT, core.VERSION_2, KEY, data)
+    assert chip.terminal == AuthenticatedTerminal(TERMINAL, CHAT, core.VERSION_2, KEY, data, signature_hash="sha256")
     assert refusal(chip, messages.encode_set_dst(CVCA)) == 0x6985  # once
 
 

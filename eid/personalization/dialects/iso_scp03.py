@@ -47,6 +47,8 @@ CONDITIONS: Final = {
     AccessCondition.PACE: 0x41,
     AccessCondition.TA_DG3: 0x42,
     AccessCondition.TA_DG4: 0x43,
+    AccessCondition.EID_READ: 0x44,
+    AccessCondition.EID_WRITE: 0x45,
 }
 READ_AND_UPDATE: Final = 0x03
 HASHES: Final = {"sha1": 1, "sha224": 2, "sha256": 3, "sha384": 4, "sha512": 5}
@@ -54,6 +56,8 @@ KEY_ALGORITHMS: Final = {
     (KeyPurpose.ACTIVE_AUTHENTICATION, "ec"): 0x11,
     (KeyPurpose.ACTIVE_AUTHENTICATION, "rsa"): 0x12,
     (KeyPurpose.CHIP_AUTHENTICATION, "ec"): 0x21,
+    (KeyPurpose.RESTRICTED_IDENTIFICATION, "ec"): 0x31,
+    (KeyPurpose.RESTRICTED_IDENTIFICATION_AUTHORIZED, "ec"): 0x32,
 }
 
 

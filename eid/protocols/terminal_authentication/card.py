@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.cv import Chat, Role
+from eid.codec.oid import ID_IS
 from eid.codec.status_word import SW
 from eid.crypto.signatures import verify_signature
 from eid.errors import CommandRefused, DecodeError, VerificationError
@@ -135,6 +136,9 @@ class TerminalAuthenticationCard:
             raise CommandRefused(SW.WRONG_DATA, "not the algorithm of the terminal's key")
         if (template.compressed_key is None) == (self._terminal_key is None):
             raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "Chip Authentication and this version do not go together")
+        if template.compressed_key is None and imported.chat.oid != ID_IS:
+            # TR-03110-1 knows no other terminals; their rights begin with what PACE has left them.
+            raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "version 1 is for inspection systems")
         if template.compressed_key is None and template.auxiliary:
             raise CommandRefused(SW.WRONG_DATA, "version 1 has no auxiliary data")
         if template.compressed_key is not None and (self._chat is None or self._chat.oid != imported.chat.oid):
@@ -190,7 +194,10 @@ class TerminalAuthenticationCard:
             rights = intersect_rights(rights, b"" if self._chat is None else self._chat.authorization)
         auxiliary = messages.decode_auxiliary_data(template.auxiliary)
         chat = Chat(imported.chat.oid, rights)
-        return AuthenticatedTerminal(template.holder_reference, chat, version, key, auxiliary)
+        extensions, signature_hash = imported.certificate.extensions, imported.signature_hash
+        return AuthenticatedTerminal(
+            template.holder_reference, chat, version, key, auxiliary, extensions, signature_hash
+        )
 
     def _require(self, states: tuple[State, ...]) -> None:
         if self._state not in states:

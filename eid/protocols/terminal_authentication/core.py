@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from eid.codec.cv import Chat
+from eid.codec.cv import Chat, CvExtension
 
 CHALLENGE_LENGTH: Final = 8  # r_PICC
 VERSION_1: Final = 1
@@ -28,6 +28,7 @@ class AuthenticatedTerminal:
     Args:
         chat: terminal type and effective authorization, role bits cleared.
         compressed_key: Comp(PK_PCD), which Chip Authentication version 2 must use.
+        extensions: of the terminal's certificate. signature_hash: of that certificate's signature.
     """
 
     holder_reference: str
@@ -35,6 +36,12 @@ class AuthenticatedTerminal:
     version: int
     compressed_key: bytes
     auxiliary: tuple[AuxiliaryDatum, ...] = ()
+    extensions: tuple[CvExtension, ...] = ()
+    signature_hash: str = ""
+
+    def find_auxiliary(self, oid: str) -> bytes | None:
+        """What the terminal has committed to under this identifier; of several the last counts (TR-03110-3 A.6.5)."""
+        return next((item.data for item in reversed(self.auxiliary) if item.oid == oid), None)
 
 
 def identify_by_document_number(mrz_information: bytes) -> bytes:
