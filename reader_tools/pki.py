@@ -14,7 +14,8 @@ from eid.codec.crl import decode_crl
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.pki.crl import RevocationReason
 from eid.rendering.terminal import render_table
-from eid.services.authority import IssuingAuthority, create_authority, open_authority
+from eid.services.authority import IssuingAuthority, open_authority
+from eid.services.authority_creation import create_authority
 from reader_tools.authority_options import key_options, open_keys
 from reader_tools.values import DIRECTORY
 

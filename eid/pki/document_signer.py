@@ -9,7 +9,7 @@ from datetime import datetime
 
 from eid.codec import extension_builders as build
 from eid.codec import oid
-from eid.codec.extensions import KeyUsage
+from eid.codec.extensions import Extension, KeyUsage
 from eid.codec.x509 import decode_certificate
 from eid.errors import LifecycleError
 from eid.keystore.ports import Signer
@@ -48,13 +48,47 @@ def build_document_signer_certificate(
             document type is named.
         KeyStoreError: the key cannot be used. DecodeError: a certificate or key is malformed.
     """
+    if not document_types:
+        raise LifecycleError("a document signer names the document types that it signs (Doc 9303-12 7.1.1)")
+    return certify_signer(
+        csca_signer,
+        csca_certificate,
+        public_key_info,
+        state,
+        common_name,
+        validity,
+        private_key_usage,
+        purpose=build.document_type_list(document_types),
+        random=random,
+    )
+
+
+def certify_signer(
+    csca_signer: Signer,
+    csca_certificate: bytes,
+    public_key_info: bytes,
+    state: IssuingState,
+    common_name: str,
+    validity: Validity,
+    private_key_usage: Validity,
+    *,
+    purpose: Extension,
+    random: Callable[[int], bytes] = os.urandom,
+) -> bytes:
+    """A certificate that a CSCA issues to a signer, DER; one extension says what it may sign (Doc 9303-12 table 6).
+
+    Args:
+        purpose: DocumentTypeList, or the extended key usage of a list signer. The others are those of
+            `build_document_signer_certificate`.
+
+    Raises:
+        LifecycleError, KeyStoreError, DecodeError: as `build_document_signer_certificate`.
+    """
     csca = decode_certificate(csca_certificate)
     if not is_key_of(csca_signer, csca.spki_raw):
         raise LifecycleError("the key is not that of the CSCA certificate")
     if not Validity(csca.not_before, csca.not_after).contains(validity) or not validity.contains(private_key_usage):
         raise LifecycleError("a validity or usage period reaches beyond the one above it")
-    if not document_types:
-        raise LifecycleError("a document signer names the document types that it signs (Doc 9303-12 7.1.1)")
     key = state.encode_key(public_key_info)
     extensions = (
         build.authority_key_identifier(csca.extensions.subject_key_identifier or derive_key_identifier(csca.spki_raw)),
@@ -64,7 +98,7 @@ def build_document_signer_certificate(
         build.subject_alternative_name(state.alternative_names),
         build.issuer_alternative_name(state.alternative_names),
         build.crl_distribution_points(state.crl_uris),
-        build.document_type_list(document_types),
+        purpose,
     )
     return sign_certificate(
         csca_signer,

@@ -1,31 +1,38 @@
-"""The issuing authority: CSCA, document signers, CRLs, the keys behind them, and the record of revocations.
+"""The issuing authority: CSCA, document signers, list signers, CRLs, the keys behind them, the record of revocations.
 
 Before a key is made the register names it as unfinished, so that an attempt that broke off is taken up again with that
-key and with no other; a certificate or CRL that the register does not name was never issued.
+key and with no other; a certificate or CRL that the register does not name was never issued. Before a key signs the
+record of signatures says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from eid.codec.crl import decode_crl
+from eid.codec import oid
+from eid.codec.crl import CertificateList, decode_crl
+from eid.codec.spki import decode_spki
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, NotStoredError, StoreError
+from eid.keystore.algorithm import rsa_algorithm
 from eid.keystore.ports import KeySetSource, KeyStore, Signer
+from eid.lds.security_infos import SecurityInfo
+from eid.pki.card_security import sign_card_security
 from eid.pki.certificate_profile import IssuingState, Validity
+from eid.pki.content_signer import usage_of
 from eid.pki.crl import Revocation, RevocationReason, build_crl
-from eid.pki.csca import build_csca_certificate
+from eid.pki.csca import build_csca_certificate, build_link_certificate
 from eid.pki.document_signer import build_document_signer_certificate, sign_sod
+from eid.pki.list_signer import ListKind, build_list_signer_certificate, sign_list
 from eid.profile.loader import load_profile
-from eid.profile.schema import CardProfile
+from eid.profile.schema import Authority, CardProfile
 from eid.services.authority_register import (
-    CSCA,
     MASTER_KEY,
     REGISTER,
     Register,
@@ -34,8 +41,17 @@ from eid.services.authority_register import (
     lock_directory,
     store_file,
 )
+from eid.services.recorded_signer import RecordedSigner
+from eid.store.signature_record import SignatureLimitError, SignatureRecord
 
 KEYS: Final = "keys"  # the folder of the software key store
+SIGNATURES: Final = "signatures"
+LIST_LABELS: Final = {ListKind.MASTER: "mls", ListKind.DEVIATION: "dls"}
+LIST_FILES: Final = {ListKind.MASTER: ("masterlist", "ml"), ListKind.DEVIATION: ("deviationlist", "dl")}
+LIST_KEY_DAYS: Final = (
+    366  # a list signer's key signs for a year, and its certificate outlives the last list by another
+)
+CRL_DUE: Final = 2 / 3  # of a CRL's time: then the next one is due, so that relying parties have a third to fetch it
 
 
 @dataclass(slots=True)
@@ -43,12 +59,17 @@ class IssuingAuthority:
     """An authority that is open; without a key store it can only be looked at.
 
     Make one with `create_authority` or `open_authority`.
+
+    Args:
+        operator: who gives the orders, for the record of signatures.
     """
 
     directory: Path
     store: KeyStore | None = field(repr=False)
     register: Register
     profile: CardProfile
+    operator: str = ""
+    _opened: dict[str, Signer] = field(default_factory=dict, init=False, repr=False)
 
     # --- what there is
 
@@ -64,14 +85,41 @@ class IssuingAuthority:
         return self.store
 
     @property
+    def record(self) -> SignatureRecord:
+        """What each key has signed."""
+        return SignatureRecord(self.directory / SIGNATURES)
+
+    @property
+    def csca_label(self) -> str:
+        """Label of the newest CSCA."""
+        return self.register.cscas[-1]
+
+    @property
     def csca_certificate(self) -> bytes:
-        """The CSCA certificate, DER."""
-        return load_file(self.directory / f"{CSCA}.cer")
+        """The newest CSCA certificate, DER."""
+        return self._load(self.csca_label)
+
+    @property
+    def csca_certificates(self) -> tuple[bytes, ...]:
+        """All CSCA certificates, DER, oldest first."""
+        return tuple(map(self._load, self.register.cscas))
+
+    @property
+    def links(self) -> tuple[tuple[str, Certificate], ...]:
+        """Link certificates, oldest first: label of the file, and certificate."""
+        labels = (link_label(label) for label in self.register.cscas[1:])
+        found = (label for label in labels if (self.directory / f"{label}.cer").exists())
+        return tuple((label, decode_certificate(self._load(label))) for label in found)
 
     @property
     def crl(self) -> bytes:
-        """The newest CRL, DER."""
-        return load_file(self._crl_path(self.register.crl_number))
+        """The newest CRL of the newest CSCA, DER."""
+        return load_file(self.crl_path(dict(self.register.crls).get(self.csca_label, 0)))
+
+    @property
+    def crls(self) -> tuple[bytes, ...]:
+        """The newest CRL of each CSCA key that signs one, DER, oldest CSCA first."""
+        return tuple(load_file(self.crl_path(number)) for _, number in self.register.crls)
 
     @property
     def signer_label(self) -> str:
@@ -87,30 +135,99 @@ class IssuingAuthority:
     @property
     def signer_certificate(self) -> bytes:
         """Certificate of the newest document signer, DER."""
-        return load_file(self.directory / f"{self.signer_label}.cer")
+        return self._load(self.signer_label)
 
     @property
     def master_key(self) -> KeySetSource:
         """The master key from which each card's SCP03 keys are derived."""
         return self.keys.load_master_key(MASTER_KEY)
 
-    # --- what it does
+    def signers(self) -> tuple[tuple[str, Certificate], ...]:
+        """All document signers, oldest first: label and certificate."""
+        return self._certificates(self.register.signers)
+
+    def list_signers(self) -> tuple[tuple[str, Certificate], ...]:
+        """All list signers, oldest first: label and certificate."""
+        return self._certificates(self.register.list_signers)
+
+    def issued(self) -> tuple[tuple[str, Certificate], ...]:
+        """All certificates that a CSCA issued to others or to its successor, and that can be revoked."""
+        return (*self.links, *self.signers(), *self.list_signers())
+
+    def is_revoked(self, serial: int) -> bool:
+        """Whether the register says that this certificate is revoked."""
+        return any(known == serial for known, _, _ in self.register.revocations)
+
+    # --- CSCA
+
+    def add_csca(self, now: datetime, *, name: str | None = None, with_link: bool = True) -> bytes:
+        """Make the next CSCA key; its self-signed certificate, DER. A link certificate and CRLs come with it.
+
+        Args:
+            name: common name from now on, None for the one before. with_link: have the old key vouch for the new one.
+
+        Raises:
+            LifecycleError: the old key's time is over, so that it must not sign a link. KeyStoreError: a key cannot be
+                used or made. StoreError: a file cannot be written.
+        """
+        with self._alone():
+            old_raw = self.csca_certificate
+            old = self._csca_signer(now, "link certificate") if with_link else None
+            label = f"csca-{len(self.register.cscas) + 1:03}"
+            self.certify_csca(label, name or self.register.name, now)
+            if old is not None:
+                new_raw = self._load(label)
+                until = min(decode_certificate(raw).not_after for raw in (old_raw, new_raw))
+                state = issuing_state(self.profile)
+                link = build_link_certificate(old, old_raw, new_raw, state, Validity(now, until))
+                store_file(self.directory / f"{link_label(label)}.cer", link)
+            self._keep(
+                replace(
+                    self.register,
+                    cscas=(*self.register.cscas, label),
+                    name=name or self.register.name,
+                    unfinished="",
+                )
+            )
+            self._issue_crl(now)
+            return self.csca_certificate
+
+    def certify_csca(self, label: str, name: str, now: datetime) -> None:
+        """Make a CSCA's key and self-signed certificate; the register does not name them yet."""
+        stated = self.profile.authority
+        key = self._make_key(label, stated.csca_curve, _algorithm(stated, stated.csca_curve, stated.csca_hash))
+        usage = Validity(now, now + timedelta(days=stated.csca_key_days))
+        lasting = stated.signer_key_days + stated.document_days
+        certificate = build_csca_certificate(
+            self._recorded(key, f"certificate {label}", now),
+            issuing_state(self.profile),
+            name,
+            Validity(now, usage.not_after + timedelta(days=lasting)),
+            usage,
+        )
+        store_file(self.directory / f"{label}.cer", certificate)
+
+    # --- document signers
 
     def add_signer(self, now: datetime, document_types: tuple[str, ...] | None = None) -> bytes:
         """Make the next document signer; its certificate, DER.
 
+        Args:
+            document_types: as the MRZ writes them; None for those of the profile.
+
         Raises:
-            KeyStoreError: a key cannot be used or made. StoreError: a file cannot be written.
+            LifecycleError: the CSCA's key may not sign any more. KeyStoreError: a key cannot be used or made.
+            StoreError: a file cannot be written.
         """
         with self._alone():
             return self._add_signer(now, document_types)
 
     def _add_signer(self, now: datetime, document_types: tuple[str, ...] | None = None) -> bytes:
         stated = self.profile.authority
-        csca = self._csca_key()  # first: a wrong passphrase must not protect a new key
         number = len(self.register.signers) + 1
         label = f"ds-{number:03}"
-        key = self._make_key(label, stated.signer_curve, SignatureAlgorithm("ecdsa", stated.signer_hash))
+        csca = self._csca_signer(now, f"certificate {label}")  # first: a wrong passphrase must not protect a new key
+        key = self._make_key(label, stated.signer_curve, _algorithm(stated, stated.signer_curve, stated.signer_hash))
         usage = Validity(now, now + timedelta(days=stated.signer_key_days))
         certificate = build_document_signer_certificate(
             csca,
@@ -126,104 +243,279 @@ class IssuingAuthority:
         self._keep(replace(self.register, signers=(*self.register.signers, label), unfinished=""))
         return certificate
 
-    def issue_crl(self, now: datetime) -> bytes:
-        """Issue the next CRL with all that is revoked, DER.
+    def require_ready(self, now: datetime) -> None:
+        """Insist that what is signed now will verify: before a card is touched, not after it is spoiled.
+
+        Where the document signer's time or number of signatures is over, the next one is made.
 
         Raises:
-            KeyStoreError: the CSCA's key cannot be used. StoreError: a file cannot be written.
+            LifecycleError: the document signer is revoked, no next one can be made, or the CRL is out of date.
+        """
+        self._require_unrevoked()
+        next_update = decode_crl(self.crl).next_update
+        if next_update is not None and now > next_update:
+            raise LifecycleError(f"the CRL was due anew by {next_update:%Y-%m-%d}: issue it with: eid pki crl")
+        self._usable_signer(now)
+
+    def sign_sod(self, lds_security_object: bytes, now: datetime) -> bytes:
+        """EF.SOD, signed by the newest document signer that may sign now; the next one is made where none may.
+
+        Raises:
+            LifecycleError: the document signer is revoked: add a new one. KeyStoreError: a key cannot be used.
+        """
+        return self._sign_document(
+            "EF.SOD",
+            lambda signer, certificate: sign_sod(lds_security_object, signer, certificate, signing_time=now),
+            now,
+        )
+
+    def sign_card_security(self, security_infos: Iterable[SecurityInfo], now: datetime) -> bytes:
+        """EF.CardSecurity, signed as EF.SOD is.
+
+        Raises:
+            LifecycleError, KeyStoreError: as `sign_sod`.
+        """
+        infos = tuple(security_infos)
+        return self._sign_document(
+            "EF.CardSecurity",
+            lambda signer, certificate: sign_card_security(infos, signer, certificate, signing_time=now),
+            now,
+        )
+
+    def _sign_document(self, purpose: str, sign: Callable[[Signer, bytes], bytes], now: datetime) -> bytes:
+        self._require_unrevoked()
+        while True:
+            label = self._usable_signer(now)
+            if label not in self._opened:  # to open a software key costs scrypt's time
+                self._opened[label] = self._open_key(label, self.profile.authority.signer_hash)
+            limit = self.profile.authority.signer_signatures
+            try:
+                return sign(self._recorded(self._opened[label], purpose, now, limit), self._load(label))
+            except SignatureLimitError:  # another process took the last one meanwhile
+                continue
+
+    def _require_unrevoked(self) -> None:
+        if self.is_revoked(decode_certificate(self.signer_certificate).serial):
+            # Not rolled over in silence: whatever made the key suspect may have reached the next one, too.
+            raise LifecycleError("the document signer is revoked: make the next one with: eid pki ds")
+
+    def _usable_signer(self, now: datetime) -> str:
+        """Label of the newest document signer that may sign now, made where there is none."""
+        label = self._find_signer(now)
+        if label is not None:
+            return label
+        types = decode_certificate(self.signer_certificate).extensions.document_types()
+        with self._alone():
+            label = self._find_signer(now)
+            if label is None:
+                self._add_signer(now, types)
+            return label or self.signer_label
+
+    def _find_signer(self, now: datetime) -> str | None:
+        return next((label for label, item in reversed(self.signers()) if self.may_sign(label, item, now)), None)
+
+    def may_sign(self, label: str, certificate: Certificate, now: datetime) -> bool:
+        """Whether a document signer's key may make one more signature now."""
+        usage = usage_of(certificate)
+        return (
+            label not in self.register.retired
+            and not self.is_revoked(certificate.serial)
+            and usage.not_before <= now <= usage.not_after
+            and self.record.count(label) < self.profile.authority.signer_signatures
+        )
+
+    # --- lists
+
+    def sign_list(self, kind: ListKind, content: bytes, now: datetime) -> tuple[Path, bytes]:
+        """Sign a master or deviation list; its file and ContentInfo, DER. A list signer is made where none may sign.
+
+        Args:
+            content: CscaMasterList or DeviationList, DER.
+
+        Raises:
+            LifecycleError: the CSCA's key may not sign any more. KeyStoreError: a key cannot be used or made.
+        """
+        with self._alone():
+            label = self._find_list_signer(kind, now) or self._add_list_signer(kind, now)
+            name, suffix = LIST_FILES[kind]
+            key = self._open_key(label, self.profile.authority.signer_hash)
+            signer = self._recorded(key, name, now, self.profile.authority.signer_signatures)
+            raw = sign_list(kind, content, signer, self._load(label), self._issuer_of(label), signing_time=now)
+            number = 1
+            while (path := self.directory / f"{name}-{number:06}.{suffix}").exists():
+                number += 1
+            store_file(path, raw)
+            return path, raw
+
+    def _find_list_signer(self, kind: ListKind, now: datetime) -> str | None:
+        prefix = LIST_LABELS[kind]
+        return next(
+            (
+                label
+                for label, item in reversed(self.list_signers())
+                if label.startswith(prefix) and self.may_sign(label, item, now)
+            ),
+            None,
+        )
+
+    def _add_list_signer(self, kind: ListKind, now: datetime) -> str:
+        stated, prefix = self.profile.authority, LIST_LABELS[kind]
+        number = 1 + sum(label.startswith(prefix) for label in self.register.list_signers)
+        label = f"{prefix}-{number:03}"
+        csca = self._csca_signer(now, f"certificate {label}")
+        key = self._make_key(label, stated.signer_curve, _algorithm(stated, stated.signer_curve, stated.signer_hash))
+        usage = Validity(now, now + timedelta(days=LIST_KEY_DAYS))
+        certificate = build_list_signer_certificate(
+            kind,
+            csca,
+            self.csca_certificate,
+            key.public_key_info,
+            issuing_state(self.profile),
+            f"SPECIMEN {kind.name.title()} List Signer {number:03}",
+            Validity(now, usage.not_after + timedelta(days=LIST_KEY_DAYS)),
+            usage,
+        )
+        store_file(self.directory / f"{label}.cer", certificate)
+        self._keep(replace(self.register, list_signers=(*self.register.list_signers, label), unfinished=""))
+        return label
+
+    def _issuer_of(self, label: str) -> bytes:
+        """The CSCA certificate that a signer's certificate was issued under."""
+        named = decode_certificate(self._load(label)).extensions.authority_key_identifier
+        identifier = None if named is None else named.key_identifier
+        for raw in self.csca_certificates:
+            if decode_certificate(raw).extensions.subject_key_identifier == identifier:
+                return raw
+        raise StoreError(f"the CSCA certificate above {label} is not there")
+
+    # --- CRLs
+
+    def issue_crl(self, now: datetime) -> bytes:
+        """Issue the next CRLs with all that is revoked; that of the newest CSCA, DER.
+
+        Raises:
+            KeyStoreError: a CSCA's key cannot be used. StoreError: a file cannot be written.
         """
         with self._alone():
             return self._issue_crl(now)
 
     def _issue_crl(self, now: datetime) -> bytes:
-        number = self.register.crl_number + 1
-        while self._crl_path(number).exists():  # of an attempt that broke off; a number is not used twice
+        """One CRL by each CSCA key: who knows only one of a state's keys can check what that key has issued."""
+        number, crls = self.register.crl_number, dict(self.register.crls)
+        for label in self.crl_issuers(now):
             number += 1
-        revocations = (
-            Revocation(serial, datetime.fromisoformat(at), RevocationReason[reason] if reason else None)
-            for serial, at, reason in self.register.revocations
-        )
-        crl = build_crl(
-            self._csca_key(),
-            self.csca_certificate,
-            number=number,
-            this_update=now,
-            next_update=now + timedelta(days=self.profile.authority.crl_days),
-            revocations=revocations,
-        )
-        store_file(self._crl_path(number), crl)
-        self._keep(replace(self.register, crl_number=number))
-        return crl
+            while self.crl_path(number).exists():  # of an attempt that broke off; a number is not used twice
+                number += 1
+            certificate = self._load(label)
+            crl = build_crl(
+                self._recorded(self._open_key(label, self.profile.authority.csca_hash), f"CRL {number}", now),
+                certificate,
+                number=number,
+                this_update=now,
+                next_update=now + timedelta(days=self.profile.authority.crl_days),
+                revocations=self._revocations(decode_certificate(certificate).subject_raw),
+            )
+            store_file(self.crl_path(number), crl)
+            crls[label] = number
+        self._keep(replace(self.register, crl_number=number, crls=tuple(sorted(crls.items()))))
+        return self.crl
+
+    def crl_issuers(self, now: datetime) -> tuple[str, ...]:
+        """Labels of the CSCAs that sign CRLs, oldest first: the newest, and those before it that still have a key."""
+        *older, newest = self.register.cscas
+        present = set(self.keys.labels()) if older else set()
+        living = (label for label in older if decode_certificate(self._load(label)).not_after >= now)
+        return (*(label for label in living if label in present), newest)
+
+    def _revocations(self, issuer: bytes) -> Iterable[Revocation]:
+        """What a CRL in this name lists: a serial number means something under its own issuer's name only."""
+        mine = {item.serial for _, item in self.issued() if item.issuer_raw == issuer}
+        for serial, at, reason in self.register.revocations:
+            if serial in mine:
+                yield Revocation(serial, datetime.fromisoformat(at), RevocationReason[reason] if reason else None)
+
+    def crl_due(self, now: datetime) -> datetime | None:
+        """Since when the next CRL is due; None where it is not yet."""
+        known = [decode_crl(raw) for raw in self.crls]
+        due = min(map(due_time, known), default=now)
+        return due if due <= now or len(known) < len(self.register.crls) else None
 
     def revoke(self, serial: int, reason: RevocationReason | None, now: datetime) -> bytes:
-        """Revoke a document signer and issue a CRL that says so, DER.
+        """Revoke a certificate that a CSCA issued, and issue CRLs that say so; the newest CSCA's, DER.
 
         Raises:
-            LifecycleError: no document signer has that serial number, or it is revoked already.
+            LifecycleError: no certificate has that serial number, or it is revoked already.
         """
         with self._alone():
-            if serial not in {certificate.serial for _, certificate in self.signers()}:
+            if serial not in {certificate.serial for _, certificate in self.issued()}:
                 raise LifecycleError(f"no document signer has the serial number {serial:x}")
             if self.is_revoked(serial):
                 raise AlreadyDoneError(f"the document signer {serial:x} is revoked already")
-            self._csca_key()  # a revocation that no CRL can say would be believed to be published
+            self._require_csca_key()  # a revocation that no CRL can say would be believed to be published
             entry = (serial, now.isoformat(), "" if reason is None else reason.name)
             self._keep(replace(self.register, revocations=(*self.register.revocations, entry)))
             return self._issue_crl(now)
 
-    def is_revoked(self, serial: int) -> bool:
-        """Whether the register says that this certificate is revoked."""
-        return any(known == serial for known, _, _ in self.register.revocations)
-
-    def require_ready(self, now: datetime) -> None:
-        """Insist that what is signed now will verify: before a card is touched, not after it is spoiled.
+    def release(self, serial: int, now: datetime) -> bytes:
+        """Take a certificate that was on hold off the CRLs; the newest CSCA's, DER (RFC 5280 5.3.1).
 
         Raises:
-            LifecycleError: the document signer is revoked, or its key's time is over, or the CRL is out of date.
+            LifecycleError: it is not on hold; another revocation is for ever.
         """
-        signer = decode_certificate(self.signer_certificate)
-        if self.is_revoked(signer.serial):
-            raise LifecycleError("the document signer is revoked: make the next one with: eid pki ds")
-        period = signer.extensions.private_key_usage_period()
-        until = (period and period.not_after) or signer.not_after
-        if now > until:
-            raise LifecycleError(f"the document signer's key signed until {until:%Y-%m-%d}: make the next: eid pki ds")
-        next_update = decode_crl(self.crl).next_update
-        if next_update is not None and now > next_update:
-            raise LifecycleError(f"the CRL was due anew by {next_update:%Y-%m-%d}: issue it with: eid pki crl")
+        with self._alone():
+            held = RevocationReason.CERTIFICATE_HOLD.name
+            kept = tuple(item for item in self.register.revocations if (item[0], item[2]) != (serial, held))
+            if len(kept) == len(self.register.revocations):
+                raise LifecycleError(f"no certificate with the serial number {serial:x} is on hold")
+            self._require_csca_key()
+            self._keep(replace(self.register, revocations=kept))
+            return self._issue_crl(now)
 
-    def signers(self) -> tuple[tuple[str, Certificate], ...]:
-        """All document signers, oldest first: label and certificate."""
-        return tuple(
-            (label, decode_certificate(load_file(self.directory / f"{label}.cer"))) for label in self.register.signers
-        )
-
-    def sign_sod(self, lds_security_object: bytes, now: datetime) -> bytes:
-        """EF.SOD, signed by the newest document signer.
-
-        Raises:
-            LifecycleError: its key may not sign any more, or it is revoked: add a new one.
-        """
-        if self.is_revoked(decode_certificate(self.signer_certificate).serial):
-            raise LifecycleError("the document signer is revoked: make the next one with: eid pki ds")
-        key = self.keys.load(self.signer_label, SignatureAlgorithm("ecdsa", self.profile.authority.signer_hash))
-        return sign_sod(lds_security_object, key, self.signer_certificate, signing_time=now)
-
-    def _csca_key(self) -> Signer:
-        return self.keys.load(CSCA, SignatureAlgorithm("ecdsa", self.profile.authority.csca_hash))
-
-    def _crl_path(self, number: int) -> Path:
+    def crl_path(self, number: int) -> Path:
+        """File of a CRL."""
         return self.directory / f"crl-{number:06}.crl"
 
-    def _make_key(self, label: str, curve: str, algorithm: SignatureAlgorithm) -> Signer:
-        """A new key, or the one that an earlier attempt at this very label left behind."""
+    # --- keys and files
+
+    def _csca_signer(self, now: datetime, purpose: str) -> RecordedSigner:
+        """The newest CSCA's key, within its time only (Doc 9303-12 4.1.4). CRLs it signs after that, too."""
+        until = usage_of(decode_certificate(self.csca_certificate)).not_after
+        if now > until:
+            raise LifecycleError(f"the CSCA's key signed until {until:%Y-%m-%d}: make the next one with: eid pki csca")
+        return self._recorded(self._open_key(self.csca_label, self.profile.authority.csca_hash), purpose, now)
+
+    def _require_csca_key(self) -> None:
+        self._open_key(self.csca_label, self.profile.authority.csca_hash)
+
+    def _open_key(self, label: str, hash_name: str) -> Signer:
+        """A key whose certificate is there; that says whether it is RSA or EC, whatever the profile says meanwhile."""
+        is_rsa = decode_spki(decode_certificate(self._load(label)).spki_raw).algorithm.oid == oid.RSA_ENCRYPTION
+        return self.keys.load(label, _algorithm(self.profile.authority, "RSA-" if is_rsa else "", hash_name))
+
+    def _recorded(self, signer: Signer, purpose: str, now: datetime, limit: int | None = None) -> RecordedSigner:
+        return RecordedSigner(signer, self.record, purpose, self.operator, now, limit)
+
+    def _make_key(self, label: str, kind: str, algorithm: SignatureAlgorithm) -> Signer:
+        """A new key, or the one that an earlier attempt at this very label left behind.
+
+        Args:
+            kind: name of a curve, or "RSA-" and a number of bits.
+        """
         if self.register.unfinished == label:
             if label in self.keys.labels():
                 return self.keys.load(label, algorithm)
         elif label in self.keys.labels():  # in a token that serves somebody else, too
             raise KeyStoreError(f"there is a key {label!r} already, and this authority did not make it")
         self._keep(replace(self.register, unfinished=label))
-        return self.keys.generate_ec(label, curve, algorithm)
+        if kind.startswith("RSA-"):
+            return self.keys.generate_rsa(label, int(kind.removeprefix("RSA-")), algorithm)
+        return self.keys.generate_ec(label, kind, algorithm)
+
+    def _certificates(self, labels: Iterable[str]) -> tuple[tuple[str, Certificate], ...]:
+        return tuple((label, decode_certificate(self._load(label))) for label in labels)
+
+    def _load(self, label: str) -> bytes:
+        return load_file(self.directory / f"{label}.cer")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -235,6 +527,23 @@ class IssuingAuthority:
     def _keep(self, register: Register) -> None:
         store_file(self.directory / REGISTER, register.encode())
         self.register = register
+
+
+def _algorithm(stated: Authority, kind: str, hash_name: str) -> SignatureAlgorithm:
+    if kind.startswith("RSA-"):
+        return rsa_algorithm(f"rsa-{stated.rsa_scheme}", hash_name)
+    return SignatureAlgorithm("ecdsa", hash_name)
+
+
+def link_label(csca_label: str) -> str:
+    """Label of the link certificate that vouches for a CSCA."""
+    return csca_label.replace("csca", "link")
+
+
+def due_time(crl: CertificateList) -> datetime:
+    """When the CRL after this one is due."""
+    until = crl.next_update or crl.this_update
+    return crl.this_update + (until - crl.this_update) * CRL_DUE
 
 
 def issuing_state(profile: CardProfile) -> IssuingState:
@@ -250,77 +559,7 @@ def issuing_state(profile: CardProfile) -> IssuingState:
     )
 
 
-def create_authority(directory: Path, profile_name: str, keys: KeyStore, now: datetime) -> IssuingAuthority:
-    """Make a CSCA, its first document signer, a CRL and the card master key; go on where an attempt broke off.
-
-    Raises:
-        AlreadyDoneError: there is an authority in the directory. KeyStoreError: a key cannot be made.
-        StoreError: a file cannot be written.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{directory}: {error.strerror}") from error
-    with lock_directory(directory):
-        authority = _begin(directory, profile_name, keys)
-        if authority.register.unfinished in ("", CSCA) and not authority.register.signers:
-            _make_csca(authority, now)
-        if authority.register.unfinished in (CSCA, MASTER_KEY):
-            _make_master_key(authority)
-        if not authority.register.signers:
-            authority._add_signer(now)
-        authority._issue_crl(now)
-    return authority
-
-
-def _begin(directory: Path, profile_name: str, keys: KeyStore) -> IssuingAuthority:
-    """A new register, or that of an attempt that did not come as far as its first CRL."""
-    known = Path(profile_name).absolute() if profile_name.endswith(".toml") or "/" in profile_name else profile_name
-    register = Register(str(known))
-    profile = load_profile(register.profile).profile
-    if (directory / REGISTER).exists():
-        register = decode_register(load_file(directory / REGISTER))
-        if register.crl_number:
-            raise AlreadyDoneError(f"there is an authority in {directory} already")
-        if register.profile != str(known):
-            raise LifecycleError(f"the attempt that broke off in {directory} was for profile {register.profile}")
-    return IssuingAuthority(directory, keys, register, profile)
-
-
-def _make_csca(authority: IssuingAuthority, now: datetime) -> None:
-    stated = authority.profile.authority
-    key = authority._make_key(CSCA, stated.csca_curve, SignatureAlgorithm("ecdsa", stated.csca_hash))
-    usage = Validity(now, now + timedelta(days=stated.csca_key_days))
-    lasting = stated.signer_key_days + stated.document_days
-    certificate = build_csca_certificate(
-        key,
-        issuing_state(authority.profile),
-        "SPECIMEN CSCA",
-        Validity(now, usage.not_after + timedelta(days=lasting)),
-        usage,
-    )
-    store_file(authority.directory / f"{CSCA}.cer", certificate)
-
-
-def _make_master_key(authority: IssuingAuthority) -> None:
-    if authority.register.unfinished == MASTER_KEY:
-        if _has_master_key(authority.keys):
-            return
-    elif _has_master_key(authority.keys):
-        raise KeyStoreError(f"there is a key {MASTER_KEY!r} already, and this authority did not make it")
-    authority._keep(replace(authority.register, unfinished=MASTER_KEY))
-    authority.keys.generate_master_key(MASTER_KEY, authority.profile.security_domain.key_length)
-
-
-def _has_master_key(keys: KeyStore) -> bool:
-    try:
-        keys.load_master_key(MASTER_KEY)
-    except KeyStoreError:
-        return False
-    return True
-
-
-def open_authority(directory: Path, keys: KeyStore | None = None) -> IssuingAuthority:
+def open_authority(directory: Path, keys: KeyStore | None = None, operator: str = "") -> IssuingAuthority:
     """Open an authority that was made before; without keys, to look at it.
 
     Raises:
@@ -330,7 +569,7 @@ def open_authority(directory: Path, keys: KeyStore | None = None) -> IssuingAuth
     register = decode_register(load_file(directory / REGISTER))
     if not register.crl_number:
         raise StoreError(f"the authority in {directory} was not finished; go on with: eid pki init")
-    return IssuingAuthority(directory, keys, register, load_profile(register.profile).profile)
+    return IssuingAuthority(directory, keys, register, load_profile(register.profile).profile, operator)
 
 
 def require_authority(directory: Path) -> None:

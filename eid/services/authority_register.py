@@ -2,7 +2,9 @@
 
 DIR/authority.json   what there is, in order; written whole or not at all
 DIR/keys/            the software key store (or the keys are in a PKCS#11 token)
-DIR/*.cer, *.crl     certificates and CRLs, DER
+DIR/*.cer, *.crl     certificates and CRLs, DER; link-002.cer vouches for csca-002
+DIR/*.ml, *.dl       master and deviation lists that were signed here
+DIR/signatures/      what each key signed (eid.store.signature_record)
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ VERSION: Final = 1
 REGISTER: Final = "authority.json"
 MASTER_KEY: Final = "card-master"
 CSCA: Final = "csca-001"
-LABEL: Final = re.compile(r"ds-[0-9]{3,9}")
+CSCA_NAME: Final = "SPECIMEN CSCA"
+LABEL: Final = re.compile(r"(?:csca|ds|mls|dls)-[0-9]{3,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Register:
         crl_number: of the newest CRL, 0 for none.
         revocations: (serial, ISO time, reason's name or "") in the order in which they came.
         unfinished: label of the key that is being made; "" where none is.
+        cscas, list_signers: labels, oldest first.
+        retired: labels of keys that must not sign any more, though their time is not over.
+        crls: (label of a CSCA, number of the newest CRL that its key signed). name: common name of the CSCA.
     """
 
     profile: str
@@ -46,6 +52,11 @@ class Register:
     crl_number: int = 0
     revocations: tuple[tuple[int, str, str], ...] = ()
     unfinished: str = ""
+    cscas: tuple[str, ...] = ()
+    list_signers: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    crls: tuple[tuple[str, int], ...] = ()
+    name: str = CSCA_NAME
 
     def encode(self) -> bytes:
         """JSON; serial numbers as hexadecimal text."""
@@ -59,6 +70,11 @@ class Register:
                 {"serial": f"{serial:x}", "at": at, "reason": reason} for serial, at, reason in self.revocations
             ],
             "unfinished": self.unfinished,
+            "cscas": list(self.cscas),
+            "list_signers": list(self.list_signers),
+            "retired": list(self.retired),
+            "crls": dict(self.crls),
+            "name": self.name,
         }
         return json.dumps(told, indent=2).encode() + b"\n"
 
@@ -75,7 +91,16 @@ def decode_register(raw: bytes) -> Register:
             raise StoreError(f"{REGISTER} is of another format or version")
         revocations = tuple((int(item["serial"], 16), item["at"], item["reason"]) for item in told["revocations"])
         register = Register(
-            told["profile"], tuple(told["signers"]), told["crl_number"], revocations, told.get("unfinished", "")
+            told["profile"],
+            tuple(told["signers"]),
+            told["crl_number"],
+            revocations,
+            told["unfinished"],
+            tuple(told["cscas"]),
+            tuple(told["list_signers"]),
+            tuple(told["retired"]),
+            tuple(told["crls"].items()),
+            told["name"],
         )
         _check_register(register)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -89,11 +114,15 @@ def _check_register(register: Register) -> None:
     Raises:
         ValueError, TypeError, KeyError: they are not.
     """
-    labels = (*register.signers, *((register.unfinished,) if register.unfinished not in ("", CSCA, MASTER_KEY) else ()))
-    if not all(LABEL.fullmatch(label) for label in labels) or not isinstance(register.profile, str):
-        raise ValueError("a label or the profile is malformed")
-    if type(register.crl_number) is not int or register.crl_number < 0:
-        raise ValueError("the CRL number is no number")
+    unfinished = () if register.unfinished in ("", MASTER_KEY) else (register.unfinished,)
+    numbers = dict(register.crls)
+    labels = (*register.signers, *register.cscas, *register.list_signers, *register.retired, *numbers, *unfinished)
+    if not all(LABEL.fullmatch(label) for label in labels):
+        raise ValueError("a label is malformed")
+    if not all(isinstance(text, str) for text in (register.profile, register.name)):
+        raise ValueError("the profile or the name is malformed")
+    if any(type(number) is not int or number < 0 for number in (register.crl_number, *numbers.values())):
+        raise ValueError("a CRL number is no number")
     for _, at, reason in register.revocations:
         if datetime.fromisoformat(at).tzinfo is None or (reason and not RevocationReason[reason]):
             raise ValueError("a revocation is malformed")

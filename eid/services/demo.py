@@ -38,7 +38,8 @@ from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint, CheckpointSink
 from eid.protocols.pace.core import Password
 from eid.services.api_process import ApiClient, start_api
-from eid.services.authority import KEYS, IssuingAuthority, create_authority
+from eid.services.authority import KEYS, IssuingAuthority
+from eid.services.authority_creation import create_authority
 from eid.services.card_slot import Slot, open_slot
 from eid.services.frauds import alter_data_group_1, copy_card
 from eid.services.inspection import Inspected, inspect_card

@@ -66,7 +66,7 @@ def check_quality(
         evidence = drive(inspect(plan, now, random), connection, sink)
     except (ProtocolError, StatusWordError, DecodeError) as failure:
         raise QualityError(str(failure)) from failure
-    trust = build_trust_store((authority.csca_certificate,), (authority.crl,))
+    trust = build_trust_store(authority.csca_certificates, authority.crls)
     report = verify(evidence, trust, policy, time=now, expected_challenge=challenge)
     faults = [*_not_passed(report), *_differences(data, evidence)]
     if report.verdict is not Verdict.TOTAL_PASSED or faults:

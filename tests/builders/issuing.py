@@ -18,10 +18,12 @@ from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.keystore.software import SoftwareKeyStore
 from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint
-from eid.services.authority import KEYS, IssuingAuthority, create_authority, open_authority
+from eid.services.authority import KEYS, IssuingAuthority, open_authority
+from eid.services.authority_creation import create_authority
 from eid.services.issuance import Issuance, begin
 from eid.store.database import open_database
 from eid.store.schema_version import upgrade
+from eid.testing.specimen import specimen_terminals
 from eid.transport.loopback import LoopbackConnection
 from tests.builders.issuance import NOW, blank_card, record_for
 
@@ -77,7 +79,13 @@ class Workshop:
         return self.clock
 
     def begin(self) -> Issuance:
-        return begin(self.engine, self.authority, self.loaded, "test reader", self.now)
+        return begin(self.engine, self.authority, self.loaded, "test reader", self.now, self.trust_points)
+
+    @property
+    def trust_points(self) -> tuple[bytes, ...]:
+        """Whom the profile's cards trust, where they trust anybody."""
+        terminals = specimen_terminals(self.loaded.profile, self.clock)
+        return () if terminals is None else (terminals.cvca_certificate,)
 
     def blank(self) -> VirtualCard:
         return blank_card(self.loaded.profile, next(_numbers).to_bytes(10, "big"))

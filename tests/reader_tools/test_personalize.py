@@ -20,7 +20,7 @@ from eid.card.memory import LifeCycle
 from eid.errors import CardRemovedError
 from eid.identity import IdentityRecord, encode_identity_record
 from eid.profile.loader import load_profile
-from eid.services.authority import create_authority
+from eid.services.authority_creation import create_authority
 from eid.services.virtual_cards import create_card, open_card
 from eid.store.card_file import load_card_file
 from eid.store.stored_card import StoredCard
