@@ -38,6 +38,16 @@ class GroupKey(Protocol):
             DecodeError: it is no element of the group.
         """
 
+    def public_on(self, generator: bytes) -> bytes:
+        """The public element on another generator, encoded.
+
+        On a curve, a key whose scalar OpenSSL chose may give the inverse point: nobody can tell k from -k, and both
+        `agree` alike.
+
+        Raises:
+            DecodeError: the generator is no element of the group.
+        """
+
     def agree(self, element: bytes) -> bytes:
         """The shared secret, of the field's full length: the x coordinate, or the field element (Doc 9303-11 9.6).
 
@@ -84,10 +94,11 @@ class Group(Protocol):
 
 
 class _EcKey:
-    __slots__ = ("_pair",)
+    __slots__ = ("_pair", "_sign_is_free")
 
-    def __init__(self, pair: EcKeyPair) -> None:
+    def __init__(self, pair: EcKeyPair, *, sign_is_free: bool = False) -> None:
         self._pair = pair
+        self._sign_is_free = sign_is_free
 
     @property
     def public(self) -> bytes:
@@ -96,6 +107,12 @@ class _EcKey:
     def multiply(self, element: bytes) -> bytes:
         curve = self._pair.curve
         return points.encode_point(curve, self._pair.multiply(points.decode_point(curve, element)))
+
+    def public_on(self, generator: bytes) -> bytes:
+        if not self._sign_is_free:
+            return self.multiply(generator)
+        curve = self._pair.curve
+        return points.encode_point(curve, self._pair.public_on(points.decode_point(curve, generator)))
 
     def agree(self, element: bytes) -> bytes:
         return self._pair.agree(points.decode_point(self._pair.curve, element))
@@ -120,7 +137,9 @@ class EcGroup:
 
     def generate(self, random: Random = os.urandom) -> GroupKey:
         """A fresh key; OpenSSL chooses the scalar unless other randomness was injected."""
-        return _EcKey(EcKeyPair.generate(self.curve, None if random is os.urandom else random))
+        if random is os.urandom:
+            return _EcKey(EcKeyPair.generate(self.curve), sign_is_free=True)
+        return _EcKey(EcKeyPair.generate(self.curve, random))
 
     def key(self, scalar: int) -> GroupKey:
         """The key of a known scalar."""
@@ -155,6 +174,9 @@ class _DhKey:
     def multiply(self, element: bytes) -> bytes:
         base = _decode_number(self._group, element)
         return _encode_number(pow(base, self._scalar, self._group.p))
+
+    def public_on(self, generator: bytes) -> bytes:
+        return self.multiply(generator)
 
     def agree(self, element: bytes) -> bytes:
         return self.multiply(element).rjust(self._group.length, b"\0")

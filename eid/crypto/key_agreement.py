@@ -2,7 +2,8 @@
 
 PACE's generic mapping needs the *whole* point kP of a secret k, which the library's ECDH does not give: only x(kP).
 A second ECDH with the public point P + G gives x(kP + Q), where Q = kG is the own public key. Both x and the known Q
-fix y (see `_recover_point`). So the scalar never leaves OpenSSL, and no point arithmetic of ours meets it.
+fix y (see `_recover_point`). So the scalar never leaves OpenSSL, and no point arithmetic of ours meets it. Of a public
+key on the mapped generator either y will do (see `EcKeyPair.public_on`).
 """
 
 from __future__ import annotations
@@ -114,6 +115,23 @@ class EcKeyPair:
         shifted = add(self.curve, point, self.curve.generator)
         x_sum = int.from_bytes(self._exchange(self._private, shifted), "big")
         return _recover_point(self.curve, x_product, x_sum, self.public_point)
+
+    def public_on(self, generator: Point) -> Point:
+        """The public key on another generator G': kG' or -kG', each as likely as the other.
+
+        For agreement by the x coordinate only: there k and -k are the same private key, since x(-kP) = x(kP). So one
+        exchange does, where `multiply` needs two to tell the two points apart.
+
+        Raises:
+            PeerProtocolError: the generator is not on the curve.
+        """
+        if isinstance(self._private, int):
+            return self.multiply(generator)
+        require_on_curve(self.curve, generator)
+        x = self._exchange(self._private, generator)
+        sign = bytes((2 | secrets.randbits(1),))  # SEC 1 2.3.4
+        numbers = ec.EllipticCurvePublicKey.from_encoded_point(self._private.curve, sign + x).public_numbers()
+        return numbers.x, numbers.y
 
     def _exchange(self, key: ec.EllipticCurvePrivateKey, peer: Point) -> bytes:
         public = ec.EllipticCurvePublicKey.from_encoded_point(key.curve, encode_point(self.curve, peer))

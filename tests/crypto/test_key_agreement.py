@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.crypto import key_agreement
 from eid.crypto.curves import CURVES, Curve, curve_by_id, curve_by_name
+from eid.crypto.group import EcGroup
 from eid.crypto.key_agreement import EcKeyPair
 from eid.crypto.points import add, decode_point, encode_point, is_on_curve, multiply, negate
 from eid.errors import LocalProtocolError, PeerProtocolError
@@ -77,6 +78,31 @@ def test_recovery_equals_integers(curve: Curve) -> None:
             assert pair.multiply(peer) == multiply(curve, scalar, peer)
 
 
+@all_curves
+def test_either_public_key_on_a_mapped_generator_agrees(curve: Curve) -> None:
+    """kG' and -kG' come by turns, and whichever was sent, both ends have the same secret."""
+    generator = multiply(curve, 0xC0FFEE, curve.generator)
+    signs = set()
+    for _ in range(3 if curve.library is None else 24):
+        left, right = EcKeyPair.generate(curve), EcKeyPair.generate(curve)
+        mine, theirs = left.public_on(generator), right.public_on(generator)
+        exact = left.multiply(generator)
+        assert mine in (exact, negate(curve, exact))
+        signs.add(mine == exact)
+        assert left.agree(theirs) == right.agree(mine)
+    assert signs == ({True} if curve.library is None else {True, False})
+
+
+def test_a_known_scalar_gives_its_own_public_key() -> None:
+    """Published vectors and Chip Authentication Mapping name the scalar: there the sign is not free."""
+    group = EcGroup(_curve(13))
+    generator = group.key(0xC0FFEE).public
+    for key in (group.key(0xBADCAFE), group.generate(lambda length: b"\xa5" * length)):
+        assert key.public_on(generator) == key.multiply(generator)
+    own = group.generate()
+    assert {own.public_on(generator) for _ in range(24)} > {own.multiply(generator)}
+
+
 @library_curves
 def test_integer_fallback_equals_library(curve: Curve) -> None:
     bare = replace(curve, library=None)
@@ -121,6 +147,8 @@ def test_invalid_curve_points_are_refused(curve: Curve) -> None:
             pair.agree(bad)
         with pytest.raises(PeerProtocolError, match="not on"):
             pair.multiply(bad)
+        with pytest.raises(PeerProtocolError, match="not on"):
+            pair.public_on(bad)
 
 
 def test_a_faulty_exchange_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

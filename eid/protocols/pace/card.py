@@ -157,7 +157,7 @@ class PaceCard:
     def _answer_key_agreement(self, run: _Run, value: bytes) -> Answer:
         run.terminal_public = run.parameters.group.require_element(value)
         key = run.parameters.group.generate(self._random)
-        run.card_public = key.multiply(run.generator)
+        run.card_public = key.public_on(run.generator)
         run.keys = core.derive_session_keys(run.parameters.suite, key, run.card_public, run.terminal_public)
         return Answer(run.card_public)
 

@@ -58,7 +58,7 @@ def run_pace(
     generator, mapping_public = yield from _map(parameters, nonce, password, random)
 
     key = parameters.group.generate(random)
-    public = key.multiply(generator)
+    public = key.public_on(generator)
     peer = (yield from _general_authenticate(Step.KEY_AGREEMENT, public, password)).value
     with _peer_elements():
         keys = core.derive_session_keys(parameters.suite, key, public, peer)
