@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from eid.evidence import Evidence
+from eid.locale import FALLBACK, text
 from eid.pki.trust_store import TrustStore
 from eid.rendering.page import CertificateSummary, ReportPage, StepFigures
 from eid.services.chain import ChainLink, describe_chain
@@ -22,10 +23,11 @@ def build_page(
     steps: Sequence[StepMeter] = (),
     trace: Sequence[TraceEntry] = (),
     faces: Sequence[bytes] = (),
+    language: str = FALLBACK,
 ) -> ReportPage:
     """All that the page of one verification shows; `faces` are PNG."""
     return ReportPage(
-        title=title,
+        title=text(language, "title", title),
         report=report,
         holder=describe_holder(evidence),
         portrait=decode_portrait(evidence),
@@ -33,6 +35,7 @@ def build_page(
         certificates=tuple(_summary(link) for link in describe_chain(evidence, trust)),
         steps=step_figures(steps),
         apdus=tuple(trace_line(entry) for entry in trace),
+        language=language,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from eid.errors import Reason
+from eid.locale import FALLBACK, LANGUAGES
 from eid.pki.trust_store import TrustStore
 from eid.rendering.page import render_page
 from eid.rendering.terminal import render_report
@@ -47,6 +48,7 @@ Examples:
 @click.option("--challenge", type=HexOctets(), help="What the chip was asked to sign; evidence for another one fails.")
 @click.option("--station", "station_files", multiple=True, type=FILE, help="Public key (PEM) of a known station.")
 @click.option("--stations", type=DIRECTORY, help="Directory of known stations' public keys, *.pem.")
+@click.option("--language", type=click.Choice(LANGUAGES), default=FALLBACK, help="Of reasons and page; codes stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @click.option("--html", type=FILE, help="Write a self-contained page to this file.")
 def command(
@@ -59,6 +61,7 @@ def command(
     challenge: bytes | None,
     station_files: tuple[Path, ...],
     stations: Path | None,
+    language: str,
     as_json: bool,
     html: Path | None,
 ) -> int:
@@ -81,8 +84,8 @@ def command(
         stations=_known_stations(settings, station_files),
     )
     if html is not None:
-        _write_page(html, judged, store)
-    _print(judged, as_json)
+        _write_page(html, judged, store, language)
+    _print(judged, as_json, language)
     return EXIT_CODES[judged.report.verdict]
 
 
@@ -110,17 +113,18 @@ def _known_stations(settings: Settings, files: Iterable[Path]) -> Stations:
     return known
 
 
-def _write_page(path: Path, judged: Judged, trust: TrustStore) -> None:
-    page = build_page("Verification of an identity document", judged.report, judged.evidence, trust)
+def _write_page(path: Path, judged: Judged, trust: TrustStore, language: str) -> None:
+    title = "Verification of an identity document"
+    page = build_page(title, judged.report, judged.evidence, trust, language=language)
     write_private(path, render_page(page).encode("utf-8"))
 
 
-def _print(judged: Judged, as_json: bool) -> None:
+def _print(judged: Judged, as_json: bool, language: str) -> None:
     report = judged.report
     if as_json:
         click.echo(json.dumps(report_to_json(report), indent=2, ensure_ascii=False))
         return
-    click.echo(render_report(report))
+    click.echo(render_report(report, language))
     signature = report.check("station.signature")
     if signature is not None and signature.reason is Reason.UNTRUSTED_STATION:
         click.echo("\nThe station is not known: name its public key with --station FILE if you trust it.", err=True)

@@ -17,6 +17,7 @@ from api.body import Limits
 from api.openapi import load_example
 from api.problems import Problem
 from eid.evidence.codec import encode_evidence
+from eid.verification.policy import shipped_policies
 from tests.builders.api_client import files_json
 
 pytestmark = pytest.mark.anyio
@@ -176,7 +177,8 @@ async def test_the_trust_store_is_shown(client, service):
 
 async def test_the_policies_are_shown(client):
     shown = (await client.get("/v1/policies")).json()["policies"]
-    assert [item["name"] for item in shown] == ["border", "kyc-remote", "passive", "strict"]
+    assert [item["name"] for item in shown] == list(shipped_policies())
     strict = shown[-1]
-    assert strict["required_one_of"] == [["chip.aa", "chip.ca"]]
+    assert strict["required_one_of"] == [["chip.aa", "chip.ca", "chip.pace_cam"]]
+    assert (strict["hazards"], strict["unsafe"]) == ([], False)
     assert "sod.dg_hashes.dg2" in strict["required"]

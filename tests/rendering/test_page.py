@@ -10,7 +10,9 @@ from html.parser import HTMLParser
 import pytest
 
 from eid.errors import Reason
+from eid.locale import text
 from eid.rendering.page import CertificateSummary, ReportPage, StepFigures, data_uri, render_page
+from eid.verification.policy_lint import Hazard
 from eid.verification.report import CheckResult, Outcome, Verdict, VerificationReport
 from tests.builders.issuance import NOW
 
@@ -155,3 +157,23 @@ def test_the_verdict_has_its_colour(verdict: Verdict) -> None:
     html = render_page(full(report=report(verdict=verdict)))
     assert f'<span class="verdict {verdict.value}">' in html
     assert f".{verdict.value} {{ background" in html
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fr", "ltr"), ("ar", "rtl")])
+def test_the_page_speaks_a_language(language: str, direction: str) -> None:
+    """Texts are the language's; codes and whatever is in English stand isolated from the direction of its script."""
+    document = Document(render_page(full(language=language)))
+    assert {("html", "lang", language), ("html", "dir", direction)} <= set(document.attributes)
+    for reason in (Reason.HASH_FAILURE, Reason.TRY_LATER):
+        assert text(language, "reason", reason.value) in document.text
+        assert reason.value in document.text
+    assert text(language, "page", "checks") in document.text
+
+
+def test_the_page_calls_an_unsafe_policy_unsafe() -> None:
+    unsafe = report(hazards=(Hazard.REVOCATION_OPTIONAL, Hazard.COPY_ACCEPTED))
+    shown = Document(render_page(full(report=unsafe)))
+    assert {"Unsafe policy", "REVOCATION_OPTIONAL", "COPY_ACCEPTED"} <= set(shown.text)
+    limited = Document(render_page(full(report=report(hazards=(Hazard.COPY_ACCEPTED,)))))
+    assert "Unsafe policy" not in limited.text
+    assert "COPY_ACCEPTED" in limited.text

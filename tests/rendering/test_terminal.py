@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from eid.errors import Reason
 from eid.rendering.page import StepFigures
 from eid.rendering.terminal import count_columns, make_printable, render_report, render_steps, render_table
+from eid.verification.policy_lint import Hazard
 from eid.verification.report import CheckResult, Outcome, Verdict, VerificationReport
 from tests.builders.issuance import NOW
 
@@ -68,8 +69,23 @@ def test_the_report_shows_every_check() -> None:
     lines = render_report(report).splitlines()
     assert lines[0] == "TOTAL_FAILED  policy strict, judged at 2026-06-01T12:00:00Z (now)"
     assert lines[1] == "assurance"
-    assert lines[-1].split(maxsplit=3) == ["sod.dg_hashes.dg1", "FAILED", "HASH_FAILURE", "DG1 is altered"]
-    assert lines[-2].split() == ["sod.signature", "PASSED"]
+    assert lines[-3].split(maxsplit=3) == ["sod.dg_hashes.dg1", "FAILED", "HASH_FAILURE", "DG1 is altered"]
+    assert lines[-4].split() == ["sod.signature", "PASSED"]
+    assert lines[-1] == "HASH_FAILURE: This data group is not the one that the issuer signed."
+    french = render_report(report, "fr").splitlines()
+    assert french[:-1] == lines[:-1]
+    assert french[-1] == "HASH_FAILURE: Ce groupe de données n’est pas celui que l’émetteur a signé."
+
+
+def test_an_unsafe_policy_is_called_so() -> None:
+    passed = (CheckResult("sod.signature", Outcome.PASSED, None, "Doc 9303-11 5.1"),)
+    hazards = (Hazard.REVOCATION_OPTIONAL, Hazard.COPY_ACCEPTED, Hazard.EXPIRED_ACCEPTED)
+    report = VerificationReport(
+        Verdict.TOTAL_PASSED, "lax", 1, "", NOW, "now", "", passed, "assurance", hazards=hazards
+    )
+    lines = render_report(report).splitlines()
+    assert lines[2].startswith("UNSAFE POLICY (REVOCATION_OPTIONAL): A signer whose key was stolen")
+    assert lines[3] == "What this policy leaves open: COPY_ACCEPTED, EXPIRED_ACCEPTED"
 
 
 def test_steps_and_their_sum() -> None:
