@@ -17,6 +17,7 @@
     |     +- PasswordBlockedError   the password has been tried too often and opens nothing any more
     |     +- PasswordSuspendedError one try is left, which the card grants only after the CAN
     |     +- PasswordDeactivatedError  the password is switched off
+    |     +- LastTryError           one try is left, and nobody said to use it
     |  +- CommandRefused           our card side refuses a command with a status word
     +- VerificationError            a check on a document failed; carries a `Reason`
     +- ProfileError                 a card profile states something impossible
@@ -191,6 +192,21 @@ class PasswordDeactivatedError(AuthenticationError):
 
     def __str__(self) -> str:
         return f"the {self.password} of this card is not activated"
+
+
+class LastTryError(AuthenticationError):
+    """One try of the password is left, and the caller did not say that it may be used.
+
+    Args:
+        password: name of the password, never its value.
+    """
+
+    def __init__(self, password: str) -> None:
+        self.password = password
+        super().__init__(password)
+
+    def __str__(self) -> str:
+        return f"one try of the {self.password} is left: if it is wrong, the {self.password} is blocked"
 
 
 @unique

@@ -28,6 +28,13 @@ LINES_LIMIT: Final = 3  # lines of an address
 
 Sex = Literal["M", "F", "X"]
 PartnerRelation = Literal["wife", "widow", "widower"]
+FINGERS: Final = (
+    "right-thumb", "right-index", "right-middle", "right-ring", "right-little",
+    "left-thumb", "left-index", "left-middle", "left-ring", "left-little",
+)  # fmt: skip
+"""Names of the fingers, in the order of ISO/IEC 19794-4 table 5, which counts them from 1."""
+NOTIFY_LIMIT: Final = 15  # persons, Doc 9303-10 4.7.16
+TELEPHONE_PATTERN: Final = r"^\+?[0-9 ]{3,20}$"
 
 CODE_PATTERNS: Final = {
     "nationality": r"^[A-Z]{1,3}$",
@@ -58,10 +65,28 @@ class PartnerMention:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """One finger, by its name in `FINGERS`, and its image, JPEG or JPEG 2000 of 500 pixels per inch."""
+
+    finger: str = field(repr=False)
+    image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyContact:
+    """A person to notify; Latin letters. An address holds up to three lines, parted by line feeds."""
+
+    name: str = field(repr=False)
+    telephone: str = field(repr=False)
+    address: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class IdentityRecord:
     """One approved record; the representation shows only whether it is a specimen.
 
     An address holds up to three lines, parted by line feeds. `portrait` and `signature_image` are JPEG or JPEG 2000.
+    Of `fingerprints` each finger stands once; a person without any has none.
 
     Raises:
         RecordError: a value breaks a limit of the format; the text names the field.
@@ -87,10 +112,12 @@ class IdentityRecord:
     portrait: bytes = field(repr=False)
     signature_image: bytes | None = field(default=None, repr=False)
     partner: PartnerMention | None = field(default=None, repr=False)
+    fingerprints: tuple[Fingerprint, ...] = field(default=(), repr=False)
+    persons_to_notify: tuple[EmergencyContact, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         for name, text in _texts(self):
-            _verify_text(name, text, LINES_LIMIT if name.startswith("address.") else 1)
+            _verify_text(name, text, LINES_LIMIT if "address" in name.split(".") else 1)
         for name, pattern in CODE_PATTERNS.items():
             if not re.fullmatch(pattern, getattr(self, name), re.ASCII):
                 raise RecordError(f"{name} does not match {pattern}")
@@ -101,6 +128,15 @@ class IdentityRecord:
         _verify_image("portrait", self.portrait)
         if self.signature_image is not None:
             _verify_image("signature_image", self.signature_image)
+        for finger in self.fingerprints:
+            _verify_image("fingerprints.image", finger.image)
+        names = [finger.finger for finger in self.fingerprints]
+        if len(set(names)) != len(names) or not set(names) <= set(FINGERS):
+            raise RecordError(f"fingerprints.finger is not each time another one of {', '.join(FINGERS)}")
+        if len(self.persons_to_notify) > NOTIFY_LIMIT:
+            raise RecordError(f"persons_to_notify are over {NOTIFY_LIMIT}")
+        if not all(re.fullmatch(TELEPHONE_PATTERN, item.telephone, re.ASCII) for item in self.persons_to_notify):
+            raise RecordError(f"persons_to_notify.telephone does not match {TELEPHONE_PATTERN}")
         self._verify_dates()
 
     def _verify_dates(self) -> None:
@@ -129,6 +165,9 @@ def _texts(record: IdentityRecord) -> Iterator[tuple[str, str]]:
     for name, text in texts:
         yield f"{name}.arabic", text.arabic
         yield f"{name}.latin", text.latin
+    for person in record.persons_to_notify:
+        yield "persons_to_notify.name.latin", person.name
+        yield "persons_to_notify.address.latin", person.address
 
 
 def _verify_text(name: str, text: str, lines: int) -> None:
@@ -267,6 +306,24 @@ def _decode_partner(path: str, value: object) -> PartnerMention:
     return PartnerMention(**_decode_object(path, value, {"relation": _decode_text, "name": _decode_bilingual}))
 
 
+def _decode_list(decode: _Decoder) -> _Decoder:
+    def decode_items(path: str, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise RecordError(f"{path} is not a list")
+        return tuple(decode(path, item) for item in value)
+
+    return decode_items
+
+
+def _decode_fingerprint(path: str, value: object) -> Fingerprint:
+    return Fingerprint(**_decode_object(path, value, {"finger": _decode_text, "image": _decode_image}))
+
+
+def _decode_contact(path: str, value: object) -> EmergencyContact:
+    fields = dict.fromkeys(("name", "telephone", "address"), _decode_text)
+    return EmergencyContact(**_decode_object(path, value, fields))
+
+
 _FIELDS: Final[Mapping[str, _Decoder]] = {
     "specimen": _decode_flag,
     "family_name": _decode_bilingual,
@@ -288,8 +345,10 @@ _FIELDS: Final[Mapping[str, _Decoder]] = {
     "portrait": _decode_image,
     "signature_image": _decode_image,
     "partner": _decode_partner,
+    "fingerprints": _decode_list(_decode_fingerprint),
+    "persons_to_notify": _decode_list(_decode_contact),
 }
-_OPTIONAL: Final = frozenset(("signature_image", "partner"))
+_OPTIONAL: Final = frozenset(("signature_image", "partner", "fingerprints", "persons_to_notify"))
 
 
 # Writing
@@ -299,7 +358,7 @@ def encode_identity_record(record: IdentityRecord) -> bytes:
     """The JSON form of a record: UTF-8, indented, keys in the order of the format; absent options are left out."""
     values = {name: getattr(record, name) for name in _FIELDS}
     document = {"format": FORMAT, "version": VERSION} | {
-        name: _encode_value(value) for name, value in values.items() if value is not None
+        name: _encode_value(value) for name, value in values.items() if value not in (None, ())
     }
     return json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
 
@@ -310,6 +369,12 @@ def _encode_value(value: object) -> object:
             return {"arabic": value.arabic, "latin": value.latin}
         case PartnerMention():
             return {"relation": value.relation, "name": _encode_value(value.name)}
+        case Fingerprint():
+            return {"finger": value.finger, "image": _encode_value(value.image)}
+        case EmergencyContact():
+            return {"name": value.name, "telephone": value.telephone, "address": value.address}
+        case tuple():
+            return [_encode_value(item) for item in value]
         case PartialDate() | date():
             return value.isoformat()
         case bytes():

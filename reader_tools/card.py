@@ -54,7 +54,8 @@ def new(profile: str, out: Path, serial: bytes | None, record: str | None) -> No
     """Make a blank card as it comes from the factory, with the public default keys.
 
     With --record the card is issued at once, for demonstrations and tests: by an authority that is made for this card
-    and forgotten. Its CSCA certificate and CRL, the MRZ and the CAN are written beside the card.
+    and forgotten. Its CSCA certificate and CRL, the MRZ, CAN, PIN and PUK are written beside the card; where the
+    product has Terminal Authentication, so are a terminal's certificates and key.
     """
     if record is not None:
         _issue(profile, out, serial or secrets.token_bytes(SERIAL_LENGTH), record)
@@ -71,9 +72,8 @@ def _issue(profile: str, out: Path, serial: bytes, source: str) -> None:
         record = decode_identity_record(read_input(Path(source), RECORD_LIMIT, "identity record"))
     files = write_issued_card(out, profile, record, serial, datetime.now(UTC).replace(microsecond=0))
     click.echo(f"{out}: issued card {serial.hex().upper()}")
-    for what, path in (("CSCA", files.csca), ("CRL", files.crl), ("MRZ", files.mrz), ("CAN", files.can)):
-        if path is not None:
-            click.echo(f"{what}: {path}")
+    for what, path in files:
+        click.echo(f"{what}: {path}")
 
 
 @command.command(name="run")

@@ -30,6 +30,7 @@ class ProtocolName(StrEnum):
     PACE = "pace"
     BAC = "bac"
     CHIP_AUTHENTICATION = "chip_authentication"
+    TERMINAL_AUTHENTICATION = "terminal_authentication"
     ACTIVE_AUTHENTICATION = "active_authentication"
 
 
@@ -65,7 +66,8 @@ class ProtocolTranscript:
         parameters: what was used, as text, e.g. {"oid": ..., "curve": ..., "password": "CAN"}; never a secret.
         messages: what a later judge needs, as bytes, without session keys: for Active Authentication "challenge" and
             "signature"; for Chip Authentication "chip_public_key" (the SubjectPublicKeyInfo that was used) and
-            "terminal_public_key".
+            "terminal_public_key"; for PACE with chip-authentication mapping "chip_authentication_data" (CA_IC) and
+            "mapping_public_key" (PK_map,IC).
     """
 
     protocol: ProtocolName

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from eid.codec.apdu import MAX_SHORT_LE
+from eid.crypto.group import compress_public_key
 from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import curve_of_key
 from eid.errors import AuthenticationError, DecodeError, PeerProtocolError, StatusWordError, VerificationError
@@ -50,7 +51,10 @@ def authenticate_chip(session: Session, dg14: bytes | None) -> Exchange[Protocol
     except StatusWordError as refusal:
         return ProtocolTranscript(_CA, ProtocolOutcome.REFUSED, parameters | {"sw": f"{refusal.sw:04X}"})
     session.rekey(result.secure_messaging)
-    return ProtocolTranscript(_CA, (yield from _confirm(session)), parameters, _messages(result))
+    outcome = yield from _confirm(session)
+    if outcome is ProtocolOutcome.SUCCEEDED:
+        session.terminal_key = compress_public_key(result.chip_key.group, result.terminal_public_key)
+    return ProtocolTranscript(_CA, outcome, parameters, _messages(result))
 
 
 def _confirm(session: Session) -> Exchange[ProtocolOutcome]:

@@ -11,6 +11,7 @@ from eid.evidence import Origin
 from eid.lds.files import LDS1_AID, by_name
 from eid.protocols.active_authentication.core import CHALLENGE_LENGTH
 from eid.protocols.pace.core import Password
+from eid.protocols.terminal_authentication.terminal import TerminalCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,9 @@ class InspectionPlan:
     """One inspection.
 
     Args:
-        access_password: what opens the chip: CAN or MRZ (BAC takes the MRZ only).
+        access_password: what opens the chip: CAN, MRZ or PIN (BAC takes the MRZ only).
+        resuming_can: the CAN, which resumes a suspended PIN. use_last_try: whether the PIN's last try may be spent.
+        terminal: key and certificates of an inspection system, for DG3 and DG4 (TR-03110-1 3.5).
         data_groups: "all" that EF.SOD lists, or names such as ("DG1", "DG2").
         challenge: RND.IFD for Active Authentication, 8 octets, from whoever will judge; None lets the station draw one.
         reader, policy: names that go into the evidence.
@@ -48,6 +51,9 @@ class InspectionPlan:
     max_response: int = MAX_SHORT_LE
     aid: bytes = LDS1_AID
     unprotected_refusals: bool = False
+    resuming_can: bytes | None = field(default=None, repr=False)
+    use_last_try: bool = False
+    terminal: TerminalCredentials | None = None
 
     def __post_init__(self) -> None:
         if self.challenge is not None and len(self.challenge) != CHALLENGE_LENGTH:

@@ -12,6 +12,7 @@ from eid.inspection.access import open_chip, read_card_access
 from eid.inspection.chip import authenticate_chip, sign_challenge
 from eid.inspection.plan import InspectionPlan
 from eid.inspection.session import SENSITIVE, Session, step
+from eid.inspection.terminal import authenticate_terminal
 from eid.lds.com import decode_ef_com
 from eid.lds.files import EF_COM, EF_SOD, ElementaryFile, by_name, by_number
 from eid.lds.sod import decode_ef_sod
@@ -33,10 +34,17 @@ def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] 
     """
     session = Session(plan, random)
     card_access = yield from step("read EF.CardAccess", read_card_access(session))
-    transcripts = yield from step("open chip", open_chip(session, card_access))
-    files = [card_access, *(yield from _read_files(session, (EF_COM, EF_SOD)))]
-    files += yield from _read_files(session, _choose_data_groups(plan, _list_data_groups(files)))
-    chip_authentication = yield from _authenticate_chip(session, _content(files, "DG14"))
+    opened = yield from step("open chip", open_chip(session, card_access))
+    files = [card_access, *opened.files, *(yield from _read_files(session, (EF_COM, EF_SOD)))]
+    wanted = _choose_data_groups(plan, _list_data_groups(files))
+    # Without a terminal's certificates the sensitive groups are asked for all the same: a refusal is evidence, too.
+    protected = [file for file in wanted if plan.terminal is not None and file.number in SENSITIVE]
+    files += yield from _read_files(session, (file for file in wanted if file not in protected))
+    transcripts = [*opened.transcripts, (yield from _authenticate_chip(session, _content(files, "DG14")))]
+    if plan.terminal is not None:
+        transcripts.append((yield from step("Terminal Authentication", authenticate_terminal(session, plan.terminal))))
+        yield from _revive(session, needed=bool(protected))
+        files += yield from _read_files(session, protected)
     active_authentication = yield from _sign_challenge(session, _content(files, "DG15"))
     return Evidence(
         origin=plan.origin,
@@ -45,7 +53,7 @@ def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] 
         reader=plan.reader,
         policy=plan.policy,
         files=tuple(files),
-        transcripts=(*transcripts, chip_authentication, active_authentication),
+        transcripts=(*transcripts, active_authentication),
     )
 
 
@@ -66,10 +74,15 @@ def _authenticate_chip(session: Session, dg14: bytes | None) -> Exchange[Protoco
 def _sign_challenge(session: Session, dg15: bytes | None) -> Exchange[ProtocolTranscript]:
     if not session.plan.active_authentication:
         return ProtocolTranscript(ProtocolName.ACTIVE_AUTHENTICATION, ProtocolOutcome.NOT_ATTEMPTED)
-    if dg15 is not None and session.channel is not None and not session.channel.is_alive:
-        # Chip Authentication failed; what Active Authentication shows is worth a new session.
-        yield from step("open chip again", session.resume())
+    # Where Chip Authentication failed: what Active Authentication shows is worth a new session.
+    yield from _revive(session, needed=dg15 is not None)
     return (yield from step("Active Authentication", sign_challenge(session, dg15)))
+
+
+def _revive(session: Session, *, needed: bool) -> Exchange[None]:
+    """Open the chip again where the session has died; what a terminal has proven is gone then."""
+    if needed and not session.is_alive:
+        yield from step("open chip again", session.resume())
 
 
 def _choose_data_groups(plan: InspectionPlan, listed: Sequence[int]) -> list[ElementaryFile]:
@@ -78,7 +91,7 @@ def _choose_data_groups(plan: InspectionPlan, listed: Sequence[int]) -> list[Ele
         numbers = set(listed)
     else:
         numbers = {number for name in plan.data_groups if (number := by_name(name).number) is not None}
-        needed = {14} if plan.chip_authentication else set()
+        needed = {14} if plan.chip_authentication or plan.terminal is not None else set()
         needed |= {14, 15} if plan.active_authentication else set()  # DG14 names the hash function of ECDSA
         numbers |= needed & set(listed)
     # The sensitive ones come last: a chip that ends the session over them has then given all the others.

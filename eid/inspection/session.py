@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from eid.codec.status_word import SW
+from eid.crypto.group import compress_public_key
 from eid.errors import AuthenticationError, LocalProtocolError, StatusWordError
 from eid.evidence import ReadFile
 from eid.inspection.plan import InspectionPlan
 from eid.lds.files import ElementaryFile
 from eid.lds.security_infos import PACEInfo
+from eid.profile.card_image import PasswordId
 from eid.protocols.bac.terminal import run_bac
 from eid.protocols.exchange import Checkpoint, Exchange, Reset, through
 from eid.protocols.files import FileReader, select_application
-from eid.protocols.pace.core import PaceResult
+from eid.protocols.pace.core import PaceResult, require_parameters
 from eid.protocols.pace.terminal import run_pace
+from eid.protocols.pin.terminal import open_with_pin
 from eid.protocols.secure_messaging import SecureMessaging
+from eid.protocols.terminal_authentication.core import identify_by_document_number
 
 T = TypeVar("T")
 SENSITIVE: Final = frozenset((3, 4))
@@ -43,6 +47,18 @@ class BacEntry:
 Entry: TypeAlias = PaceEntry | BacEntry
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the session in force was opened with, as Terminal Authentication wants to know it.
+
+    Args:
+        id_picc: ID_PICC (TR-03110-1 3.5). references: names of the trust points, where PACE has told them.
+    """
+
+    id_picc: bytes = field(repr=False)
+    references: tuple[str, ...] = ()
+
+
 class Session:
     """Runs exchanges inside the session in force, plain while there is none."""
 
@@ -50,6 +66,8 @@ class Session:
         self.plan = plan
         self.random = random
         self.channel: SecureMessaging | None = None
+        self.opening: Opening | None = None
+        self.terminal_key: bytes | None = None  # Comp(PK_PCD), once Chip Authentication was run
         self._reader = FileReader(plan.max_response)
         self._entry: Entry | None = None
 
@@ -63,13 +81,18 @@ class Session:
         channel.is_patient = self.plan.unprotected_refusals
         self._reader.chunk = min(self._reader.chunk, channel.max_response_data(self.plan.max_response))
 
-    def open_by_pace(self, entry: PaceEntry) -> Exchange[None]:
+    @property
+    def is_alive(self) -> bool:
+        """Whether the session in force, if any, still holds."""
+        return self.channel is None or self.channel.is_alive
+
+    def open_by_pace(self, entry: PaceEntry) -> Exchange[PaceResult]:
         """Open the chip by PACE.
 
         Raises:
-            what `run_pace` raises.
+            what `run_pace` and, for a PIN, `open_with_pin` raise.
         """
-        self.channel = None
+        self.channel = self.opening = self.terminal_key = None
         try:
             result = yield from self._run_pace(entry)
         except StatusWordError as refusal:
@@ -79,10 +102,24 @@ class Session:
             entry = replace(entry, name_parameters=not entry.name_parameters)
             result = yield from self._run_pace(entry)
         self.rekey(result.secure_messaging)
+        self.opening = Opening(
+            compress_public_key(require_parameters(result.info).group, result.chip_public),
+            tuple(reference.decode("latin-1") for reference in result.references),
+        )
         self._entry = entry
+        return result
 
     def _run_pace(self, entry: PaceEntry) -> Exchange[PaceResult]:
         password = self.plan.access_password
+        if password.id is PasswordId.PIN:
+            return open_with_pin(
+                entry.info,
+                password.value,
+                self.plan.resuming_can,
+                self.random,
+                name_parameters=entry.name_parameters,
+                use_last_try=self.plan.use_last_try,
+            )
         return run_pace(entry.info, password, self.random, name_parameters=entry.name_parameters)
 
     def open_by_bac(self) -> Exchange[None]:
@@ -91,10 +128,11 @@ class Session:
         Raises:
             what `run_bac` raises; StatusWordError where there is no such application.
         """
-        self.channel = None
+        self.channel = self.opening = self.terminal_key = None
         yield from self.select_application()
         information = self.plan.access_password.value.decode("latin-1")
         self.rekey((yield from run_bac(information, self.random)))
+        self.opening = Opening(identify_by_document_number(self.plan.access_password.value))
         self._entry = BacEntry()
 
     def select_application(self) -> Exchange[None]:

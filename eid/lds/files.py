@@ -34,6 +34,7 @@ EF_ATR_INFO: Final = ElementaryFile("EF.ATR/INFO", 0x2F01, 0x01, None, in_master
 EF_DIR: Final = ElementaryFile("EF.DIR", 0x2F00, 0x1E, None, in_master_file=True)
 EF_COM: Final = ElementaryFile("EF.COM", 0x011E, 0x1E, 0x60)
 EF_SOD: Final = ElementaryFile("EF.SOD", 0x011D, 0x1D, 0x77)
+EF_CVCA: Final = ElementaryFile("EF.CVCA", 0x011C, 0x1C, None)  # TR-03110-1 A.1.2: names of the trust points
 
 _DATA_GROUP_TAGS: Final = (
     0x61, 0x75, 0x63, 0x76, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70,
@@ -43,7 +44,7 @@ DATA_GROUPS: Final = tuple(
     ElementaryFile(f"DG{number}", 0x0100 + number, number, tag, number)
     for number, tag in enumerate(_DATA_GROUP_TAGS, start=1)
 )
-FILES: Final = (EF_CARD_ACCESS, EF_CARD_SECURITY, EF_ATR_INFO, EF_DIR, EF_COM, EF_SOD, *DATA_GROUPS)
+FILES: Final = (EF_CARD_ACCESS, EF_CARD_SECURITY, EF_ATR_INFO, EF_DIR, EF_COM, EF_SOD, EF_CVCA, *DATA_GROUPS)
 
 _BY_NAME: Final = {file.name: file for file in FILES}
 _BY_FID: Final = {(file.in_master_file, file.fid): file for file in FILES}

@@ -6,35 +6,24 @@ the printed lines all come from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
+from eid.codec.cv import decode_cv_certificate
 from eid.crypto.hashes import digest
-from eid.errors import DecodeError, RecordError
-from eid.identity import BilingualText, IdentityRecord
-from eid.imaging import inspect_image
+from eid.errors import DecodeError, ProfileError, RecordError
+from eid.identity import IdentityRecord
 from eid.lds.card_access import CardAccess
 from eid.lds.com import EfCom
-from eid.lds.dg1 import build_dg1
-from eid.lds.dg2 import build_dg2
-from eid.lds.dg11 import DG11
-from eid.lds.dg12 import DG12
-from eid.lds.dg13 import DG13, PersonName, StatusListReference
-from eid.lds.dg14 import DG14
-from eid.lds.dg15 import DG15
-from eid.lds.files import EF_CARD_ACCESS, EF_COM, EF_SOD, by_name
-from eid.lds.security_infos import (
-    ID_PK_ECDH,
-    ActiveAuthenticationInfo,
-    ChipAuthenticationInfo,
-    ChipAuthenticationPublicKeyInfo,
-    PACEInfo,
-    SecurityInfo,
-    UnknownSecurityInfo,
-)
+from eid.lds.cvca import encode_ef_cvca
+from eid.lds.dg13 import StatusListReference
+from eid.lds.files import EF_CARD_ACCESS, EF_CARD_SECURITY, EF_COM, EF_CVCA, EF_SOD, ElementaryFile, by_name
+from eid.lds.security_infos import SecurityInfo, UnknownSecurityInfo
 from eid.lds.sod import LdsVersion, build_lds_security_object
 from eid.mrz import Mrz, MrzFormat, build_mrz
+from eid.personalization.data_groups import build_groups, card_security_infos, pace_infos
 from eid.profile.card_image import (
     AccessCondition,
     ApplicationImage,
@@ -47,9 +36,8 @@ from eid.profile.card_image import (
     PasswordImage,
     SecurityDomainImage,
 )
-from eid.profile.quirks import NO_QUIRKS, Quirks
-from eid.profile.schema import CardProfile, Key
-from eid.protocols.active_authentication.core import ECDSA_PLAIN
+from eid.profile.quirks import NO_QUIRKS
+from eid.profile.schema import CardProfile
 
 # Data groups that tell of the chip's keys; all others come from the record alone.
 OF_THE_CHIP: Final = frozenset(("DG14", "DG15"))
@@ -59,6 +47,23 @@ FOREIGN_PROTOCOL: Final = "2.25.1"
 
 SignSod = Callable[[bytes], bytes]
 """LDS security object (DER) to EF.SOD."""
+SignCardSecurity = Callable[[tuple[SecurityInfo, ...]], bytes]
+"""SecurityInfos to EF.CardSecurity."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardSecrets:
+    """What of a card its holder learns, and nobody else.
+
+    Args:
+        can: the card access number, printed on the card. pin, puk: digits; "" where the product has none.
+        filler: octets that nobody needs to know, see `build_groups`.
+    """
+
+    can: str = field(repr=False)
+    pin: str = field(default="", repr=False)
+    puk: str = field(default="", repr=False)
+    filler: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,19 @@ class CardData:
     """What is to go on one card.
 
     Args:
-        mrz: the value that both DG1 and the printed lines come from. can: the card access number, digits.
+        mrz: the value that both DG1 and the printed lines come from. secrets: what its holder is told.
         sod_hash: SHA-256 of EF.SOD.
     """
 
     image: CardImage = field(repr=False)
     mrz: Mrz = field(repr=False)
-    can: str = field(repr=False)
+    secrets: CardSecrets
     sod_hash: bytes
+
+    @property
+    def can(self) -> str:
+        """The card access number, digits."""
+        return self.secrets.can
 
 
 def build_chip(profile: CardProfile) -> ChipImage:
@@ -130,7 +140,7 @@ def verify_record(record: IdentityRecord, profile: CardProfile) -> Mrz:
     """
     mrz = build_card_mrz(record, profile)
     of_the_record = tuple(name for name in profile.application.data_groups if name not in OF_THE_CHIP)
-    _build_groups(of_the_record, record, profile, mrz, {}, None)
+    build_groups(of_the_record, record, profile, mrz, {}, None, b"not for a card")
     return mrz
 
 
@@ -138,151 +148,77 @@ def build_card(
     record: IdentityRecord,
     profile: CardProfile,
     *,
-    can: str,
+    can: str | CardSecrets,
     public_keys: Mapping[KeyPurpose, bytes],
     sign: SignSod,
+    sign_card_security: SignCardSecurity | None = None,
     status: StatusListReference | None = None,
     private_keys: Mapping[KeyPurpose, bytes] | None = None,
+    trust_points: Sequence[bytes] = (),
+    trust_date: date | None = None,
 ) -> CardData:
     """Build everything that goes on the card.
 
     Args:
-        can: the card access number, as many digits as the profile says.
+        can: the card access number alone, or with it all other secrets of the card, each as long as the profile says.
         public_keys: SubjectPublicKeyInfo (DER) of each key that the profile wants, as the card generated it.
-        sign: makes EF.SOD of the LDS security object.
+        sign: makes EF.SOD of the LDS security object. sign_card_security: makes EF.CardSecurity, where there is one.
         status: the card's place in a status list.
         private_keys: PKCS#8 (DER), for keys that are injected and not generated on the card.
+        trust_points: CVCA certificates, newest first, where the profile has Terminal Authentication.
+        trust_date: the date that the card believes in when it leaves; None for the newest trust point's first day.
 
     Raises:
-        RecordError: the record does not fit the profile.
+        RecordError: the record does not fit the profile. ProfileError: the profile wants EF.CardSecurity or trust
+            points, and there are none; or a trust point is malformed.
     """
-    if not (can.isascii() and can.isdigit() and len(can) == profile.document.can_digits):
-        raise RecordError(f"the card access number is not of {profile.document.can_digits} digits")
+    secrets = CardSecrets(can) if isinstance(can, str) else can
+    _verify_secrets(secrets, profile)
     mrz = build_card_mrz(record, profile)
-    groups = build_data_groups(record, profile, mrz, public_keys, status)
+    wanted = profile.application.data_groups
+    groups = build_groups(wanted, record, profile, mrz, public_keys, status, secrets.filler)
     hashes = {by_name(name).number or 0: digest(profile.application.hash, raw) for name, raw in groups.items()}
     security_object = build_lds_security_object(profile.application.hash, hashes, _signed_version(profile))
     sod = sign(security_object)
     files = {EF_COM.name: _build_com(profile, groups), **groups, EF_SOD.name: sod}
+    if profile.application.needs_terminal_authentication:
+        files[EF_CVCA.name] = _build_ef_cvca(trust_points)
+    master_files = _build_master_files(profile)
+    if profile.has_card_security:
+        if sign_card_security is None:
+            raise ProfileError("the profile wants EF.CardSecurity, and nobody signs it")
+        content = sign_card_security(card_security_infos(profile, public_keys))
+        # Doc 9303-11 9.2.12: it opens by PACE only
+        master_files = (*master_files, _file(EF_CARD_SECURITY, content, AccessCondition.PACE))
     image = CardImage(
         chip=build_chip(profile),
-        master_files=_build_master_files(profile),
+        master_files=master_files,
         applications=(_build_application(profile, files, private_keys or {}),),
-        passwords=_build_passwords(profile, mrz, can),
-        pace=_pace_infos(profile),
+        passwords=_build_passwords(profile, mrz, secrets),
+        pace=pace_infos(profile),
+        trust_points=tuple(trust_points) if profile.application.needs_terminal_authentication else (),
+        trust_date=trust_date,
     )
-    return CardData(image, mrz, can, digest("sha256", sod))
+    return CardData(image, mrz, secrets, digest("sha256", sod))
 
 
-def build_data_groups(
-    record: IdentityRecord,
-    profile: CardProfile,
-    mrz: Mrz,
-    public_keys: Mapping[KeyPurpose, bytes],
-    status: StatusListReference | None,
-) -> dict[str, bytes]:
-    """Each data group that the profile names, encoded, by name and in ascending order."""
-    return _build_groups(profile.application.data_groups, record, profile, mrz, public_keys, status)
+def _verify_secrets(secrets: CardSecrets, profile: CardProfile) -> None:
+    access = profile.access
+    due = [("card access number", secrets.can, profile.document.can_digits)]
+    due += [("PIN", secrets.pin, access.pin_digits)] if "PIN" in access.passwords else []
+    due += [("PUK", secrets.puk, access.puk_digits)] if "PUK" in access.passwords else []
+    for what, value, digits in due:
+        if not (value.isascii() and value.isdigit() and len(value) == digits):
+            raise RecordError(f"the {what} is not of {digits} digits")
 
 
-def _build_groups(
-    wanted: Iterable[str],
-    record: IdentityRecord,
-    profile: CardProfile,
-    mrz: Mrz,
-    public_keys: Mapping[KeyPurpose, bytes],
-    status: StatusListReference | None,
-) -> dict[str, bytes]:
-    builders: dict[str, Callable[[], bytes]] = {
-        "DG1": lambda: build_dg1(mrz).encode(),
-        "DG2": lambda: _build_dg2(record),
-        "DG11": lambda: _build_dg11(record).encode(),
-        "DG12": lambda: _build_dg12(record).encode(),
-        "DG13": lambda: _build_dg13(record, status).encode(),
-        "DG14": lambda: DG14(_security_infos(profile, public_keys)).encode(),
-        "DG15": lambda: DG15(_public_key(public_keys, KeyPurpose.ACTIVE_AUTHENTICATION)).encode(),
-    }
-    names = sorted(wanted, key=lambda name: by_name(name).fid)
-    unknown = [name for name in names if name not in builders]
-    if unknown:
-        raise RecordError(f"an identity record holds nothing for {unknown[0]}")
-    return {name: builders[name]() for name in names}
-
-
-def _public_key(public_keys: Mapping[KeyPurpose, bytes], purpose: KeyPurpose) -> bytes:
-    if purpose not in public_keys:
-        raise RecordError(f"the {purpose} key of the chip is missing")
-    return public_keys[purpose]
-
-
-def _build_dg2(record: IdentityRecord) -> bytes:
+def _build_ef_cvca(trust_points: Sequence[bytes]) -> bytes:
+    if not trust_points:
+        raise ProfileError("the profile has Terminal Authentication, and no trust point is given")
     try:
-        info = inspect_image(record.portrait)
-    except DecodeError as error:
-        raise RecordError(f"portrait: {error}") from error
-    created = bytes.fromhex(record.issued_on.strftime("%Y%m%d") + "000000")
-    return build_dg2(record.portrait, info.width, info.height, created).encode()
-
-
-def _name_in_full(family: str, given: str) -> str:
-    # Doc 9303-10 4.7.11: primary identifier, two fillers, secondary identifiers with a filler between them.
-    return f"{family.replace(' ', '<')}<<{given.replace(' ', '<')}"
-
-
-def _build_dg11(record: IdentityRecord) -> DG11:
-    born = record.date_of_birth
-    return DG11(
-        full_name=_name_in_full(record.family_name.arabic, record.given_names.arabic),
-        personal_number=record.personal_number,
-        full_date_of_birth=f"{born.year:04}{born.month or 0:02}{born.day or 0:02}",
-        place_of_birth=(record.place_of_birth.arabic, record.place_of_birth.latin),
-        permanent_address=(*record.address.arabic.split("\n"), *record.address.latin.split("\n")),
-    )
-
-
-def _build_dg12(record: IdentityRecord) -> DG12:
-    return DG12(
-        issuing_authority=record.issuing_authority.latin,
-        date_of_issue=record.issued_on.strftime("%Y%m%d"),
-    )
-
-
-def _build_dg13(record: IdentityRecord, status: StatusListReference | None) -> DG13:
-    return DG13(
-        father=_person(record.father),
-        mother=_person(record.mother),
-        partner=None if record.partner is None else _person(record.partner.name),
-        civil_status_number=record.civil_status_number,
-        status_list=status,
-    )
-
-
-def _person(name: BilingualText) -> PersonName:
-    return PersonName(name.arabic, name.latin)
-
-
-def _pace_infos(profile: CardProfile) -> tuple[PACEInfo, ...]:
-    return tuple(pace.info for pace in profile.access.pace)
-
-
-def _security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
-    """DG14: PACE again, signed this time, and what the chip's keys are for (Doc 9303-11 9.2)."""
-    infos: list[SecurityInfo] = list(_pace_infos(profile))
-    for key in profile.application.keys:
-        infos.extend(_key_infos(key, public_keys, profile.quirks))
-    return tuple(infos)
-
-
-def _key_infos(key: Key, public_keys: Mapping[KeyPurpose, bytes], quirks: Quirks) -> tuple[SecurityInfo, ...]:
-    if key.purpose is KeyPurpose.CHIP_AUTHENTICATION:
-        key_id = key.reference if quirks.chip_authentication_key_id else None
-        public_key = ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, _public_key(public_keys, key.purpose), key_id)
-        if not quirks.chip_authentication_info:
-            return (public_key,)
-        return (ChipAuthenticationInfo(key.chip_authentication_protocol, 1, key_id), public_key)
-    if key.kind == "ec":
-        return (ActiveAuthenticationInfo(ECDSA_PLAIN[key.hash]),)
-    return ()
+        return encode_ef_cvca([decode_cv_certificate(raw).holder_reference for raw in trust_points])
+    except DecodeError as fault:
+        raise ProfileError(f"trust point: {fault}") from fault
 
 
 def _signed_version(profile: CardProfile) -> LdsVersion | None:
@@ -299,14 +235,16 @@ def _build_com(profile: CardProfile, groups: Mapping[str, bytes]) -> bytes:
     return EfCom(tags, profile.application.lds_version, profile.application.unicode_version).encode()
 
 
+def _file(file: ElementaryFile, content: bytes, read: AccessCondition) -> FileImage:
+    return FileImage(file.name, file.fid, file.sfi, content, read=read)
+
+
 def _build_master_files(profile: CardProfile) -> tuple[FileImage, ...]:
     if not profile.access.pace:
         return ()
     foreign = (UnknownSecurityInfo(FOREIGN_PROTOCOL, b"\x02\x01\x01"),) if profile.quirks.foreign_security_info else ()
-    content = CardAccess((*foreign, *_pace_infos(profile))).encode()
-    return (
-        FileImage(EF_CARD_ACCESS.name, EF_CARD_ACCESS.fid, EF_CARD_ACCESS.sfi, content, read=AccessCondition.ALWAYS),
-    )
+    content = CardAccess((*foreign, *pace_infos(profile))).encode()
+    return (_file(EF_CARD_ACCESS, content, AccessCondition.ALWAYS),)
 
 
 def _build_application(
@@ -314,10 +252,7 @@ def _build_application(
 ) -> ApplicationImage:
     return ApplicationImage(
         aid=profile.application.aid,
-        files=tuple(
-            FileImage(name, by_name(name).fid, by_name(name).sfi, raw, read=profile.application.read)
-            for name, raw in files.items()
-        ),
+        files=tuple(_file(by_name(name), raw, profile.application.rule(name)) for name, raw in files.items()),
         keys=build_key_orders(profile, private_keys),
         basic_access_control=profile.access.bac,
     )
@@ -334,6 +269,14 @@ def build_key_orders(
     )
 
 
-def _build_passwords(profile: CardProfile, mrz: Mrz, can: str) -> tuple[PasswordImage, ...]:
-    values = {PasswordId.MRZ: mrz.information.encode("ascii"), PasswordId.CAN: can.encode("ascii")}
-    return tuple(PasswordImage(name, values[name]) for name in profile.access.password_ids)
+def _build_passwords(profile: CardProfile, mrz: Mrz, secrets: CardSecrets) -> tuple[PasswordImage, ...]:
+    values = {
+        PasswordId.MRZ: mrz.information,
+        PasswordId.CAN: secrets.can,
+        PasswordId.PIN: secrets.pin,
+        PasswordId.PUK: secrets.puk,
+    }
+    return tuple(
+        PasswordImage(name, values[name].encode("ascii"), profile.access.tries(name))
+        for name in profile.access.password_ids
+    )

@@ -24,7 +24,15 @@ from eid.lds.security_infos import (
     ID_PACE_ECDH_IM,
     PACEInfo,
 )
-from eid.profile.card_image import AccessCondition, Interface, KeyAlgorithm, KeyPurpose, PasswordId
+from eid.profile.card_image import (
+    MAX_PIN_LENGTH,
+    MIN_PIN_LENGTH,
+    AccessCondition,
+    Interface,
+    KeyAlgorithm,
+    KeyPurpose,
+    PasswordId,
+)
 from eid.profile.quirks import NO_QUIRKS, Quirks
 
 PACE_OVER_CURVES: Final = {"GM": ID_PACE_ECDH_GM, "IM": ID_PACE_ECDH_IM, "CAM": ID_PACE_ECDH_CAM}
@@ -37,6 +45,10 @@ SUITE_ARCS: Final = {
     CipherSuite.AES_256: 4,
 }
 """Last arc of a PACE or Chip Authentication protocol identifier (Doc 9303-11 9.2.1, 9.2.5)."""
+
+SENSITIVE: Final = {"DG3": AccessCondition.TA_DG3, "DG4": AccessCondition.TA_DG4}
+TERMINAL_RULES: Final = frozenset(SENSITIVE.values())
+FEATURES: Final = frozenset(("DG8", "DG9", "DG10"))
 
 
 def _octets(text: object) -> bytes:
@@ -75,6 +87,7 @@ def _pattern(text: str) -> str:
 Octets = Annotated[bytes, BeforeValidator(_octets), PlainSerializer(lambda raw: raw.hex().upper(), return_type=str)]
 Aid = Annotated[Octets, Field(min_length=5, max_length=16)]  # ISO/IEC 7816-4 12.3.4
 CurveName = Annotated[str, AfterValidator(_known_curve)]
+KeyName = Literal["RSA-2048", "RSA-3072", "RSA-4096"] | CurveName
 StandardizedGroup = Annotated[str, AfterValidator(_standardized_group)]
 SuiteName = Annotated[str, AfterValidator(_known_suite)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -166,11 +179,15 @@ class Pace(Statement):
 
 
 class Access(Statement):
-    """How a terminal opens the chip."""
+    """How a terminal opens the chip; lengths of PIN and PUK in digits, and how often each may be wrong."""
 
     bac: bool = True
     pace: tuple[Pace, ...] = ()
-    passwords: tuple[Literal["MRZ", "CAN"], ...] = ("MRZ", "CAN")
+    passwords: tuple[Literal["MRZ", "CAN", "PIN", "PUK"], ...] = ("MRZ", "CAN")
+    pin_digits: Annotated[int, Field(ge=MIN_PIN_LENGTH, le=MAX_PIN_LENGTH)] = 6
+    pin_tries: Annotated[int, Field(ge=2, le=15)] = 3
+    puk_digits: Annotated[int, Field(ge=MIN_PIN_LENGTH, le=MAX_PIN_LENGTH)] = 10
+    puk_tries: Annotated[int, Field(ge=1, le=15)] = 10
 
     @property
     def password_ids(self) -> tuple[PasswordId, ...]:
@@ -183,7 +200,16 @@ class Access(Statement):
             raise ValueError("the chip needs BAC or PACE: otherwise anyone near it reads it")
         if self.bac and "MRZ" not in self.passwords:
             raise ValueError("BAC needs the MRZ password")
+        named = set(self.passwords)
+        if named & {"PIN", "PUK"} and not self.pace:
+            raise ValueError("PIN and PUK need PACE")
+        if ("PIN" in named and "CAN" not in named) or ("PUK" in named and "PIN" not in named):
+            raise ValueError("a PIN needs the CAN, which resumes it, and a PUK the PIN (TR-03110-2 2.3)")
         return self
+
+    def tries(self, password: PasswordId) -> int | None:
+        """How often the password may be wrong before it is blocked; None where it never is."""
+        return {PasswordId.PIN: self.pin_tries, PasswordId.PUK: self.puk_tries}.get(password)
 
 
 class Key(Statement):
@@ -217,11 +243,21 @@ class Key(Statement):
 
 
 class Application(Statement):
-    """The LDS application: which data groups it holds and who may read them (Doc 9303-10)."""
+    """The LDS application: which data groups it holds and who may read them (Doc 9303-10).
+
+    Args:
+        read: for every file that `rules` does not name. rules: by data group; fingers and irises need the right to
+            read them (TR-03110-1 2.4) unless a rule says otherwise.
+        biometrics: the standard of faces and fingers, ISO/IEC 19794 or 39794.
+        features: content of DG8, DG9 and DG10, data objects of the issuer's own.
+    """
 
     aid: Aid
     read: AccessCondition = AccessCondition.BAC_OR_PACE
+    rules: dict[str, AccessCondition] = Field(default_factory=dict)
     data_groups: tuple[str, ...]
+    biometrics: Literal["19794", "39794"] = "19794"
+    features: dict[Literal["DG8", "DG9", "DG10"], Octets] = Field(default_factory=dict)
     lds_version: Annotated[str, Field(pattern=r"^[0-9]{4}$")] = "0108"
     unicode_version: Annotated[str, Field(pattern=r"^[0-9]{6}$")] = "150000"
     signed_lds_version: bool = True
@@ -238,10 +274,23 @@ class Application(Statement):
             raise ValueError("a data group is named twice")
         if not {"DG1", "DG2"} <= set(self.data_groups):
             raise ValueError("DG1 and DG2 are mandatory (Doc 9303-10 4.1)")
-        if self.read is AccessCondition.NEVER:
+        if AccessCondition.NEVER in (self.read, *self.rules.values()) or self.read in TERMINAL_RULES:
             raise ValueError("an application that nobody may read makes no card")
+        if not self.rules.keys() <= set(self.data_groups) or self.rules.keys() & {"DG14", "DG15"}:
+            raise ValueError("a rule is for a data group of the card, and not for the chip's keys")
+        if self.features.keys() != set(self.data_groups) & FEATURES:
+            raise ValueError("DG8, DG9 and DG10 are what `features` says, no more and no less")
         self._check_keys()
         return self
+
+    def rule(self, name: str) -> AccessCondition:
+        """Who may read a file of the application, by its name."""
+        return self.rules.get(name) or (SENSITIVE.get(name, self.read) if name in self.data_groups else self.read)
+
+    @property
+    def needs_terminal_authentication(self) -> bool:
+        """Whether a data group opens to authenticated terminals only."""
+        return any(self.rule(name) in TERMINAL_RULES for name in self.data_groups)
 
     def _check_keys(self) -> None:
         purposes = [key.purpose for key in self.keys]
@@ -256,24 +305,35 @@ class Application(Statement):
                 raise ValueError(f"a {purpose} key needs {name}")
 
 
+class Cvca(Statement):
+    """The demonstration CVCA, whose terminals may read what Terminal Authentication protects (TR-03110-3 A.6)."""
+
+    mnemonic: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,9}$")]  # behind the country in the holder reference
+    curve: CurveName
+    hash: Literal["sha1", "sha224", "sha256", "sha384", "sha512"] = "sha256"
+
+
 class Authority(Statement):
     """Who signs: names and keys of the demonstration CSCA and document signer (Doc 9303-12 7)."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     organization: str
-    csca_curve: CurveName
-    signer_curve: CurveName
+    csca_curve: KeyName
+    signer_curve: KeyName
     ec_parameters: Literal["explicit", "named"] = "explicit"
+    rsa_scheme: Literal["pss", "pkcs1"] = "pss"
     csca_hash: HashName = "sha384"
     signer_hash: HashName = "sha256"
     csca_key_days: Annotated[int, Field(ge=1)] = 1826  # Doc 9303-12 4.1.4: a CSCA key signs three to five years
     signer_key_days: Annotated[int, Field(ge=1)] = 90  # Doc 9303-12 4.1.4: a document signer's key about three months
+    signer_signatures: Annotated[int, Field(ge=1)] = 100_000  # what its loss would put in doubt at most
     document_days: Annotated[int, Field(ge=1)] = 3653  # longest validity of a document
     crl_days: Annotated[int, Field(ge=1, le=90)] = 30  # Doc 9303-12 4.2: a CRL at least every 90 days
     email: str = "csca@example.org"
     crl_uri: str = "https://csca.example.org/crl.der"
     status_list_uri: str = "https://status.example.org/1"
     status_list_size: Annotated[int, Field(ge=1, le=1 << 32)] = 1 << 20
+    cvca: Cvca | None = None
 
 
 class Personalization(Statement):
@@ -309,4 +369,11 @@ class CardProfile(Statement):
         for pace in self.access.pace:
             if pace.mapping == "CAM" and pace.parameters not in curves:
                 raise ValueError("chip-authentication mapping needs a chip-authentication key on the same curve")
+        if self.application.needs_terminal_authentication and (not curves or self.authority.cvca is None):
+            raise ValueError("Terminal Authentication needs a chip-authentication key and an [authority.cvca]")
         return self
+
+    @property
+    def has_card_security(self) -> bool:
+        """Whether the chip has EF.CardSecurity: where there is chip-authentication mapping (Doc 9303-11 9.2.12)."""
+        return any(pace.mapping == "CAM" for pace in self.access.pace)

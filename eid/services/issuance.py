@@ -31,8 +31,9 @@ from eid.errors import (
 from eid.evidence import Evidence
 from eid.identity import IdentityRecord
 from eid.keystore.card_keys import default_card_keys
-from eid.keystore.ports import CardKeys, KeySetSource, StaticKey
+from eid.keystore.ports import KeySetSource, StaticKey
 from eid.lds.dg13 import StatusListReference
+from eid.lds.security_infos import SecurityInfo, encode_security_infos
 from eid.mrz import Mrz
 from eid.personalization.apply import Progress, apply, collect_products
 from eid.personalization.build import CardData, build_card, build_chip, build_key_orders, verify_record
@@ -45,6 +46,7 @@ from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
 from eid.protocols.scp03.core import SecurityLevel
 from eid.services.authority import IssuingAuthority
+from eid.services.card_material import derive_secrets, require_trust_points
 from eid.services.quality_check import QualityError, check_quality
 from eid.store.database import in_transaction
 from eid.store.issued_documents import IssuedDocument, find_documents, register_document, tag_document_number
@@ -55,6 +57,7 @@ from eid.verification.report import VerificationReport, report_to_json
 
 LOCK: Final = "lock the card"
 SIGN: Final = "sign EF.SOD"
+SIGN_CARD_SECURITY: Final = "sign EF.CardSecurity"
 PLACE: Final = "allocate status place"
 FOUND: Final = {"found": "done already"}
 REGISTER_LABEL: Final = b"register\0\0"  # in place of a card's diversification data, 10 octets
@@ -104,7 +107,8 @@ class Issuance:
     """One attempt at one card. Make one with `begin` or `resume`, then call `run`.
 
     Args:
-        now: the clock, aware values.
+        now: the clock, aware values. trust_points: CVCA certificates, newest first, where the profile has Terminal
+            Authentication.
     """
 
     engine: Engine
@@ -112,6 +116,7 @@ class Issuance:
     loaded: LoadedProfile
     job: PersonalizationJob
     now: Callable[[], datetime]
+    trust_points: tuple[bytes, ...] = ()
     random: Callable[[int], bytes] = os.urandom
     _master: KeySetSource | None = field(default=None, repr=False)
 
@@ -165,6 +170,7 @@ class Issuance:
         self._require_fitting_authority()
         mrz = verify_record(record, self.profile)
         now = self.now()
+        require_trust_points(self.profile, self.trust_points, now.date())
         if record.expires_on < now.date():
             raise RecordError("expires_on has passed")
         until = decode_certificate(self.authority.signer_certificate).not_after
@@ -217,10 +223,13 @@ class Issuance:
         data = build_card(
             record,
             self.profile,
-            can=derive_can(master.card_keys(opened.kdd, stated.key_version), self.job.id, self.profile),
+            can=derive_secrets(master.card_keys(opened.kdd, stated.key_version), self.job.id, self.profile),
             public_keys=collect_public_keys(products, explicit=explicit, orders=build_key_orders(self.profile)),
             sign=lambda security_object: self._sign(security_object, progress, journal),
+            sign_card_security=lambda infos: self._sign_card_security(infos, progress, journal),
             status=self._place(progress, journal),
+            trust_points=self.trust_points,
+            trust_date=self.now().date() if self.trust_points else None,
         )
         if opened.is_locked:
             if known[LOCK] is Progress.INTENT:
@@ -246,21 +255,47 @@ class Issuance:
         self.job = in_transaction(self.engine, work)
 
     def _sign(self, security_object: bytes, progress: JobProgress, journal: _Relay) -> bytes:
-        """EF.SOD; a resumed job takes the one that it signed before, since the card may hold it already.
+        """EF.SOD, of the LDS security object."""
+        names = "security_object", "ef_sod"
+        return self._sign_once(SIGN, names, security_object, self.authority.sign_sod, progress, journal)
+
+    def _sign_card_security(self, infos: tuple[SecurityInfo, ...], progress: JobProgress, journal: _Relay) -> bytes:
+        """EF.CardSecurity, of the chip's announcements."""
+
+        def sign(_: bytes, now: datetime) -> bytes:
+            return self.authority.sign_card_security(infos, now)
+
+        names, content = ("security_infos", "ef_card_security"), encode_security_infos(infos)
+        return self._sign_once(SIGN_CARD_SECURITY, names, content, sign, progress, journal)
+
+    def _sign_once(
+        self,
+        step: str,
+        names: tuple[str, str],
+        content: bytes,
+        sign: Callable[[bytes, datetime], bytes],
+        progress: JobProgress,
+        journal: _Relay,
+    ) -> bytes:
+        """A signed file; a resumed job takes the one that it signed before, since the card may hold it already.
+
+        Args:
+            names: under which the journal keeps the content's digest and the file.
 
         Raises:
             LifecycleError: what was signed before is not what is to be written now.
         """
-        digest = hashlib.sha256(security_object).hexdigest()
-        before = progress.results.get(SIGN)
+        digest_name, file_name = names
+        digest = hashlib.sha256(content).hexdigest()
+        before = progress.results.get(step)
         if before is not None:
-            if before["security_object"] != digest:
+            if before[digest_name] != digest:
                 raise LifecycleError("the job was begun with another record: resume it with the same one")
-            return bytes.fromhex(before["ef_sod"])
-        journal.record(Checkpoint(SIGN, "intent", {"security_object": digest}))
-        sod = self.authority.sign_sod(security_object, self.now())
-        journal.record(Checkpoint(SIGN, "result", {"security_object": digest, "ef_sod": sod.hex()}))
-        return sod
+            return bytes.fromhex(before[file_name])
+        journal.record(Checkpoint(step, "intent", {digest_name: digest}))
+        signed = sign(content, self.now())
+        journal.record(Checkpoint(step, "result", {digest_name: digest, file_name: signed.hex()}))
+        return signed
 
     def _place(self, progress: JobProgress, journal: _Relay) -> StatusListReference:
         """The card's place in a status list, which no other card has."""
@@ -331,13 +366,14 @@ def begin(
     loaded: LoadedProfile,
     reader: str,
     now: Callable[[], datetime],
+    trust_points: tuple[bytes, ...] = (),
 ) -> Issuance:
     """A new job for a blank card."""
     job = in_transaction(
         engine,
         lambda connection: create_job(connection, profile_digest=loaded.digest, reader=reader, attempt=1, now=now()),
     )
-    return Issuance(engine, authority, loaded, job, now)
+    return Issuance(engine, authority, loaded, job, now, trust_points)
 
 
 def resume(
@@ -346,6 +382,7 @@ def resume(
     loaded: LoadedProfile,
     job_id: uuid.UUID,
     now: Callable[[], datetime],
+    trust_points: tuple[bytes, ...] = (),
 ) -> Issuance:
     """A job that broke off, to be run again with the same card and record.
 
@@ -359,7 +396,7 @@ def resume(
         raise LifecycleError(f"job {job_id} has ended: {job.state}")
     if job.profile_digest != loaded.digest:
         raise LifecycleError(f"job {job_id} was begun under another profile, or another version of it")
-    return Issuance(engine, authority, loaded, job, now)
+    return Issuance(engine, authority, loaded, job, now, trust_points)
 
 
 def order_keys(profile: CardProfile) -> CardImage:
@@ -368,13 +405,6 @@ def order_keys(profile: CardProfile) -> CardImage:
         profile.application.aid, (), build_key_orders(profile), basic_access_control=profile.access.bac
     )
     return CardImage(build_chip(profile), (), (application,), ())
-
-
-def derive_can(keys: CardKeys, job_id: uuid.UUID, profile: CardProfile) -> str:
-    """The card access number: derived from the card's own keys, so that a resumed job knows it and nobody else does."""
-    number = int.from_bytes(keys.cmac(StaticKey.ENC, b"card access number" + job_id.bytes), "big")
-    digits = profile.document.can_digits
-    return f"{number % 10**digits:0{digits}}"
 
 
 def _known(progress: JobProgress) -> Mapping[str, Progress]:

@@ -11,6 +11,8 @@ from eid.crypto.curves import curve_by_name
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import ProfileError
 from eid.keystore.software import SoftwareSigner
+from eid.lds.security_infos import SecurityInfo, encode_security_infos
+from eid.pki.card_security import sign_card_security
 from eid.pki.certificate_profile import IssuingState, Validity
 from eid.pki.crl import build_crl
 from eid.pki.csca import build_csca_certificate
@@ -81,6 +83,14 @@ class SpecimenAuthority:
             self._signed[lds_security_object] = sod
         return self._signed[lds_security_object]
 
+    def sign_card_security(self, infos: tuple[SecurityInfo, ...]) -> bytes:
+        """EF.CardSecurity of a chip's announcements; the same one again for the same announcements."""
+        content = encode_security_infos(infos)
+        if content not in self._signed:
+            signed = sign_card_security(infos, self.signer, self.signer_certificate, signing_time=self.now)
+            self._signed[content] = signed
+        return self._signed[content]
+
     @property
     def trust(self) -> TrustStore:
         """What a relying party imports: the CSCA certificate and its CRL."""
@@ -93,7 +103,16 @@ def make_signer(label: str, curve_name: str, hash_name: str) -> SoftwareSigner:
     Raises:
         ProfileError: keys on this curve cannot be made here.
     """
+    return SoftwareSigner(label, make_key(curve_name), SignatureAlgorithm("ecdsa", hash_name))
+
+
+def make_key(curve_name: str) -> ec.EllipticCurvePrivateKey:
+    """A fresh private key.
+
+    Raises:
+        ProfileError: keys on this curve cannot be made here.
+    """
     curve = curve_by_name(curve_name)
     if curve is None or curve.library is None:
         raise ProfileError(f"no key can be made on the curve {curve_name!r}")
-    return SoftwareSigner(label, ec.generate_private_key(curve.library), SignatureAlgorithm("ecdsa", hash_name))
+    return ec.generate_private_key(curve.library)

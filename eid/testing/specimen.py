@@ -13,24 +13,32 @@ from eid.card import VirtualCard
 from eid.card.keys import KeyOrder, decode_private_key, generate_key
 from eid.crypto.public_key import encode_public_key
 from eid.errors import ProfileError
-from eid.identity import IdentityRecord, specimen_record
+from eid.identity import EmergencyContact, Fingerprint, IdentityRecord, specimen_record
 from eid.imaging.encode import encode_portrait
+from eid.imaging.fingerprint import draw_specimen_fingerprint
 from eid.imaging.header import ImageFormat
 from eid.imaging.portrait import draw_specimen_portrait
+from eid.imaging.signature import draw_specimen_signature
 from eid.lds.dg13 import StatusListReference
 from eid.mrz import Mrz
-from eid.personalization.build import CardData, build_card
+from eid.personalization.build import CardData, CardSecrets, build_card
 from eid.pki.trust_store import TrustStore
 from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.scp03.key_set import default_key_set
 from eid.testing.authority import SpecimenAuthority
+from eid.testing.terminals import SpecimenTerminals
 from eid.transport.loopback import LoopbackConnection
 from eid.transport.reactive_card import ReactiveCard
 
 CAN: Final = "123456789012"
 """The specimen card access number: as many of its digits as the profile prints."""
+PIN: Final = "4711471147114711"
+PUK: Final = "0815081508150815"
+"""The specimen PIN and PUK, likewise."""
+SPECIMEN_FINGERS: Final = ("right-index", "left-index")  # Regulation (EC) 2252/2004, Regulation (EU) 2019/1157
+SPECIMEN_CONTACT: Final = EmergencyContact("SPECIMEN<<OTTO", "+212 5 00 00 00 00", "1 RUE DU MODELE\nRABAT")
 SERIAL_LENGTH: Final = 10
 PORTRAIT_LIMIT: Final = 6000  # octets
 
@@ -43,7 +51,9 @@ class SpecimenCard:
         card: octets in, octets out; `process`, `reset`, `atr`, `power_off`.
         files: the content of every file, by its name ("EF.COM", "DG1", "EF.CardAccess").
         can: the card access number; "" where the profile prints none. mrz: the machine-readable zone.
+        pin, puk: digits; "" where the product has none.
         authority: who signed it; `trust` is what a relying party has to import.
+        terminals: whom it trusts, and a terminal that may read everything; None without Terminal Authentication.
     """
 
     profile: CardProfile
@@ -52,6 +62,9 @@ class SpecimenCard:
     can: str = field(repr=False)
     mrz: Mrz = field(repr=False)
     authority: SpecimenAuthority = field(repr=False)
+    pin: str = field(default="", repr=False)
+    puk: str = field(default="", repr=False)
+    terminals: SpecimenTerminals | None = field(default=None, repr=False)
 
     @property
     def mrz_information(self) -> str:
@@ -86,8 +99,14 @@ def issue_specimen(
     """
     stated = profile if isinstance(profile, CardProfile) else load_profile(profile).profile
     authority = SpecimenAuthority(stated, now)
-    data = build_specimen(stated, authority, specimen_for(stated, now), random=random)
-    return issue_data(stated, authority, data, random=random)
+    terminals = specimen_terminals(stated, now)
+    data = build_specimen(stated, authority, specimen_for(stated, now), terminals=terminals, random=random)
+    return issue_data(stated, authority, data, terminals=terminals, random=random)
+
+
+def specimen_terminals(profile: CardProfile, now: datetime) -> SpecimenTerminals | None:
+    """Whom the cards of a profile trust; None without Terminal Authentication."""
+    return SpecimenTerminals(profile, now) if profile.application.needs_terminal_authentication else None
 
 
 def build_specimen(
@@ -95,13 +114,14 @@ def build_specimen(
     authority: SpecimenAuthority,
     record: IdentityRecord,
     *,
-    can: str | None = None,
+    secrets: CardSecrets | None = None,
+    terminals: SpecimenTerminals | None = None,
     random: Callable[[int], bytes] = os.urandom,
 ) -> CardData:
     """Everything that goes on the card of this record, with fresh chip keys, signed by the authority.
 
     Args:
-        can: the card access number; None takes the specimen one.
+        secrets: None takes the specimen ones. terminals: whom the card trusts, where the profile has it trust anybody.
 
     Raises:
         RecordError: the record does not fit the profile.
@@ -110,11 +130,24 @@ def build_specimen(
     return build_card(
         record,
         profile,
-        can=CAN[: profile.document.can_digits] if can is None else can,
+        can=specimen_secrets(profile) if secrets is None else secrets,
         public_keys=public,
         sign=authority.sign,
+        sign_card_security=authority.sign_card_security,
         status=StatusListReference(profile.authority.status_list_uri, 4711),
         private_keys=private,
+        trust_points=() if terminals is None else (terminals.cvca_certificate,),
+    )
+
+
+def specimen_secrets(profile: CardProfile) -> CardSecrets:
+    """CAN, PIN and PUK that everybody knows, as long as the profile says."""
+    access = profile.access
+    return CardSecrets(
+        CAN[: profile.document.can_digits],
+        PIN[: access.pin_digits] if "PIN" in access.passwords else "",
+        PUK[: access.puk_digits] if "PUK" in access.passwords else "",
+        b"SPECIMEN",
     )
 
 
@@ -124,6 +157,7 @@ def issue_data(
     data: CardData,
     *,
     serial: bytes | None = None,
+    terminals: SpecimenTerminals | None = None,
     random: Callable[[int], bytes] = os.urandom,
 ) -> SpecimenCard:
     """Boot the card that holds what `build_specimen` has built; `serial` of 10 octets, None draws one."""
@@ -132,7 +166,10 @@ def issue_data(
     application, *_ = data.image.applications
     files = {file.name: file.content for file in (*data.image.master_files, *application.files)}
     has_can = PasswordId.CAN in {password.id for password in data.image.passwords}
-    return SpecimenCard(profile, card, files, data.can if has_can else "", data.mrz, authority)
+    secrets = data.secrets
+    return SpecimenCard(
+        profile, card, files, secrets.can if has_can else "", data.mrz, authority, secrets.pin, secrets.puk, terminals
+    )
 
 
 def specimen_for(profile: CardProfile, now: datetime) -> IdentityRecord:
@@ -143,8 +180,12 @@ def specimen_for(profile: CardProfile, now: datetime) -> IdentityRecord:
     """
     record = specimen_record(now.date(), specimen_portrait())
     state = profile.document.issuing_state
+    groups = profile.application.data_groups
     return replace(
         record,
+        fingerprints=specimen_fingerprints() if "DG3" in groups else (),
+        signature_image=draw_specimen_signature() if "DG7" in groups else None,
+        persons_to_notify=(SPECIMEN_CONTACT,) if "DG16" in groups else (),
         issuing_state=state,
         nationality=state,
         document_number=_specimen_number(profile),
@@ -157,6 +198,12 @@ def _specimen_number(profile: CardProfile) -> str:
         if profile.document.document_number.accepts(number):
             return number
     raise ProfileError(f"profile {profile.name} accepts no specimen document number")
+
+
+@cache
+def specimen_fingerprints() -> tuple[Fingerprint, ...]:
+    """Drawn fingers of nobody, JPEG 2000."""
+    return tuple(Fingerprint(name, draw_specimen_fingerprint(number)) for number, name in enumerate(SPECIMEN_FINGERS))
 
 
 @cache

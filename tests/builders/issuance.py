@@ -20,22 +20,25 @@ from eid.imaging.portrait import draw_specimen_portrait
 from eid.keystore.card_keys import MasterKey, default_card_keys
 from eid.keystore.software import SoftwareSigner
 from eid.lds.dg13 import StatusListReference
+from eid.lds.security_infos import SecurityInfo, encode_security_infos
 from eid.personalization.apply import Progress, apply
-from eid.personalization.build import CardData, build_card, build_chip, build_key_orders
+from eid.personalization.build import CardData, CardSecrets, build_card, build_chip, build_key_orders
 from eid.personalization.dialects import plan_card
 from eid.personalization.open import OpenedCard, open_card
 from eid.personalization.plan import PersonalizationPlan
 from eid.personalization.public_keys import collect_public_keys
+from eid.pki.card_security import sign_card_security
 from eid.pki.certificate_profile import IssuingState, Validity
 from eid.pki.crl import build_crl
 from eid.pki.csca import build_csca_certificate
 from eid.pki.document_signer import build_document_signer_certificate, sign_sod
 from eid.pki.trust_store import TrustStore, build_trust_store
-from eid.profile.card_image import ApplicationImage, CardImage
+from eid.profile.card_image import ApplicationImage, CardImage, KeyPurpose
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
 from eid.protocols.scp03.core import SecurityLevel
+from eid.testing.specimen import specimen_for, specimen_secrets, specimen_terminals
 from eid.transport.loopback import LoopbackConnection
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -51,10 +54,11 @@ def portrait() -> bytes:
 
 def record_for(profile: CardProfile) -> IdentityRecord:
     """The specimen person as a citizen of the profile's state."""
-    record = specimen_record(NOW.date(), portrait())
+    record = specimen_for(profile, NOW)
     state = profile.document.issuing_state
     number = "SPM000012" if profile.document.format == "TD3" or state != "MAR" else "SPM00001"
-    return replace(record, issuing_state=state, nationality=state, document_number=number)
+    personal = specimen_record(NOW.date(), portrait()).personal_number
+    return replace(record, portrait=portrait(), document_number=number, personal_number=personal)
 
 
 @dataclass
@@ -104,6 +108,14 @@ class Authority:
             sod = sign_sod(lds_security_object, self.signer, self.signer_certificate, signing_time=NOW)
             self.signed[lds_security_object] = sod
         return self.signed[lds_security_object]
+
+    def sign_card_security(self, infos: tuple[SecurityInfo, ...]) -> bytes:
+        """Once for the same announcements, likewise."""
+        content = encode_security_infos(infos)
+        if content not in self.signed:
+            signed = sign_card_security(infos, self.signer, self.signer_certificate, signing_time=NOW)
+            self.signed[content] = signed
+        return self.signed[content]
 
     @property
     def trust(self) -> TrustStore:
@@ -177,6 +189,32 @@ def order_keys(profile: CardProfile) -> CardImage:
     return CardImage(build_chip(profile), (), (application,), ())
 
 
+def secrets_for(profile: CardProfile) -> CardSecrets:
+    return replace(specimen_secrets(profile), can=CAN)
+
+
+def build(
+    profile: CardProfile,
+    authority: Authority,
+    *,
+    public_keys: Mapping[KeyPurpose, bytes],
+    private_keys: Mapping[KeyPurpose, bytes] | None = None,
+) -> CardData:
+    """Everything that goes on the specimen person's card."""
+    terminals = specimen_terminals(profile, NOW)
+    return build_card(
+        record_for(profile),
+        profile,
+        can=secrets_for(profile),
+        public_keys=public_keys,
+        sign=authority.sign,
+        sign_card_security=authority.sign_card_security,
+        status=STATUS,
+        private_keys=private_keys,
+        trust_points=() if terminals is None else (terminals.cvca_certificate,),
+    )
+
+
 _load_once = cache(load_profile)  # a test of torn attempts issues hundreds of cards
 
 
@@ -198,7 +236,7 @@ def issue(
     orders = plan_card(order_keys(profile), profile.personalization.dialect)
     products = drive(through(opened.channel, apply(orders.keys, progress)), link, sink)
     keys = collect_public_keys(products, explicit=profile.authority.ec_parameters == "explicit")
-    data = build_card(record_for(profile), profile, can=CAN, public_keys=keys, sign=made.sign, status=STATUS)
+    data = build(profile, made, public_keys=keys)
     plan = plan_card(data.image, profile.personalization.dialect)
     drive(through(opened.channel, apply((*plan.files, *plan.lock), progress)), link, sink)
     return Issued(profile, made, chip, data, plan)

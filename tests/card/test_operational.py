@@ -146,11 +146,11 @@ def test_a_password_with_tries_blocks_and_a_good_one_resets(issued):
             pace(issued, wrong)
         assert error.value.tries_left == left
     issued.card = VirtualCard.from_state(issued.card.state())  # the counter survives a power cut
-    issued.run(open_with_pin(PACE, right.value, CAN.value))
+    issued.run(open_with_pin(PACE, right.value, CAN.value, use_last_try=True))
     issued.card.reset()
     for _ in range(3):
         with pytest.raises(WrongPasswordError):
-            issued.run(open_with_pin(PACE, wrong.value, CAN.value))
+            issued.run(open_with_pin(PACE, wrong.value, CAN.value, use_last_try=True))
         issued.card.reset()
     with pytest.raises(EidError, match=r"6983|blocked"):
         pace(issued, right)

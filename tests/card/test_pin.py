@@ -72,7 +72,7 @@ def status(bench, info) -> PinStatus:
 
 def enter(bench, info, pin: bytes, can: bytes | None = None) -> SecureMessaging:
     bench.card.reset()
-    return bench.run(open_with_pin(info, pin, can)).secure_messaging
+    return bench.run(open_with_pin(info, pin, can, use_last_try=True)).secure_messaging
 
 
 def session(bench, info, identifier: PasswordId, value: bytes) -> SecureMessaging:

@@ -15,7 +15,6 @@ from eid.crypto.public_key import encode_public_key
 from eid.keystore.card_keys import derive_card_keys
 from eid.keystore.ports import StaticKey
 from eid.personalization.apply import apply
-from eid.personalization.build import build_card
 from eid.personalization.dialects import plan_card
 from eid.profile.card_image import KeyPurpose
 from eid.profile.loader import load_profile, shipped_profiles
@@ -23,7 +22,7 @@ from eid.profile.schema import CardProfile, Key
 from eid.protocols.exchange import drive, through
 from eid.protocols.scp03.key_set import StaticKeySet
 from eid.transport.loopback import LoopbackConnection
-from tests.builders.issuance import CAN, SERIAL, STATUS, Authority, blank_card, open_for_writing, record_for
+from tests.builders.issuance import SERIAL, Authority, blank_card, build, open_for_writing
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -61,15 +60,7 @@ def can_be_injected(name: str) -> bool:
 def test_written_card_equals_booted_card(name: str) -> None:
     profile = load_profile(name).profile
     private, public = injected(profile)
-    data = build_card(
-        record_for(profile),
-        profile,
-        can=CAN,
-        public_keys=public,
-        sign=Authority(profile).sign,
-        status=STATUS,
-        private_keys=private,
-    )
+    data = build(profile, Authority(profile), public_keys=public, private_keys=private)
     written = blank_card(profile)
     link = LoopbackConnection(written)
     opened = open_for_writing(profile, link)
@@ -83,7 +74,7 @@ def test_written_card_equals_booted_card(name: str) -> None:
 def test_the_law_can_fail() -> None:
     profile = load_profile("eu-td1-id-card").profile
     _, public = injected(profile)
-    data = build_card(record_for(profile), profile, can=CAN, public_keys=public, sign=Authority(profile).sign)
+    data = build(profile, Authority(profile), public_keys=public)
     keys = issuer_keys(24, 1)
     other = replace(data.image, passwords=data.image.passwords[:1])
     first = VirtualCard.from_image(data.image, serial=SERIAL, keys=keys, random=lambda n: b"\x07" * n)

@@ -40,8 +40,8 @@ def test_records_are_judged_without_a_chip(name: str) -> None:
     assert verify_record(record, profile).document_number == record.document_number
     with pytest.raises(RecordError, match="portrait"):
         verify_record(replace(record, portrait=b"\xff\xd8\xff" + bytes(9)), profile)
-    with pytest.raises(RecordError, match="holds nothing for DG3"):
-        verify_record(record, with_groups(profile, "DG3"))
+    with pytest.raises(RecordError, match="holds nothing for DG6"):
+        verify_record(record, with_groups(profile, "DG6"))
 
 
 def test_what_a_card_cannot_be_built_of() -> None:

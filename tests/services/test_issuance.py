@@ -36,7 +36,8 @@ from eid.pki.crl import RevocationReason
 from eid.profile.card_image import KeyAlgorithm, KeyImage, KeyPurpose
 from eid.profile.loader import load_profile, shipped_profiles
 from eid.services.authority import IssuingAuthority
-from eid.services.issuance import LOCK, SIGN, BrokenOffError, Stage, begin, derive_secrets, resume
+from eid.services.card_material import derive_secrets
+from eid.services.issuance import LOCK, SIGN, BrokenOffError, Stage, begin, resume
 from eid.services.quality_check import QualityError
 from eid.store.database import in_transaction
 from eid.store.issued_documents import find_by_sod

@@ -7,9 +7,7 @@ from enum import StrEnum, unique
 from typing import Final
 
 from eid.codec.status_word import SW
-
-MIN_PIN_LENGTH: Final = 4  # digits
-MAX_PIN_LENGTH: Final = 16
+from eid.profile.card_image import MAX_PIN_LENGTH, MIN_PIN_LENGTH
 
 
 @unique

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from eid.codec.cv import Chat
 from eid.errors import (
+    LastTryError,
     LocalProtocolError,
     PasswordBlockedError,
     PasswordDeactivatedError,
@@ -41,11 +43,18 @@ def open_with_pin(
     random: Callable[[int], bytes] = os.urandom,
     *,
     name_parameters: bool = False,
+    chat: Chat | None = None,
+    use_last_try: bool = False,
 ) -> Exchange[PaceResult]:
     """PACE with the PIN; a suspended one is resumed by the CAN first, in one go (TR-03110-2 2.3).
 
+    Args:
+        chat: as `run_pace` has it; the CAN resumes without it.
+        use_last_try: whether the last try may be spent; after it the card takes only the PUK.
+
     Raises:
-        PasswordSuspendedError: suspended, and no CAN was given. PasswordBlockedError: the PUK must unblock it.
+        PasswordSuspendedError: suspended, and no CAN was given. LastTryError: suspended, and the last try is not to be
+            used. PasswordBlockedError: the PUK must unblock it.
         PasswordDeactivatedError: it is switched off. WrongPasswordError: CAN or PIN is wrong, with the tries left.
         and what `run_pace` raises.
     """
@@ -58,13 +67,37 @@ def open_with_pin(
             raise PasswordDeactivatedError(PasswordId.PIN.name)
         case PinState.SUSPENDED if can is None:
             raise PasswordSuspendedError(PasswordId.PIN.name)
+        case PinState.SUSPENDED if not use_last_try:
+            raise LastTryError(PasswordId.PIN.name)
         case PinState.SUSPENDED:
             resumed = yield from run_pace(
                 info, Password(PasswordId.CAN, can or b""), random, name_parameters=name_parameters
             )
-            inner = run_pace(info, entry, random, name_parameters=name_parameters)
+            inner = run_pace(info, entry, random, name_parameters=name_parameters, chat=chat)
             return (yield from through(resumed.secure_messaging, inner))
-    return (yield from run_pace(info, entry, random, name_parameters=name_parameters))
+    return (yield from run_pace(info, entry, random, name_parameters=name_parameters, chat=chat))
+
+
+def open_with_puk(
+    info: PACEInfo,
+    puk: bytes,
+    random: Callable[[int], bytes] = os.urandom,
+    *,
+    name_parameters: bool = False,
+    use_last_try: bool = False,
+) -> Exchange[PaceResult]:
+    """PACE with the PUK, whose tries are never given back on some cards (TR-03110-2 2.3).
+
+    Raises:
+        LastTryError: one try is left, and it is not to be used. PasswordBlockedError: none is left.
+        WrongPasswordError: the PUK is wrong, with the tries left; and what `run_pace` raises.
+    """
+    status = yield from read_pin_status(info, PasswordId.PUK, name_parameters=name_parameters)
+    if status.state is PinState.BLOCKED:
+        raise PasswordBlockedError(PasswordId.PUK.name)
+    if status.tries_left == 1 and not use_last_try:
+        raise LastTryError(PasswordId.PUK.name)
+    return (yield from run_pace(info, Password(PasswordId.PUK, puk), random, name_parameters=name_parameters))
 
 
 def change_pin(new_pin: bytes) -> Exchange[None]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from eid.codec.cv import CvCertificate, decode_cv_certificate
-from eid.errors import LocalProtocolError, PeerProtocolError
+from eid.errors import LocalProtocolError, PeerProtocolError, StatusWordError
 from eid.keystore.ports import Signer
 from eid.pki.cv_issuing import sign_plain
 from eid.protocols.exchange import Exchange, send
 from eid.protocols.terminal_authentication import core, messages
 from eid.protocols.terminal_authentication.messages import AuthenticationTemplate
+
+SET_DST: Final = "MSE:Set DST"
+VERIFY_CERTIFICATE: Final = "PSO:Verify Certificate"
+EXTERNAL_AUTHENTICATE: Final = "EXTERNAL AUTHENTICATE"
+"""Names of commands as a `StatusWordError` carries them: the first two mean the chain, the last the signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,12 @@ def _present_chain(credentials: TerminalCredentials, references: Sequence[str]) 
     if not known:
         raise LocalProtocolError("no certificate of the terminal was issued by what the card trusts")
     for certificate in chain[known[-1] :]:
-        yield from send(messages.encode_set_dst(certificate.authority_reference), "MSE:Set DST")
-        yield from send(messages.encode_verify_certificate(certificate.raw), "PSO:Verify Certificate")
+        try:
+            yield from send(messages.encode_set_dst(certificate.authority_reference), SET_DST)
+            yield from send(messages.encode_verify_certificate(certificate.raw), VERIFY_CERTIFICATE)
+        except StatusWordError as refusal:
+            detail = f"certificate of {certificate.holder_reference} by {certificate.authority_reference}"
+            raise StatusWordError(refusal.sw, refusal.command, detail) from refusal
     return chain[-1]
 
 
@@ -99,4 +109,4 @@ def _authenticate(
     if len(challenge) != core.CHALLENGE_LENGTH:
         raise PeerProtocolError(f"a challenge of {len(challenge)} octets (TR-03110-3 B.4.4)")
     signed = core.build_signed_data(id_picc, challenge, compressed_key, template.auxiliary)
-    yield from send(messages.encode_external_authenticate(sign_plain(signer, signed)), "EXTERNAL AUTHENTICATE")
+    yield from send(messages.encode_external_authenticate(sign_plain(signer, signed)), EXTERNAL_AUTHENTICATE)

@@ -1,0 +1,228 @@
+"""The content of each data group, from an approved record, a profile and the chip's public keys (Doc 9303-10 4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from eid.codec.tlv import encode_tlv
+from eid.crypto.hashes import digest
+from eid.errors import DecodeError, RecordError
+from eid.identity import FINGERS, BilingualText, Fingerprint, IdentityRecord
+from eid.imaging import ImageFormat, ImageInfo, inspect_image
+from eid.lds.dg1 import build_dg1
+from eid.lds.dg2 import build_dg2, build_extensible_dg2
+from eid.lds.dg3 import DG3, build_dg3
+from eid.lds.dg4 import DG4
+from eid.lds.dg5 import DG5
+from eid.lds.dg7 import DG7
+from eid.lds.dg11 import DG11
+from eid.lds.dg12 import DG12
+from eid.lds.dg13 import DG13, PersonName, StatusListReference
+from eid.lds.dg14 import DG14
+from eid.lds.dg15 import DG15
+from eid.lds.dg16 import DG16, PersonToNotify
+from eid.lds.features import DATA_FEATURES, STRUCTURE_FEATURES, SUBSTANCE_FEATURES
+from eid.lds.files import by_name
+from eid.lds.finger_image_data import FingerImageDataBlock, FingerImageFormat, build_finger_image_data
+from eid.lds.finger_record import Compression, FingerImage, FingerRecord
+from eid.lds.optional_group import RANDOM_OCTETS
+from eid.lds.security_infos import (
+    ID_PK_ECDH,
+    ActiveAuthenticationInfo,
+    ChipAuthenticationInfo,
+    ChipAuthenticationPublicKeyInfo,
+    PACEInfo,
+    SecurityInfo,
+    TerminalAuthenticationInfo,
+)
+from eid.mrz import Mrz
+from eid.profile.card_image import KeyPurpose
+from eid.profile.quirks import Quirks
+from eid.profile.schema import CardProfile, Key
+from eid.protocols.active_authentication.core import ECDSA_PLAIN
+
+FEATURE_TAGS: Final = {"DG8": DATA_FEATURES, "DG9": STRUCTURE_FEATURES, "DG10": SUBSTANCE_FEATURES}
+EXTENSIBLE: Final = "39794"
+JPEG_2000: Final = (ImageFormat.JPEG2000, ImageFormat.JPEG2000_CODESTREAM)
+
+
+def build_groups(
+    wanted: Iterable[str],
+    record: IdentityRecord,
+    profile: CardProfile,
+    mrz: Mrz,
+    public_keys: Mapping[KeyPurpose, bytes],
+    status: StatusListReference | None,
+    filler: bytes,
+) -> dict[str, bytes]:
+    """The data groups of these names, encoded, by name and in ascending order.
+
+    Args:
+        filler: secret octets; what a group without biometrics holds is made of them, so that its hash tells nothing.
+
+    Raises:
+        RecordError: the record holds nothing for a data group, or an image that is none.
+    """
+    builders: dict[str, Callable[[], bytes]] = {
+        "DG1": lambda: build_dg1(mrz).encode(),
+        "DG2": lambda: _build_dg2(record, profile),
+        "DG3": lambda: _build_dg3(record, profile, filler),
+        "DG4": lambda: DG4(discretionary=_fill(filler, "DG4")).encode(),
+        "DG5": lambda: DG5((record.portrait,)).encode(),
+        "DG7": lambda: _build_dg7(record),
+        "DG11": lambda: _build_dg11(record).encode(),
+        "DG12": lambda: _build_dg12(record).encode(),
+        "DG13": lambda: _build_dg13(record, status).encode(),
+        "DG14": lambda: DG14(_security_infos(profile, public_keys)).encode(),
+        "DG16": lambda: _build_dg16(record),
+        "DG15": lambda: DG15(_public_key(public_keys, KeyPurpose.ACTIVE_AUTHENTICATION)).encode(),
+    }
+    features = {name: _feature(name, raw) for name, raw in profile.application.features.items()}
+    names = sorted(wanted, key=lambda name: by_name(name).fid)
+    unknown = [name for name in names if name not in builders and name not in features]
+    if unknown:
+        raise RecordError(f"an identity record holds nothing for {unknown[0]}")
+    return {name: features[name] if name in features else builders[name]() for name in names}
+
+
+def _feature(name: str, content: bytes) -> bytes:
+    """DG8, DG9 or DG10 around the issuer's own data objects."""
+    return encode_tlv(FEATURE_TAGS[name], content)
+
+
+def _public_key(public_keys: Mapping[KeyPurpose, bytes], purpose: KeyPurpose) -> bytes:
+    if purpose not in public_keys:
+        raise RecordError(f"the {purpose} key of the chip is missing")
+    return public_keys[purpose]
+
+
+def _inspect(name: str, image: bytes) -> ImageInfo:
+    try:
+        return inspect_image(image)
+    except DecodeError as error:
+        raise RecordError(f"{name}: {error}") from error
+
+
+def _created(record: IdentityRecord) -> bytes:
+    return bytes.fromhex(record.issued_on.strftime("%Y%m%d") + "000000")
+
+
+def _build_dg2(record: IdentityRecord, profile: CardProfile) -> bytes:
+    info = _inspect("portrait", record.portrait)
+    build = build_extensible_dg2 if profile.application.biometrics == EXTENSIBLE else build_dg2
+    return build(record.portrait, info.width, info.height, _created(record)).encode()
+
+
+def _build_dg3(record: IdentityRecord, profile: CardProfile, filler: bytes) -> bytes:
+    if not record.fingerprints:
+        return DG3(discretionary=_fill(filler, "DG3")).encode()
+    build = _extensible_finger if profile.application.biometrics == EXTENSIBLE else _finger
+    return build_dg3([build(item) for item in record.fingerprints], _created(record)).encode()
+
+
+def _fill(filler: bytes, name: str) -> bytes:
+    if not filler:
+        raise RecordError(f"{name} holds no biometrics, and nothing is given to fill it with")
+    return digest("sha256", filler + name.encode("ascii"))[:RANDOM_OCTETS]
+
+
+def _finger(item: Fingerprint) -> FingerRecord:
+    info = _inspect("fingerprints.image", item.image)
+    compression = Compression.JPEG2000 if info.format in JPEG_2000 else Compression.JPEG
+    position = FINGERS.index(item.finger) + 1
+    return FingerRecord((FingerImage(item.image, position, info.width, info.height),), compression)
+
+
+def _extensible_finger(item: Fingerprint) -> FingerImageDataBlock:
+    if _inspect("fingerprints.image", item.image).format not in JPEG_2000:
+        raise RecordError("fingerprints.image is not JPEG 2000, which ISO/IEC 39794-4 wants")
+    return build_finger_image_data(item.image, FINGERS.index(item.finger) + 1, FingerImageFormat.JPEG2000_LOSSY)
+
+
+def _build_dg7(record: IdentityRecord) -> bytes:
+    if record.signature_image is None:
+        raise RecordError("signature_image is missing, and the card has a DG7")
+    return DG7((record.signature_image,)).encode()
+
+
+def _build_dg16(record: IdentityRecord) -> bytes:
+    if not record.persons_to_notify:
+        raise RecordError("persons_to_notify is missing, and the card has a DG16")
+    recorded = record.issued_on.strftime("%Y%m%d")
+    persons = tuple(
+        PersonToNotify(recorded, item.name, item.telephone, tuple(item.address.split("\n")))
+        for item in record.persons_to_notify
+    )
+    return DG16(persons).encode()
+
+
+def _name_in_full(family: str, given: str) -> str:
+    # Doc 9303-10 4.7.11: primary identifier, two fillers, secondary identifiers with a filler between them.
+    return f"{family.replace(' ', '<')}<<{given.replace(' ', '<')}"
+
+
+def _build_dg11(record: IdentityRecord) -> DG11:
+    born = record.date_of_birth
+    return DG11(
+        full_name=_name_in_full(record.family_name.arabic, record.given_names.arabic),
+        personal_number=record.personal_number,
+        full_date_of_birth=f"{born.year:04}{born.month or 0:02}{born.day or 0:02}",
+        place_of_birth=(record.place_of_birth.arabic, record.place_of_birth.latin),
+        permanent_address=(*record.address.arabic.split("\n"), *record.address.latin.split("\n")),
+    )
+
+
+def _build_dg12(record: IdentityRecord) -> DG12:
+    return DG12(
+        issuing_authority=record.issuing_authority.latin,
+        date_of_issue=record.issued_on.strftime("%Y%m%d"),
+    )
+
+
+def _build_dg13(record: IdentityRecord, status: StatusListReference | None) -> DG13:
+    return DG13(
+        father=_person(record.father),
+        mother=_person(record.mother),
+        partner=None if record.partner is None else _person(record.partner.name),
+        civil_status_number=record.civil_status_number,
+        status_list=status,
+    )
+
+
+def _person(name: BilingualText) -> PersonName:
+    return PersonName(name.arabic, name.latin)
+
+
+def pace_infos(profile: CardProfile) -> tuple[PACEInfo, ...]:
+    """The PACE protocols of the chip, in the order in which it announces them."""
+    return tuple(pace.info for pace in profile.access.pace)
+
+
+def _security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
+    """DG14: PACE again, signed this time, and what the chip's keys are for (Doc 9303-11 9.2)."""
+    infos: list[SecurityInfo] = list(pace_infos(profile))
+    for key in profile.application.keys:
+        infos.extend(_key_infos(key, public_keys, profile.quirks))
+    if profile.application.needs_terminal_authentication:
+        infos.append(TerminalAuthenticationInfo())
+    return tuple(infos)
+
+
+def card_security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
+    """What EF.CardSecurity vouches for: EF.CardAccess's announcement, and the keys (Doc 9303-11 9.2.12)."""
+    keys = (key for key in profile.application.keys if key.purpose is KeyPurpose.CHIP_AUTHENTICATION)
+    infos = (info for key in keys for info in _key_infos(key, public_keys, profile.quirks))
+    return (*pace_infos(profile), *(info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo)))
+
+
+def _key_infos(key: Key, public_keys: Mapping[KeyPurpose, bytes], quirks: Quirks) -> tuple[SecurityInfo, ...]:
+    if key.purpose is KeyPurpose.CHIP_AUTHENTICATION:
+        key_id = key.reference if quirks.chip_authentication_key_id else None
+        public_key = ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, _public_key(public_keys, key.purpose), key_id)
+        if not quirks.chip_authentication_info:
+            return (public_key,)
+        return (ChipAuthenticationInfo(key.chip_authentication_protocol, 1, key_id), public_key)
+    if key.kind == "ec":
+        return (ActiveAuthenticationInfo(ECDSA_PLAIN[key.hash]),)
+    return ()
