@@ -10,15 +10,17 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from eid.codec import der
-from eid.codec.spki import SubjectPublicKeyInfo, decode_spki
+from eid.codec.algorithm import decode_algorithm
+from eid.codec.oid import EC_PUBLIC_KEY
+from eid.codec.spki import SubjectPublicKeyInfo, decode_ec_parameters, decode_spki
 from eid.crypto.curves import Curve, curve_by_id
 from eid.crypto.dh_groups import DH_GROUPS, DhParameters, dh_group_by_id
 from eid.crypto.group import DhGroup, EcGroup, Group
 from eid.crypto.points import encode_point
-from eid.crypto.public_key import load_public_key
+from eid.crypto.public_key import load_public_key, match_curve
 from eid.crypto.signatures import OwnEcPublicKey, PublicKey, curve_of_key
-from eid.errors import DecodeError, Reason, VerificationError
-from eid.lds.security_infos import ID_PK_DH
+from eid.errors import DecodeError, LocalProtocolError, Reason, VerificationError
+from eid.lds.security_infos import ID_CA_ECDH, ID_PK_DH, ID_RI_ECDH
 
 STANDARDIZED_DOMAIN_PARAMETERS: Final = "0.4.0.127.0.7.1.2"  # TR-03110-3 A.2.1.1
 DH_PUBLIC_NUMBER: Final = "1.2.840.10046.2.1"  # X9.42: p, g, q
@@ -43,6 +45,50 @@ def find_public_key(protocol: str, public_key_info: bytes) -> tuple[Group, bytes
         if error.reason is Reason.ALGORITHM_UNSUPPORTED:
             return None
         raise
+
+
+def find_domain_parameters(protocol: str, domain_parameter: bytes) -> Group | None:
+    """Group of a domain parameter info of Chip Authentication or Restricted Identification (TR-03110-3 A.2.1).
+
+    Args:
+        protocol: id-CA-DH, id-CA-ECDH, id-RI-DH or id-RI-ECDH. domain_parameter: AlgorithmIdentifier, DER.
+
+    Returns:
+        the group; None for one that is not spoken here.
+
+    Raises:
+        DecodeError: malformed.
+    """
+    algorithm = decode_algorithm(domain_parameter)
+    over_curve = protocol in (ID_CA_ECDH, ID_RI_ECDH)
+    if algorithm.oid == STANDARDIZED_DOMAIN_PARAMETERS:
+        number = _decode_number(algorithm.parameters or b"")
+        curve, modp = curve_by_id(number), dh_group_by_id(number)
+        if over_curve:
+            return None if curve is None else EcGroup(curve)
+        return None if modp is None else DhGroup(modp)
+    if not over_curve or algorithm.oid != EC_PUBLIC_KEY:
+        return None
+    try:
+        return EcGroup(match_curve(decode_ec_parameters(algorithm.parameters)))
+    except VerificationError:
+        return None
+
+
+def encode_domain_parameters(group: Group) -> bytes:
+    """AlgorithmIdentifier of a group with a standardised identifier (TR-03110-3 A.2.1.1).
+
+    Raises:
+        LocalProtocolError: it has none.
+    """
+    number = None
+    if isinstance(group, EcGroup):
+        number = group.curve.standardized_id
+    elif isinstance(group, DhGroup):
+        number = group.parameters.standardized_id
+    if number is None:
+        raise LocalProtocolError(f"{group.name} has no standardised domain parameter identifier")
+    return der.encode_sequence(der.encode_oid(STANDARDIZED_DOMAIN_PARAMETERS), der.encode_integer(number))
 
 
 def _element_of(key: PublicKey) -> tuple[Group, bytes] | None:
@@ -89,7 +135,11 @@ def _decode_numbers(raw: bytes) -> list[int]:
 
 
 def _decode_parameter_id(info: SubjectPublicKeyInfo) -> int:
-    raw, what = info.algorithm.parameters or b"", "standardised domain parameters"
+    return _decode_number(info.algorithm.parameters or b"")
+
+
+def _decode_number(raw: bytes) -> int:
+    what = "standardised domain parameters"
     number, offset = der.read_unsigned(raw, 0, len(raw), what)
     der.check_end(offset, len(raw), what)
     return number
