@@ -1,14 +1,19 @@
-"""Fixtures for programs of others, and the table that `make interop` prints at its end.
+"""Fixtures for programs of others, and the tables that `make interop` prints at its end.
 
-A test tells `ledger` what it has proven; a module whose tests tell nothing has one row of its own.
+A test tells `ledger`, or says by the marker `proves`, what it has proven, and as which control: that what is right
+works, that what is wrong is refused, that what was tampered with is noticed. A module whose tests tell nothing has a
+row of its own. The last table has one row for each of the others; with CI=true a row without one of its controls fails
+the run.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from enum import StrEnum, unique
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,19 +27,30 @@ from tests.interop.judging import Judge
 
 HERE = Path(__file__).parent
 ROW = "interop"
+APDUS = "apdus"
 RESULTS = {"passed": "proven", "failed": "FAILED", "skipped": "SKIPPED"}
 
 Ledger = Callable[..., None]
 InReader = Callable[[ReactiveCard], AbstractContextManager[str]]
 
 
-class Row(NamedTuple):
-    """A line of the table."""
+@unique
+class Control(StrEnum):
+    """What a case is for; every row has all three."""
+
+    WORKS = "works"
+    REFUSED = "wrong refused"
+    NOTICED = "tampering noticed"
+
+
+class Case(NamedTuple):
+    """What one test told."""
 
     who: str
     against: str
     proven: str
-    apdus: str
+    controls: list[str]
+    apdus: int | None
     result: str
 
 
@@ -45,12 +61,27 @@ def judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Judge:
 
 @pytest.fixture
 def ledger(record_property: Callable[[str, object], None]) -> Ledger:
-    """``ledger(who, against, proven, apdus)``: one line of the table, true if the test passes."""
+    """``ledger(who, against, proven, apdus, *controls)``: a case of the tables, true if the test passes.
 
-    def tell(who: str, against: str, proven: str, apdus: int | None = None) -> None:
-        record_property(ROW, [who, against, proven, "-" if apdus is None else str(apdus)])
+    Cases that differ in the number of APDUs only share a line.
+    """
+
+    def tell(who: str, against: str, proven: str, apdus: int | None, *controls: Control) -> None:
+        record_property(ROW, [who, against, proven, _names(controls), apdus])
 
     return tell
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The marker `proves` is a line of the tables; the test may add its APDUs by `record_property(APDUS, count)`."""
+    for marker in item.iter_markers("proves"):
+        who, against, what, *controls = marker.args
+        item.user_properties.append((ROW, [who, against, what, _names(controls), None]))
+
+
+def _names(controls: Sequence[str]) -> list[str]:
+    """Plain strings: pytest-xdist carries nothing else from one process to the other."""
+    return [Control(control).value for control in controls or [Control.WORKS]]
 
 
 @pytest.fixture
@@ -76,34 +107,75 @@ def issued() -> Callable[[str], Issued]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = list(_rows(terminalreporter.stats))
-    if not rows:
+    cases = list(_cases(terminalreporter.stats))
+    if not cases:
         return
-    header = Row("who", "against", "proven", "APDUs", "result")
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     terminalreporter.section("software that others wrote")
-    for row in (header, Row(*("-" * width for width in widths)), *rows):
-        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+    for line in (*_table(DETAILS, _details(cases)), "", *_table(SUMMARY, _summary(cases))):
+        terminalreporter.write_line(line)
 
 
-def _rows(stats: dict[str, list[object]]) -> Iterator[Row]:
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, a row without one of its controls fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or hasattr(session.config, "workerinput") or reporter is None:
+        return
+    if any(LACKING in row for row in _summary(list(_cases(reporter.stats)))):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+DETAILS = ("who", "against", "proven", "control", "cases", "APDUs", "result")
+SUMMARY = ("who", "cases", *Control, "APDUs of a case", "result")
+LACKING = "NONE"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    lines = [header, [], *rows]
+    widths = [max(len(line[column]) for line in lines if line) for column in range(len(header))]
+    for line in lines:
+        cells = line or ["-" * width for width in widths]
+        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _details(cases: list[Case]) -> Iterator[tuple[str, ...]]:
+    alike: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+    for case in cases:
+        alike[case.who, case.against, case.proven, ", ".join(case.controls), case.result].append(case)
+    for (who, against, proven, controls, result), group in alike.items():
+        yield who, against, proven, controls, str(len(group)), _range(group), result
+
+
+def _summary(cases: list[Case]) -> Iterator[tuple[str, ...]]:
+    by_who: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_who[case.who].append(case)
+    for who, group in by_who.items():
+        controls = Counter(control for case in group if case.result == RESULTS["passed"] for control in case.controls)
+        results = Counter(case.result for case in group)
+        told = ", ".join(f"{count} {result}" for result, count in results.items())
+        yield who, str(len(group)), *(str(controls[control] or LACKING) for control in Control), _range(group), told
+
+
+def _range(group: list[Case]) -> str:
+    counts = sorted({case.apdus for case in group if case.apdus is not None})
+    return "-" if not counts else str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def _cases(stats: dict[str, list[object]]) -> Iterator[Case]:
     reports = [
         report
         for kind in RESULTS
         for report in stats.get(kind, [])
         if isinstance(report, pytest.TestReport) and HERE in _path(report).parents
     ]
-    silent: dict[Path, Counter[str]] = defaultdict(Counter)
     for report in sorted(reports, key=lambda report: report.nodeid):
         told = [value for name, value in report.user_properties if name == ROW]
+        apdus = next((value for name, value in report.user_properties if name == APDUS), None)
+        for *words, count in told:
+            yield Case(*words, count if apdus is None else apdus, RESULTS[report.outcome])
         if not told:
-            silent[_path(report)][report.outcome] += 1
-        for value in told:
-            assert isinstance(value, list)
-            yield Row._make((*value, RESULTS[report.outcome]))
-    for path, outcomes in silent.items():
-        result = ", ".join(f"{count} {RESULTS[outcome]}" for outcome, count in outcomes.items())
-        yield Row(path.parent.name, "", _first_sentence(path), "-", result)
+            path = _path(report)
+            yield Case(path.parent.name, "", _first_sentence(path), [Control.WORKS], None, RESULTS[report.outcome])
 
 
 def _path(report: pytest.TestReport) -> Path:

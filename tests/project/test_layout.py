@@ -98,6 +98,6 @@ def test_ci_calls_targets_that_exist() -> None:
     assert set(parts.split()) <= TARGETS
 
 
-@pytest.mark.parametrize("script", ["run", "setup", "lock"])
+@pytest.mark.parametrize("script", ["run", "setup", "lock", "npa-tool"])
 def test_shell_scripts_parse(script: str) -> None:
     subprocess.run(["bash", "-n", ROOT / ".ci" / script], check=True)

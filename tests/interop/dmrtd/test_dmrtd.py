@@ -17,7 +17,7 @@ from eid.transport.pcscd import PcscHost
 from tests.builders.issuance import Authority, Issued, issue
 from tests.builders.machine import missing
 from tests.interop.cards import contents, twin, with_altered_dg1, with_foreign_key
-from tests.interop.conftest import InReader, Ledger
+from tests.interop.conftest import Control, InReader, Ledger
 from tests.interop.dmrtd.driver import PROGRAM, build
 from tests.interop.terminals import Driver, Reading, Terminal, Unavailable, password, wrong
 
@@ -120,7 +120,13 @@ def test_foreign_active_authentication_key_is_noticed(
     copy = with_foreign_key(genuine, KeyPurpose.ACTIVE_AUTHENTICATION)
     reading, counted = dmrtd.read(genuine, copy, "pace-mrz")
     assert list(reading.failed) == ["active authentication"]
-    ledger(WHO, f"{PASSPORT}, foreign AA key {name}", "noticed: signature over the challenge", counted.commands)
+    ledger(
+        WHO,
+        f"{PASSPORT}, foreign AA key {name}",
+        "noticed: signature over the challenge",
+        counted.commands,
+        Control.NOTICED,
+    )
 
 
 @pytest.mark.parametrize("access", ["bac", "pace-mrz", "pace-can"])
@@ -136,7 +142,13 @@ def test_wrong_password_is_refused(
     assert reading.files == {}
     reading, _ = dmrtd.read(genuine, card, access)
     assert reading.outcomes["passive authentication"] == "passed"
-    ledger(WHO, "ma-cnie", f"wrong password refused ({access}), then the right one taken", counted.commands)
+    ledger(
+        WHO,
+        "ma-cnie",
+        f"wrong password refused ({access}), then the right one taken",
+        counted.commands,
+        Control.REFUSED,
+    )
 
 
 def test_altered_dg1_is_noticed(dmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger) -> None:
@@ -144,7 +156,7 @@ def test_altered_dg1_is_noticed(dmrtd: Terminal, issued: Callable[[str], Issued]
     reading, counted = dmrtd.read(genuine, with_altered_dg1(genuine), "pace-mrz")
     assert failures(reading, "ma-cnie") == ["passive authentication"]
     assert reading.failed["passive authentication"].startswith("failed: data group 1 does not match")
-    ledger(WHO, "ma-cnie, one octet of DG1 altered", "noticed: hash of DG1", counted.commands)
+    ledger(WHO, "ma-cnie, one octet of DG1 altered", "noticed: hash of DG1", counted.commands, Control.NOTICED)
 
 
 def test_foreign_authority_is_refused(dmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger) -> None:
@@ -153,4 +165,4 @@ def test_foreign_authority_is_refused(dmrtd: Terminal, issued: Callable[[str], I
     reading, counted = dmrtd.read(genuine, twin(genuine), "bac", csca=stranger.csca_certificate.hex())
     assert failures(reading, "ma-cnie") == ["passive authentication"]
     assert "does not lead to this CSCA" in reading.failed["passive authentication"]
-    ledger(WHO, "ma-cnie, CSCA of another key", "noticed: certificate path", counted.commands)
+    ledger(WHO, "ma-cnie, CSCA of another key", "noticed: certificate path", counted.commands, Control.NOTICED)

@@ -17,7 +17,7 @@ from eid.transport.pcscd import PcscHost
 from tests.builders.issuance import Authority, Issued
 from tests.builders.machine import missing
 from tests.interop.cards import contents, twin, with_altered_dg1, with_foreign_key
-from tests.interop.conftest import InReader, Ledger
+from tests.interop.conftest import Control, InReader, Ledger
 from tests.interop.jmrtd.driver import build, command
 from tests.interop.terminals import Driver, Reading, Terminal, Unavailable, password, wrong
 
@@ -111,7 +111,13 @@ def test_wrong_password_is_refused(
     assert set(reading.files) <= {"EF.CardAccess"}
     reading, _ = jmrtd.read(genuine, card, access)
     assert reading.failed == {}
-    ledger(WHO, "ma-cnie", f"wrong password refused ({access}), then the right one taken", counted.commands)
+    ledger(
+        WHO,
+        "ma-cnie",
+        f"wrong password refused ({access}), then the right one taken",
+        counted.commands,
+        Control.REFUSED,
+    )
 
 
 def test_altered_dg1_is_noticed(jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger) -> None:
@@ -119,7 +125,13 @@ def test_altered_dg1_is_noticed(jmrtd: Terminal, issued: Callable[[str], Issued]
     reading, counted = jmrtd.read(genuine, with_altered_dg1(genuine), "pace-can")
     assert reading.failed == {}
     assert [name for name, alike in reading.hashes.items() if not alike] == ["DG1"]
-    ledger(WHO, "ma-cnie, one octet of DG1 altered", "noticed: hash of DG1, and of no other", counted.commands)
+    ledger(
+        WHO,
+        "ma-cnie, one octet of DG1 altered",
+        "noticed: hash of DG1, and of no other",
+        counted.commands,
+        Control.NOTICED,
+    )
 
 
 @pytest.mark.parametrize("profile", ["ma-cnie", "icao-td3-passport"])
@@ -131,7 +143,9 @@ def test_foreign_active_authentication_key_is_noticed(
     reading, counted = jmrtd.read(genuine, copy, "pace-mrz")
     assert list(reading.failed) == ["active authentication"]
     assert "not that of DG15's key" in reading.failed["active authentication"]
-    ledger(WHO, f"{profile}, foreign AA key", "noticed: signature over the challenge", counted.commands)
+    ledger(
+        WHO, f"{profile}, foreign AA key", "noticed: signature over the challenge", counted.commands, Control.NOTICED
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +162,7 @@ def test_foreign_chip_authentication_key_is_noticed(
     copy = with_foreign_key(genuine, KeyPurpose.CHIP_AUTHENTICATION)
     reading, counted = jmrtd.read(genuine, copy, "pace-mrz", pace=pace)
     assert list(reading.failed) == steps
-    ledger(WHO, f"{profile}, foreign CA key", f"noticed: {' and '.join(steps)}", counted.commands)
+    ledger(WHO, f"{profile}, foreign CA key", f"noticed: {' and '.join(steps)}", counted.commands, Control.NOTICED)
 
 
 def test_foreign_authority_is_refused(jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger) -> None:
@@ -158,4 +172,4 @@ def test_foreign_authority_is_refused(jmrtd: Terminal, issued: Callable[[str], I
         genuine, twin(genuine), "pace-can", csca=stranger.csca_certificate.hex(), crl=stranger.crl.hex()
     )
     assert list(reading.failed) == ["certificate path"]
-    ledger(WHO, "ma-cnie, CSCA of another key", "noticed: certificate path", counted.commands)
+    ledger(WHO, "ma-cnie, CSCA of another key", "noticed: certificate path", counted.commands, Control.NOTICED)
