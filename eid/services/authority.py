@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from eid.codec import oid
-from eid.codec.crl import CertificateList, decode_crl
+from eid.codec.crl import decode_crl
 from eid.codec.spki import decode_spki
-from eid.codec.x509 import Certificate, decode_certificate
+from eid.codec.x509 import decode_certificate
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, NotStoredError, StoreError
 from eid.keystore.algorithm import rsa_algorithm
@@ -32,6 +32,7 @@ from eid.pki.document_signer import build_document_signer_certificate, sign_sod
 from eid.pki.list_signer import ListKind, build_list_signer_certificate, sign_list
 from eid.profile.loader import load_profile
 from eid.profile.schema import Authority, CardProfile
+from eid.services.authority_holdings import AuthorityHoldings, link_label
 from eid.services.authority_register import (
     MASTER_KEY,
     REGISTER,
@@ -42,20 +43,18 @@ from eid.services.authority_register import (
     store_file,
 )
 from eid.services.recorded_signer import RecordedSigner
-from eid.store.signature_record import SignatureLimitError, SignatureRecord
+from eid.store.signature_record import SignatureLimitError
 
 KEYS: Final = "keys"  # the folder of the software key store
-SIGNATURES: Final = "signatures"
 LIST_LABELS: Final = {ListKind.MASTER: "mls", ListKind.DEVIATION: "dls"}
 LIST_FILES: Final = {ListKind.MASTER: ("masterlist", "ml"), ListKind.DEVIATION: ("deviationlist", "dl")}
 LIST_KEY_DAYS: Final = (
     366  # a list signer's key signs for a year, and its certificate outlives the last list by another
 )
-CRL_DUE: Final = 2 / 3  # of a CRL's time: then the next one is due, so that relying parties have a third to fetch it
 
 
 @dataclass(slots=True)
-class IssuingAuthority:
+class IssuingAuthority(AuthorityHoldings):
     """An authority that is open; without a key store it can only be looked at.
 
     Make one with `create_authority` or `open_authority`.
@@ -64,14 +63,9 @@ class IssuingAuthority:
         operator: who gives the orders, for the record of signatures.
     """
 
-    directory: Path
     store: KeyStore | None = field(repr=False)
-    register: Register
-    profile: CardProfile
     operator: str = ""
     _opened: dict[str, Signer] = field(default_factory=dict, init=False, repr=False)
-
-    # --- what there is
 
     @property
     def keys(self) -> KeyStore:
@@ -85,78 +79,9 @@ class IssuingAuthority:
         return self.store
 
     @property
-    def record(self) -> SignatureRecord:
-        """What each key has signed."""
-        return SignatureRecord(self.directory / SIGNATURES)
-
-    @property
-    def csca_label(self) -> str:
-        """Label of the newest CSCA."""
-        return self.register.cscas[-1]
-
-    @property
-    def csca_certificate(self) -> bytes:
-        """The newest CSCA certificate, DER."""
-        return self._load(self.csca_label)
-
-    @property
-    def csca_certificates(self) -> tuple[bytes, ...]:
-        """All CSCA certificates, DER, oldest first."""
-        return tuple(map(self._load, self.register.cscas))
-
-    @property
-    def links(self) -> tuple[tuple[str, Certificate], ...]:
-        """Link certificates, oldest first: label of the file, and certificate."""
-        labels = (link_label(label) for label in self.register.cscas[1:])
-        found = (label for label in labels if (self.directory / f"{label}.cer").exists())
-        return tuple((label, decode_certificate(self._load(label))) for label in found)
-
-    @property
-    def crl(self) -> bytes:
-        """The newest CRL of the newest CSCA, DER."""
-        return load_file(self.crl_path(dict(self.register.crls).get(self.csca_label, 0)))
-
-    @property
-    def crls(self) -> tuple[bytes, ...]:
-        """The newest CRL of each CSCA key that signs one, DER, oldest CSCA first."""
-        return tuple(load_file(self.crl_path(number)) for _, number in self.register.crls)
-
-    @property
-    def signer_label(self) -> str:
-        """Label of the newest document signer.
-
-        Raises:
-            LifecycleError: there is none.
-        """
-        if not self.register.signers:
-            raise LifecycleError("the authority has no document signer yet")
-        return self.register.signers[-1]
-
-    @property
-    def signer_certificate(self) -> bytes:
-        """Certificate of the newest document signer, DER."""
-        return self._load(self.signer_label)
-
-    @property
     def master_key(self) -> KeySetSource:
         """The master key from which each card's SCP03 keys are derived."""
         return self.keys.load_master_key(MASTER_KEY)
-
-    def signers(self) -> tuple[tuple[str, Certificate], ...]:
-        """All document signers, oldest first: label and certificate."""
-        return self._certificates(self.register.signers)
-
-    def list_signers(self) -> tuple[tuple[str, Certificate], ...]:
-        """All list signers, oldest first: label and certificate."""
-        return self._certificates(self.register.list_signers)
-
-    def issued(self) -> tuple[tuple[str, Certificate], ...]:
-        """All certificates that a CSCA issued to others or to its successor, and that can be revoked."""
-        return (*self.links, *self.signers(), *self.list_signers())
-
-    def is_revoked(self, serial: int) -> bool:
-        """Whether the register says that this certificate is revoked."""
-        return any(known == serial for known, _, _ in self.register.revocations)
 
     # --- CSCA
 
@@ -176,7 +101,7 @@ class IssuingAuthority:
             label = f"csca-{len(self.register.cscas) + 1:03}"
             self.certify_csca(label, name or self.register.name, now)
             if old is not None:
-                new_raw = self._load(label)
+                new_raw = self.load(label)
                 until = min(decode_certificate(raw).not_after for raw in (old_raw, new_raw))
                 state = issuing_state(self.profile)
                 link = build_link_certificate(old, old_raw, new_raw, state, Validity(now, until))
@@ -290,7 +215,7 @@ class IssuingAuthority:
                 self._opened[label] = self._open_key(label, self.profile.authority.signer_hash)
             limit = self.profile.authority.signer_signatures
             try:
-                return sign(self._recorded(self._opened[label], purpose, now, limit), self._load(label))
+                return sign(self._recorded(self._opened[label], purpose, now, limit), self.load(label))
             except SignatureLimitError:  # another process took the last one meanwhile
                 continue
 
@@ -314,16 +239,6 @@ class IssuingAuthority:
     def _find_signer(self, now: datetime) -> str | None:
         return next((label for label, item in reversed(self.signers()) if self.may_sign(label, item, now)), None)
 
-    def may_sign(self, label: str, certificate: Certificate, now: datetime) -> bool:
-        """Whether a document signer's key may make one more signature now."""
-        usage = usage_of(certificate)
-        return (
-            label not in self.register.retired
-            and not self.is_revoked(certificate.serial)
-            and usage.not_before <= now <= usage.not_after
-            and self.record.count(label) < self.profile.authority.signer_signatures
-        )
-
     # --- lists
 
     def sign_list(self, kind: ListKind, content: bytes, now: datetime) -> tuple[Path, bytes]:
@@ -340,7 +255,7 @@ class IssuingAuthority:
             name, suffix = LIST_FILES[kind]
             key = self._open_key(label, self.profile.authority.signer_hash)
             signer = self._recorded(key, name, now, self.profile.authority.signer_signatures)
-            raw = sign_list(kind, content, signer, self._load(label), self._issuer_of(label), signing_time=now)
+            raw = sign_list(kind, content, signer, self.load(label), self.issuer_of(label), signing_time=now)
             number = 1
             while (path := self.directory / f"{name}-{number:06}.{suffix}").exists():
                 number += 1
@@ -379,15 +294,6 @@ class IssuingAuthority:
         self._keep(replace(self.register, list_signers=(*self.register.list_signers, label), unfinished=""))
         return label
 
-    def _issuer_of(self, label: str) -> bytes:
-        """The CSCA certificate that a signer's certificate was issued under."""
-        named = decode_certificate(self._load(label)).extensions.authority_key_identifier
-        identifier = None if named is None else named.key_identifier
-        for raw in self.csca_certificates:
-            if decode_certificate(raw).extensions.subject_key_identifier == identifier:
-                return raw
-        raise StoreError(f"the CSCA certificate above {label} is not there")
-
     # --- CRLs
 
     def issue_crl(self, now: datetime) -> bytes:
@@ -406,7 +312,7 @@ class IssuingAuthority:
             number += 1
             while self.crl_path(number).exists():  # of an attempt that broke off; a number is not used twice
                 number += 1
-            certificate = self._load(label)
+            certificate = self.load(label)
             crl = build_crl(
                 self._recorded(self._open_key(label, self.profile.authority.csca_hash), f"CRL {number}", now),
                 certificate,
@@ -424,7 +330,7 @@ class IssuingAuthority:
         """Labels of the CSCAs that sign CRLs, oldest first: the newest, and those before it that still have a key."""
         *older, newest = self.register.cscas
         present = set(self.keys.labels()) if older else set()
-        living = (label for label in older if decode_certificate(self._load(label)).not_after >= now)
+        living = (label for label in older if decode_certificate(self.load(label)).not_after >= now)
         return (*(label for label in living if label in present), newest)
 
     def _revocations(self, issuer: bytes) -> Iterable[Revocation]:
@@ -433,12 +339,6 @@ class IssuingAuthority:
         for serial, at, reason in self.register.revocations:
             if serial in mine:
                 yield Revocation(serial, datetime.fromisoformat(at), RevocationReason[reason] if reason else None)
-
-    def crl_due(self, now: datetime) -> datetime | None:
-        """Since when the next CRL is due; None where it is not yet."""
-        known = [decode_crl(raw) for raw in self.crls]
-        due = min(map(due_time, known), default=now)
-        return due if due <= now or len(known) < len(self.register.crls) else None
 
     def revoke(self, serial: int, reason: RevocationReason | None, now: datetime) -> bytes:
         """Revoke a certificate that a CSCA issued, and issue CRLs that say so; the newest CSCA's, DER.
@@ -471,10 +371,6 @@ class IssuingAuthority:
             self._keep(replace(self.register, revocations=kept))
             return self._issue_crl(now)
 
-    def crl_path(self, number: int) -> Path:
-        """File of a CRL."""
-        return self.directory / f"crl-{number:06}.crl"
-
     # --- keys and files
 
     def _csca_signer(self, now: datetime, purpose: str) -> RecordedSigner:
@@ -489,7 +385,7 @@ class IssuingAuthority:
 
     def _open_key(self, label: str, hash_name: str) -> Signer:
         """A key whose certificate is there; that says whether it is RSA or EC, whatever the profile says meanwhile."""
-        is_rsa = decode_spki(decode_certificate(self._load(label)).spki_raw).algorithm.oid == oid.RSA_ENCRYPTION
+        is_rsa = decode_spki(decode_certificate(self.load(label)).spki_raw).algorithm.oid == oid.RSA_ENCRYPTION
         return self.keys.load(label, _algorithm(self.profile.authority, "RSA-" if is_rsa else "", hash_name))
 
     def _recorded(self, signer: Signer, purpose: str, now: datetime, limit: int | None = None) -> RecordedSigner:
@@ -511,12 +407,6 @@ class IssuingAuthority:
             return self.keys.generate_rsa(label, int(kind.removeprefix("RSA-")), algorithm)
         return self.keys.generate_ec(label, kind, algorithm)
 
-    def _certificates(self, labels: Iterable[str]) -> tuple[tuple[str, Certificate], ...]:
-        return tuple((label, decode_certificate(self._load(label))) for label in labels)
-
-    def _load(self, label: str) -> bytes:
-        return load_file(self.directory / f"{label}.cer")
-
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One writer at a time, who sees what the one before has written: a revocation must not be lost."""
@@ -533,17 +423,6 @@ def _algorithm(stated: Authority, kind: str, hash_name: str) -> SignatureAlgorit
     if kind.startswith("RSA-"):
         return rsa_algorithm(f"rsa-{stated.rsa_scheme}", hash_name)
     return SignatureAlgorithm("ecdsa", hash_name)
-
-
-def link_label(csca_label: str) -> str:
-    """Label of the link certificate that vouches for a CSCA."""
-    return csca_label.replace("csca", "link")
-
-
-def due_time(crl: CertificateList) -> datetime:
-    """When the CRL after this one is due."""
-    until = crl.next_update or crl.this_update
-    return crl.this_update + (until - crl.this_update) * CRL_DUE
 
 
 def issuing_state(profile: CardProfile) -> IssuingState:
@@ -569,7 +448,7 @@ def open_authority(directory: Path, keys: KeyStore | None = None, operator: str 
     register = decode_register(load_file(directory / REGISTER))
     if not register.crl_number:
         raise StoreError(f"the authority in {directory} was not finished; go on with: eid pki init")
-    return IssuingAuthority(directory, keys, register, load_profile(register.profile).profile, operator)
+    return IssuingAuthority(directory, register, load_profile(register.profile).profile, keys, operator)
 
 
 def require_authority(directory: Path) -> None:

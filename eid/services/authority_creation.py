@@ -62,7 +62,7 @@ def _begin(directory: Path, profile_name: str, keys: KeyStore, operator: str, na
             raise AlreadyDoneError(f"there is an authority in {directory} already")
         if register.profile != str(known):
             raise LifecycleError(f"the attempt that broke off in {directory} was for profile {register.profile}")
-    return IssuingAuthority(directory, keys, register, profile, operator)
+    return IssuingAuthority(directory, register, profile, keys, operator)
 
 
 def _make_master_key(authority: IssuingAuthority) -> None:

@@ -282,7 +282,7 @@ class CvAuthority:
         verify_outer_signature(request, self._find_voucher(request.outer.authority_reference, sender, today))
 
     def _find_voucher(self, reference: str, sender: str, today: date) -> Verified:
-        """Under what a request is countersigned: the sender's own certificate, or his national CVCA's, which is trusted."""
+        """Under what a request is countersigned: the sender's certificate so far, or his national CVCA's."""
         issued, trusted = self._file("issued", reference), self._file("trust", reference)
         if reference[:-SEQUENCE_DIGITS] == sender and issued.exists():
             own = self.verified(today)

@@ -105,8 +105,17 @@ def decode_cv_register(raw: bytes) -> CvRegister:
         told: dict[str, Any] = json.loads(raw)
         if (told["format"], told["version"]) != (FORMAT, VERSION):
             raise StoreError(f"{REGISTER} is of another format or version")
-        names = ("role", "holder", "terminal_type", "kind", "hash", "scheme")
-        register = CvRegister(*(told[name] for name in names), tuple(told["keys"]), told["sequence"], told["pending"])
+        register = CvRegister(
+            told["role"],
+            told["holder"],
+            told["terminal_type"],
+            told["kind"],
+            told["hash"],
+            told["scheme"],
+            tuple(told["keys"]),
+            told["sequence"],
+            told["pending"],
+        )
         _check_register(register)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise StoreError(f"{REGISTER} is damaged") from error
