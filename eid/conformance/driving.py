@@ -6,7 +6,14 @@ from collections.abc import Callable, Generator
 from typing import Final, TypeVar
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
-from eid.errors import EidError, LocalProtocolError, PeerProtocolError, TransportError
+from eid.errors import (
+    EidError,
+    LocalProtocolError,
+    PasswordBlockedError,
+    PeerProtocolError,
+    StatusWordError,
+    WrongPasswordError,
+)
 from eid.protocols.exchange import Exchange, Request, transmit
 
 T = TypeVar("T")
@@ -57,16 +64,14 @@ def record(exchange: Exchange[T], answers: list[ResponseAPDU]) -> Exchange[T]:
         exchange.close()
 
 
-def fails(exchange: Generator[Request, ResponseAPDU, object], what: str) -> Exchange[str]:
-    """Run an exchange that the card has to break off; how it did.
+def refuses(exchange: Generator[Request, ResponseAPDU, object], what: str) -> Exchange[str]:
+    """Run an exchange that the card has to break off by a status word; which one.
 
     Raises:
-        PeerProtocolError: the card went along with it. TransportError: it was lost.
+        PeerProtocolError: the card went along with it. AuthenticationError: it did, and failed to prove itself.
     """
     try:
         yield from exchange
-    except (TransportError, LocalProtocolError):
-        raise
-    except EidError as refusal:
+    except (StatusWordError, WrongPasswordError, PasswordBlockedError) as refusal:
         return str(refusal)
     raise PeerProtocolError(f"{what} was accepted")

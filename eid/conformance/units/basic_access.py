@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.conformance.case import Case, Unit
-from eid.conformance.driving import fails, interrupt, record
+from eid.conformance.driving import interrupt, record, refuses
 from eid.conformance.subject import Subject, accepted, read_binary, refused, speak
 from eid.errors import LocalProtocolError, PeerProtocolError
 from eid.lds.files import EF_COM
@@ -72,7 +72,7 @@ def _challenge_fresh(subject: Subject) -> Exchange[str]:
 def _wrong_mrz(subject: Subject) -> Exchange[str]:
     information = _information(subject)
     wrong = ("Z" if information[0] != "Z" else "Y") + information[1:]
-    said = yield from fails(_start(subject, wrong), "a wrong MRZ")
+    said = yield from refuses(_start(subject, wrong), "a wrong MRZ")
     yield from _start(subject)
     return f"{said}; then the right one opens"
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from eid.codec.apdu import CommandAPDU
 from eid.codec.tlv import encode_tlv
 from eid.conformance.case import Case, Procedure, Unit
-from eid.conformance.driving import fails
 from eid.conformance.subject import Subject, enter, refused, speak
 from eid.conformance.units.commands import needs_card_access, needs_entry
-from eid.errors import LocalProtocolError
+from eid.errors import AuthenticationError, LocalProtocolError, PeerProtocolError, StatusWordError
 from eid.lds.files import EF_CARD_ACCESS, EF_COM, EF_SOD, ElementaryFile, by_name
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange, Reset, transmit
@@ -100,10 +99,16 @@ def _needs_can_and_pin(subject: Subject) -> str | None:
 
 
 def _factory_keys(subject: Subject) -> Exchange[str]:
+    """INITIALIZE UPDATE answers anybody; the cryptogram tells whether the card has the keys."""
     said = []
     for length in (16, 24, 32):
         yield Reset()
-        said.append((yield from fails(open_scp03(default_key_set(length), random=subject.random), "a factory key")))
+        try:
+            yield from open_scp03(default_key_set(length), random=subject.random)
+        except (StatusWordError, AuthenticationError, PeerProtocolError) as refusal:
+            said.append(str(refusal))
+        else:
+            raise PeerProtocolError(f"factory keys of {length} octets open a secure channel")
     return "; ".join(said)
 
 

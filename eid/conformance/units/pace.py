@@ -7,7 +7,7 @@ from dataclasses import replace
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.tlv import encode_tlv
 from eid.conformance.case import Case, Precondition, Procedure, Unit
-from eid.conformance.driving import fails, interrupt, record
+from eid.conformance.driving import interrupt, record, refuses
 from eid.conformance.subject import (
     Entry,
     Subject,
@@ -155,7 +155,7 @@ def _refuses(password: PasswordId) -> Procedure:
     def run(subject: Subject) -> Exchange[str]:
         entry = subject.by_pace(None, password)[0]
         yield Reset()
-        said = yield from fails(begin_pace(subject, entry, _wrong(entry.password)), f"a wrong {password.name}")
+        said = yield from refuses(begin_pace(subject, entry, _wrong(entry.password)), f"a wrong {password.name}")
         yield from enter_by_pace(subject, entry)
         return f"{said}; then the right one opens"
 
@@ -163,8 +163,7 @@ def _refuses(password: PasswordId) -> Procedure:
 
 
 def _closed_after_failure(subject: Subject) -> Exchange[str]:
-    answer = yield from _with_wrong_token(subject)
-    refused(answer, "a wrong token")
+    yield from _with_wrong_token(subject)
     yield from transmit(CommandAPDU(0x00, 0xA4, 0x04, 0x0C, subject.aid))
     return refused((yield from transmit(read_binary(EF_COM.sfi, 0, 4))), "READ BINARY after PACE has failed")
 
@@ -199,13 +198,14 @@ def _fresh(step: Step, what: str) -> Procedure:
     return run
 
 
-def _two_keys(subject: Subject) -> Exchange[str]:
-    answers = yield from _answers(subject, _with_mapping_key(subject)[0])
-    mapping = messages.decode_answer(Step.MAPPING, answers[Step.MAPPING]).value
-    agreement = messages.decode_answer(Step.KEY_AGREEMENT, answers[Step.KEY_AGREEMENT]).value
-    if mapping == agreement:
-        raise PeerProtocolError("the mapping key is used for the key agreement too")
-    return "mapping and key agreement have keys of their own"
+def _run_is_over(subject: Subject) -> Exchange[str]:
+    entry = _first(subject)
+    group = require_parameters(require_parameters_of(entry)).group
+    empty = messages.encode_general_authenticate(Step.KEY_AGREEMENT, b"")
+    yield Reset()
+    yield from interrupt(begin_pace(subject, entry), Step.KEY_AGREEMENT, lambda _: empty)
+    again = messages.encode_general_authenticate(Step.KEY_AGREEMENT, group.generate(subject.random).public)
+    return refused((yield from transmit(again)), "the step that was refused, once more")
 
 
 def _nonce_length(subject: Subject) -> Exchange[str]:
@@ -492,14 +492,7 @@ UNIT = Unit(
             _fresh(Step.KEY_AGREEMENT, "the ephemeral key"),
             needs_pace,
         ),
-        Case(
-            "PACE_21",
-            "Mapping and agreement",
-            "Doc 9303-11 4.4.3.4",
-            "have keys of their own",
-            _two_keys,
-            _needs_public_elements,
-        ),
+        Case("PACE_21", "Run after a refused step", "Doc 9303-11 4.4.4.2", "is over", _run_is_over, needs_pace),
         Case(
             "PACE_22",
             "Length of the nonce",

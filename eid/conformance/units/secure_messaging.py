@@ -97,28 +97,24 @@ def _protects_bare_response(subject: Subject) -> Exchange[str]:
 def _protects_refusal(subject: Subject) -> Exchange[str]:
     session = yield from enter(subject)
     response = yield from speak(session, select_by_identifier(0x01FE))
-    said = refused(response, "SELECT of a file that is not there")
     accepted((yield from speak(session, _PROBE)), "READ BINARY after a refusal")
-    return f"{said}, protected; the session goes on"
+    return f"{response.sw:04X}, protected; the session goes on"
 
 
 def _dies(alter: Alteration, what: str) -> Procedure:
-    """After a fault no way of counting on brings the session back."""
+    """After a fault no way of counting on brings the session back: neither from before it, nor over it, nor behind it."""
 
     def run(subject: Subject) -> Exchange[str]:
         for skipped in range(3):
             session = yield from enter(subject)
-            refused((yield from transmit(alter(session.protect_command(_PROBE)))), what)
+            command = session.protect_command(_PROBE)
+            refused((yield from transmit(alter(command))), what)
             for _ in range(skipped):
-                session.protect_command(_PROBE)
-            refused((yield from transmit(session.protect_command(_PROBE))), f"a command in the session after {what}")
+                command = session.protect_command(_PROBE)
+            refused((yield from transmit(command)), f"a command in the session after {what}")
         return "the session is over"
 
     return run
-
-
-def _same(command: CommandAPDU) -> CommandAPDU:
-    return command
 
 
 def _replayed(subject: Subject) -> Exchange[str]:
@@ -155,6 +151,13 @@ def _plain(command: CommandAPDU, what: str) -> Procedure:
         return refused((yield from transmit(command)), what)
 
     return run
+
+
+def _plain_current(subject: Subject) -> Exchange[str]:
+    session = yield from enter(subject)
+    accepted((yield from speak(session, _SELECT)), "SELECT EF.COM")
+    response = yield from transmit(CommandAPDU(0x00, 0xB0, 0x00, 0x00, le=8))
+    return refused(response, "plain READ BINARY of the current file in a session")
 
 
 def _plain_ends(subject: Subject) -> Exchange[str]:
@@ -349,10 +352,10 @@ UNIT = Unit(
         ),
         Case(
             "SM_23",
-            "Plain SELECT of a file in a session, and reading it",
+            "Plain READ BINARY of the file that a session has selected",
             _CLAUSE,
             "an error, no data",
-            _plain(CommandAPDU(0x00, 0xB0, 0x00, 0x00, le=8), "plain READ BINARY of the current file in a session"),
+            _plain_current,
             needs_entry,
         ),
         Case("SM_24", "Session after a plain command", _CLAUSE, "is over", _plain_ends, needs_entry),

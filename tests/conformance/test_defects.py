@@ -1,0 +1,72 @@
+"""Each defect is found by the cases that are meant for it and by no other; a sound card is found fault with by none."""
+
+from __future__ import annotations
+
+import pytest
+
+from eid.card import VirtualCard
+from eid.conformance import CASES, Case, CaseResult, ConformanceReport, Outcome, SuitePlan, run_suite
+from eid.errors import EidError, LocalProtocolError, TransportError
+from eid.protocols.exchange import drive
+from eid.transport.loopback import LoopbackConnection
+from tests.conformance.defects import DEFECTS, Defect, sound_with_atr_info, sound_with_dg3
+from tests.conformance.specimens import NOW, passwords, specimen
+
+
+def examine(card: VirtualCard, kind: str, **wishes: object) -> ConformanceReport:
+    plan = SuitePlan(passwords(specimen(kind)), card=kind, **wishes)
+    return drive(run_suite(plan, NOW), LoopbackConnection(card))
+
+
+def not_passed(report: ConformanceReport) -> dict[str, str]:
+    lost = (Outcome.FAIL, Outcome.ERROR)
+    return {result.case.id: result.observed for result in report.results if result.outcome in lost}
+
+
+@pytest.mark.parametrize("kind", ["bac", "pace", "cam", "rsa"])
+def test_a_sound_card_passes(kind: str) -> None:
+    report = examine(specimen(kind).copy().card, kind, destructive=True)
+    assert not_passed(report) == {}
+    assert report.passed
+    assert report.count(Outcome.PASS) >= 90
+
+
+@pytest.mark.parametrize("build", [sound_with_dg3, sound_with_atr_info])
+def test_a_sound_card_with_more_passes(build) -> None:
+    assert not_passed(examine(build(specimen("bac")), "bac")) == {}
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=[defect.name.replace(" ", "-") for defect in DEFECTS])
+def test_a_defect_is_found_by_its_case(defect: Defect) -> None:
+    with defect.around():
+        report = examine(defect.build(specimen(defect.kind)), defect.kind)
+    found = not_passed(report)
+    assert set(found) == set(defect.found_by), found
+    assert not report.passed
+
+
+def test_there_are_enough_defects_and_cases() -> None:
+    assert len(DEFECTS) >= 60
+    assert len(CASES) >= 150
+    assert len({case.id for case in CASES}) == len(CASES)
+    assert {case for defect in DEFECTS for case in defect.found_by} <= {case.id for case in CASES}
+    assert len({defect.found_by[0] for defect in DEFECTS}) >= 55
+
+
+class Puppet(VirtualCard):
+    """Carries out nothing from `stop` on, and answers all commands with one status word."""
+
+    answer: bytes | None = None
+
+    def process(self, raw: bytes) -> bytes:
+        return super().process(raw) if self.answer is None else self.answer
+
+
+def outcome(case: Case, subject: object, card: VirtualCard) -> CaseResult | Outcome:
+    try:
+        drive(case.run(subject), LoopbackConnection(card))  # type: ignore[arg-type]
+    except (LocalProtocolError, TransportError):
+        return Outcome.ERROR
+    except EidError:
+        return Outcome.FAIL
+    return Outcome.PASS
