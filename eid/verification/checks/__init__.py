@@ -12,10 +12,12 @@ from eid.verification.checks.check import Check
 from eid.verification.checks.chip_authentication import CHIP_AUTHENTICATION
 from eid.verification.checks.csca_trust import CSCA_TRUST
 from eid.verification.checks.data_group_hashes import DATA_GROUP_HASHES
+from eid.verification.checks.deviations import DEVIATIONS
 from eid.verification.checks.document_type import DOCUMENT_TYPE
 from eid.verification.checks.document_validity import DOCUMENT_VALIDITY
 from eid.verification.checks.issuer_consistency import ISSUER_CONSISTENCY
 from eid.verification.checks.mrz_consistency import MRZ_CONSISTENCY
+from eid.verification.checks.pace_cam import PACE_CAM
 from eid.verification.checks.reference_time import REFERENCE_TIME
 from eid.verification.checks.revocation import REVOCATION
 from eid.verification.checks.sod_format import SOD_FORMAT
@@ -37,8 +39,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     USAGE_PERIOD,
     DOCUMENT_TYPE,
     REVOCATION,
+    DEVIATIONS,
     ACCESS,
     CHIP_AUTHENTICATION,
+    PACE_CAM,
     ACTIVE_AUTHENTICATION,
     MRZ_CONSISTENCY,
     ISSUER_CONSISTENCY,

@@ -35,7 +35,7 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Chip Authentication")
     if transcript.outcome is not ProtocolOutcome.SUCCEEDED:
         raise VerificationError(Reason.CLONE_SUSPECTED, "the chip did not prove the key that the issuer signed")
-    _require_witness(case)
+    require_witness(case)
     return _require_signed_key(transcript, keys)
 
 
@@ -47,7 +47,12 @@ def _announced_keys(dg14: bytes) -> frozenset[bytes]:
     return keys
 
 
-def _require_witness(case: Case) -> None:
+def require_witness(case: Case) -> None:
+    """Insist that somebody whose word counts ran the protocol.
+
+    Raises:
+        VerificationError: CLIENT_ASSERTED, UNTRUSTED_STATION.
+    """
     if case.relayed:
         return
     if case.evidence.origin is not Origin.STATION or case.envelope is None:

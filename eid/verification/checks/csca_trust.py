@@ -11,8 +11,13 @@ from eid.verification.checks.check import Check
 
 
 def run(case: Case, check_id: str) -> str:
-    """Judge the anchor itself, and the links to it; nothing rests on the anchor's own signature."""
+    """Judge the anchor itself, the links to it, and whether the operator distrusts a key of the path.
+
+    Nothing rests on the anchor's own signature.
+    """
     path = case.require_path()
+    # At the time of judging: a time that the document states is no protection from a key that leaked.
+    case.trust.verify_not_distrusted((path.signer, *(item.certificate for item in path.authorities)), case.time)
     time = case.require_reference_time()
     for authority in path.authorities:
         what = "the CSCA" if authority.is_anchor else "the CSCA link"
