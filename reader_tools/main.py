@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "read": ("read", "Read a card and write signed evidence."),
     "verify": ("verify", "Judge evidence, or EF.SOD and data groups."),
     "conformance": ("conformance", "Test a card, case by case, and write a report."),
+    "verify-batch": ("verify_batch", "Judge many pieces of evidence, on several processors."),
     "personalize": ("personalize", "Write an identity record to a blank card."),
     "card": ("card", "Virtual cards: new, run, show."),
     "pki": ("pki", "Issuing authority: init, ds, crl, show."),

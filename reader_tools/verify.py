@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +15,12 @@ from eid.pki.trust_store import TrustStore
 from eid.rendering.page import render_page
 from eid.rendering.terminal import render_report
 from eid.services.judgement import Judged, judge, load_evidence_file, load_upload
-from eid.services.settings import Settings, load_settings
-from eid.services.stations import Stations, load_station_key, load_stations, station_key_id
+from eid.services.settings import load_settings
 from eid.services.submission import Submission
 from eid.services.trust_files import load_trust_store
 from eid.verification.report import Verdict, report_to_json
 from reader_tools import exit_codes
+from reader_tools.known_stations import known_stations
 from reader_tools.output_file import write_private
 from reader_tools.report_page import build_page
 from reader_tools.values import DIRECTORY, FILE, DataGroupFile, HexOctets, UtcTime
@@ -81,7 +80,7 @@ def command(
         now=datetime.now(UTC).replace(microsecond=0),
         at=at,
         challenge=challenge,
-        stations=_known_stations(settings, station_files),
+        stations=known_stations(settings, station_files),
     )
     if html is not None:
         _write_page(html, judged, store, language)
@@ -102,15 +101,6 @@ def _load(evidence: Path | None, sod: Path | None, groups: tuple[tuple[int, Path
     if twice:
         raise click.UsageError(f"--dg {twice[0]} was given twice")
     return load_upload(sod, dict(groups))
-
-
-def _known_stations(settings: Settings, files: Iterable[Path]) -> Stations:
-    directory = settings.stations_directory
-    known = {} if directory is None else dict(load_stations(directory))
-    for path in files:
-        key = load_station_key(path)
-        known[station_key_id(key)] = key
-    return known
 
 
 def _write_page(path: Path, judged: Judged, trust: TrustStore, language: str) -> None:

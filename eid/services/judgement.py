@@ -17,11 +17,11 @@ from eid.pki.trust_store import TrustStore
 from eid.services.input_file import read_input
 from eid.services.stations import NO_STATIONS, Stations
 from eid.services.submission import Submission, Upload, build_evidence
-from eid.verification.policy import DEFAULT_FOR_EVIDENCE, DEFAULT_FOR_FILES, load_policy
+from eid.verification.policy import DEFAULT_FOR_EVIDENCE, DEFAULT_FOR_FILES, Policy, load_policy
 from eid.verification.report import VerificationReport
 from eid.verification.verify import verify
 
-COSE_TAG: Final = 0xD2  # first octet of tag 18, COSE_Sign1 (RFC 9052 4.2); bare evidence is a map, A0..BF
+COSE_TAG: Final = b"\xd2"  # first octet of tag 18, COSE_Sign1 (RFC 9052 4.2); bare evidence is a map, A0..BF
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,18 @@ def load_evidence_file(path: Path) -> Evidence | SignedEvidence:
     """
     raw = read_input(path, MAX_EVIDENCE, "evidence")
     try:
-        return decode_signed_evidence(raw) if raw[0] == COSE_TAG else decode_evidence(raw)
+        return decode_evidence_octets(raw)
     except DecodeError as failure:
         raise DecodeError(f"{path}: {failure.what}", offset=failure.offset, clause=failure.clause) from failure
+
+
+def decode_evidence_octets(raw: bytes) -> Evidence | SignedEvidence:
+    """Decode evidence, signed by its station or bare.
+
+    Raises:
+        DecodeError: it is neither.
+    """
+    return decode_signed_evidence(raw) if raw[:1] == COSE_TAG else decode_evidence(raw)
 
 
 def load_upload(sod: Path, data_groups: Mapping[int, Path]) -> Upload:
@@ -82,7 +91,7 @@ def default_policy(submission: Submission) -> str:
 def judge(
     submission: Submission,
     trust: TrustStore,
-    policy: str | None = None,
+    policy: Policy | str | None = None,
     *,
     now: datetime,
     at: datetime | None = None,
@@ -92,7 +101,8 @@ def judge(
     """Judge what was handed in.
 
     Args:
-        policy: name or path; None takes `default_policy`. now: the clock, UTC. at: the time to judge at instead, UTC.
+        policy: name, path or value; None takes `default_policy`. now: the clock, UTC. at: the time to judge at
+            instead, UTC.
         challenge: what the chip was asked to sign, where the judge knows it. stations: keys whose word counts.
 
     Raises:
@@ -102,7 +112,7 @@ def judge(
     report = verify(
         evidence,
         trust,
-        load_policy(policy or default_policy(submission)),
+        policy if isinstance(policy, Policy) else load_policy(policy or default_policy(submission)),
         time=now if at is None else at,
         time_source="now" if at is None else "given",
         expected_challenge=challenge,

@@ -22,7 +22,7 @@ Stations = Mapping[bytes, PublicKey]
 NO_STATIONS: Final[Stations] = MappingProxyType({})
 
 
-def load_stations(directory: Path) -> Stations:
+def load_stations(directory: Path) -> Mapping[bytes, ec.EllipticCurvePublicKey]:
     """Load the keys of the stations whose word counts, by key identifier.
 
     Returns:
