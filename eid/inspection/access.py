@@ -28,7 +28,6 @@ from eid.protocols.exchange import Exchange
 from eid.protocols.files import select_master_file
 from eid.protocols.pace.core import Mapping, PaceResult, find_parameters
 
-# AES rather than 3DES; otherwise the card's own order decides.
 _WEAK: Final = frozenset((CipherSuite.TDES_112,))
 _ABOUT_THE_PASSWORD: Final = (
     WrongPasswordError,
@@ -103,11 +102,14 @@ def _messages(result: PaceResult) -> dict[str, bytes]:
 
 
 def choose_pace(infos: tuple[PACEInfo, ...]) -> PaceEntry | None:
-    """The PACEInfo to use, by what is spoken here; None where nothing is."""
+    """The PACEInfo to use, by what is spoken here; None where nothing is.
+
+    AES before 3DES, then a mapping that proves the chip's key, then the card's own order.
+    """
     spoken = [(info, found) for info in infos if (found := find_parameters(info)) is not None]
     if not spoken:
         return None
-    info, _ = min(spoken, key=lambda pair: pair[1].suite in _WEAK)  # the first of the strong ones
+    info, _ = min(spoken, key=lambda pair: (pair[1].suite in _WEAK, not _is_chip_authenticating(pair[0])))
     same = sum(other.protocol == info.protocol for other in infos)
     return PaceEntry(info, name_parameters=same > 1)
 

@@ -7,6 +7,7 @@ from eid.lds.files import (
     EF_CARD_ACCESS,
     EF_CARD_SECURITY,
     EF_COM,
+    EF_CVCA,
     EF_SOD,
     by_fid,
     by_name,
@@ -36,8 +37,9 @@ def test_the_same_identifier_means_another_file_under_the_master_file() -> None:
     assert by_fid(0x011D) is EF_SOD
     assert by_fid(0x011D, in_master_file=True) is EF_CARD_SECURITY
     assert by_fid(0x011C, in_master_file=True) is EF_CARD_ACCESS
+    assert by_fid(0x011C) is EF_CVCA
     with pytest.raises(KeyError):
-        by_fid(0x011C)
+        by_fid(0x2F00)
 
 
 @pytest.mark.parametrize("number", [0, -1, 17])
