@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 PACKAGES := eid reader_tools api
 
-.PHONY: help demo test interop lint bench format lock clean
+.PHONY: help demo test interop fuzz lint bench format lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +23,10 @@ test: ## run all tests that need no real card reader, with branch coverage (ARGS
 interop: ## try our cards, terminals and documents against software that others wrote; a table says who has proven what
 	@.ci/setup interop
 	@EID_TEST_BOUNCYCASTLE=$$(command -v mvn > /dev/null && echo 1) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet tests/interop $(ARGS)
+
+fuzz: ## coverage-guided fuzzing of every decoder and of the card (SECONDS=600 in all; ARGS="--only lds", "--corpus DIR")
+	@.ci/setup fuzz
+	@$(BIN)/python -W ignore -m tests.fuzz --seconds $(or $(SECONDS),600) $(ARGS)
 
 lint: ## ruff, mypy --strict, import layers
 	@.ci/setup dev

@@ -1,0 +1,98 @@
+"""What fuzzing begins with: published vectors, specimen cards with their files and certificates, and conversations."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from eid.codec.apdu import decode_response
+from eid.inspection import InspectionPlan, inspect
+from eid.profile.card_image import PasswordId
+from eid.profile.loader import load_profile
+from eid.protocols.exchange import drive
+from eid.protocols.pace.core import Password
+from eid.testing.authority import SpecimenAuthority
+from eid.testing.specimen import SpecimenCard, build_specimen, issue_data, specimen_for
+from eid.transport.loopback import LoopbackConnection
+from tests.fuzz.targets import Decoder, attempt
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+VECTORS = Path(__file__).parents[1] / "vectors"
+LARGEST = 8192  # octets of one seed
+PRODUCTS = ("ma-cnie", "icao-td3-passport", "pt-passport")
+
+
+class Recorded(LoopbackConnection):
+    """Keeps what was sent and answered."""
+
+    def __init__(self, specimen: SpecimenCard) -> None:
+        super().__init__(specimen.card)
+        self.log: list[tuple[bytes, bytes]] = []
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = super().transmit(command)
+        self.log.append((command, answer))
+        return answer
+
+
+def specimen(name: str) -> SpecimenCard:
+    profile = load_profile(name).profile
+    authority = SpecimenAuthority(profile, NOW)
+    return issue_data(profile, authority, build_specimen(profile, authority, specimen_for(profile, NOW)))
+
+
+def conversation(card: SpecimenCard) -> list[tuple[bytes, bytes]]:
+    link = Recorded(card)
+    plan = InspectionPlan(Password(PasswordId.MRZ, card.mrz_information.encode()), challenge=bytes(8), allow_bac=True)
+    drive(inspect(plan, NOW), link)
+    return link.log
+
+
+def from_vectors() -> Iterator[bytes]:
+    """Every run of hexadecimal digits in the published vectors, and the shipped policies and profiles."""
+    for path in sorted(VECTORS.rglob("*.json")):
+        for text in _strings(json.loads(path.read_text(encoding="utf-8"))):
+            yield text.encode()
+            digits = re.sub(r"[\s:]", "", text)
+            if len(digits) % 2 == 0 and re.fullmatch(r"[0-9A-Fa-f]{4,}", digits):
+                yield bytes.fromhex(digits)
+    for path in sorted((VECTORS.parents[1] / "eid" / "verification" / "policies").glob("*.toml")):
+        yield path.read_bytes()
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _strings(item)
+
+
+def from_cards() -> Iterator[bytes]:
+    """Files, certificates, the state and the conversation of specimen cards."""
+    for name in PRODUCTS:
+        card = specimen(name)
+        yield from card.files.values()
+        yield card.card.state()
+        yield card.authority.signer_certificate
+        yield card.authority.csca_certificate
+        yield card.authority.crl
+        for command, answer in conversation(card):
+            yield command
+            data = decode_response(answer).data
+            yield from (command[5:], data, data[2:])
+
+
+def pool() -> list[bytes]:
+    """All of them, small ones first."""
+    found = {raw for source in (from_vectors(), from_cards()) for raw in source if 0 < len(raw) <= LARGEST}
+    return sorted(found, key=lambda raw: (len(raw), raw))
+
+
+def accepted(name: str, decode: Decoder, inputs: list[bytes], most: int = 40) -> list[bytes]:
+    """What of it the decoder takes, and a few that it refuses."""
+    taken = [raw for raw in inputs if attempt(name, decode, raw)]
+    spread = taken[:: max(1, len(taken) // most)]
+    return [*spread[:most], *inputs[:: max(1, len(inputs) // 8)]]
