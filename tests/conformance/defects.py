@@ -21,6 +21,7 @@ from eid.lds.files import LDS1_AID, by_name
 from eid.lds.security_infos import ActiveAuthenticationInfo, PACEInfo
 from eid.profile.card_image import AccessCondition, KeyPurpose, PasswordId
 from eid.protocols.pace.card import PaceCard
+from eid.protocols.scp03.key_set import default_key_set
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.security_status import SecurityStatus
 from eid.testing.specimen import SpecimenCard, make_chip_keys
@@ -36,7 +37,7 @@ class Defect:
 
     Args:
         kind: of the sound card it is made of. found_by: every case that fails.
-        around: what has to hold while it is tested.
+        around: what has to hold while it is tested. destructive: found by a destructive case.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Defect:
     found_by: tuple[str, ...]
     build: Build
     around: Callable[[], AbstractContextManager[None]] = nullcontext
+    destructive: bool = False
 
 
 # --- ways to make one
@@ -537,6 +539,10 @@ def _names_absent_file(command: CommandAPDU) -> bool:
     return command.ins == 0xA4 and command.p1 == 0x02 and command.data == b"\x01\xfe"
 
 
+def _factory_keys(_: SpecimenCard, memory: Memory) -> None:
+    memory.domain.keys = default_key_set(16, 1)
+
+
 DEFECTS = (
     Defect("check octet of the ATR is wrong", "bac", ("ISO_01",), _wrong_atr),
     Defect("SELECT answers data that nobody asked for", "bac", ("ISO_02",), _alters(_says_more)),
@@ -670,6 +676,8 @@ DEFECTS = (
     Defect("Le is not kept to", "bac", ("LEN_05",), _alters(_one_too_few)),
     Defect("chaining is announced and refused", "bac", ("LEN_06",), _refuses_chains),
     Defect("a broken chain is gone on with", "bac", ("LEN_07",), _keeps_chain),
+    Defect("factory keys open a secure channel", "bac", ("LIFE_18",), _holds(_factory_keys), destructive=True),
+    Defect("DELETE FILE is taken", "bac", ("LIFE_16",), _yields(_ins(0xE4)), destructive=True),
 )
 
 

@@ -20,6 +20,8 @@ from eid.protocols.scp03.key_set import default_key_set
 from eid.protocols.scp03.terminal import open_scp03
 
 _FREE_KEY = 0x1D  # a reference that no application uses
+_SELECT_ISSUER_DOMAIN = CommandAPDU(0x00, 0xA4, 0x04, 0x00, le=256)  # GPC 11.9.2.3: by no name at all
+_ANY_VERSION = 0x00  # P1 of INITIALIZE UPDATE: whichever the card has
 
 
 def _update_plain(subject: Subject) -> Exchange[str]:
@@ -103,8 +105,9 @@ def _factory_keys(subject: Subject) -> Exchange[str]:
     said = []
     for length in (16, 24, 32):
         yield Reset()
+        yield from transmit(_SELECT_ISSUER_DOMAIN)
         try:
-            yield from open_scp03(default_key_set(length), random=subject.random)
+            yield from open_scp03(default_key_set(length, _ANY_VERSION), random=subject.random)
         except (StatusWordError, AuthenticationError, PeerProtocolError) as refusal:
             said.append(str(refusal))
         else:

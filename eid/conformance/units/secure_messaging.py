@@ -102,7 +102,7 @@ def _protects_refusal(subject: Subject) -> Exchange[str]:
 
 
 def _dies(alter: Alteration, what: str) -> Procedure:
-    """After a fault no way of counting on brings the session back: neither from before it, nor over it, nor behind it."""
+    """After a fault no way of counting on brings the session back: neither before it, nor over it, nor behind it."""
 
     def run(subject: Subject) -> Exchange[str]:
         for skipped in range(3):
