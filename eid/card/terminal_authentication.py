@@ -8,6 +8,8 @@ from eid.codec.apdu import CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
 from eid.errors import CommandRefused
 from eid.evidence import ProtocolName
+from eid.lds.cvca import encode_ef_cvca
+from eid.lds.files import EF_CVCA
 from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
 from eid.protocols.terminal_authentication.core import VERSION_2
 
@@ -42,8 +44,18 @@ def verify_certificate(card: Card, command: CommandAPDU) -> ResponseAPDU:
     response = protocol.verify_certificate(command)
     if protocol.trust != card.memory.trust:
         card.memory.trust = protocol.trust
+        _update_ef_cvca(card)
         card.changed()
     return response
+
+
+def _update_ef_cvca(card: Card) -> None:
+    """EF.CVCA names the trust points that there are now; the chip alone writes it (TR-03110-1, EF.CVCA)."""
+    names = encode_ef_cvca([point.certificate.holder_reference for point in card.memory.trust.points])
+    for directory in card.memory.applications.values():
+        file = directory.files.get(EF_CVCA.fid)
+        if file is not None and len(file.content) == len(names):
+            file.content[:] = names
 
 
 def external_authenticate(card: Card, protocol: TerminalAuthenticationCard, command: CommandAPDU) -> ResponseAPDU:

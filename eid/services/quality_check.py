@@ -10,10 +10,11 @@ from eid.errors import DecodeError, LifecycleError, ProtocolError, StatusWordErr
 from eid.evidence import Evidence
 from eid.inspection.plan import InspectionPlan
 from eid.inspection.procedure import inspect
+from eid.lds.files import EF_CVCA
 from eid.personalization.build import CardData
 from eid.pki.trust_store import build_trust_store
 from eid.profile.card_image import PasswordId
-from eid.profile.schema import CardProfile
+from eid.profile.schema import TERMINAL_RULES, CardProfile
 from eid.protocols.active_authentication.core import CHALLENGE_LENGTH
 from eid.protocols.exchange import CheckpointSink, Connection, drive
 from eid.protocols.pace.core import Password
@@ -90,6 +91,12 @@ def _not_passed(report: VerificationReport) -> list[str]:
 
 
 def _differences(data: CardData, evidence: Evidence) -> list[str]:
-    """Files that were read otherwise than they were written."""
-    written = (*data.image.master_files, *data.image.applications[0].files)
-    return [f"{file.name} differs" for file in written if evidence.content(file.name) != file.content]
+    """Files that were read otherwise than they were written, or read although a terminal's rights should keep them."""
+    faults = []
+    for file in (*data.image.master_files, *data.image.applications[0].files):
+        content = evidence.content(file.name)
+        if file.read in TERMINAL_RULES:
+            faults += [f"{file.name} is open to everybody"] if content is not None else []
+        elif file.name != EF_CVCA.name and content != file.content:  # EF.CVCA is read by terminals that need it
+            faults.append(f"{file.name} differs")
+    return faults
