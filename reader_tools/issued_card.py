@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from eid.codec import cv_tags
+from eid.codec.tlv import encode_tlv
 from eid.errors import AlreadyDoneError
 from eid.identity import IdentityRecord
 from eid.personalization.build import CardSecrets
@@ -68,6 +70,7 @@ _WHAT: Final = {
     "dv.cvcert": "document verifier",
     "terminal.cvcert": "terminal",
     "terminal.key": "terminal's key",
+    "sector": "terminal's sector",
 }
 
 
@@ -89,12 +92,14 @@ def _passwords(issued: SpecimenCard) -> dict[str, str]:
 
 
 def _terminal_files(terminals: SpecimenTerminals) -> dict[str, tuple[bytes, bool]]:
-    """The chain that opens DG3 and DG4, and its key, bare: it opens the fingers of nobody."""
+    """The chain that opens what the card keeps for terminals, and its key, bare: it opens the data of nobody."""
+    sector = terminals.sector
     return {
         "cvca.cvcert": (terminals.cvca_certificate, False),
         "dv.cvcert": (terminals.dv_certificate, False),
         "terminal.cvcert": (terminals.terminal_certificate, False),
         "terminal.key": (terminals.export_key(), True),
+        **({} if sector is None else {"sector": (encode_tlv(cv_tags.PUBLIC_KEY, sector.content), False)}),
     }
 
 

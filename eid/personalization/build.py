@@ -7,7 +7,7 @@ the printed lines all come from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -19,11 +19,13 @@ from eid.lds.card_access import CardAccess
 from eid.lds.com import EfCom
 from eid.lds.cvca import encode_ef_cvca
 from eid.lds.dg13 import StatusListReference
+from eid.lds.eid_application import EID_AID, WRITABLE, eid_group
 from eid.lds.files import EF_CARD_ACCESS, EF_CARD_SECURITY, EF_COM, EF_CVCA, EF_SOD, ElementaryFile, by_name
 from eid.lds.security_infos import SecurityInfo, UnknownSecurityInfo
 from eid.lds.sod import LdsVersion, build_lds_security_object
 from eid.mrz import Mrz, MrzFormat, build_mrz
-from eid.personalization.data_groups import build_groups, card_security_infos, pace_infos
+from eid.personalization.data_groups import build_groups, card_access_infos, card_security_infos, pace_infos
+from eid.personalization.eid_groups import build_eid_groups
 from eid.profile.card_image import (
     AccessCondition,
     ApplicationImage,
@@ -37,7 +39,7 @@ from eid.profile.card_image import (
     SecurityDomainImage,
 )
 from eid.profile.quirks import NO_QUIRKS
-from eid.profile.schema import CardProfile
+from eid.profile.schema import CardProfile, Key
 
 # Data groups that tell of the chip's keys; all others come from the record alone.
 OF_THE_CHIP: Final = frozenset(("DG14", "DG15"))
@@ -141,6 +143,8 @@ def verify_record(record: IdentityRecord, profile: CardProfile) -> Mrz:
     mrz = build_card_mrz(record, profile)
     of_the_record = tuple(name for name in profile.application.data_groups if name not in OF_THE_CHIP)
     build_groups(of_the_record, record, profile, mrz, {}, None, b"not for a card")
+    if profile.eid_application is not None:
+        build_eid_groups(record, profile.eid_application)
     return mrz
 
 
@@ -173,6 +177,8 @@ def build_card(
             points, and there are none; or a trust point is malformed.
     """
     secrets = CardSecrets(can) if isinstance(can, str) else can
+    if profile.needs_terminal_authentication and not trust_points:
+        raise ProfileError("the profile has Terminal Authentication, and no trust point is given")
     _verify_secrets(secrets, profile)
     mrz = build_card_mrz(record, profile)
     wanted = profile.application.data_groups
@@ -193,10 +199,10 @@ def build_card(
     image = CardImage(
         chip=build_chip(profile),
         master_files=master_files,
-        applications=(_build_application(profile, files, private_keys or {}),),
+        applications=_build_applications(record, profile, files, private_keys or {}),
         passwords=_build_passwords(profile, mrz, secrets),
         pace=pace_infos(profile),
-        trust_points=tuple(trust_points) if profile.application.needs_terminal_authentication else (),
+        trust_points=tuple(trust_points) if profile.needs_terminal_authentication else (),
         trust_date=trust_date,
     )
     return CardData(image, mrz, secrets, digest("sha256", sod))
@@ -213,8 +219,6 @@ def _verify_secrets(secrets: CardSecrets, profile: CardProfile) -> None:
 
 
 def _build_ef_cvca(trust_points: Sequence[bytes]) -> bytes:
-    if not trust_points:
-        raise ProfileError("the profile has Terminal Authentication, and no trust point is given")
     try:
         return encode_ef_cvca([decode_cv_certificate(raw).holder_reference for raw in trust_points])
     except DecodeError as fault:
@@ -243,30 +247,60 @@ def _build_master_files(profile: CardProfile) -> tuple[FileImage, ...]:
     if not profile.access.pace:
         return ()
     foreign = (UnknownSecurityInfo(FOREIGN_PROTOCOL, b"\x02\x01\x01"),) if profile.quirks.foreign_security_info else ()
-    content = CardAccess((*foreign, *pace_infos(profile))).encode()
+    content = CardAccess((*foreign, *card_access_infos(profile))).encode()
     return (_file(EF_CARD_ACCESS, content, AccessCondition.ALWAYS),)
 
 
-def _build_application(
-    profile: CardProfile, files: Mapping[str, bytes], private_keys: Mapping[KeyPurpose, bytes]
-) -> ApplicationImage:
-    return ApplicationImage(
-        aid=profile.application.aid,
-        files=tuple(_file(by_name(name), raw, profile.application.rule(name)) for name, raw in files.items()),
-        keys=build_key_orders(profile, private_keys),
-        basic_access_control=profile.access.bac,
-    )
+def _build_applications(
+    record: IdentityRecord,
+    profile: CardProfile,
+    files: Mapping[str, bytes],
+    private_keys: Mapping[KeyPurpose, bytes],
+) -> tuple[ApplicationImage, ...]:
+    ordered = {application.aid: application for application in build_ordered_applications(profile, private_keys)}
+    contents = {
+        profile.application.aid: tuple(
+            _file(by_name(name), raw, profile.application.rule(name)) for name, raw in files.items()
+        )
+    }
+    if profile.eid_application is not None:
+        groups = build_eid_groups(record, profile.eid_application)
+        room = profile.eid_application.room
+        contents[EID_AID] = tuple(_eid_file(number, raw, room) for number, raw in groups.items())
+    return tuple(replace(application, files=contents[aid]) for aid, application in ordered.items())
+
+
+def _eid_file(number: int, content: bytes, room: int) -> FileImage:
+    """A data group by right; one that may be written has room for more than it holds (TR-03110-4 2.2.2)."""
+    file = eid_group(number).file
+    if number not in WRITABLE:
+        return FileImage(file.name, file.fid, file.sfi, content, AccessCondition.EID_READ)
+    if len(content) > room:
+        raise RecordError(f"DG{number} of the eID application has {len(content)} octets, and room for {room}")
+    padded = content.ljust(room, b"\0")
+    return FileImage(file.name, file.fid, file.sfi, padded, AccessCondition.EID_READ, AccessCondition.EID_WRITE)
+
+
+def build_ordered_applications(
+    profile: CardProfile, private_keys: Mapping[KeyPurpose, bytes] | None = None
+) -> tuple[ApplicationImage, ...]:
+    """The applications with their keys and without files: what is known before the chip has made its keys."""
+    injected = private_keys or {}
+    lds = ApplicationImage(profile.application.aid, (), _orders(profile.application.keys, injected), profile.access.bac)
+    if profile.eid_application is None:
+        return (lds,)
+    return lds, ApplicationImage(EID_AID, (), _orders(profile.eid_application.keys, injected), False)
 
 
 def build_key_orders(
     profile: CardProfile, private_keys: Mapping[KeyPurpose, bytes] | None = None
 ) -> tuple[KeyImage, ...]:
-    """The keys that the profile wants: an order to generate each, or the injected one."""
-    injected = private_keys or {}
-    return tuple(
-        KeyImage(key.purpose, key.reference, key.algorithm, injected.get(key.purpose))
-        for key in profile.application.keys
-    )
+    """The keys that the profile wants, of all applications: an order to generate each, or the injected one."""
+    return _orders(profile.keys, private_keys or {})
+
+
+def _orders(keys: Sequence[Key], injected: Mapping[KeyPurpose, bytes]) -> tuple[KeyImage, ...]:
+    return tuple(KeyImage(key.purpose, key.reference, key.algorithm, injected.get(key.purpose)) for key in keys)
 
 
 def _build_passwords(profile: CardProfile, mrz: Mrz, secrets: CardSecrets) -> tuple[PasswordImage, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from eid.codec.tlv import encode_tlv
+from eid.crypto.curves import Curve, curve_by_name
+from eid.crypto.group import EcGroup
 from eid.crypto.hashes import digest
-from eid.errors import DecodeError, RecordError
+from eid.errors import DecodeError, ProfileError, RecordError
 from eid.identity import FINGERS, BilingualText, Fingerprint, IdentityRecord
 from eid.imaging import ImageFormat, ImageInfo, inspect_image
 from eid.lds.dg1 import build_dg1
@@ -28,11 +30,14 @@ from eid.lds.finger_image_data import FingerImageDataBlock, FingerImageFormat, b
 from eid.lds.finger_record import Compression, FingerImage, FingerRecord
 from eid.lds.optional_group import RANDOM_OCTETS
 from eid.lds.security_infos import (
+    ID_CA_ECDH,
     ID_PK_ECDH,
     ActiveAuthenticationInfo,
+    ChipAuthenticationDomainParameterInfo,
     ChipAuthenticationInfo,
     ChipAuthenticationPublicKeyInfo,
     PACEInfo,
+    RestrictedIdentificationInfo,
     SecurityInfo,
     TerminalAuthenticationInfo,
 )
@@ -41,6 +46,8 @@ from eid.profile.card_image import KeyPurpose
 from eid.profile.quirks import Quirks
 from eid.profile.schema import CardProfile, Key
 from eid.protocols.active_authentication.core import ECDSA_PLAIN
+from eid.protocols.chip_authentication.public_key import encode_domain_parameters
+from eid.protocols.restricted_identification.core import protocol_of
 
 FEATURE_TAGS: Final = {"DG8": DATA_FEATURES, "DG9": STRUCTURE_FEATURES, "DG10": SUBSTANCE_FEATURES}
 EXTENSIBLE: Final = "39794"
@@ -209,11 +216,62 @@ def _security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes
     return tuple(infos)
 
 
+def card_access_infos(profile: CardProfile) -> tuple[SecurityInfo, ...]:
+    """What EF.CardAccess announces: PACE, and for the eID application what a terminal must know before it begins.
+
+    Chip Authentication of version 2 with its domain parameters, and Terminal Authentication (TR-03110-3 A.1.2.1).
+    """
+    if profile.eid_application is None:
+        return pace_infos(profile)
+    infos = (info for key in _chip_keys(profile) for info in _version_2_infos(key))
+    return (*pace_infos(profile), *infos, TerminalAuthenticationInfo(version=2))
+
+
 def card_security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
-    """What EF.CardSecurity vouches for: EF.CardAccess's announcement, and the keys (Doc 9303-11 9.2.12)."""
-    keys = (key for key in profile.application.keys if key.purpose is KeyPurpose.CHIP_AUTHENTICATION)
-    infos = (info for key in keys for info in _key_infos(key, public_keys, profile.quirks))
-    return (*pace_infos(profile), *(info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo)))
+    """What EF.CardSecurity vouches for: EF.CardAccess's announcement, and the keys.
+
+    Doc 9303-11 9.2.12, TR-03110-3 A.1.2.2. The public keys of Restricted Identification are told to nobody: they would
+    be one name for the card in all sectors (TR-03110-2 3.5).
+    """
+    infos = (info for key in _chip_keys(profile) for info in _key_infos(key, public_keys, profile.quirks))
+    keys = (info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
+    return (*card_access_infos(profile), *keys, *_restricted_infos(profile))
+
+
+def _chip_keys(profile: CardProfile) -> tuple[Key, ...]:
+    return tuple(key for key in profile.application.keys if key.purpose is KeyPurpose.CHIP_AUTHENTICATION)
+
+
+def _version_2_infos(key: Key) -> tuple[SecurityInfo, ...]:
+    parameters = encode_domain_parameters(EcGroup(require_curve(key)))
+    return (
+        ChipAuthenticationInfo(key.chip_authentication_protocol, 2, key.reference),
+        ChipAuthenticationDomainParameterInfo(ID_CA_ECDH, parameters, key.reference),
+    )
+
+
+def _restricted_infos(profile: CardProfile) -> tuple[SecurityInfo, ...]:
+    keys = () if profile.eid_application is None else profile.eid_application.keys
+    return tuple(
+        RestrictedIdentificationInfo(
+            protocol_of(EcGroup(require_curve(key)), key.hash),
+            key.reference,
+            key.purpose is KeyPurpose.RESTRICTED_IDENTIFICATION_AUTHORIZED,
+        )
+        for key in keys
+    )
+
+
+def require_curve(key: Key) -> Curve:
+    """The curve of an ec key.
+
+    Raises:
+        ProfileError: it names none.
+    """
+    curve = None if key.curve is None else curve_by_name(key.curve)
+    if curve is None:
+        raise ProfileError(f"key {key.reference} names no curve that is known here")
+    return curve
 
 
 def _key_infos(key: Key, public_keys: Mapping[KeyPurpose, bytes], quirks: Quirks) -> tuple[SecurityInfo, ...]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.curves import curve_by_name
 from eid.crypto.dh_groups import DH_GROUPS
+from eid.lds.eid_application import EID_GROUPS
 from eid.lds.files import DATA_GROUPS
 from eid.lds.security_infos import (
     ID_CA_ECDH,
@@ -48,6 +49,9 @@ SUITE_ARCS: Final = {
 
 SENSITIVE: Final = {"DG3": AccessCondition.TA_DG3, "DG4": AccessCondition.TA_DG4}
 TERMINAL_RULES: Final = frozenset(SENSITIVE.values())
+RESTRICTED_PURPOSES: Final = frozenset(
+    (KeyPurpose.RESTRICTED_IDENTIFICATION, KeyPurpose.RESTRICTED_IDENTIFICATION_AUTHORIZED)
+)
 FEATURES: Final = frozenset(("DG8", "DG9", "DG10"))
 
 
@@ -237,8 +241,8 @@ class Key(Statement):
     def _is_possible(self) -> Self:
         if (self.kind == "ec") != (self.curve is not None) or (self.kind == "rsa") != (self.bits is not None):
             raise ValueError("an ec key names a curve, an rsa key its bits")
-        if self.purpose is KeyPurpose.CHIP_AUTHENTICATION and self.kind != "ec":
-            raise ValueError("Chip Authentication needs an ec key")
+        if self.purpose is not KeyPurpose.ACTIVE_AUTHENTICATION and self.kind != "ec":
+            raise ValueError("Chip Authentication and Restricted Identification need an ec key")
         return self
 
 
@@ -305,6 +309,39 @@ class Application(Statement):
                 raise ValueError(f"a {purpose} key needs {name}")
 
 
+class EidApplication(Statement):
+    """The eID application: which data groups it holds, and its keys of Restricted Identification (TR-03110-4 2.2).
+
+    Args:
+        room: octets of each file that may be written while the card is out (DG17 to DG22).
+        municipality_id: content of DG18, the same on every specimen.
+    """
+
+    data_groups: tuple[str, ...]
+    room: Annotated[int, Field(ge=32, le=4096)] = 256
+    municipality_id: Annotated[Octets, Field(max_length=16)] | None = None
+    keys: tuple[Key, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The data groups' numbers."""
+        return tuple(int(name.removeprefix("DG")) for name in self.data_groups)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        known = {group.file.name for group in EID_GROUPS}
+        if not self.data_groups or len(set(self.data_groups)) != len(self.data_groups):
+            raise ValueError("a data group is named twice, or none is")
+        if unknown := [name for name in self.data_groups if name not in known]:
+            raise ValueError(f"{unknown[0]!r} is no data group of the eID application")
+        if ("DG18" in self.data_groups) != (self.municipality_id is not None):
+            raise ValueError("DG18 and municipality_id go together")
+        purposes = [key.purpose for key in self.keys]
+        if not set(purposes) <= RESTRICTED_PURPOSES or len(set(purposes)) != len(purposes):
+            raise ValueError("keys of the eID application are of Restricted Identification, one for each purpose")
+        return self
+
+
 class Cvca(Statement):
     """The demonstration CVCA, whose terminals may read what Terminal Authentication protects (TR-03110-3 A.6)."""
 
@@ -354,6 +391,7 @@ class CardProfile(Statement):
     security_domain: SecurityDomain
     access: Access
     application: Application
+    eid_application: EidApplication | None = None
     authority: Authority
     personalization: Personalization
     quirks: Quirks = NO_QUIRKS
@@ -369,11 +407,40 @@ class CardProfile(Statement):
         for pace in self.access.pace:
             if pace.mapping == "CAM" and pace.parameters not in curves:
                 raise ValueError("chip-authentication mapping needs a chip-authentication key on the same curve")
-        if self.application.needs_terminal_authentication and (not curves or self.authority.cvca is None):
+        if self.needs_terminal_authentication and (not curves or self.authority.cvca is None):
             raise ValueError("Terminal Authentication needs a chip-authentication key and an [authority.cvca]")
         return self
 
+    @model_validator(mode="after")
+    def _eid_application_fits(self) -> Self:
+        if self.eid_application is None:
+            return self
+        if "PIN" not in self.access.passwords:
+            raise ValueError("the eID application opens with a PIN (TR-03110-2 2.3.2.1)")
+        if self.application.needs_terminal_authentication:
+            raise ValueError("one kind of terminal for each product: DG3 and DG4, or the eID application")
+        if len({key.reference for key in self.keys}) != len(self.keys):
+            raise ValueError("two keys of the card share a reference")
+        for key in self.keys:
+            curve = None if key.curve is None else curve_by_name(key.curve)
+            if key.purpose is not KeyPurpose.ACTIVE_AUTHENTICATION and (curve is None or curve.standardized_id is None):
+                raise ValueError("its keys are on curves with a standardised domain parameter identifier")
+        return self
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All keys of the chip."""
+        return self.application.keys + (() if self.eid_application is None else self.eid_application.keys)
+
+    @property
+    def needs_terminal_authentication(self) -> bool:
+        """Whether the chip trusts a CVCA: for data groups, or for the eID application."""
+        return self.application.needs_terminal_authentication or self.eid_application is not None
+
     @property
     def has_card_security(self) -> bool:
-        """Whether the chip has EF.CardSecurity: where there is chip-authentication mapping (Doc 9303-11 9.2.12)."""
-        return any(pace.mapping == "CAM" for pace in self.access.pace)
+        """Whether the chip has EF.CardSecurity: with chip-authentication mapping, and with the eID application.
+
+        Doc 9303-11 9.2.12, TR-03110-2 2.3.4.
+        """
+        return self.eid_application is not None or any(pace.mapping == "CAM" for pace in self.access.pace)

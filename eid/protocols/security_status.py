@@ -69,17 +69,22 @@ class SecurityStatus:
             case AccessCondition.NEVER:
                 return False
             case AccessCondition.PACE:
-                return self.access is ProtocolName.PACE
+                return self.access is ProtocolName.PACE and self._may_read
             case AccessCondition.BAC_OR_PACE:
-                return self.access in (ProtocolName.BAC, ProtocolName.PACE)
+                return self.access in (ProtocolName.BAC, ProtocolName.PACE) and self._may_read
             case AccessCondition.TA_DG3:
                 return self.has_right(ID_IS, READ_DG3)
             case AccessCondition.TA_DG4:
                 return self.has_right(ID_IS, READ_DG4)
             case AccessCondition.EID_READ:
-                return self._may_read(group)
+                return self._may_read_group(group)
             case AccessCondition.EID_WRITE:
                 return group in EID_WRITABLE and self.has_right(ID_AT, write_right(group))
+
+    @property
+    def _may_read(self) -> bool:
+        """The PUK unblocks the PIN and opens nothing else (TR-03110-2 2.3)."""
+        return self.password is not PasswordId.PUK
 
     def has_right(self, terminal_type: str, bit: int) -> bool:
         """Whether a terminal of this type has authenticated itself with this right.
@@ -109,7 +114,7 @@ class SecurityStatus:
     def _has_bit(self, bit: int) -> bool:
         return self.terminal is not None and bool(int.from_bytes(self.terminal.authorization, "big") >> bit & 1)
 
-    def _may_read(self, group: int) -> bool:
+    def _may_read_group(self, group: int) -> bool:
         """An inspection system reads every group, an authentication terminal by right (TR-03110-4 2.2.2)."""
         if self.terminal_version != GENERAL_AUTHENTICATION:
             return False

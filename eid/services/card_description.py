@@ -11,6 +11,7 @@ from eid.card.memory import Directory, Memory, StoredKey, TransparentFile
 from eid.card.state import decode_state
 from eid.codec.atr import decode_atr
 from eid.errors import DecodeError
+from eid.lds.eid_application import EID_AID, EID_GROUPS
 from eid.lds.files import LDS1_AID, by_fid
 from eid.lds.security_infos import PACEInfo
 from eid.profile.card_image import PasswordId
@@ -19,6 +20,8 @@ from eid.store.card_file import load_card_file
 
 FORMAT: Final = "eid-card-description"
 VERSION: Final = 1
+_APPLICATIONS: Final = {LDS1_AID: "eMRTD (LDS1)", EID_AID: "eID (TR-03110)"}
+_EID_FILES: Final = {group.file.fid: group.file.name for group in EID_GROUPS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ def _describe_domain(memory: Memory) -> SecurityDomainDescription:
 def _describe_application(directory: Directory) -> ApplicationDescription:
     return ApplicationDescription(
         _hex(directory.aid),
-        "eMRTD (LDS1)" if directory.aid == LDS1_AID else "",
+        _APPLICATIONS.get(directory.aid, ""),
         directory.activated,
         directory.basic_access_control,
         _describe_files(directory),
@@ -208,7 +211,9 @@ def _describe_file(file: TransparentFile, aid: bytes) -> FileDescription:
 
 
 def _file_name(fid: int, aid: bytes) -> str:
-    """The name in Doc 9303-10, for files under the MF and in the LDS1 application."""
+    """The name in Doc 9303-10 or TR-03110-4, for files under the MF, in the LDS1 and in the eID application."""
+    if aid == EID_AID:
+        return _EID_FILES.get(fid, "")
     if aid not in (b"", LDS1_AID):
         return ""
     try:

@@ -18,7 +18,7 @@ def require_trust_points(profile: CardProfile, trust_points: tuple[bytes, ...], 
     Raises:
         LifecycleError: a trust point is missing, too many, not wanted, malformed, or out of date.
     """
-    if not profile.application.needs_terminal_authentication:
+    if not profile.needs_terminal_authentication:
         if trust_points:
             raise LifecycleError("the profile has no Terminal Authentication: it takes no trust point")
         return

@@ -36,11 +36,18 @@ from eid.lds.dg13 import StatusListReference
 from eid.lds.security_infos import SecurityInfo, encode_security_infos
 from eid.mrz import Mrz
 from eid.personalization.apply import Progress, apply, collect_products
-from eid.personalization.build import CardData, build_card, build_chip, build_key_orders, verify_record
+from eid.personalization.build import (
+    CardData,
+    build_card,
+    build_chip,
+    build_key_orders,
+    build_ordered_applications,
+    verify_record,
+)
 from eid.personalization.dialects import plan_card
 from eid.personalization.open import IDENTIFY, REPLACE_KEYS, OpenedCard, open_card
 from eid.personalization.public_keys import collect_public_keys
-from eid.profile.card_image import ApplicationImage, CardImage
+from eid.profile.card_image import CardImage
 from eid.profile.loader import LoadedProfile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
@@ -401,10 +408,7 @@ def resume(
 
 def order_keys(profile: CardProfile) -> CardImage:
     """The part of the card image that is known before the chip has made its keys."""
-    application = ApplicationImage(
-        profile.application.aid, (), build_key_orders(profile), basic_access_control=profile.access.bac
-    )
-    return CardImage(build_chip(profile), (), (application,), ())
+    return CardImage(build_chip(profile), (), build_ordered_applications(profile), ())
 
 
 def _known(progress: JobProgress) -> Mapping[str, Progress]:

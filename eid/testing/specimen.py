@@ -106,7 +106,7 @@ def issue_specimen(
 
 def specimen_terminals(profile: CardProfile, now: datetime) -> SpecimenTerminals | None:
     """Whom the cards of a profile trust; None without Terminal Authentication."""
-    return SpecimenTerminals(profile, now) if profile.application.needs_terminal_authentication else None
+    return SpecimenTerminals(profile, now) if profile.needs_terminal_authentication else None
 
 
 def build_specimen(
@@ -217,7 +217,7 @@ def make_chip_keys(
 ) -> tuple[dict[KeyPurpose, bytes], dict[KeyPurpose, bytes]]:
     """The keys that a chip of this profile would generate: PKCS#8 and SubjectPublicKeyInfo (DER), by purpose."""
     private, public = {}, {}
-    for key in profile.application.keys:
+    for key in profile.keys:
         made = generate_key(KeyOrder(key.purpose, key.reference, key.algorithm), random).private_key
         explicit = profile.authority.ec_parameters == "explicit"
         private[key.purpose] = made

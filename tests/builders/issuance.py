@@ -22,7 +22,7 @@ from eid.keystore.software import SoftwareSigner
 from eid.lds.dg13 import StatusListReference
 from eid.lds.security_infos import SecurityInfo, encode_security_infos
 from eid.personalization.apply import Progress, apply
-from eid.personalization.build import CardData, CardSecrets, build_card, build_chip, build_key_orders
+from eid.personalization.build import CardData, CardSecrets, build_card, build_chip, build_ordered_applications
 from eid.personalization.dialects import plan_card
 from eid.personalization.open import OpenedCard, open_card
 from eid.personalization.plan import PersonalizationPlan
@@ -33,7 +33,7 @@ from eid.pki.crl import build_crl
 from eid.pki.csca import build_csca_certificate
 from eid.pki.document_signer import build_document_signer_certificate, sign_sod
 from eid.pki.trust_store import TrustStore, build_trust_store
-from eid.profile.card_image import ApplicationImage, CardImage, KeyPurpose
+from eid.profile.card_image import CardImage, KeyPurpose
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
@@ -183,10 +183,7 @@ def open_for_writing(profile: CardProfile, connection: Connection, sink: Checkpo
 
 def order_keys(profile: CardProfile) -> CardImage:
     """The part of the image that is known before the card has made its keys."""
-    application = ApplicationImage(
-        profile.application.aid, (), build_key_orders(profile), basic_access_control=profile.access.bac
-    )
-    return CardImage(build_chip(profile), (), (application,), ())
+    return CardImage(build_chip(profile), (), build_ordered_applications(profile), ())
 
 
 def secrets_for(profile: CardProfile) -> CardSecrets:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eid.card import VirtualCard
 from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_response
 from eid.codec.oid import ID_COMMUNITY_ID, ID_DATE_OF_BIRTH, ID_DATE_OF_EXPIRY, ID_IS
-from eid.errors import PasswordDeactivatedError
+from eid.errors import PasswordDeactivatedError, StatusWordError
 from eid.inspection.general_authentication import Consent
 from eid.inspection.identification import Identification, IdentificationPlan
 from eid.lds.eid_application import EID_AID, EID_GROUPS, decode_eid_group, encode_eid_group
@@ -101,7 +101,8 @@ def test_the_can_only_for_who_is_allowed_to() -> None:
     assert (found.answers, found.pseudonyms) == ({ID_DATE_OF_EXPIRY: 0x6982}, 0x6982)
     assert opened(bench.identify(plan)) == set(ALL)
     assert opened(EidBench(build_pki(ALL_AT_RIGHTS)).identify(plan, Consent(CAN))) == set(ALL)
-    assert opened(EidBench(build_pki(ALL_AT_RIGHTS)).identify(plan, Consent(PUK))) == set()
+    with pytest.raises(StatusWordError):  # the PUK opens nothing
+        EidBench(build_pki(ALL_AT_RIGHTS)).identify(plan, Consent(PUK))
 
 
 # Questions

@@ -37,7 +37,7 @@ def private_key(key: Key) -> PrivateKey:
 
 
 def injected(profile: CardProfile) -> tuple[dict[KeyPurpose, bytes], dict[KeyPurpose, bytes]]:
-    keys = {key.purpose: private_key(key) for key in profile.application.keys}
+    keys = {key.purpose: private_key(key) for key in profile.keys}
     private = {
         purpose: key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()) for purpose, key in keys.items()
     }
@@ -53,7 +53,7 @@ def issuer_keys(length: int, version: int) -> StaticKeySet:
 def can_be_injected(name: str) -> bool:
     """An RSA private key does not fit into a short command; such a chip makes it itself, as when it is issued."""
     profile = load_profile(name).profile
-    return profile.chip.extended_length or all(key.kind == "ec" for key in profile.application.keys)
+    return profile.chip.extended_length or all(key.kind == "ec" for key in profile.keys)
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_profiles() if can_be_injected(name)])
