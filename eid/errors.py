@@ -25,6 +25,7 @@
     +- LifecycleError               the object is in a state that forbids the operation
     |  +- AlreadyDoneError          what may be done once was done before
     |  +- TooLateError              the time in which it could be done is over
+    |  +- EnrolmentError            the rules of applications, stamps and cards forbid it; carries a `Refusal`
     +- KeyStoreError                a key cannot be reached or used
     +- StoreError                   persistent state is missing, locked or damaged
     |  +- NotStoredError            there is no object with this identifier
@@ -302,6 +303,30 @@ class AlreadyDoneError(LifecycleError):
 
 class TooLateError(LifecycleError):
     """The time in which the operation was possible is over."""
+
+
+@unique
+class Refusal(StrEnum):
+    """Why the rules of the service refuse an act; stable codes."""
+
+    UNKNOWN_EVENT = "UNKNOWN_EVENT"
+    WRONG_STATE = "WRONG_STATE"
+    FORBIDDEN = "FORBIDDEN"
+    GUARD = "GUARD"
+
+
+class EnrolmentError(LifecycleError):
+    """A rule of the service forbids what somebody wants to do.
+
+    Args:
+        refusal: the kind. detail: a sentence, without personal data. guard: name of the condition that does not hold.
+    """
+
+    def __init__(self, refusal: Refusal, detail: str, *, guard: str | None = None) -> None:
+        self.refusal = refusal
+        self.detail = detail
+        self.guard = guard
+        super().__init__(f"{refusal.value}: {detail}")
 
 
 class KeyStoreError(EidError):

@@ -1,0 +1,77 @@
+"""A card's life after production, why it ends, and the value that a status list shows for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final
+
+from eid.enrolment.roles import Role
+from eid.enrolment.transitions import Lifecycle, Transition
+
+
+@unique
+class CardState(StrEnum):
+    """Where a card stands. That it has expired is computed from its date, never stored."""
+
+    ORDERED = "ORDERED"
+    PERSONALISED = "PERSONALISED"
+    IN_STOCK = "IN_STOCK"
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    REVOKED = "REVOKED"
+    VOID = "VOID"  # spoiled in production; its document number is used up
+
+
+@unique
+class RevocationCause(StrEnum):
+    """Why a card was revoked."""
+
+    LOST = "lost"
+    STOLEN = "stolen"
+    DAMAGED = "damaged"
+    SUPERSEDED = "superseded"
+    DATA_CHANGED = "data-changed"
+    DECEASED = "deceased"
+    FRAUD = "fraud"
+    DEFECT = "defect"
+
+
+STATUS_VALUES: Final = {CardState.ACTIVE: 0, CardState.REVOKED: 1, CardState.SUSPENDED: 2}
+"""Values of the status list: 0 VALID, 1 INVALID, 2 SUSPENDED; a card that is none of these yet counts as INVALID."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """Nothing is asked of a card beyond its state."""
+
+
+_S = CardState
+_ANYBODY: Final = frozenset((Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR))
+_MAKERS: Final = frozenset((Role.PRODUCTION_OPERATOR, Role.SYSTEM))
+_COUNTER: Final = frozenset((Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))
+
+CARD: Final = Lifecycle[CardState, CardFacts](
+    "card",
+    _S.ORDERED,
+    (
+        Transition("personalise", frozenset((_S.ORDERED,)), _S.PERSONALISED, _MAKERS),
+        Transition("void", frozenset((_S.ORDERED, _S.PERSONALISED)), _S.VOID, _MAKERS),
+        Transition("store", frozenset((_S.PERSONALISED,)), _S.IN_STOCK, _MAKERS | {Role.DELIVERY_OPERATOR}),
+        Transition("activate", frozenset((_S.IN_STOCK,)), _S.ACTIVE, _COUNTER),
+        Transition("suspend", frozenset((_S.ACTIVE,)), _S.SUSPENDED, _ANYBODY),
+        Transition("resume", frozenset((_S.SUSPENDED,)), _S.ACTIVE, _COUNTER),
+        Transition(
+            "revoke",
+            frozenset((_S.IN_STOCK, _S.ACTIVE, _S.SUSPENDED)),
+            _S.REVOKED,
+            _COUNTER | {Role.ADMINISTRATOR, Role.SYSTEM},
+        ),
+    ),
+)
+"""All that may happen to a card; whoever finds it lost suspends it at once, only staff revokes it or brings it back."""
+
+
+def status_value(state: CardState) -> int:
+    """What relying parties read of a card in this state."""
+    return STATUS_VALUES.get(state, STATUS_VALUES[CardState.REVOKED])

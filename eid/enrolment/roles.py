@@ -1,0 +1,49 @@
+"""Who acts. What each role may do stands with the transitions and operations themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+
+@unique
+class Role(StrEnum):
+    """The actors of the service; names are those of the access tokens' `roles` claim."""
+
+    APPLICANT = "applicant"  # or the guardian of a minor
+    ENROLMENT_OFFICER = "enrolment-officer"  # at a centre, a consulate, a mobile unit
+    VALIDATING_OFFICER = "validating-officer"
+    ADJUDICATOR = "adjudicator"
+    APPROVER = "approver"  # the second officer
+    PRODUCTION_OPERATOR = "production-operator"
+    DELIVERY_OPERATOR = "delivery-operator"
+    CALL_CENTRE_AGENT = "call-centre-agent"
+    CASHIER = "cashier"
+    PAYMENT_PROVIDER = "payment-provider"  # a system
+    RELYING_PARTY = "relying-party"  # a system
+    KEY_OPERATOR = "key-operator"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    SYSTEM = "system"  # this service's own timers and workers
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who acts.
+
+    Args:
+        id: identifier from the token, no name. roles: all that he holds. site: where he works, None for those who work
+            nowhere in particular (applicants, systems).
+    """
+
+    id: str
+    roles: frozenset[Role]
+    site: str | None = None
+
+    def acting_as(self, allowed: frozenset[Role]) -> Role | None:
+        """The role of his that the act is allowed to, None where there is none."""
+        return min(self.roles & allowed, default=None)
+
+    def tag(self, role: Role) -> str:
+        """How the audit log names him."""
+        return f"{role.value}:{self.id}"

@@ -1,0 +1,273 @@
+"""A country's rules: ages, validity, fees, papers and deadlines, out of one TOML file, asked with a date."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Final, Literal, Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from eid.codec.toml import decode_toml
+from eid.enrolment.stamp import StampScheme
+from eid.errors import RecordError, StoreError
+
+FORMAT: Final = "eid-enrolment-rules"
+OldCard = Literal[
+    "none", "supersede", "data-changed", "revoke-lost", "revoke-stolen", "revoke-damaged", "revoke-defect"
+]
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("no such time zone") from None
+    return name
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ages(_Table):
+    """Ages in full years, in force from a day on."""
+
+    starts: date = Field(alias="from")
+    mandatory: int = Field(ge=0, le=120)
+    fingerprints: int = Field(ge=0, le=120)
+    guardian_below: int = Field(ge=0, le=120)
+
+
+class Validity(_Table):
+    """For how long a card is issued, to persons below an age or to everybody else."""
+
+    starts: date = Field(alias="from")
+    below_age: int | None = None
+    years: int = Field(ge=1, le=50)
+    until_age: int | None = None
+
+
+class Fee(_Table):
+    """What a service costs, in whole units of the currency, persons below an age or everybody else."""
+
+    service: Code
+    starts: date = Field(alias="from")
+    below_age: int | None = None
+    amount: int = Field(ge=0)
+
+
+class Stamps(_Table):
+    """How stamps are made."""
+
+    scheme: StampScheme
+    order_minutes: int = Field(ge=1)
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class Deadlines(_Table):
+    """In days."""
+
+    information: int = Field(ge=1)
+    appeal: int = Field(ge=1)
+    uncollected: int = Field(ge=1)
+    draft: int = Field(ge=1)
+    decision: int = Field(ge=1)
+
+
+class PaperLimits(_Table):
+    """What may be uploaded: octets of a file, media types."""
+
+    max_octets: int = Field(ge=1)
+    types: tuple[str, ...]
+
+
+class Paper(_Table):
+    """A kind of supporting document; fresh_days: how old it may be, None where that does not count."""
+
+    code: Code
+    title: dict[str, str]
+    fresh_days: int | None = Field(default=None, ge=1)
+
+
+class Reason(_Table):
+    """Why a card is issued: papers wanted anywhere, at home, abroad; whether a fee is due; the fate of the old card."""
+
+    code: Code
+    papers: tuple[Code, ...]
+    home: tuple[Code, ...] = ()
+    abroad: tuple[Code, ...] = ()
+    fee: bool = True
+    old_card: OldCard
+
+
+class _Dated(Protocol):
+    @property
+    def starts(self) -> date: ...
+
+
+D = TypeVar("D", bound=_Dated)
+
+
+class EnrolmentRules(_Table):
+    """The rules of one country."""
+
+    format: Literal["eid-enrolment-rules"]
+    version: Literal[1]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
+    title: str
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    languages: tuple[str, ...]
+    phone: str
+    personal_number: str
+    ages: tuple[Ages, ...]
+    validity: tuple[Validity, ...]
+    stamps: Stamps
+    fees: tuple[Fee, ...]
+    deadlines: Deadlines
+    papers: PaperLimits
+    paper: tuple[Paper, ...]
+    reason: tuple[Reason, ...]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> EnrolmentRules:
+        known = {item.code for item in self.paper}
+        for reason in self.reason:
+            for code in (*reason.papers, *reason.home, *reason.abroad):
+                if code not in known:
+                    raise ValueError(f"reason {reason.code} wants the paper {code}, which is not described")
+        for item in self.paper:
+            if set(item.title) != set(self.languages):
+                raise ValueError(f"paper {item.code} has no title in every language")
+        return self
+
+    def ages_on(self, day: date) -> Ages:
+        """The ages in force on a day."""
+        return _in_force(self.ages, day, "ages")
+
+    def needs_fingerprints(self, born: date, day: date) -> bool:
+        """Whether fingerprints are taken of a person on a day; below that age none are."""
+        return age_on(born, day) >= self.ages_on(day).fingerprints
+
+    def needs_guardian(self, born: date, day: date) -> bool:
+        """Whether somebody else applies for the person."""
+        return age_on(born, day) < self.ages_on(day).guardian_below
+
+    def last_valid_day(self, born: date, issued: date) -> date:
+        """The last day on which a card issued on a day is valid: the day before the anniversary.
+
+        A card for a person below an age is not valid beyond the birthday at which the next rule begins.
+        """
+        row = _of_age(self.validity, born, issued, "validity")
+        last = add_years(issued, row.years) - timedelta(days=1)
+        return last if row.until_age is None else min(last, add_years(born, row.until_age) - timedelta(days=1))
+
+    def fee(self, service: str, born: date, day: date) -> int:
+        """What a service costs a person on a day."""
+        return _of_age([row for row in self.fees if row.service == service], born, day, f"fee of {service}").amount
+
+    def find_reason(self, code: str) -> Reason:
+        """The reason with this code.
+
+        Raises:
+            RecordError: there is none.
+        """
+        found = next((item for item in self.reason if item.code == code), None)
+        if found is None:
+            raise RecordError("the rules know no such reason for a card")
+        return found
+
+    def papers_for(self, code: str, *, abroad: bool, minor: bool) -> tuple[str, ...]:
+        """Codes of the papers that an application needs."""
+        reason = self.find_reason(code)
+        guardian = ("guardian-card",) if minor else ()
+        return tuple(dict.fromkeys((*reason.papers, *(reason.abroad if abroad else reason.home), *guardian)))
+
+    def find_paper(self, code: str) -> Paper:
+        """The paper with this code.
+
+        Raises:
+            RecordError: there is none.
+        """
+        found = next((item for item in self.paper if item.code == code), None)
+        if found is None:
+            raise RecordError("the rules know no such paper")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRules:
+    """Rules, and the SHA-256 of the file they are from, which every application remembers."""
+
+    rules: EnrolmentRules
+    digest: bytes
+
+
+@lru_cache(maxsize=16)
+def load_rules(name: str) -> LoadedRules:
+    """The rules of that name that come with the system.
+
+    Raises:
+        StoreError: there are none, or they are faulty.
+    """
+    place = files("eid.enrolment") / "rules" / f"{name}.toml"
+    if not name.isidentifier() or not place.is_file():
+        raise StoreError(f"there are no enrolment rules {name!r}")
+    raw = place.read_bytes()
+    return LoadedRules(decode_rules(raw), hashlib.sha256(raw).digest())
+
+
+def decode_rules(raw: bytes) -> EnrolmentRules:
+    """Rules out of the octets of their file.
+
+    Raises:
+        DecodeError: it is no TOML. StoreError: a rule is missing, unknown or impossible; the text names the first.
+    """
+    try:
+        return EnrolmentRules.model_validate(decode_toml(raw))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise StoreError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def age_on(born: date, day: date) -> int:
+    """Full years; who is born on 29 February has a birthday on 1 March of other years."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def add_years(day: date, years: int) -> date:
+    """The same day of a later year; 1 March for 29 February where there is none."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
+
+
+def _in_force(rows: Iterable[D], day: date, what: str) -> D:
+    candidates = [row for row in rows if row.starts <= day]
+    if not candidates:
+        raise RecordError(f"the rules have no {what} for that day")
+    return max(candidates, key=lambda row: row.starts)
+
+
+class _DatedByAge(_Dated, Protocol):
+    @property
+    def below_age(self) -> int | None: ...
+
+
+A = TypeVar("A", bound=_DatedByAge)
+
+
+def _of_age(rows: Iterable[A], born: date, day: date, what: str) -> A:
+    """Of the rows in force those that the age fits, and of these the one with the lowest limit."""
+    age = age_on(born, day)
+    fitting = [row for row in rows if row.below_age is None or age < row.below_age]
+    limits = {row.below_age for row in fitting if row.starts <= day}
+    lowest = min(limits, key=lambda limit: 1000 if limit is None else limit, default=None)
+    return _in_force([row for row in fitting if row.below_age == lowest], day, what)

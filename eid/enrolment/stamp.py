@@ -1,0 +1,154 @@
+"""The electronic stamp: 16 decimal digits that are worth a fee, and their life.
+
+The digits are a bearer value, drawn at random. Only their keyed hash and the last four are kept; whoever may see the
+register learns no stamp from it. `opaque16` digits mean nothing; `checked16` end in a check digit of ISO/IEC 7064 MOD
+11,10, so that a slip of the finger is told at once. Luhn's is avoided: such a number would look like a payment card's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from os import urandom
+from typing import Final, Literal
+
+from eid.enrolment.roles import Actor, Role
+from eid.enrolment.transitions import Guard, Lifecycle, Transition
+from eid.errors import RecordError
+
+LENGTH: Final = 16
+SHOWN: Final = 4
+StampScheme = Literal["opaque16", "checked16"]
+
+
+@dataclass(frozen=True, slots=True)
+class StampDigits:
+    """The 16 digits of one stamp; they never show in a representation."""
+
+    digits: str = field(repr=False)
+
+    @property
+    def last_four(self) -> str:
+        """What may be shown of it."""
+        return self.digits[-SHOWN:]
+
+    def tag(self, key: bytes) -> bytes:
+        """The keyed hash by which the register knows the stamp: HMAC-SHA-256, 32 octets."""
+        return hmac.digest(key, b"eid-stamp" + self.digits.encode("ascii"), hashlib.sha256)
+
+
+def draw_stamp(scheme: StampScheme = "opaque16", random: Callable[[int], bytes] = urandom) -> StampDigits:
+    """Draw the digits of a new stamp; that they are new in the register is the register's to see."""
+    payload = LENGTH if scheme == "opaque16" else LENGTH - 1
+    digits = _draw_digits(payload, random)
+    return StampDigits(digits if scheme == "opaque16" else digits + compute_check_digit(digits))
+
+
+def _draw_digits(count: int, random: Callable[[int], bytes]) -> str:
+    """Uniform digits: of the octets below 250 the last decimal place, the others thrown away."""
+    digits = ""
+    while len(digits) < count:
+        digits += "".join(str(octet % 10) for octet in random(2 * count) if octet < 250)
+    return digits[:count]
+
+
+def parse_stamp(text: str, scheme: StampScheme = "opaque16") -> StampDigits:
+    """The digits as somebody typed them: spaces and hyphens between them, decimal digits of any script.
+
+    Raises:
+        RecordError: there are not 16 digits, something else is between them, or the check digit is wrong; the text
+            never repeats what was typed.
+    """
+    if len(text) > 4 * LENGTH:
+        raise RecordError("a stamp has 16 digits")
+    digits = ""
+    for letter in text:
+        value = unicodedata.digit(letter, None) if unicodedata.category(letter) == "Nd" else None
+        if value is not None:
+            digits += str(value)
+        elif not (
+            letter.isspace()
+            or letter
+            in "-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{ARABIC LETTER MARK}\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}"
+        ):
+            raise RecordError("a stamp has digits only")
+    if len(digits) != LENGTH:
+        raise RecordError("a stamp has 16 digits")
+    if scheme == "checked16" and compute_check_digit(digits[:-1]) != digits[-1]:
+        raise RecordError("the stamp's check digit is wrong")
+    return StampDigits(digits)
+
+
+def compute_check_digit(payload: str) -> str:
+    """The check digit of ISO/IEC 7064 MOD 11,10 (hybrid system, clause 8) over decimal digits."""
+    product = 10
+    for digit in payload:
+        total = (product + int(digit)) % 10 or 10
+        product = 2 * total % 11
+    return str((11 - product) % 10)
+
+
+@unique
+class StampState(StrEnum):
+    """Where a stamp stands."""
+
+    ORDERED = "ORDERED"
+    PAID = "PAID"
+    ISSUED = "ISSUED"
+    RESERVED = "RESERVED"
+    CONSUMED = "CONSUMED"
+    REFUNDED = "REFUNDED"
+    BLOCKED = "BLOCKED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class StampFacts:
+    """What the guards look at: whether service, amount and fee version fit the application, and who holds it."""
+
+    fits: bool = False
+    reserved_for: str | None = None
+    application: str | None = None
+
+
+def _fits(facts: StampFacts, _: Actor) -> str | None:
+    return None if facts.fits else "the stamp is for another service or amount"
+
+
+def _same_application(facts: StampFacts, _: Actor) -> str | None:
+    return None if facts.reserved_for == facts.application else "the stamp is reserved for another application"
+
+
+FITS: Final = Guard("fits", _fits)
+SAME_APPLICATION: Final = Guard("same-application", _same_application)
+
+
+def _row(
+    event: str, sources: tuple[StampState, ...], target: StampState, roles: tuple[Role, ...], *guards: Guard[StampFacts]
+) -> Transition[StampState, StampFacts]:
+    return Transition(event, frozenset(sources), target, frozenset(roles), guards)
+
+
+_S = StampState
+STAMP: Final = Lifecycle(
+    "stamp",
+    _S.ORDERED,
+    (
+        _row("pay", (_S.ORDERED,), _S.PAID, (Role.PAYMENT_PROVIDER, Role.CASHIER)),
+        _row("expire", (_S.ORDERED,), _S.EXPIRED, (Role.SYSTEM,)),
+        _row("cancel", (_S.ORDERED,), _S.CANCELLED, (Role.APPLICANT, Role.SYSTEM)),
+        _row("issue", (_S.PAID,), _S.ISSUED, (Role.SYSTEM,)),
+        _row("reserve", (_S.ISSUED,), _S.RESERVED, (Role.APPLICANT, Role.ENROLMENT_OFFICER), FITS),
+        _row("release", (_S.RESERVED,), _S.ISSUED, (Role.APPLICANT, Role.SYSTEM), SAME_APPLICATION),
+        _row("consume", (_S.RESERVED,), _S.CONSUMED, (Role.SYSTEM, Role.APPROVER), SAME_APPLICATION),
+        _row("refund", (_S.PAID, _S.ISSUED), _S.REFUNDED, (Role.CASHIER, Role.ADMINISTRATOR)),
+        _row("block", (_S.ISSUED, _S.RESERVED), _S.BLOCKED, (Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR)),
+        _row("unblock", (_S.BLOCKED,), _S.ISSUED, (Role.ADMINISTRATOR,)),
+    ),
+)
+"""All that may happen to a stamp. To send its number again changes nothing, so it is no event."""
