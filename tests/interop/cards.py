@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -13,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 from eid.card import VirtualCard
 from eid.card.memory import StoredKey
 from eid.card.state import decode_state
+from eid.card.trust import load_trust
 from eid.lds.files import LDS1_AID, by_fid, by_name
-from eid.profile.card_image import KeyPurpose
+from eid.profile.card_image import AccessCondition, KeyPurpose
 from eid.transport.reactive_card import ReactiveCard
 from tests.builders.issuance import Issued
 
@@ -66,6 +69,19 @@ def with_foreign_key(issued: Issued, purpose: KeyPurpose) -> VirtualCard:
         reference: _exchanged(key) if key.purpose is purpose else key for reference, key in application.keys.items()
     }
     return VirtualCard(memory)
+
+
+def with_trust_point(issued: Issued, cvca_certificate: bytes, today: date) -> VirtualCard:
+    """The issued card, but it trusts this CVCA and believes in this date."""
+    memory = decode_state(issued.card.state())
+    memory.trust = load_trust((cvca_certificate,), today)
+    return VirtualCard(memory)
+
+
+def closed(card: VirtualCard) -> set[str]:
+    """The data groups that only an authenticated terminal reads."""
+    files = decode_state(card.state()).applications[LDS1_AID].files.values()
+    return {by_fid(file.fid).name for file in files if file.read in (AccessCondition.TA_DG3, AccessCondition.TA_DG4)}
 
 
 def contents(card: VirtualCard) -> dict[str, bytes]:

@@ -28,6 +28,7 @@ import org.jmrtd.lds.ChipAuthenticationPublicKeyInfo;
 import org.jmrtd.lds.LDSFileUtil;
 import org.jmrtd.lds.PACEInfo;
 import org.jmrtd.lds.SecurityInfo;
+import org.jmrtd.protocol.EACCAResult;
 import org.jmrtd.protocol.PACECAMResult;
 import org.jmrtd.protocol.PACEResult;
 
@@ -37,6 +38,7 @@ import org.jmrtd.protocol.PACEResult;
  */
 final class Driver {
     private static final int LARGE_BLOCK = 32768;
+    private static final int MRZ_NUMBER = 9; // characters of a document number in the MRZ
 
     private final Request request;
     private final int blockSize;
@@ -45,7 +47,8 @@ final class Driver {
     private final Map<String, Object> milliseconds = new LinkedHashMap<>();
     private final Map<String, byte[]> files = new LinkedHashMap<>();
     private Map<String, Object> hashes = Map.of();
-    private PACECAMResult chipAuthenticationMapping;
+    private PACEResult pace;
+    private EACCAResult chipAuthentication;
 
     private Driver(Request request) {
         this.request = request;
@@ -96,18 +99,15 @@ final class Driver {
         PACEInfo info = findPaceInfo(service);
         AccessKeySpec key = password();
         PACEKeySpec spec = key instanceof BACKey mrz ? PACEKeySpec.createMRZKey(mrz) : (PACEKeySpec) key;
-        PACEResult result =
+        pace =
                 service.doPACE(spec, info.getObjectIdentifier(), PACEInfo.toParameterSpec(info.getParameterId()), info.getParameterId());
         service.sendSelectApplet(true);
-        if (result instanceof PACECAMResult withChip) {
-            chipAuthenticationMapping = withChip;
-        }
         return String.join(
                 " ",
                 "PACE",
-                result.getMappingType().name(),
-                result.getAgreementAlg(),
-                result.getCipherAlg() + "-" + result.getKeyLength(),
+                pace.getMappingType().name(),
+                pace.getAgreementAlg(),
+                pace.getCipherAlg() + "-" + pace.getKeyLength(),
                 PACEInfo.toStandardizedParamIdString(info.getParameterId()));
     }
 
@@ -116,8 +116,8 @@ final class Driver {
         files.put("EF.CardAccess", raw);
         String wanted = request.has("pace") ? request.text("pace") : "";
         for (SecurityInfo info : new CardAccessFile(new ByteArrayInputStream(raw)).getSecurityInfos()) {
-            if (info instanceof PACEInfo pace && pace.getObjectIdentifier().startsWith(wanted)) {
-                return pace;
+            if (info instanceof PACEInfo announced && announced.getObjectIdentifier().startsWith(wanted)) {
+                return announced;
             }
         }
         throw new IllegalStateException("the chip announces no such PACE protocol");
@@ -150,6 +150,7 @@ final class Driver {
             sound = authenticateChip(service, files.get("DG14"));
         }
         if (sound) {
+            authenticateTerminal(service);
             readDataGroups(service, passive);
             hashes = passive.compareHashes(files);
             authenticateActively(service);
@@ -173,9 +174,9 @@ final class Driver {
     }
 
     private boolean authenticateChip(PassportService service, byte[] dg14) throws IOException {
-        if (chipAuthenticationMapping != null) {
+        if (pace instanceof PACECAMResult withChip) {
             attempt("chip-authentication mapping", () ->
-                    ChipAuthenticationMapping.isRight(chipAuthenticationMapping, dg14)
+                    ChipAuthenticationMapping.isRight(withChip, dg14)
                             ? "passed"
                             : "failed: the chip does not know a key of DG14");
         }
@@ -186,10 +187,21 @@ final class Driver {
     private String authenticateChip(PassportService service, byte[] dg14, ChipAuthenticationInfo info) throws Exception {
         ChipAuthenticationPublicKeyInfo key =
                 SecurityInfos.first(dg14, ChipAuthenticationPublicKeyInfo.class).orElseThrow();
-        service.doEACCA(key.getKeyId(), info.getObjectIdentifier(), key.getObjectIdentifier(), key.getSubjectPublicKey());
+        chipAuthentication = service.doEACCA(key.getKeyId(), info.getObjectIdentifier(), key.getObjectIdentifier(), key.getSubjectPublicKey());
         // Only a chip that knows its private key can answer under the new keys. EF.COM would come from JMRTD's cache.
         keep(service, "DG1", PassportService.EF_DG1);
         return "passed";
+    }
+
+    private void authenticateTerminal(PassportService service) {
+        if (request.has("terminal_key")) {
+            attempt("terminal authentication", () -> {
+                String documentNumber = request.text("value").split(",")[0];
+                documentNumber += "<".repeat(Math.max(0, MRZ_NUMBER - documentNumber.length())); // JMRTD takes it as it is
+                new TerminalAuthentication(request, provider).run(service, chipAuthentication, pace, documentNumber);
+                return "passed";
+            });
+        }
     }
 
     private void authenticateActively(PassportService service) {
