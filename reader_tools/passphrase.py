@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -13,27 +13,33 @@ from reader_tools.secret_input import read_secret_line
 VARIABLE = "EID_PASSPHRASE_FILE"
 
 
-def passphrase_source(file: Path | None, *, confirm: bool = False) -> Callable[[], bytes]:
+def passphrase_source(
+    files: Path | Sequence[Path] | None, *, confirm: bool = False, custodians: int = 1
+) -> Callable[[], bytes]:
     """A function that gives the key store's passphrase, asked for at most once.
 
     Args:
-        file: its only line is the passphrase; None: EID_PASSPHRASE_FILE, else a prompt. confirm: ask twice.
+        files: the only line of each is a part of the passphrase, one for each custodian; None: EID_PASSPHRASE_FILE,
+            which may name several, else a prompt. confirm: ask twice. custodians: how many type a part.
 
     Returns:
-        the function; it raises DecodeError where the file is not one line, and click.Abort where nothing is typed.
+        the function; it raises DecodeError where a file is not one line, and click.Abort where nothing is typed.
     """
-    named = os.environ.get(VARIABLE)
-    place = file or (Path(named) if named else None)
+    named = [Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
+    places = [files] if isinstance(files, Path) else [*(files or ())]
     known: list[bytes] = []
 
     def ask() -> bytes:
         if not known:
-            known.append((_prompt(confirm) if place is None else read_secret_line(place, "passphrase")).encode())
+            found = [read_secret_line(place, "passphrase") for place in places or named]
+            # Nobody's part holds a line's end, so that the parts cannot be told apart in two ways
+            known.append("\n".join(found or _prompt(confirm, custodians)).encode())
         return known[0]
 
     return ask
 
 
-def _prompt(confirm: bool) -> str:
-    typed: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    return typed
+def _prompt(confirm: bool, custodians: int) -> list[str]:
+    """The parts, each typed by its custodian, who sees none of the others."""
+    texts = ["Passphrase"] if custodians == 1 else [f"Passphrase of custodian {n + 1}" for n in range(custodians)]
+    return [str(click.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True)) for text in texts]

@@ -32,7 +32,7 @@ from eid.services.input_file import read_input
 from eid.services.issuance import BrokenOffError, Issuance, IssuedCard, begin, resume
 from eid.services.settings import load_settings
 from eid.transport.metered import BEGIN, END, MeteredConnection
-from reader_tools.authority_options import key_options, open_keys
+from reader_tools.authority_options import key_options, open_keys, operator_option
 from reader_tools.card_connection import connect
 from reader_tools.fonts import font_directories
 from reader_tools.output_file import write_private
@@ -67,6 +67,7 @@ say --resume with the job that the message names, and the same record.
 @click.option("--can-out", type=FILE, help="Write the card access number, which is printed on the card, to this file.")
 @click.option("--home", type=DIRECTORY, help="Where the database is.  [default: EID_HOME, else var/eid]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@operator_option
 @key_options
 def command(
     record_file: Path,
@@ -81,6 +82,7 @@ def command(
     can_out: Path | None,
     home: Path | None,
     as_json: bool,
+    operator: str,
     **keys: Any,
 ) -> None:
     """Write an identity record to a blank card: keys, files, lock; then read it back, verify it, and register it.
@@ -90,7 +92,7 @@ def command(
     """
     settings = load_settings(os.environ, home=home)
     record = _load_record(record_file)
-    authority = open_authority(directory, open_keys(directory, **keys))
+    authority = open_authority(directory, open_keys(directory, **keys), operator)
     loaded = load_profile(profile or authority.register.profile)
     mrz = verify_record(record, loaded.profile)
     if faces is not None:  # a text that cannot be set is found before a card is made that cannot be printed

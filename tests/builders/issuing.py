@@ -155,5 +155,5 @@ def clear_token(keys: Pkcs11KeyStore) -> None:
     """Remove the keys of authorities from a token that tests share."""
     with keys.operation("clearing") as pkcs11:
         for key in list(keys._session.get_objects()):
-            if str(key[pkcs11.Attribute.LABEL]).startswith(("csca-", "ds-", "card-master")):
+            if str(key[pkcs11.Attribute.LABEL]).startswith(("csca-", "ds-", "mls-", "dls-", "card-master", "UT", "XX")):
                 key.destroy()
