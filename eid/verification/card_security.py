@@ -5,7 +5,8 @@ Doc 9303-11 4.4.3.5.2 and 5.1, TR-03110-3 A.1.2.5. The same rules as for EF.SOD,
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from eid.codec import oid
@@ -18,36 +19,64 @@ from eid.lds.files import EF_CARD_SECURITY
 from eid.pki.cms_signature import is_named_by, verify_cms_signature
 from eid.pki.path import CertificatePath, find_path, verify_validity
 from eid.pki.revocation import verify_not_revoked
+from eid.pki.trust_store import TrustStore
 from eid.verification.case import Case
 from eid.verification.checks.algorithms import require_strong_certificate, require_strong_key
+from eid.verification.policy import Policy
 from eid.verification.signers import decode_signer, load_signer_key
 
 _NAME: Final = EF_CARD_SECURITY.name
 
 
 def require_card_security(case: Case) -> CardSecurity:
-    """EF.CardSecurity as read, proven to be the issuer's.
+    """EF.CardSecurity as read, proven to be of the issuer that signed EF.SOD.
 
     Raises:
-        VerificationError: DATA_MISSING; FORMAT_FAILURE a departure that is not tolerated; and whatever signature, path,
-            validity, revocation, algorithms and issuing state of its signer may fail with.
-        DecodeError: malformed.
+        VerificationError: DATA_MISSING; ISSUER_MISMATCH; and as `verify_card_security`. DecodeError: malformed.
     """
     raw = case.content(_NAME)
     if raw is None:
         raise VerificationError(Reason.DATA_MISSING, f"{_NAME} was not read")
-    defects: list[Defect] | None = [] if case.policy.tolerated else None
+    times = case.require_reference_time, case.require_time
+    file, path = _verify(raw, case.trust, case.policy, *times)
+    _require_same_state(case, path)
+    return file
+
+
+def verify_card_security(raw: bytes, trust: TrustStore, policy: Policy, time: datetime) -> CardSecurity:
+    """EF.CardSecurity, proven to be an issuer's whom the trust store knows.
+
+    Args:
+        time: reference time for certificates and revocation, UTC.
+
+    Raises:
+        VerificationError: FORMAT_FAILURE a departure that is not tolerated; and whatever signature, path, validity,
+            revocation and algorithms of its signer may fail with.
+        DecodeError: malformed.
+    """
+    return _verify(raw, trust, policy, lambda: time, lambda: time)[0]
+
+
+def _verify(
+    raw: bytes,
+    trust: TrustStore,
+    policy: Policy,
+    reference_time: Callable[[], datetime],
+    time: Callable[[], datetime],
+) -> tuple[CardSecurity, CertificatePath]:
+    """The file and its path; the times are asked for when everything that does not rest on them was found right."""
+    defects: list[Defect] | None = [] if policy.tolerated else None
     file = decode_card_security(raw, defects)
     signer = _require_signer(file, defects)
     verify_cms_signature(file.signed_data, load_signer_key(signer.spki_raw), defects)
-    path = find_path(signer, case.trust, defects)
-    refused = next((item for item in defects or () if item.code not in case.policy.tolerated), None)
+    path = find_path(signer, trust, defects)
+    refused = next((item for item in defects or () if item.code not in policy.tolerated), None)
     if refused is not None:
         raise VerificationError(Reason.FORMAT_FAILURE, f"{_NAME}: {refused.what}", clause=refused.clause)
-    _require_strong(case, file, path)
-    _require_in_force(case, path)
-    _require_same_state(case, path)
-    return file
+    _require_strong(policy, file, path)
+    _require_valid(path, reference_time())
+    verify_not_revoked(path, trust, time(), timedelta(days=policy.crl_grace_days))
+    return file, path
 
 
 def _require_signer(file: CardSecurity, defects: list[Defect] | None) -> Certificate:
@@ -61,8 +90,8 @@ def _require_signer(file: CardSecurity, defects: list[Defect] | None) -> Certifi
     raise VerificationError(Reason.NO_SIGNING_CERTIFICATE_FOUND, f"the certificate of {_NAME}'s signer is not in it")
 
 
-def _require_strong(case: Case, file: CardSecurity, path: CertificatePath) -> None:
-    floors, info = case.policy.algorithms, file.signed_data.signer_info
+def _require_strong(policy: Policy, file: CardSecurity, path: CertificatePath) -> None:
+    floors, info = policy.algorithms, file.signed_data.signer_info
     digest = oid.HASH_NAMES.get(info.digest_algorithm.oid, "an unknown hash")
     for name in (digest, decode_signature_algorithm(info.signature_algorithm, digest).hash_name):
         if name not in floors.hashes:
@@ -74,12 +103,10 @@ def _require_strong(case: Case, file: CardSecurity, path: CertificatePath) -> No
         require_strong_key(authority.public_key, floors, f"a key of {_NAME}'s path")
 
 
-def _require_in_force(case: Case, path: CertificatePath) -> None:
-    time = case.require_reference_time()
+def _require_valid(path: CertificatePath, time: datetime) -> None:
     verify_validity(path.signer, time, f"the certificate of {_NAME}'s signer")
     for authority in path.authorities:
         verify_validity(authority.certificate, time, f"a certificate of {_NAME}'s path")
-    verify_not_revoked(path, case.trust, case.require_time(), timedelta(days=case.policy.crl_grace_days))
 
 
 def _require_same_state(case: Case, path: CertificatePath) -> None:
