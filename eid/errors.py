@@ -13,6 +13,7 @@
     |  +- LocalProtocolError        our caller broke the order of a protocol
     |  +- PeerProtocolError         the other end broke it
     |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
+    |     +- SessionLostError       the card refuses without protection: it knows the session no more
     |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
     |     +- PasswordBlockedError   the password has been tried too often and opens nothing any more
     |     +- PasswordSuspendedError one try is left, which the card grants only after the CAN
@@ -115,6 +116,21 @@ class AuthenticationError(ProtocolError):
     """A MAC, cryptogram or token of the other end is wrong. The text holds no computed value."""
 
 
+class SessionLostError(AuthenticationError):
+    """A protected command was refused without protection and without data: the card knows the session no more.
+
+    Args:
+        sw: the status word, which nothing authenticates.
+    """
+
+    def __init__(self, sw: int) -> None:
+        self.sw = sw
+        super().__init__(sw)
+
+    def __str__(self) -> str:
+        return f"the card answered {self.sw:04X} without secure messaging"
+
+
 class CommandRefused(ProtocolError):
     """The card side of a protocol refuses a command; only the card's dispatch turns it into a response.
 
@@ -146,7 +162,15 @@ class WrongPasswordError(AuthenticationError):
         super().__init__(password, tries_left)
 
     def __str__(self) -> str:
-        left = "" if self.tries_left is None else f", {self.tries_left} tries left"
+        match self.tries_left:
+            case None:
+                left = ""
+            case 0:
+                left = ", which is blocked now"
+            case 1:
+                left = ", one try left"
+            case several:
+                left = f", {several} tries left"
         return f"the {self.password} is not the one of this card{left}"
 
 

@@ -16,6 +16,9 @@ INTERNAL: Final = 70
 CANNOT_WRITE: Final = 73
 PROTOCOL: Final = 76
 NO_PERMISSION: Final = 77
+PIN_SUSPENDED: Final = 80  # sysexits.h ends before
+PIN_BLOCKED: Final = 81
+PIN_DEACTIVATED: Final = 82
 INTERRUPTED: Final = 130  # 128 and SIGINT, as shells have it
 
 _BY_ERROR: Final[tuple[tuple[type[errors.EidError], int], ...]] = (
@@ -25,9 +28,10 @@ _BY_ERROR: Final[tuple[tuple[type[errors.EidError], int], ...]] = (
     (errors.TransportError, UNAVAILABLE),
     (errors.GatewayError, UNAVAILABLE),
     (errors.WrongPasswordError, NO_PERMISSION),
-    (errors.PasswordBlockedError, NO_PERMISSION),
-    (errors.PasswordSuspendedError, NO_PERMISSION),
-    (errors.PasswordDeactivatedError, NO_PERMISSION),
+    (errors.PasswordSuspendedError, PIN_SUSPENDED),
+    (errors.LastTryError, PIN_SUSPENDED),
+    (errors.PasswordBlockedError, PIN_BLOCKED),
+    (errors.PasswordDeactivatedError, PIN_DEACTIVATED),
     (errors.KeyStoreError, NO_PERMISSION),
     (errors.StoreError, CANNOT_WRITE),
     (errors.LifecycleError, CANNOT_WRITE),

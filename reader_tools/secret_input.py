@@ -13,9 +13,11 @@ import click
 
 from eid.errors import DecodeError
 from eid.mrz import build_mrz_information, decode_mrz
+from eid.profile.card_image import MAX_PIN_LENGTH, MIN_PIN_LENGTH
 from eid.services.input_file import read_input
 
 MAX_SECRET: Final = 4096  # octets of a file
+PIN_LENGTHS: Final = range(MIN_PIN_LENGTH, MAX_PIN_LENGTH + 1)
 CAN_LENGTHS: Final = range(4, 17)  # six digits in Doc 9303-11 4.4.1; national cards have others
 
 
@@ -45,6 +47,25 @@ def ask_can(path: Path | None) -> bytes:
     if not (can.isascii() and can.isdecimal() and len(can) in CAN_LENGTHS):
         raise DecodeError("the card access number is not digits, six as a rule", clause="Doc 9303-11 4.4.1")
     return can.encode("ascii")
+
+
+def ask_digits(path: Path | None, what: str, *, confirm: bool = False) -> bytes:
+    """A PIN or PUK, 4 to 16 digits in ASCII; a wrong number of them is told before the card counts a try.
+
+    Args:
+        confirm: it is a new one: typed twice.
+
+    Raises:
+        DecodeError: it is not digits. click.Abort: nothing was typed.
+    """
+    if path is None:
+        typed: str = click.prompt(what, hide_input=True, confirmation_prompt=confirm, err=True)
+        digits = typed.strip()
+    else:
+        digits = read_secret_line(path, what).strip()
+    if not (digits.isascii() and digits.isdecimal() and len(digits) in PIN_LENGTHS):
+        raise DecodeError(f"the {what} is not {PIN_LENGTHS[0]} to {PIN_LENGTHS[-1]} digits", clause="TR-03110-2 2.3")
+    return digits.encode("ascii")
 
 
 def ask_mrz_information(path: Path | None) -> bytes:

@@ -65,7 +65,7 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
         StatusWordError, AuthenticationError, PeerProtocolError: PACE failed, and the plan allows nothing after that; or
             the chip offers nothing that the plan allows.
     """
-    infos = _decode_pace_infos(card_access)
+    infos = decode_pace_infos(card_access)
     entry = choose_pace(infos)
     if entry is None:
         absent = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.NOT_SUPPORTED, _describe_unsupported(infos))
@@ -121,7 +121,7 @@ def _open_by_bac(session: Session, allowed: bool) -> Exchange[ProtocolTranscript
     return ProtocolTranscript(ProtocolName.BAC, ProtocolOutcome.SUCCEEDED, {"password": PasswordId.MRZ.name})
 
 
-def _decode_pace_infos(card_access: ReadFile) -> tuple[PACEInfo, ...]:
+def decode_pace_infos(card_access: ReadFile) -> tuple[PACEInfo, ...]:
     """What the chip announces; an EF.CardAccess that cannot be decoded announces nothing, and the evidence keeps it."""
     if card_access.content is None:
         return ()

@@ -6,26 +6,39 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
+from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE
 from eid.codec.status_word import SW
 from eid.crypto.group import compress_public_key
-from eid.errors import AuthenticationError, LocalProtocolError, StatusWordError
+from eid.errors import (
+    AuthenticationError,
+    EidError,
+    LocalProtocolError,
+    PeerProtocolError,
+    SessionLostError,
+    StatusWordError,
+    TransportError,
+)
 from eid.evidence import ReadFile
+from eid.inspection.habits import ReadingHabits
 from eid.inspection.plan import InspectionPlan
 from eid.lds.files import ElementaryFile
 from eid.lds.security_infos import PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.bac.terminal import run_bac
 from eid.protocols.exchange import Checkpoint, Exchange, Reset, through
-from eid.protocols.files import FileReader, select_application
+from eid.protocols.files import FileReader, PartialFile, select_application
 from eid.protocols.pace.core import PaceResult, require_parameters
 from eid.protocols.pace.terminal import run_pace
-from eid.protocols.pin.terminal import open_with_pin
+from eid.protocols.pin.core import PinStatus
+from eid.protocols.pin.terminal import open_with_pin, open_with_puk, read_pin_status
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.terminal_authentication.core import identify_by_document_number
 
 T = TypeVar("T")
 SENSITIVE: Final = frozenset((3, 4))
 """Data groups behind Terminal Authentication; some chips end the session when they are asked for these."""
+MAX_LOSSES: Final = 3
+"""How often a session that was lost is opened again; a card that is pulled about more is to be laid down properly."""
 _ABOUT_PARAMETERS: Final = frozenset(
     (SW.WRONG_DATA, SW.WRONG_P1P2, SW.NC_INCONSISTENT_WITH_P1P2, SW.REFERENCED_DATA_NOT_FOUND)
 )
@@ -68,7 +81,10 @@ class Session:
         self.channel: SecureMessaging | None = None
         self.opening: Opening | None = None
         self.terminal_key: bytes | None = None  # Comp(PK_PCD), once Chip Authentication was run
-        self._reader = FileReader(plan.max_response)
+        habits = plan.habits
+        self._reader = FileReader(min(plan.max_response, habits.piece or plan.max_response), is_eager=habits.is_eager)
+        self._max_response = plan.max_response
+        self._losses = 0
         self._entry: Entry | None = None
 
     def run(self, exchange: Exchange[T]) -> Exchange[T]:
@@ -79,7 +95,7 @@ class Session:
         """Go on under new keys; asks for as much as fits into a protected response."""
         self.channel = channel
         channel.is_patient = self.plan.unprotected_refusals
-        self._reader.chunk = min(self._reader.chunk, channel.max_response_data(self.plan.max_response))
+        self._reader.chunk = min(self._reader.chunk, channel.max_response_data(self._max_response))
 
     @property
     def is_alive(self) -> bool:
@@ -90,17 +106,10 @@ class Session:
         """Open the chip by PACE.
 
         Raises:
-            what `run_pace` and, for a PIN, `open_with_pin` raise.
+            what `run_pace` and, for PIN and PUK, `open_with_pin` and `open_with_puk` raise.
         """
         self.channel = self.opening = self.terminal_key = None
-        try:
-            result = yield from self._run_pace(entry)
-        except StatusWordError as refusal:
-            if refusal.sw not in _ABOUT_PARAMETERS or refusal.command != "MSE:Set AT":
-                raise
-            # Some chips insist on data object 84 where it says nothing new, others refuse it wherever it stands.
-            entry = replace(entry, name_parameters=not entry.name_parameters)
-            result = yield from self._run_pace(entry)
+        entry, result = yield from self._with_either_form(entry, self._run_pace)
         self.rekey(result.secure_messaging)
         self.opening = Opening(
             compress_public_key(require_parameters(result.info).group, result.chip_public),
@@ -109,18 +118,45 @@ class Session:
         self._entry = entry
         return result
 
+    def read_password_status(self, entry: PaceEntry, password: PasswordId) -> Exchange[PinStatus]:
+        """Ask for the state of a password without trying it.
+
+        Raises:
+            StatusWordError: the card has no such password.
+        """
+        _, status = yield from self._with_either_form(
+            entry, lambda form: read_pin_status(form.info, password, name_parameters=form.name_parameters)
+        )
+        return status
+
+    def _with_either_form(
+        self, entry: PaceEntry, run: Callable[[PaceEntry], Exchange[T]]
+    ) -> Exchange[tuple[PaceEntry, T]]:
+        """Some chips insist on data object 84 where it says nothing new, others refuse it wherever it stands."""
+        try:
+            return entry, (yield from run(entry))
+        except StatusWordError as refusal:
+            if refusal.sw not in _ABOUT_PARAMETERS or refusal.command != "MSE:Set AT":
+                raise
+            other = replace(entry, name_parameters=not entry.name_parameters)
+            return other, (yield from run(other))
+
     def _run_pace(self, entry: PaceEntry) -> Exchange[PaceResult]:
-        password = self.plan.access_password
+        password, plan, named = self.plan.access_password, self.plan, entry.name_parameters
         if password.id is PasswordId.PIN:
             return open_with_pin(
                 entry.info,
                 password.value,
-                self.plan.resuming_can,
+                plan.resuming_can,
                 self.random,
-                name_parameters=entry.name_parameters,
-                use_last_try=self.plan.use_last_try,
+                name_parameters=named,
+                use_last_try=plan.use_last_try,
             )
-        return run_pace(entry.info, password, self.random, name_parameters=entry.name_parameters)
+        if password.id is PasswordId.PUK:
+            return open_with_puk(
+                entry.info, password.value, self.random, name_parameters=named, use_last_try=plan.use_last_try
+            )
+        return run_pace(entry.info, password, self.random, name_parameters=named)
 
     def open_by_bac(self) -> Exchange[None]:
         """Select the eMRTD application and open it by BAC.
@@ -158,22 +194,60 @@ class Session:
         else:
             yield from self.open_by_bac()
 
+    @property
+    def habits(self) -> ReadingHabits:
+        """How this card wants to be read, as far as it was found out."""
+        return ReadingHabits(self._reader.chunk, self._reader.is_eager)
+
+    def allow_extended(self, max_response: int) -> None:
+        """Ask for so many octets at once from now on, which the card has announced; no more than it is known to give."""
+        self._max_response = max(self._max_response, min(max_response, MAX_EXTENDED_LE))
+        self._reader.chunk = self.plan.habits.piece or self._max_response
+
     def read(self, file: ElementaryFile) -> Exchange[ReadFile]:
         """Read a file; one that the card refuses is evidence too.
 
+        Where the session is lost in between, as by a reset of the card, it is opened again by the same protocol, and
+        reading goes on where it broke off; `MAX_LOSSES` times in all.
+
         Raises:
-            AuthenticationError: the session broke; over DG3 and DG4 some chips break it, and then it is opened again.
+            AuthenticationError, PeerProtocolError, TransportError: the session broke, and not by a loss that can be
+                made good; over DG3 and DG4 some chips break it, and then it is opened again.
         """
+        part = PartialFile(file)
+        while True:
+            before = len(part.content)
+            try:
+                content = yield from self.run(self._reader.go_on(part))
+            except StatusWordError as refusal:
+                return ReadFile(file.name, None, refusal.sw)
+            except (AuthenticationError, PeerProtocolError, TransportError) as failure:
+                if isinstance(failure, AuthenticationError) and file.number in SENSITIVE and not part.content:
+                    yield from self.resume()
+                    return ReadFile(file.name, None, SW.SECURITY_STATUS_NOT_SATISFIED)
+                yield from self._recover(failure, has_progress=len(part.content) > before)
+            else:
+                return ReadFile(file.name, content)
+
+    def _recover(self, failure: EidError, *, has_progress: bool) -> Exchange[None]:
+        """Open the chip again, if the failure is of the kind that a reset or a chip's habits bring about.
+
+        Raises:
+            the failure, where it is another one, or comes too often.
+        """
+        is_habit = isinstance(failure, PeerProtocolError) and self._reader.is_eager
+        is_loss = isinstance(failure, (SessionLostError, TransportError)) or is_habit
+        self._losses += 1
+        if not is_loss or self._entry is None or self.terminal_key is not None or self._losses > MAX_LOSSES:
+            raise failure
+        if not has_progress:  # perhaps it was what we asked for: from now on with care
+            self._reader.is_eager = False
+            self._reader.chunk = min(self._reader.chunk, MAX_SHORT_LE)
+            self._max_response = min(self._max_response, MAX_SHORT_LE)
         try:
-            content = yield from self.run(self._reader.read(file))
-        except StatusWordError as refusal:
-            return ReadFile(file.name, None, refusal.sw)
-        except AuthenticationError:
-            if file.number not in SENSITIVE:
-                raise
             yield from self.resume()
-            return ReadFile(file.name, None, SW.SECURITY_STATUS_NOT_SATISFIED)
-        return ReadFile(file.name, content)
+        except TransportError:
+            raise failure from None
 
 
 def step(name: str, exchange: Exchange[T]) -> Exchange[T]:
