@@ -16,12 +16,14 @@ from eid.protocols.globalplatform.terminal import build_key_blocks, put_key_set,
 from eid.protocols.scp03.key_set import StaticKeySet, default_key_set, derive_key_check_value
 from eid.protocols.scp03.terminal import open_scp03
 from tests.builders.machine import require_module
+from tests.interop.conftest import Control
 
 smartcard = require_module("yubikit.core.smartcard")
 scp = require_module("yubikit.core.smartcard.scp")
 core = require_module("yubikit.core")
 
 ISD = bytes.fromhex("A000000151000000")
+ROW = ("yubikit", "our blank card in-process, AES-128")
 CHIP = ChipImage(Interface.CONTACT, b"EID-CARD", SecurityDomainImage(ISD))
 
 
@@ -56,6 +58,7 @@ def host(card: VirtualCard, keys: bytes = default_key_set().enc, key_version: in
     return protocol
 
 
+@pytest.mark.proves(*ROW, "SCP03: a channel, a command with data")
 @pytest.mark.parametrize("key_version", [0x00, 0xFF])
 def test_channel_and_command_with_data(card: VirtualCard, key_version: int) -> None:
     protocol = host(card, key_version=key_version)
@@ -63,6 +66,7 @@ def test_channel_and_command_with_data(card: VirtualCard, key_version: int) -> N
     assert answer.hex() == "e3134f08" + ISD.hex() + "9f700101c5039e0000"
 
 
+@pytest.mark.proves(*ROW, "SCP03: PUT KEY, then the new keys")
 def test_put_key_and_open_with_the_new_keys(card: VirtualCard) -> None:
     """The blocks are ours, the channel that carries them is yubikit's; more than 255 octets go as a chain."""
     new = StaticKeySet(0x01, b"N" * 16, b"N" * 16, b"N" * 16)
@@ -73,6 +77,7 @@ def test_put_key_and_open_with_the_new_keys(card: VirtualCard) -> None:
     assert protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")[:1] == b"\xe3"  # type: ignore[attr-defined]
 
 
+@pytest.mark.proves(*ROW, "SCP03: a file is written, as a chain of commands")
 def test_writing_a_file_over_two_hundred_octets_as_a_chain(card: VirtualCard) -> None:
     new = StaticKeySet(0x01, b"N" * 16, b"N" * 16, b"N" * 16)
     connection = _Loopback(card)
@@ -90,11 +95,13 @@ def test_writing_a_file_over_two_hundred_octets_as_a_chain(card: VirtualCard) ->
     assert send(0x00, 0xB0, 0x01, 0x00, b"")[:200] == content[256:456]
 
 
+@pytest.mark.proves(*ROW, "SCP03: wrong keys refused by the host", Control.REFUSED)
 def test_wrong_keys_are_noticed_by_the_host(card: VirtualCard) -> None:
     with pytest.raises(ValueError, match="Incorrect SCP parameters"):
         host(card, b"W" * 16)
 
 
+@pytest.mark.proves(*ROW, "SCP03: an altered answer is noticed by the host", Control.NOTICED)
 def test_a_tampered_response_is_noticed_by_the_host(card: VirtualCard) -> None:
     protocol = host(card)
     honest = card.process
@@ -128,6 +135,7 @@ class _Loopback:
         self.card.power_off()
 
 
+@pytest.mark.proves(*ROW, "habit: an empty field is padded and encrypted")
 def test_the_card_takes_an_empty_field_either_way(card: VirtualCard) -> None:
     """yubikit sends 16 encrypted octets of padding, our terminal sends none."""
     assert host(card).send_apdu(0x80, 0xCA, 0x00, 0x66)[:1] == b"\x66"  # type: ignore[attr-defined]
