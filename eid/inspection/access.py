@@ -20,14 +20,16 @@ from eid.errors import (
 )
 from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript, ReadFile
 from eid.inspection.session import PaceEntry, Session
+from eid.lds.atr_info import decode_atr_info
 from eid.lds.card_access import decode_card_access
-from eid.lds.files import EF_CARD_ACCESS, EF_CARD_SECURITY
+from eid.lds.files import EF_ATR_INFO, EF_CARD_ACCESS, EF_CARD_SECURITY
 from eid.lds.security_infos import PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange
-from eid.protocols.files import select_master_file
+from eid.protocols.files import read_whole, select_master_file
 from eid.protocols.pace.core import Mapping, PaceResult, find_parameters
 
+STATUS_LENGTH: Final = 2  # octets of an APDU's status word
 _WEAK: Final = frozenset((CipherSuite.TDES_112,))
 _ABOUT_THE_PASSWORD: Final = (
     WrongPasswordError,
@@ -44,6 +46,16 @@ def read_card_access(session: Session) -> Exchange[ReadFile]:
     if found.content is None and (yield from select_master_file()):
         return (yield from session.read(EF_CARD_ACCESS))
     return found
+
+
+def learn_lengths(session: Session) -> Exchange[None]:
+    """Ask EF.ATR/INFO for extended lengths (Doc 9303-10 3.11.1); most chips have none, and one command tells so."""
+    try:
+        info = decode_atr_info((yield from read_whole(EF_ATR_INFO, may_select=False)))
+    except (StatusWordError, DecodeError):
+        return
+    if info.supports_extended_length and info.extended_length_limits is not None:
+        session.allow_extended(info.extended_length_limits.max_response - STATUS_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)

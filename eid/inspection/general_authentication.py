@@ -39,12 +39,13 @@ class Consent:
     """What the holder agrees to: a password, and the rights that it opens.
 
     Args:
-        can: resumes a suspended PIN. rights: of the terminal's authorization, at most; None leaves it all of them.
+        can: resumes a suspended PIN. use_last_try: whether the PIN's last try may be spent. rights: of the terminal's authorization, at most; None leaves it all of them.
     """
 
     password: Password
     can: bytes | None = field(default=None, repr=False)
     rights: bytes | None = None
+    use_last_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +148,16 @@ def _open(
         raise PeerProtocolError("the chip offers no PACE that is spoken here")
     named, password = entry.name_parameters, consent.password
     if password.id is PasswordId.PIN:
-        return (
-            yield from open_with_pin(entry.info, password.value, consent.can, random, name_parameters=named, chat=chat)
+        run = open_with_pin(
+            entry.info,
+            password.value,
+            consent.can,
+            random,
+            name_parameters=named,
+            chat=chat,
+            use_last_try=consent.use_last_try,
         )
+        return (yield from run)
     return (yield from run_pace(entry.info, password, random, name_parameters=named, chat=chat))
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE
 from eid.errors import LocalProtocolError
 from eid.evidence import Origin
+from eid.inspection.habits import UNKNOWN, ReadingHabits
 from eid.lds.files import LDS1_AID, by_name
 from eid.protocols.active_authentication.core import CHALLENGE_LENGTH
 from eid.protocols.pace.core import Password
@@ -30,6 +31,8 @@ class InspectionPlan:
             failure stands in the evidence, and the verifier's policy judges it as a downgrade.
         max_response: octets of a response's data field that card and reader take, on the wire; over 256 asks with
             extended lengths.
+        announced_lengths: ask with extended lengths, whatever `max_response` says, where EF.ATR/INFO announces them.
+        habits: what is known of this kind of card from before.
         aid: the eMRTD application.
         unprotected_refusals: whether a chip may refuse the length of a READ BINARY without secure messaging, as some
             do; the session then goes on.
@@ -54,6 +57,8 @@ class InspectionPlan:
     resuming_can: bytes | None = field(default=None, repr=False)
     use_last_try: bool = False
     terminal: TerminalCredentials | None = None
+    announced_lengths: bool = False
+    habits: ReadingHabits = UNKNOWN
 
     def __post_init__(self) -> None:
         if self.challenge is not None and len(self.challenge) != CHALLENGE_LENGTH:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from eid.errors import DecodeError
 from eid.evidence import Evidence, ProtocolName, ProtocolOutcome, ProtocolTranscript, ReadFile
-from eid.inspection.access import open_chip, read_card_access
+from eid.inspection.access import learn_lengths, open_chip, read_card_access
 from eid.inspection.chip import authenticate_chip, sign_challenge
 from eid.inspection.plan import InspectionPlan
 from eid.inspection.session import SENSITIVE, Session, step
@@ -34,8 +34,10 @@ def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] 
     """
     session = Session(plan, random)
     card_access = yield from step("read EF.CardAccess", read_card_access(session))
+    if plan.announced_lengths:
+        yield from step("read EF.ATR/INFO", learn_lengths(session))
     opened = yield from step("open chip", open_chip(session, card_access))
-    files = [card_access, *opened.files, *(yield from _read_files(session, (EF_COM, EF_SOD)))]
+    files = [card_access, *opened.files, *(yield from _read_files(session, (EF_SOD, EF_COM)))]
     wanted = _choose_data_groups(plan, _list_data_groups(files))
     # Without a terminal's certificates the sensitive groups are asked for all the same: a refusal is evidence, too.
     protected = [file for file in wanted if plan.terminal is not None and file.number in SENSITIVE]
@@ -45,6 +47,7 @@ def inspect(plan: InspectionPlan, now: datetime, random: Callable[[int], bytes] 
         transcripts.append((yield from step("Terminal Authentication", authenticate_terminal(session, plan.terminal))))
         yield from _revive(session, needed=bool(protected))
         files += yield from _read_files(session, protected)
+    yield session.habits.told()
     active_authentication = yield from _sign_challenge(session, _content(files, "DG15"))
     return Evidence(
         origin=plan.origin,

@@ -197,10 +197,11 @@ class Session:
     @property
     def habits(self) -> ReadingHabits:
         """How this card wants to be read, as far as it was found out."""
-        return ReadingHabits(self._reader.chunk, self._reader.is_eager)
+        fits = self._max_response if self.channel is None else self.channel.max_response_data(self._max_response)
+        return ReadingHabits(self._reader.chunk if self._reader.chunk < fits else 0, self._reader.is_eager)
 
     def allow_extended(self, max_response: int) -> None:
-        """Ask for so many octets at once from now on, which the card has announced; no more than it is known to give."""
+        """Ask for so many octets at once, which the card has announced; for fewer where it is known to give fewer."""
         self._max_response = max(self._max_response, min(max_response, MAX_EXTENDED_LE))
         self._reader.chunk = self.plan.habits.piece or self._max_response
 

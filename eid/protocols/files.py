@@ -6,6 +6,7 @@ exactly, in the largest pieces that the card was found to take.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
@@ -13,7 +14,7 @@ from eid.codec.status_word import SW
 from eid.codec.tlv import encode_length, encode_tlv, read_header
 from eid.errors import DecodeError, PeerProtocolError
 from eid.lds.files import ElementaryFile
-from eid.protocols.exchange import Exchange, require_success, send, transmit
+from eid.protocols.exchange import Checkpoint, Exchange, require_success, send, transmit
 
 SELECT: Final = 0xA4
 READ_BINARY: Final = 0xB0
@@ -81,15 +82,18 @@ def read_file(file: ElementaryFile, chunk: int = MAX_SHORT_LE, *, by_sfi: bool =
     return (yield from FileReader(chunk).read(file, by_sfi=by_sfi))
 
 
-def read_whole(file: ElementaryFile) -> Exchange[bytes]:
+def read_whole(file: ElementaryFile, *, may_select: bool = True) -> Exchange[bytes]:
     """Read a small file that is not one data object but several, as EF.ATR/INFO and EF.DIR are, up to its end.
+
+    Args:
+        may_select: try the file identifier where the card does not take the short one.
 
     Raises:
         StatusWordError: the card does not give it.
     """
     name = f"READ BINARY {file.name}"
     response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, MAX_SHORT_LE))
-    if response.sw in _TRY_SELECT:
+    if may_select and response.sw in _TRY_SELECT:
         yield from select_file(file.fid)
         response = yield from transmit(_read_binary(0x00, 0x00, MAX_SHORT_LE))
     content = piece = _accept(response, name)
@@ -102,15 +106,45 @@ def read_whole(file: ElementaryFile) -> Exchange[bytes]:
     return content
 
 
+@dataclass(slots=True)
+class PartialFile:
+    """A file that is being read: what there is of it already, and how long it is once its header was read."""
+
+    file: ElementaryFile
+    content: bytearray = field(default_factory=bytearray, repr=False)
+    total: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self.total is not None and len(self.content) >= self.total
+
+    def begin(self, head: bytes) -> None:
+        """Take the first octets.
+
+        Raises:
+            PeerProtocolError: they are no data object, or not those of the file that was begun.
+        """
+        total = _file_length(self.file, head)
+        if self.total is None:
+            self.total = total
+            self.content += head[:total]
+        elif total != self.total or not self.content.startswith(head[: len(self.content)]):
+            raise PeerProtocolError(f"{self.file.name} is another file than before the session was lost")
+
+
 class FileReader:
     """Reads files and remembers the largest piece that this card gives.
 
     Args:
         chunk: octets to ask for at once, plain; over 256 only where card and reader take extended lengths.
+        is_eager: ask for a whole piece with the first command already, before the file's length is known. That saves a
+            command for every file; a card that minds is not asked so again.
     """
 
-    def __init__(self, chunk: int = MAX_SHORT_LE) -> None:
+    def __init__(self, chunk: int = MAX_SHORT_LE, *, is_eager: bool = False) -> None:
         self.chunk = chunk
+        self.is_eager = is_eager
 
     def read(self, file: ElementaryFile, *, by_sfi: bool = True) -> Exchange[bytes]:
         """Read a whole file of the current DF.
@@ -122,17 +156,32 @@ class FileReader:
         Raises:
             StatusWordError: the card does not give it. PeerProtocolError: what it gives is no data object, or is cut.
         """
-        head = yield from self._read_head(file, by_sfi)
-        total = _file_length(file, head)
-        content = bytearray(head[:total])
-        while len(content) < total:
-            content += yield from self._read_piece(len(content), total - len(content), file.name)
-        return bytes(content)
+        return (yield from self.go_on(PartialFile(file), by_sfi=by_sfi))
 
-    def _read_head(self, file: ElementaryFile, by_sfi: bool) -> Exchange[bytes]:
+    def go_on(self, part: PartialFile, *, by_sfi: bool = True) -> Exchange[bytes]:
+        """Read what is missing of a file; after each piece a `Checkpoint`, phase "progress", tells how much there is.
+
+        A new session goes on where the one before was lost: only the header is read again, and compared.
+
+        Raises:
+            as `read`; PeerProtocolError also where it is not the file that was begun.
+        """
+        part.begin((yield from self._read_head(part.file, by_sfi, eager=self.is_eager and not part.content)))
+        while not part.is_whole:
+            yield _progress(part)
+            missing = (part.total or 0) - len(part.content)
+            part.content += yield from self._read_piece(len(part.content), missing, part.file.name)
+        yield _progress(part)
+        return bytes(part.content)
+
+    def _read_head(self, file: ElementaryFile, by_sfi: bool, *, eager: bool) -> Exchange[bytes]:
         name = f"READ BINARY {file.name}"
+        wanted = max(self.chunk, HEADER_LENGTH) if eager else HEADER_LENGTH
         if by_sfi:
-            response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, HEADER_LENGTH))
+            response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, wanted))
+            if eager and _is_about_length(response):
+                self.is_eager = False
+                response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, HEADER_LENGTH))
             if response.sw not in _TRY_SELECT:
                 return (yield from self._complete_head(response, name))
         yield from select_file(file.fid)
@@ -162,6 +211,17 @@ class FileReader:
                 if not piece:
                     raise PeerProtocolError(f"{name} ends after {offset} octets, before its length says")
                 return piece
+
+
+def _progress(part: PartialFile) -> Checkpoint:
+    return Checkpoint(
+        f"read {part.file.name}", "progress", {"octets": str(len(part.content)), "total": str(part.total)}
+    )
+
+
+def _is_about_length(response: ResponseAPDU) -> bool:
+    """Whether the card minds that more is asked for than it gives or the file has."""
+    return response.sw in _TOO_MUCH or response.sw >> 8 == SW.WRONG_LE >> 8
 
 
 def encode_read_odd(sfi: int, offset: int, le: int) -> CommandAPDU:

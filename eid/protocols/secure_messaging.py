@@ -16,7 +16,15 @@ from eid.crypto.block_cipher import decrypt_cbc, encrypt_cbc, encrypt_ecb
 from eid.crypto.cipher_suite import MAC_LENGTH, CipherSuite
 from eid.crypto.mac import compute_mac, verify_mac
 from eid.crypto.padding import pad, unpad
-from eid.errors import AuthenticationError, CommandRefused, DecodeError, EidError, LocalProtocolError, PeerProtocolError
+from eid.errors import (
+    AuthenticationError,
+    CommandRefused,
+    DecodeError,
+    EidError,
+    LocalProtocolError,
+    PeerProtocolError,
+    SessionLostError,
+)
 
 # Data objects of Doc 9303-11 9.8.4
 DO_CRYPTOGRAM: Final = 0x85  # of BER-TLV data, no padding indicator: commands with an odd INS
@@ -209,6 +217,8 @@ class SecureMessaging:
             objects, authenticated = _split(response.data, _RESPONSE_OBJECTS)
             mac, status = objects[DO_MAC], objects[DO_STATUS]
         except (DecodeError, KeyError) as fault:
+            if not response.data and response.sw != SW.OK and not _refuses_length(response):
+                raise SessionLostError(response.sw) from fault
             raise AuthenticationError(f"the card answered {response.sw:04X} without secure messaging") from fault
         verify_mac(self._mac(authenticated), mac)
         if status != response.sw.to_bytes(2, "big"):  # the status word outside the objects is not authenticated
