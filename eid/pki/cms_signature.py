@@ -8,8 +8,9 @@ from __future__ import annotations
 import hmac
 
 from eid.codec import oid
-from eid.codec.cms import SignedData
+from eid.codec.cms import SignedData, SignerInfo
 from eid.codec.defect import Defect, DefectCode, Defects
+from eid.codec.x509 import Certificate
 from eid.crypto.hashes import digest
 from eid.crypto.public_key import decode_signature_algorithm
 from eid.crypto.signatures import PublicKey, SignatureAlgorithm, verify_signature
@@ -60,3 +61,10 @@ def _verify(key: PublicKey, algorithm: SignatureAlgorithm, message: bytes, signa
         verify_signature(key, algorithm, message, signature, accept_digest_info_without_null=True)
         what = "the DigestInfo of the signature has no parameters instead of NULL"
         defects.append(Defect(DefectCode.DIGEST_INFO_PARAMETERS, what, 0, "RFC 8017 A.2.4, B.1"))
+
+
+def is_named_by(certificate: Certificate, info: SignerInfo) -> bool:
+    """Whether SignerInfo names this certificate, by key identifier or by issuer and serial (RFC 5652 5.3)."""
+    if info.subject_key_identifier is not None:
+        return info.subject_key_identifier == certificate.extensions.subject_key_identifier
+    return info.issuer_raw == certificate.issuer_raw and info.serial == certificate.serial

@@ -1,16 +1,18 @@
 """The trust store: CSCA certificates that an operator accepted, their link certificates, and CRLs, indexed by name.
 
+With them come what the operator distrusts, and what issuing states say of their own documents.
+
 It is a value: made once from bytes, never changed, judged by its digest. What cannot be used is kept with its reason.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -18,12 +20,17 @@ from eid.codec.crl import CertificateList, decode_crl
 from eid.codec.defect import Defect
 from eid.codec.extensions import KeyUsage
 from eid.codec.name import NormalisedName, decode_name
-from eid.codec.x509 import Certificate, decode_certificate
+from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm, load_public_key
 from eid.crypto.signatures import PublicKey, verify_signature
 from eid.errors import DecodeError, Reason, VerificationError
+from eid.pki.deviation_list import Deviation, DeviationList, encode_deviation_list
+from eid.pki.distrust import Distrust, DistrustList
+from eid.pki.reading import read_certificate
+from eid.pki.signer_source import NO_SIGNERS, SignerSource, digest_fingerprints
 
 K = TypeVar("K", bound=Hashable)
+NO_DISTRUST: Final = DistrustList()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,9 @@ class TrustStore:
     """Accepted CA certificates and CRLs. Make one with `build_trust_store`.
 
     Args:
-        digest: SHA-256 over the sorted fingerprints of all that it was made from.
+        digest: SHA-256 over the fingerprints of all that it was made from.
+        signers: certificates of document signers, untrusted. distrusts: what the operator distrusts.
+        deviation_lists: verified ones.
         newest_list: thisUpdate of the youngest CRL that counts, UTC: no clock that is right shows less.
     """
 
@@ -72,6 +81,9 @@ class TrustStore:
     _by_name: Mapping[NormalisedName, tuple[Authority, ...]] = field(repr=False)
     _crls_by_authority: Mapping[bytes, tuple[CertificateList, ...]] = field(repr=False)
     newest_list: datetime | None = None
+    signers: SignerSource = field(default=NO_SIGNERS, repr=False)
+    distrusts: DistrustList = field(default=NO_DISTRUST, repr=False)
+    deviation_lists: tuple[DeviationList, ...] = ()
 
     @property
     def anchors(self) -> tuple[Authority, ...]:
@@ -89,31 +101,95 @@ class TrustStore:
         """The CRLs that this authority's key signed, newest first; their signatures are verified already."""
         return self._crls_by_authority.get(authority.raw, ())
 
+    def find_signers(self, issuer_raw: bytes, serial: int) -> tuple[bytes, ...]:
+        """Document signers' certificates, DER, by issuer (DER) and serial number: untrusted until a path is found."""
+        return self.signers.find(issuer_raw, serial)
 
-def build_trust_store(certificates: Iterable[bytes], crls: Iterable[bytes] = ()) -> TrustStore:
+    def find_signers_by_key(self, subject_key_identifier: bytes) -> tuple[bytes, ...]:
+        """Document signers' certificates, DER, by subject key identifier: untrusted until a path is found."""
+        return self.signers.find_by_key(subject_key_identifier)
+
+    def verify_not_distrusted(self, certificates: Iterable[Certificate], time: datetime) -> None:
+        """Accept the certificates of a path at the time of judging (UTC).
+
+        Raises:
+            VerificationError: CSCA_DISTRUSTED, the operator distrusts one of their keys since then or earlier.
+        """
+        self.distrusts.verify(certificates, time)
+
+    def deviations_of(
+        self,
+        signer: Certificate,
+        *,
+        document_type: str | None = None,
+        document_number: str | None = None,
+        issued_on: date | None = None,
+    ) -> tuple[Deviation, ...]:
+        """What the issuing state says is wrong with the documents of this signer, type, number and date of issue."""
+        return tuple(
+            deviation
+            for item in self.deviation_lists
+            for deviation in item.find(
+                signer, document_type=document_type, document_number=document_number, issued_on=issued_on
+            )
+        )
+
+
+def build_trust_store(
+    certificates: Iterable[bytes],
+    crls: Iterable[bytes] = (),
+    *,
+    signers: SignerSource = NO_SIGNERS,
+    distrusts: Iterable[Distrust] = (),
+    deviation_lists: Iterable[DeviationList] = (),
+    self_signed: Container[bytes] = frozenset(),
+) -> TrustStore:
     """Make a trust store of certificates and CRLs, DER each, that the operator accepted.
 
     Nothing is refused as a whole: what cannot be used is listed in `unusable`. A CRL counts only where its signature
     verifies under an authority of its issuer's name.
+
+    Args:
+        signers: document signers' certificates that are at hand. distrusts: what the operator distrusts.
+        deviation_lists: whose signatures were verified.
+        self_signed: SHA-256 of certificates whose own signature was verified before, so that it need not be again.
     """
     raw_certificates, raw_crls = sorted(set(certificates)), sorted(set(crls))
     unusable: list[Unusable] = []
-    authorities = [item for raw in raw_certificates if (item := _load_authority(raw, unusable)) is not None]
+    authorities = [
+        item for raw in raw_certificates if (item := _load_authority(raw, unusable, self_signed)) is not None
+    ]
     by_subject = _index(authorities, lambda item: item.certificate.subject_raw)
     by_name = _index(authorities, lambda item: _normalised(item.certificate.subject_raw))
     lists = [crl for raw in raw_crls if (crl := _load_crl(raw, unusable)) is not None]
     crls_by_authority = _assign_crls(lists, by_name, unusable)
-    fingerprints = b"".join(sorted(hashlib.sha256(raw).digest() for raw in (*raw_certificates, *raw_crls)))
+    distrusted, deviations = DistrustList(distrusts), tuple(deviation_lists)
     return TrustStore(
         tuple(authorities),
         tuple(lists),
         tuple(unusable),
-        hashlib.sha256(fingerprints).digest(),
+        _digest((*raw_certificates, *raw_crls), signers, distrusted, deviations),
         MappingProxyType(by_subject),
         MappingProxyType(by_name),
         MappingProxyType(crls_by_authority),
         max((crl.this_update for signed in crls_by_authority.values() for crl in signed), default=None),
+        signers,
+        distrusted,
+        deviations,
     )
+
+
+def _digest(
+    material: Iterable[bytes], signers: SignerSource, distrusts: DistrustList, deviation_lists: Iterable[DeviationList]
+) -> bytes:
+    """One value for all that a verdict may rest on."""
+    entries = (
+        item.fingerprint + item.key_id + f"{item.since.isoformat()} {item.reason}".encode()
+        for item in distrusts.entries
+    )
+    lists = (item.country.encode() + encode_deviation_list(item) for item in deviation_lists)
+    parts = [digest_fingerprints(hashlib.sha256(raw).digest() for raw in group) for group in (material, entries, lists)]
+    return hashlib.sha256(b"".join((*parts, signers.digest))).digest()
 
 
 def _index(authorities: Iterable[Authority], key: Callable[[Authority], K]) -> dict[K, tuple[Authority, ...]]:
@@ -128,18 +204,30 @@ def _normalised(raw: bytes) -> NormalisedName:
     return decode_name(raw, defects=defects).normalised
 
 
-def _load_authority(raw: bytes, unusable: list[Unusable]) -> Authority | None:
+def _load_authority(raw: bytes, unusable: list[Unusable], self_signed: Container[bytes]) -> Authority | None:
     defects: list[Defect] = []
     try:
-        certificate = decode_certificate(raw, defects)
+        certificate = read_certificate(raw, defects)
         key = load_public_key(certificate.spki_raw)
         subject = str(certificate.subject(defects))
-        issuer_is_subject = certificate.issuer(defects).normalised == certificate.subject(defects).normalised
-        is_anchor = issuer_is_subject and is_signed_by(certificate, key)
+        is_anchor = hashlib.sha256(raw).digest() in self_signed or is_self_signed(certificate, key, defects)
     except (DecodeError, VerificationError) as error:
         unusable.append(Unusable(hashlib.sha256(raw).hexdigest(), str(error)))
         return None
     return Authority(certificate, key, subject, is_anchor, tuple(defects))
+
+
+def is_self_signed(certificate: Certificate, key: PublicKey, defects: list[Defect]) -> bool:
+    """Whether the certificate's issuer is its subject, and its own key signed it.
+
+    Raises:
+        VerificationError, DecodeError: as `is_signed_by`, and for a name that cannot be read.
+    """
+    if not certificate.is_self_issued:
+        subject = certificate.subject(defects).normalised
+        if certificate.issuer(defects).normalised != subject:
+            return False
+    return is_signed_by(certificate, key)
 
 
 def is_signed_by(certificate: Certificate | CertificateList, key: PublicKey) -> bool:

@@ -1,58 +1,55 @@
-"""The trust store on disk: certificates and CRLs as files, an index of them in a database beside.
+"""The import of trust material into a trust store: all of it in one transaction, or nothing.
 
-The files are what verification loads; the index is what people look at. A file appears whole or not at all, under its
-SHA-256 as its name. What is usable is asked of the very store that verification would build.
+What comes in is judged by who vouches for it. A certificate that the operator names is accepted. A list counts if its
+signature ends at an anchor that the operator pinned; a list that nobody signed only if the operator says so, and that
+is never forgotten. Certificates of document signers, and CRLs, need no one: they prove themselves by their issuer.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import os
-import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
-from eid.codec.crl import CertificateList, decode_crl
-from eid.codec.defect import Defect
-from eid.codec.x509 import MAX_CERTIFICATE, Certificate, decode_certificate
-from eid.crypto.public_key import load_public_key
-from eid.errors import DecodeError, LifecycleError, StoreError, VerificationError
-from eid.pki.trust_store import build_trust_store, is_signed_by
-from eid.services.input_file import read_input
-from eid.services.trust_files import CERTIFICATES, CRLS, INDEX, load_trust_files
-from eid.store.database import in_transaction, open_database
-from eid.store.schema_version import upgrade
-from eid.store.trust_index import (
-    TrustedCertificate,
-    TrustedCrl,
-    list_certificates,
-    list_crls,
-    note_certificate,
-    note_crl,
+from eid.errors import DecodeError, EidError, LifecycleError, Reason, VerificationError
+from eid.pki.examination import ExaminedCertificate, ExaminedCrl, examine_certificate, examine_crl
+from eid.pki.lint import Finding, Grade
+from eid.pki.master_list import decode_master_list
+from eid.pki.signed_list import (
+    SignedList,
+    list_countries,
+    read_unpinned_list,
+    verify_deviation_list,
+    verify_master_list,
 )
+from eid.services.trust_files import identify_signer, open_index
+from eid.services.trust_policy import TrustPolicy, load_trust_policy
+from eid.services.trust_settling import describe_findings, restore_findings, settle
+from eid.services.trust_sources import Claim, Piece, SourceFile, find_sources
+from eid.store import trust_index as index
+from eid.store.database import in_transaction
+from eid.store.tables import trust_certificate, trust_crl
 
-UNUSABLE: Final = "UNUSABLE"  # a defect's code
-MAX_NAME: Final = 1024  # characters that the index holds
-MAX_FILE: Final = 4 << 20  # octets of one file to import; CRLs of countries are far smaller
-PEM_BEGIN: Final = b"-----BEGIN "
-# Possessive (++): nothing is tried twice, so that a block without its end takes no longer than one with it.
-PEM: Final = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----([A-Za-z0-9+/=\s]++)-----END \1-----")
+MAX_TEXT: Final = 1024  # characters that the index holds of a name or a reason
+MAX_TOLD: Final = 1000  # objects of an import that are told one by one; all are counted
+BATCH: Final = 500
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One certificate or CRL of an import.
+    """One certificate, CRL or deviation list of an import.
 
     Args:
-        kind: "CSCA", "LINK", "DS" or "CRL". is_new: whether the store did not have it yet.
-        defects: (code, sentence) of every departure from the specifications; where it is unusable, the last says why.
+        kind: "CSCA", "LINK", "DS", "ML_SIGNER", "DVL_SIGNER", "OTHER", "CRL" or "DVL". subject: of a CRL its issuer.
+        is_new: whether the store did not have it yet. is_held: whether it waits for a decision.
+        findings: graded; where it is unusable, the last says why.
     """
 
     fingerprint: str
@@ -61,246 +58,382 @@ class Imported:
     source: str
     is_new: bool
     usable: bool
-    defects: tuple[tuple[str, str], ...] = ()
+    is_held: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Material:
-    certificates: list[tuple[bytes, str]] = field(default_factory=list)
-    crls: list[tuple[bytes, str]] = field(default_factory=list)
-
-
-def import_trust(directory: Path, files: Iterable[Path], *, unsigned: bool, now: datetime) -> tuple[Imported, ...]:
-    """Put certificates and CRLs into a trust store; all of the files, or none.
+class ImportReport:
+    """What an import did.
 
     Args:
-        files: DER or PEM, one object or a bundle. unsigned: the operator vouches for lists that nobody signed.
+        items: the first thousand objects. counts: objects by kind. new, held, unusable: how many.
+        findings: how many of each grade and code. sources: files and lists, refused ones with their reason.
+    """
+
+    import_id: int
+    items: tuple[Imported, ...]
+    counts: Mapping[str, int]
+    new: int
+    held: int
+    unusable: int
+    findings: Mapping[tuple[Grade, str], int]
+    sources: tuple[index.TrustSource, ...]
+
+    @property
+    def total(self) -> int:
+        """All objects."""
+        return sum(self.counts.values())
+
+
+def import_trust(
+    directory: Path,
+    files: Iterable[Path],
+    *,
+    unsigned: bool,
+    now: datetime,
+    vouched: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Put certificates, CRLs and lists into a trust store; all of the files, or none.
+
+    Args:
+        files: DER, PEM, signed lists, LDIF, directories of them. unsigned: the operator vouches for lists that nobody
+            signed. now: UTC. vouched: the operator named the files and vouches for single certificates; where nobody
+            did, authorities that no list vouches for are held. progress: told how many objects were taken so far.
 
     Raises:
-        DecodeError: a file is neither a certificate nor a CRL. LifecycleError: a file holds several certificates that
-            nobody signed, and `unsigned` was not said. StoreError: the store cannot be written.
+        DecodeError: a file is malformed, or holds something else. VerificationError: a signed list is not accepted.
+        LifecycleError: several authorities in a file or directory that nobody signed, and `unsigned` was not said; a
+            list older than one of the same signer that was imported before. StoreError: the store cannot be written.
+        ProfileError: the store's policy is malformed.
     """
-    material = _Material()
-    for file in files:
-        _read(file, material, unsigned)
-    engine = _open_index(directory)
+    paths = tuple(files)
+    policy = load_trust_policy(directory)
+    engine = open_index(directory, make=True)
     try:
-        present = load_trust_files(directory)
-        store = build_trust_store(
-            (*present[CERTIFICATES], *(raw for raw, _ in material.certificates)),
-            (*present[CRLS], *(raw for raw, _ in material.crls)),
+        return in_transaction(
+            engine, lambda connection: _Import(connection, policy, unsigned, vouched, now, progress).run(paths)
         )
-        reasons = {item.fingerprint: item.why for item in store.unusable}
-        seen = [_describe_certificate(raw, source, now, reasons) for raw, source in material.certificates]
-        lists = [_describe_crl(raw, source, now, reasons) for raw, source in material.crls]
-        written = _write_all(directory, material)
-
-        def note(connection: Connection) -> tuple[Imported, ...]:
-            certificates = [_imported(item, note_certificate(connection, item), told) for item, told in seen]
-            crls = [_imported_crl(item, note_crl(connection, item), told) for item, told in lists]
-            _renew_crls(connection, reasons)
-            return (*certificates, *crls)
-
-        try:
-            return in_transaction(engine, note)
-        except StoreError:
-            for path in written:
-                path.unlink(missing_ok=True)
-            raise
     finally:
         engine.dispose()
 
 
-def _renew_crls(connection: Connection, reasons: Mapping[str, str]) -> None:
-    """An issuer that came with this import makes CRLs usable that were there before it."""
-    for item in list_crls(connection):
-        usable = item.fingerprint.hex() not in reasons
-        if usable and not item.usable:
-            defects = tuple(code for code in item.defects if code != UNUSABLE)
-            note_crl(connection, replace(item, usable=True, defects=defects))
+@dataclass(slots=True)
+class _Import:
+    """One import under way, in its transaction."""
 
+    connection: Connection
+    policy: TrustPolicy
+    unsigned: bool
+    vouched: bool
+    now: datetime
+    progress: Progress | None
+    import_id: int = 0
+    items: list[Imported] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: Counter[tuple[Grade, str]] = field(default_factory=Counter)
+    new: int = 0
+    waiting: list[tuple[Piece, SourceFile]] = field(default_factory=list)
+    authorities: list[bytes] = field(default_factory=list)  # fingerprints of new ones
+    crls: list[bytes] = field(default_factory=list)  # of new ones
 
-def list_trust(directory: Path) -> tuple[tuple[TrustedCertificate, ...], tuple[TrustedCrl, ...]]:
-    """What the index says of a trust store.
+    def run(self, paths: tuple[Path, ...]) -> ImportReport:
+        self.import_id = index.begin_import(self.connection, self.now)
+        for path in paths:
+            self._take_argument(path)
+        settle(self.connection, self.policy, self.import_id, self.authorities, self.crls)
+        for piece, source in self.waiting:
+            self._take_deviation_list(piece, source)
+        return self._report()
 
-    Raises:
-        StoreError: the directory is no trust store.
-    """
-    if not (directory / INDEX).is_file():
-        raise StoreError(f"{directory} is no trust store")
-    engine = _open_index(directory)
-    try:
-        return in_transaction(engine, lambda connection: (list_certificates(connection), list_crls(connection)))
-    finally:
-        engine.dispose()
+    # --- what was named
 
+    def _take_argument(self, path: Path) -> None:
+        sources = find_sources(path)
+        bare = sum(self._take_source(source) for source in sources)
+        if bare > 1 and self.vouched and not self.unsigned:
+            raise LifecycleError(f"{path} is a list that nobody signed: say --unsigned if you vouch for it")
 
-def _open_index(directory: Path) -> Engine:
-    try:
-        for folder in (CERTIFICATES, CRLS):
-            (directory / folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"trust store {directory}: {error.strerror}") from error
-    engine = open_database(f"sqlite:///{directory / INDEX}")
-    upgrade(engine)
-    return engine
+    def _take_source(self, source: SourceFile) -> int:
+        """Take all of a file; the number of authorities in it that no list vouches for, none of an LDIF."""
+        bare = 0
+        batch: list[bytes] = []
+        source_id = 0
+        for piece in source.pieces():
+            if piece.claim is Claim.MASTER_LIST:
+                self._take_master_list(piece, source)
+                continue
+            if piece.claim is Claim.DEVIATION_LIST:
+                self.waiting.append((piece, source))
+                continue
+            source_id = source_id or self._note_file(source, piece)
+            if piece.claim is Claim.CRL:
+                self._take_crl(piece.raw, source, source_id)
+            else:
+                batch.append(piece.raw)
+                if len(batch) == BATCH:
+                    bare += self._take_bare(batch, source, source_id)
+                    batch = []
+        if batch:
+            bare += self._take_bare(batch, source, source_id)
+        return 0 if source.is_ldif else bare
 
+    def _note_file(self, source: SourceFile, piece: Piece) -> int:
+        kind = "LDIF" if source.is_ldif else "BUNDLE" if piece.place else "FILE"
+        digest = bytes(32) if kind == "LDIF" else hashlib.sha256(piece.raw).digest()
+        return index.add_source(
+            self.connection, index.TrustSource(self.import_id, source.name[:MAX_TEXT], kind, digest)
+        )
 
-def _write_all(directory: Path, material: _Material) -> list[Path]:
-    """Write what is not there yet; all, or after a failure nothing. The paths that are new."""
-    wanted = [
-        (directory / folder / f"{hashlib.sha256(raw).hexdigest()}.der", raw)
-        for folder, items in ((CERTIFICATES, material.certificates), (CRLS, material.crls))
-        for raw, _ in items
-    ]
-    new = {path: raw for path, raw in wanted if not path.exists()}
-    staged = [path.with_suffix(".part") for path in new]
-    try:
-        for unfinished, raw in zip(staged, new.values(), strict=True):
-            with unfinished.open("wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-        for unfinished, path in zip(staged, new, strict=True):
-            unfinished.replace(path)
-    except OSError as error:
-        for path in (*staged, *new):
-            path.unlink(missing_ok=True)
-        raise StoreError(f"trust store {directory}: {error.strerror}") from error
-    return list(new)
+    # --- certificates
 
+    def _take_bare(self, batch: list[bytes], source: SourceFile, source_id: int) -> int:
+        """Take certificates that no list vouches for; how many of them are authorities."""
+        held_for = "" if self.unsigned or (self.vouched and not source.is_ldif) else "nobody signed for it"
+        return self._take_certificates(batch, source.name, source_id, held_for, must_read=not source.is_ldif)
 
-# --- reading files
+    def _take_certificates(
+        self, batch: list[bytes], name: str, source_id: int, held_for: str, *, must_read: bool = False
+    ) -> int:
+        """Enter certificates, authorities held where `held_for` says why; how many authorities there are."""
+        raws = {hashlib.sha256(raw).digest(): raw for raw in batch}
+        known = index.touch(self.connection, list(raws), self.now)
+        fresh = [examine_certificate(raw) for fingerprint, raw in raws.items() if fingerprint not in known]
+        for item in fresh:
+            if must_read and item.certificate is None:
+                raise DecodeError(f"{name}: {item.why}", clause="RFC 5280 4.1")
+        index.add_certificates(self.connection, [self._describe(item, held_for) for item in fresh])
+        index.add_sightings(self.connection, raws, source_id)
+        if not held_for:
+            index.release(self.connection, list(known))
+        self.authorities.extend(item.fingerprint for item in fresh if item.kind.is_authority)
+        for item in fresh:
+            self._tell(item.fingerprint, item.kind.value, item.subject, name, item.why, item.findings, is_new=True)
+        seen = index.load_certificates(self.connection, list(known)).values()
+        for row in seen:
+            self._tell(row.fingerprint, row.kind, row.subject, name, row.why, restore_findings(row.findings))
+        authorities = sum(1 for row in seen if row.kind in index.AUTHORITIES)
+        return authorities + sum(1 for item in fresh if item.kind.is_authority)
 
+    def _describe(self, item: ExaminedCertificate, held_for: str) -> index.TrustedCertificate:
+        certificate = item.certificate
+        is_held = bool(held_for) and item.kind.is_authority
+        return index.TrustedCertificate(
+            fingerprint=item.fingerprint,
+            kind=item.kind.value,
+            country=item.country[:3],
+            subject=item.subject[:MAX_TEXT],
+            issuer=item.issuer[:MAX_TEXT],
+            serial="" if certificate is None else f"{certificate.serial:X}"[:64],
+            ski=None if certificate is None else (certificate.extensions.subject_key_identifier or b"")[:64] or None,
+            subject_id=item.subject_id,
+            issuer_id=item.issuer_id,
+            key_id=item.key_id,
+            name_id=bytes(32) if certificate is None else identify_signer(certificate.issuer_raw, certificate.serial),
+            not_before=None if certificate is None else certificate.not_before,
+            not_after=None if certificate is None else certificate.not_after,
+            usable=item.is_usable,
+            why=item.why[:MAX_TEXT],
+            state="HELD" if is_held else "ACCEPTED",
+            held_for=held_for if is_held else "",
+            findings=describe_findings(item.findings),
+            first_seen=self.now,
+            last_seen=self.now,
+            raw=item.raw,
+        )
 
-def _read(file: Path, material: _Material, unsigned: bool) -> None:
-    raw = read_input(file, MAX_FILE, "certificates or CRLs")
-    before = len(material.certificates)
-    is_der = raw[:1] == b"\x30" and raw[1:2] >= b"\x80"  # a SEQUENCE of over 127 octets; not the digit 0 of a text
-    if PEM_BEGIN in raw and not is_der:
-        _take_pem(raw, file, material)
-    else:
-        _take(raw, file, material, is_crl=None)
-    if len(material.certificates) - before > 1 and not unsigned:
-        raise LifecycleError(f"{file} is a list that nobody signed: say --unsigned if you vouch for it")
+    # --- lists
 
-
-def _take_pem(raw: bytes, file: Path, material: _Material) -> None:
-    """Every block of a PEM file (RFC 7468); one that cannot be read, or is of another kind, is not passed over."""
-    blocks = PEM.findall(raw)
-    if len(blocks) != raw.count(PEM_BEGIN):
-        raise DecodeError(f"{file}: a PEM block is cut off, or is neither a certificate nor a CRL", clause="RFC 7468")
-    for number, (label, text) in enumerate(blocks, start=1):
+    def _take_master_list(self, piece: Piece, source: SourceFile) -> None:
+        name = f"{source.name}: {piece.place}" if piece.place else source.name
         try:
-            content = base64.b64decode(b"".join(text.split()), validate=True)
-        except binascii.Error as error:
-            raise DecodeError(f"{file}: PEM block {number} is not base64", clause="RFC 7468") from error
-        _take(content, file, material, is_crl=label != b"CERTIFICATE")
-
-
-def _take(raw: bytes, file: Path, material: _Material, *, is_crl: bool | None) -> None:
-    defects: list[Defect] = []
-    failure: DecodeError | None = None
-    if is_crl is not True and len(raw) <= MAX_CERTIFICATE:
-        try:
-            decode_certificate(raw, defects)
-        except DecodeError as error:
-            failure = error
-        else:
-            material.certificates.append((raw, file.name))
+            accepted, certificates = self._verify_master_list(piece.raw)
+        except (VerificationError, DecodeError, LifecycleError) as refusal:
+            if not source.is_ldif:
+                raise _named(refusal, name) from refusal
+            self._note_refused(piece, name, "MASTER_LIST", refusal)
             return
-    if is_crl is not False:
+        signed = accepted.path is not None
+        source_id = index.add_source(self.connection, self._describe_list(piece, name, "MASTER_LIST", accepted))
+        held_for = "" if not signed else "it is not known to enough lists yet"
+        for start in range(0, len(certificates), BATCH):
+            self._take_certificates(list(certificates[start : start + BATCH]), name, source_id, held_for)
+
+    def _verify_master_list(self, raw: bytes) -> tuple[SignedList, tuple[bytes, ...]]:
+        """The list and its certificates; one whose signer is not pinned only where the operator vouches for it."""
+        pins = index.list_pins(self.connection, with_raw=True)
+        countries = {item.country for item in pins}
+        crls = index.list_crls(
+            self.connection, with_raw=True, where=(trust_crl.c.usable, trust_crl.c.country.in_(countries))
+        )
         try:
-            decode_crl(raw, defects)
-        except DecodeError as error:
-            failure = failure or error
-        else:
-            material.crls.append((raw, file.name))
+            accepted, certificates = verify_master_list(
+                raw, [item.raw for item in pins], [item.raw for item in crls], now=self.now
+            )
+        except VerificationError as refusal:
+            if refusal.reason is not Reason.NO_CERTIFICATE_CHAIN_FOUND or not self.unsigned:
+                raise
+            accepted = read_unpinned_list(raw)
+            return accepted, decode_master_list(accepted.content, [])
+        newest = index.newest_signed_at(self.connection, accepted.country, "MASTER_LIST", self.import_id)
+        if newest is not None and accepted.signing_time is not None and accepted.signing_time < newest:
+            raise LifecycleError(
+                f"the list is of {accepted.signing_time:%Y-%m-%d}, older than that of {newest:%Y-%m-%d}"
+                " by the same signer, which was imported before"
+            )
+        return accepted, certificates
+
+    def _describe_list(self, piece: Piece, name: str, kind: str, accepted: SignedList) -> index.TrustSource:
+        findings = tuple((item.code.value, Grade.NOTICE.value, item.what, item.clause) for item in accepted.defects)
+        return index.TrustSource(
+            self.import_id,
+            name[:MAX_TEXT],
+            kind,
+            hashlib.sha256(piece.raw).digest(),
+            accepted.path is not None,
+            accepted.signer_name[:MAX_TEXT],
+            accepted.country[:3] if accepted.path is not None else "",
+            accepted.signing_time,
+            "",
+            findings,
+        )
+
+    def _note_refused(self, piece: Piece, name: str, kind: str, refusal: Exception) -> None:
+        """A list in an LDIF that is not accepted: nothing is taken from it, the others are."""
+        digest = hashlib.sha256(piece.raw).digest()
+        index.add_source(
+            self.connection,
+            index.TrustSource(self.import_id, name[:MAX_TEXT], kind, digest, refusal=str(refusal)[:MAX_TEXT]),
+        )
+
+    def _take_deviation_list(self, piece: Piece, source: SourceFile) -> None:
+        """Take a deviation list, once its issuer may have come in: an accepted CSCA of its own country."""
+        name = f"{source.name}: {piece.place}" if piece.place else source.name
+        try:
+            accepted, _ = verify_deviation_list(piece.raw, *self._find_anchors(piece.raw), now=self.now)
+        except (VerificationError, DecodeError) as refusal:
+            if not source.is_ldif:
+                raise _named(refusal, name) from refusal
+            self._note_refused(piece, name, "DEVIATION_LIST", refusal)
             return
-    what = failure.what if failure is not None else "too large"
-    place = failure.offset if failure is not None else None
-    raise DecodeError(f"{file}: neither a certificate nor a CRL: {what}", offset=place, clause="RFC 5280 4.1, 5.1")
+        fingerprint = hashlib.sha256(piece.raw).digest()
+        known = index.touch(self.connection, [fingerprint], self.now)
+        if fingerprint not in known:
+            stored = index.StoredDeviationList(
+                fingerprint, accepted.country[:3], accepted.signing_time, self.now, self.now, piece.raw
+            )
+            index.add_deviation_list(self.connection, stored)
+        source_id = index.add_source(self.connection, self._describe_list(piece, name, "DEVIATION_LIST", accepted))
+        index.add_sightings(self.connection, [fingerprint], source_id)
+        self._tell(fingerprint, "DVL", accepted.signer_name, name, "", (), is_new=fingerprint not in known)
+
+    def _find_anchors(self, raw: bytes) -> tuple[list[bytes], list[bytes]]:
+        """Accepted authorities of the countries of a list's certificates, and their CRLs."""
+        countries = list_countries(raw)
+        authorities = index.stream_certificates(
+            self.connection,
+            kinds=index.AUTHORITIES,
+            states=("ACCEPTED",),
+            with_raw=True,
+            where=(trust_certificate.c.usable, trust_certificate.c.country.in_(countries)),
+        )
+        crls = index.list_crls(
+            self.connection, with_raw=True, where=(trust_crl.c.usable, trust_crl.c.country.in_(countries))
+        )
+        return [item.raw for item in authorities], [item.raw for item in crls]
+
+    # --- CRLs
+
+    def _take_crl(self, raw: bytes, source: SourceFile, source_id: int) -> None:
+        examined = examine_crl(raw)
+        if examined.crl is None and not source.is_ldif:
+            raise DecodeError(f"{source.name}: {examined.why}", clause="RFC 5280 5.1")
+        known = index.touch(self.connection, [examined.fingerprint], self.now)
+        if examined.fingerprint not in known:
+            index.add_crls(self.connection, [self._describe_crl(examined)])
+            self.crls.append(examined.fingerprint)
+        index.add_sightings(self.connection, [examined.fingerprint], source_id)
+        self._tell(
+            examined.fingerprint,
+            "CRL",
+            examined.issuer,
+            source.name,
+            examined.why,
+            examined.findings,
+            is_new=examined.fingerprint not in known,
+        )
+
+    def _describe_crl(self, item: ExaminedCrl) -> index.TrustedCrl:
+        return index.TrustedCrl(
+            item.fingerprint,
+            item.country[:3],
+            item.issuer[:MAX_TEXT],
+            item.issuer_id,
+            None if item.number is None else str(item.number)[:64],
+            None if item.crl is None else item.crl.this_update,
+            None if item.crl is None else item.crl.next_update,
+            None,
+            False,
+            item.why[:MAX_TEXT],
+            describe_findings(item.findings),
+            self.now,
+            self.now,
+            item.raw,
+        )
+
+    # --- telling
+
+    def _tell(
+        self,
+        fingerprint: bytes,
+        kind: str,
+        subject: str,
+        name: str,
+        why: str,
+        findings: tuple[Finding, ...],
+        *,
+        is_new: bool = False,
+    ) -> None:
+        self.counts[kind] += 1
+        self.new += is_new
+        if kind != "CRL":  # a CRL's are known once it is settled who signed it
+            self.findings.update((item.grade, item.code) for item in findings)
+        if len(self.items) < MAX_TOLD:
+            told = Imported(fingerprint.hex(), kind, subject, name, is_new, not why, False, findings)
+            self.items.append(told)
+        if self.progress is not None:
+            self.progress(self.counts.total())
+
+    def _report(self) -> ImportReport:
+        for row in index.list_crls(self.connection, where=(index.is_seen_in(self.import_id, trust_crl),)):
+            self.findings.update((item.grade, item.code) for item in restore_findings(row.findings))
+        held, unusable = index.count_seen(self.connection, self.import_id)
+        return ImportReport(
+            self.import_id,
+            tuple(self._renew(item) for item in self.items),
+            dict(sorted(self.counts.items())),
+            self.new,
+            held,
+            unusable,
+            dict(sorted(self.findings.items())),
+            index.list_sources(self.connection, self.import_id),
+        )
+
+    def _renew(self, item: Imported) -> Imported:
+        """What an object came to be once everything was settled."""
+        fingerprint = bytes.fromhex(item.fingerprint)
+        if item.kind == "CRL":
+            crl = index.load_crl(self.connection, fingerprint)
+            return item if crl is None else replace(item, usable=crl.usable, findings=restore_findings(crl.findings))
+        row = index.load_certificates(self.connection, [fingerprint]).get(fingerprint)
+        return item if row is None else replace(item, is_held=row.state == "HELD")
 
 
-# --- describing
-
-
-Told: TypeAlias = tuple[tuple[str, str], ...]
-
-
-def _describe_certificate(
-    raw: bytes, source: str, now: datetime, reasons: Mapping[str, str]
-) -> tuple[TrustedCertificate, Told]:
-    defects: list[Defect] = []
-    certificate = decode_certificate(raw, defects)
-    fingerprint = hashlib.sha256(raw)
-    why = reasons.get(fingerprint.hexdigest(), "")
-    try:
-        subject = str(certificate.subject(defects))
-        certificate.extensions.check(defects)
-    except DecodeError as error:
-        subject, why = "", why or str(error)
-    told = _tell(defects, why)
-    described = TrustedCertificate(
-        fingerprint.digest(),
-        _kind(certificate),
-        certificate.country or "",
-        subject[:MAX_NAME],
-        certificate.extensions.subject_key_identifier,
-        (source,),
-        now,
-        now,
-        not why,
-        tuple(code for code, _ in told),
-    )
-    return described, told
-
-
-def _kind(certificate: Certificate) -> str:
-    """What a certificate is by its extensions; self-signed makes the difference between CSCA and link certificate."""
-    constraints = certificate.extensions.basic_constraints
-    if constraints is None or not constraints.ca:
-        return "DS"
-    try:
-        if certificate.issuer([]).normalised != certificate.subject([]).normalised:
-            return "LINK"
-        return "CSCA" if is_signed_by(certificate, load_public_key(certificate.spki_raw)) else "LINK"
-    except (DecodeError, VerificationError):  # of a curve or an algorithm that cannot be tried
-        return "CSCA"
-
-
-def _describe_crl(raw: bytes, source: str, now: datetime, reasons: Mapping[str, str]) -> tuple[TrustedCrl, Told]:
-    defects: list[Defect] = []
-    crl: CertificateList = decode_crl(raw, defects)
-    fingerprint = hashlib.sha256(raw)
-    why = reasons.get(fingerprint.hexdigest(), "")
-    try:
-        issuer = str(crl.issuer(defects))
-    except DecodeError as error:
-        issuer, why = "", why or str(error)
-    told = _tell(defects, why)
-    described = TrustedCrl(
-        fingerprint.digest(),
-        crl.issuer_country or "",
-        issuer[:MAX_NAME],
-        crl.this_update,
-        crl.next_update,
-        (source,),
-        now,
-        now,
-        not why,
-        tuple(code for code, _ in told),
-    )
-    return described, told
-
-
-def _tell(defects: list[Defect], why: str) -> Told:
-    return (*((item.code.value, item.what) for item in defects), *(((UNUSABLE, why),) if why else ()))
-
-
-def _imported(item: TrustedCertificate, is_new: bool, told: Told) -> Imported:
-    return Imported(item.fingerprint.hex(), item.kind, item.subject, item.sources[0], is_new, item.usable, told)
-
-
-def _imported_crl(item: TrustedCrl, is_new: bool, told: Told) -> Imported:
-    return Imported(item.fingerprint.hex(), "CRL", item.issuer, item.sources[0], is_new, item.usable, told)
+def _named(refusal: EidError, name: str) -> EidError:
+    """The same refusal, with the name of the file."""
+    if isinstance(refusal, VerificationError):
+        return VerificationError(refusal.reason, f"{name}: {refusal.detail}", clause=refusal.clause)
+    if isinstance(refusal, DecodeError):
+        return DecodeError(f"{name}: {refusal.what}", offset=refusal.offset, clause=refusal.clause)
+    return LifecycleError(f"{name}: {refusal}")

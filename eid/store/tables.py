@@ -36,6 +36,8 @@ NAMING: Final = {
 JOB_STATES: Final = ("PLANNED", "RUNNING", "SUCCEEDED", "FAILED", "SPOILED")
 STEP_PHASES: Final = ("intent", "result")
 CERTIFICATE_KINDS: Final = ("CSCA", "LINK", "DS", "ML_SIGNER", "DVL_SIGNER", "STATION", "OTHER")
+SOURCE_KINDS: Final = ("MASTER_LIST", "DEVIATION_LIST", "LDIF", "BUNDLE", "FILE")
+TRUST_STATES: Final = ("ACCEPTED", "HELD", "REJECTED")
 SESSION_STATES: Final = ("CREATED", "COLLECTING", "DECIDED", "EXPIRED")
 
 metadata = MetaData(naming_convention=NAMING)
@@ -98,6 +100,31 @@ issued_document = Table(
     Index(None, "card_serial"),
 )
 
+trust_import = Table(
+    "trust_import",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+trust_source = Table(  # a file of an import, or a list inside one; who signed it is never forgotten
+    "trust_source",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("import_id", Integer, ForeignKey("trust_import.id"), nullable=False),
+    Column("name", String(1024), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("signed", Boolean, nullable=False),
+    Column("signer", String(1024), nullable=False),
+    Column("country", String(3), nullable=False),
+    Column("signed_at", UtcDateTime),
+    Column("refusal", String(1024), nullable=False),
+    Column("findings", JSON, nullable=False),
+    _one_of("kind", SOURCE_KINDS),
+    Index(None, "import_id"),
+)
+
 trust_certificate = Table(
     "trust_certificate",
     metadata,
@@ -105,15 +132,37 @@ trust_certificate = Table(
     Column("kind", String(16), nullable=False),
     Column("country", String(3), nullable=False),
     Column("subject", String(1024), nullable=False),
+    Column("issuer", String(1024), nullable=False),
+    Column("serial", String(64), nullable=False),
     Column("ski", LargeBinary(64)),
-    Column("sources", JSON, nullable=False),
+    Column("subject_id", LargeBinary(32), nullable=False),
+    Column("issuer_id", LargeBinary(32), nullable=False),
+    Column("key_id", LargeBinary(32), nullable=False),
+    Column("name_id", LargeBinary(32), nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("not_after", UtcDateTime),
+    Column("raw", LargeBinary, nullable=False),
+    Column("usable", Boolean, nullable=False),
+    Column("why", String(1024), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("held_for", String(1024), nullable=False),
+    Column("findings", JSON, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
-    Column("usable", Boolean, nullable=False),
-    Column("defects", JSON, nullable=False),
     _one_of("kind", CERTIFICATE_KINDS),
+    _one_of("state", TRUST_STATES),
     Index(None, "country", "kind"),
+    Index(None, "kind", "subject_id"),
     Index(None, "ski"),
+    Index(None, "name_id"),
+    Index(None, "key_id"),
+)
+
+trust_relation = Table(  # whose key signed an authority's certificate; a root is not its own
+    "trust_relation",
+    metadata,
+    Column("certificate", LargeBinary(32), primary_key=True),
+    Column("issuer", LargeBinary(32), primary_key=True),
 )
 
 trust_crl = Table(
@@ -122,14 +171,56 @@ trust_crl = Table(
     Column("fingerprint", LargeBinary(32), primary_key=True),
     Column("country", String(3), nullable=False),
     Column("issuer", String(1024), nullable=False),
-    Column("this_update", UtcDateTime, nullable=False),
+    Column("issuer_id", LargeBinary(32), nullable=False),
+    Column("number", String(64)),
+    Column("this_update", UtcDateTime),
     Column("next_update", UtcDateTime),
-    Column("sources", JSON, nullable=False),
+    Column("signer_key", LargeBinary(32)),
+    Column("raw", LargeBinary, nullable=False),
+    Column("usable", Boolean, nullable=False),
+    Column("why", String(1024), nullable=False),
+    Column("findings", JSON, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
-    Column("usable", Boolean, nullable=False),
-    Column("defects", JSON, nullable=False),
     Index(None, "country", "this_update"),
+    Index(None, "issuer_id"),
+)
+
+trust_deviation_list = Table(
+    "trust_deviation_list",
+    metadata,
+    Column("fingerprint", LargeBinary(32), primary_key=True),
+    Column("country", String(3), nullable=False),
+    Column("signed_at", UtcDateTime),
+    Column("raw", LargeBinary, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+)
+
+trust_sighting = Table(  # which source had which certificate, CRL or deviation list
+    "trust_sighting",
+    metadata,
+    Column("fingerprint", LargeBinary(32), primary_key=True),
+    Column("source_id", Integer, ForeignKey("trust_source.id"), primary_key=True, autoincrement=False),
+    Index(None, "source_id"),
+)
+
+trust_pin = Table(  # anchors at which the signers of lists must end
+    "trust_pin",
+    metadata,
+    Column("fingerprint", LargeBinary(32), ForeignKey("trust_certificate.fingerprint"), primary_key=True),
+    Column("pinned_at", UtcDateTime, nullable=False),
+)
+
+trust_distrust = Table(  # an entry is lifted, never taken away
+    "trust_distrust",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("fingerprint", LargeBinary(32), ForeignKey("trust_certificate.fingerprint"), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("reason", String(256), nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
+    Column("lifted_at", UtcDateTime),
 )
 
 verification_session = Table(

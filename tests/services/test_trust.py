@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import textwrap
 import time
 from collections.abc import Callable
@@ -15,8 +16,11 @@ import eid.services.trust as module
 from eid.codec import extension_builders as build
 from eid.codec.name import encode_name
 from eid.errors import DecodeError, EidError, LifecycleError, StoreError
-from eid.services.trust import MAX_FILE, UNUSABLE, Imported, import_trust, list_trust
+from eid.pki.examination import UNUSABLE
+from eid.services.trust import Imported, import_trust
 from eid.services.trust_files import load_trust_store
+from eid.services.trust_sources import MAX_FILE
+from eid.services.trust_views import list_imports, list_trust, show_certificate
 from tests.builders import issuer as made
 from tests.builders.issuance import NOW
 
@@ -55,12 +59,21 @@ def pem(raw: bytes, label: str = "CERTIFICATE") -> str:
     return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
 
 
-def contents(store: Path) -> list[str]:
-    return sorted(str(path.relative_to(store)) for path in store.rglob("*.*") if "index.db" not in path.name)
+def contents(store: Path) -> int:
+    """How many certificates and CRLs there are."""
+    if not (store / "index.db").exists():
+        return 0
+    listing = list_trust(store, kinds=())
+    return len(listing.certificates) + len(listing.crls)
 
 
 def take(store: Path, *files: Path, unsigned: bool = False) -> tuple[Imported, ...]:
-    return import_trust(store, files, unsigned=unsigned, now=NOW)
+    return import_trust(store, files, unsigned=unsigned, now=NOW).items
+
+
+def codes(item: Imported) -> list[str]:
+    """What was found, but for what is missing of the profile."""
+    return [found.code for found in item.findings if found.code != "EXTENSION_MISSING"]
 
 
 # --- what comes in
@@ -76,17 +89,17 @@ def test_der(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
         True,
     )
     assert (revocations.kind, revocations.is_new, revocations.usable) == ("CRL", True, True)
-    assert certificate.defects == revocations.defects == ()
+    assert codes(certificate) == codes(revocations) == []
     trust = load_trust_store(store)
     assert [item.raw for item in trust.anchors] == [csca]
     assert [item.raw for item in trust.crls_of(trust.anchors[0])] == [crl]
-    assert len(contents(store)) == 2
+    assert contents(store) == 2
 
 
 def test_pem_with_words_around_it(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
     text = f"0 words before\r\n{pem(csca)}\nbetween\n{pem(crl, 'X509 CRL')}after\n"
     kinds = [item.kind for item in take(tmp_path / "store", put(text))]
-    assert kinds == ["CSCA", "CRL"]
+    assert sorted(kinds) == ["CRL", "CSCA"]
     windows = pem(csca).replace("\n", "\r\n")
     (known,) = take(tmp_path / "store", put(windows))
     assert not known.is_new
@@ -105,7 +118,7 @@ def test_a_bundle_needs_somebody_to_vouch_for_it(tmp_path: Path, put: Put, csca:
     bundle = put(pem(csca) + pem(other))
     with pytest.raises(LifecycleError, match=r"nobody signed.*--unsigned"):
         take(store, bundle)
-    assert not store.exists() or contents(store) == []
+    assert contents(store) == 0
     assert len(take(store, bundle, unsigned=True)) == 2
     assert len(load_trust_store(store).anchors) == 2
     take(tmp_path / "second", put(csca, "a"), put(other, "b"))  # two files that were named are no list
@@ -114,14 +127,16 @@ def test_a_bundle_needs_somebody_to_vouch_for_it(tmp_path: Path, put: Put, csca:
 def test_a_second_import_says_known(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
     store = tmp_path / "store"
     first = take(store, put(csca, "a"), put(crl, "b"))
-    again = import_trust(store, (put(csca, "c"), put(crl, "d")), unsigned=False, now=NOW + timedelta(days=1))
+    again = import_trust(store, (put(csca, "c"), put(crl, "d")), unsigned=False, now=NOW + timedelta(days=1)).items
     assert [item.is_new for item in (*first, *again)] == [True, True, False, False]
-    certificates, crls = list_trust(store)
-    assert certificates[0].sources == ("a", "c")
-    assert crls[0].sources == ("b", "d")
-    assert certificates[0].first_seen == NOW
-    assert certificates[0].last_seen == NOW + timedelta(days=1)
-    assert len(contents(store)) == 2
+    listing = list_trust(store)
+    shown = show_certificate(store, first[0].fingerprint)
+    assert [(item.import_id, item.name, item.signed) for item in shown.sources] == [(1, "a", False), (2, "c", False)]
+    assert not shown.is_vouched_for
+    for item in (listing.certificates[0], listing.crls[0]):
+        assert item.first_seen == NOW
+        assert item.last_seen == NOW + timedelta(days=1)
+    assert contents(store) == 2
 
 
 def test_the_same_twice_at_once(tmp_path: Path, put: Put, csca: bytes) -> None:
@@ -150,13 +165,13 @@ def test_a_crl_by_a_stranger_is_listed_with_its_reason(tmp_path: Path, put: Put,
     stranger = made.crl(made.ec_key())
     _, item = take(store, put(csca, "a"), put(stranger, "b"))
     assert not item.usable
-    assert item.defects[-1][0] == UNUSABLE
-    assert "no authority of its issuer's name signed it" in item.defects[-1][1]
+    assert item.findings[-1].code == UNUSABLE
+    assert "no authority of its issuer's name signed it" in item.findings[-1].what
     trust = load_trust_store(store)
     assert trust.crls_of(trust.anchors[0]) == ()
-    _, (listed,) = list_trust(store)
+    (listed,) = list_trust(store).crls
     assert not listed.usable
-    assert UNUSABLE in listed.defects
+    assert listed.findings[-1][0] == UNUSABLE
 
 
 def test_a_crl_that_came_before_its_issuer_becomes_usable(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
@@ -165,10 +180,8 @@ def test_a_crl_that_came_before_its_issuer_becomes_usable(tmp_path: Path, put: P
     assert not early.usable
     (certificate,) = take(store, put(csca, "b"))
     assert certificate.usable
-    _, (listed,) = list_trust(store)
-    assert listed.usable
-    assert listed.defects == ()
-    assert listed.sources == ("a",)
+    (listed,) = list_trust(store).crls
+    assert (listed.usable, listed.why, listed.findings) == (True, "", ())
 
 
 def test_a_curve_that_cannot_be_used_is_listed_with_its_reason(tmp_path: Path, put: Put, csca: bytes) -> None:
@@ -178,10 +191,10 @@ def test_a_curve_that_cannot_be_used_is_listed_with_its_reason(tmp_path: Path, p
     (item,) = take(store, put(strange))
     assert not item.usable
     assert item.kind == "CSCA"
-    assert item.defects[-1][0] == UNUSABLE
-    assert item.defects[-1][1]
+    assert item.findings[-1].code == UNUSABLE
+    assert item.findings[-1].what
     assert load_trust_store(store).anchors == ()
-    (listed,), _ = list_trust(store)
+    (listed,) = list_trust(store).certificates
     assert not listed.usable
 
 
@@ -197,7 +210,7 @@ def test_a_name_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path, pu
     for item in take(store, put(raw, "a"), put(revocations, "b")):
         assert not item.usable
         assert item.subject == ""
-        assert item.defects[-1][0] == UNUSABLE
+        assert item.findings[-1].code == UNUSABLE
     assert load_trust_store(store).anchors == ()
 
 
@@ -206,10 +219,8 @@ def test_defects_that_can_be_lived_with_are_told(tmp_path: Path, put: Put, key: 
     broken = encode_name((("C", "UT"), ("CN", "SPECIMEN"))).replace(b"SPECIMEN", b"SPECI\xff\xfeN")
     (item,) = take(store, put(made.certificate(key, key, made.csca_extensions(key), issuer=broken, subject=broken)))
     assert item.usable
-    assert [code for code, _ in item.defects] == ["MALFORMED_NAME"]
+    assert codes(item) == ["MALFORMED_NAME"]
     assert load_trust_store(store).anchors
-    (listed,), _ = list_trust(store)
-    assert listed.defects == ("MALFORMED_NAME",)
 
 
 def test_an_unknown_critical_extension_of_a_crl(tmp_path: Path, put: Put, key: made.Key, csca: bytes) -> None:
@@ -226,7 +237,7 @@ def test_an_unknown_critical_extension_of_a_crl(tmp_path: Path, put: Put, key: m
     )
     _, item = take(tmp_path / "store", put(csca, "a"), put(encode_crl(tbs, key.algorithm, key.sign(tbs)), "b"))
     assert not item.usable
-    assert "critical extension" in item.defects[-1][1]
+    assert "critical extension" in item.findings[-1].what
 
 
 # --- what does not come in
@@ -261,7 +272,7 @@ def test_all_or_nothing(spoil: Callable[[bytes], bytes], tmp_path: Path, put: Pu
     store = tmp_path / "store"
     with pytest.raises(DecodeError, match="bad one"):
         take(store, put(csca, "good one"), put(spoil(csca), "bad one"), unsigned=True)
-    assert not store.exists() or contents(store) == []
+    assert contents(store) == 0
 
 
 def test_missing_file_and_directory(tmp_path: Path, put: Put, csca: bytes) -> None:
@@ -271,31 +282,21 @@ def test_missing_file_and_directory(tmp_path: Path, put: Put, csca: bytes) -> No
         take(tmp_path / "store", tmp_path)
 
 
-def test_a_store_that_cannot_be_written_is_left_as_it_was(
+def test_an_import_that_fails_at_its_end_leaves_nothing(
     tmp_path: Path, put: Put, csca: bytes, crl: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
     take(store, put(csca))
-    before = contents(store)
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    for target in ("fsync",):
-        with monkeypatch.context() as patch:
-            patch.setattr(module.os, target, fail)
-            with pytest.raises(StoreError, match="No space left"):
-                take(store, put(crl))
-        assert contents(store) == before
 
     def refuse(*_: object, **__: object) -> None:
-        raise StoreError("the database is locked")
+        raise StoreError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "in_transaction", refuse)
-        with pytest.raises(StoreError, match="locked"):
+        patch.setattr(module, "settle", refuse)
+        with pytest.raises(StoreError, match="full"):
             take(store, put(crl))
-    assert contents(store) == before
+    assert contents(store) == 1
+    assert len(list_imports(store)) == 1
     assert take(store, put(crl))[0].is_new
 
 
@@ -311,17 +312,28 @@ def test_no_store(tmp_path: Path) -> None:
         list_trust(tmp_path)
 
 
-def test_a_file_that_changed_under_its_name_is_not_believed(tmp_path: Path, put: Put, csca: bytes) -> None:
+def test_material_that_changed_is_not_believed(tmp_path: Path, put: Put, csca: bytes) -> None:
     store = tmp_path / "store"
     take(store, put(csca))
-    (path,) = (store / "certificates").glob("*.der")
-    path.write_bytes(made.csca_certificate(made.ec_key()))
+    other = made.csca_certificate(made.ec_key())
+    with sqlite3.connect(store / "index.db") as connection:
+        connection.execute("UPDATE trust_certificate SET raw = ?", (other,))
     with pytest.raises(StoreError, match="damaged"):
         load_trust_store(store)
-    path.unlink()
-    path.mkdir()
+    (store / "index.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError):
         load_trust_store(store)
+
+
+def test_a_store_of_an_earlier_version_says_what_to_do(tmp_path: Path, put: Put, csca: bytes) -> None:
+    store = tmp_path / "old"
+    (store / "certificates").mkdir(parents=True)
+    (store / "certificates" / "a.der").write_bytes(csca)
+    (store / "crls").mkdir()
+    for work in (load_trust_store, list_trust, lambda path: take(path, put(csca))):
+        with pytest.raises(StoreError, match="earlier version"):
+            work(store)
+    assert len(take(tmp_path / "new", store / "certificates", unsigned=True)) == 1
 
 
 def test_only_errors_of_ours(tmp_path: Path, put: Put, csca: bytes) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -196,8 +197,8 @@ def test_open_without_trust(tmp_path, document):
     with pytest.raises(StoreError, match="no trust store"):
         open_verification_service(Settings(home=tmp_path))
     given = settings(tmp_path / "home", document)
-    for path in (given.home / "trust" / "certificates").iterdir():
-        path.unlink()
+    with sqlite3.connect(given.home / "trust" / "index.db") as connection:
+        connection.execute("DELETE FROM trust_certificate")
     with pytest.raises(StoreError, match="no usable CSCA"):
         open_verification_service(given)
 

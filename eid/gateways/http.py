@@ -1,0 +1,138 @@
+"""Fetching a file over HTTP from a host that the operator configured: no redirect, no private address, nothing endless.
+
+The name is resolved once and the connection goes to that address, so that a name that changes its mind between two
+look-ups leads nowhere else. Never used on the path of a request.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Final
+
+from eid.errors import GatewayError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+MAX_OCTETS: Final = (1 << 24) - 1
+STEP_SECONDS: Final = 5.0  # to connect, and for each step of reading
+TOTAL_SECONDS: Final = 60.0
+PIECE: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a file is. target: path and query."""
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public Internet: not private, local, multicast, reserved or a tunnel's."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address.sixtofour is not None or address.teredo is not None or address in _NAT64:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def fetch(
+    location: Location,
+    *,
+    limit: int = MAX_OCTETS,
+    seconds: float = TOTAL_SECONDS,
+    is_allowed: Callable[[Address], bool] = is_public,
+    tls: ssl.SSLContext | None = None,
+) -> bytes:
+    """Fetch a file.
+
+    Args:
+        limit: octets that it may have. seconds: that it may take in all.
+        is_allowed: which addresses may be connected to. Tests on one machine alone pass another function than
+            `is_public`; no setting, variable or option leads here.
+        tls: trust anchors for https; the system's unless said otherwise.
+
+    Raises:
+        GatewayError: the host has no address, or one that is not allowed; it does not answer, not in time, not with
+            status 200, or with more than `limit` octets.
+    """
+    end = time.monotonic() + seconds
+    connection = _Pinned(location, _resolve(location, is_allowed), tls)
+    watch = threading.Timer(seconds, connection.give_up)  # for a server that sends its header an octet at a time
+    watch.daemon = True
+    watch.start()
+    try:
+        connection.request("GET", location.target, headers={"User-Agent": "eid", "Accept-Encoding": "identity"})
+        response = connection.getresponse()
+        if response.status != 200:  # a redirect leads to a place that nobody configured
+            raise GatewayError(f"{location.host} answered with status {response.status}")
+        return _read(response, limit, end)
+    except (OSError, HTTPException, ValueError) as failure:
+        if time.monotonic() >= end:
+            raise GatewayError("the file takes too long") from failure
+        raise GatewayError(f"{location.host} cannot be reached: {type(failure).__name__}") from failure
+    finally:
+        watch.cancel()
+        connection.close()
+
+
+def _resolve(location: Location, is_allowed: Callable[[Address], bool]) -> Address:
+    """The first address of the host; every one of them must be allowed."""
+    try:
+        found = socket.getaddrinfo(location.host, location.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as failure:
+        raise GatewayError(f"{location.host} has no address") from failure
+    addresses = [ipaddress.ip_address(str(item[4][0]).split("%")[0]) for item in found]
+    if not addresses or not all(map(is_allowed, addresses)):
+        raise GatewayError(f"{location.host} has an address that is not public")
+    return addresses[0]
+
+
+class _Pinned(HTTPConnection):
+    """A connection to one address, whatever its host is called."""
+
+    def __init__(self, location: Location, address: Address, tls: ssl.SSLContext | None) -> None:
+        super().__init__(location.host, location.port, timeout=STEP_SECONDS)
+        self._address = address
+        self._tls = (tls or ssl.create_default_context()) if location.scheme == "https" else None
+
+    def connect(self) -> None:
+        """Connect to the address; under TLS the host must show that it is the one of the name."""
+        self.sock = socket.create_connection((str(self._address), self.port), self.timeout)
+        if self._tls is not None:
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+
+    def give_up(self) -> None:
+        """End whatever is being waited for."""
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _read(response: HTTPResponse, limit: int, end: float) -> bytes:
+    """The body, within its limits."""
+    if response.length is not None and response.length > limit:
+        raise GatewayError(f"the file has over {limit} octets")
+    received = bytearray()
+    while piece := response.read1(PIECE):
+        received += piece
+        if len(received) > limit:
+            raise GatewayError(f"the file has over {limit} octets")
+    if time.monotonic() >= end:
+        raise GatewayError("the file takes too long")
+    if response.length:
+        raise GatewayError("the file is cut off")
+    return bytes(received)
