@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -25,7 +25,10 @@ from eid.services.card_description import (
     load_description,
 )
 from eid.services.input_file import read_input
+from eid.services.trace_feed import TraceFeed, WatchedCard
 from eid.services.virtual_cards import CardSlot, create_card, open_card
+from eid.store.stored_card import StoredCard
+from eid.transport.reactive_card import ReactiveCard
 from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
 from reader_tools.values import FILE, HexOctets, HostPort
 
@@ -36,6 +39,7 @@ Examples:
   eid card new --profile fr-id-2024 --record specimen --out card.bin
   eid card run card.bin
   eid card run card.bin --trace --fault "tear-after@12"
+  eid card run card.bin --trace-page 8765
   eid card show card.bin --json
 """
 
@@ -82,6 +86,9 @@ def _issue(profile: str, out: Path, serial: bytes, source: str) -> None:
 @click.option("--listen", type=HostPort(), help="Wait for a virtual reader that dials out to this address instead.")
 @click.option("--wait", type=click.FloatRange(0, 3600), default=10.0, show_default=True, help="Seconds to try for.")
 @click.option("--trace", is_flag=True, help="Print every command that the card answers, in words, without secrets.")
+@click.option(
+    "--trace-page", type=click.IntRange(0, 65535), help="Serve that as a live page on this loopback port; 0: any."
+)
 @click.option("--fault", "faults", help='Faults on demand, e.g. "tear@5" (docs/faults.md).')
 def run(
     file: Path,
@@ -89,6 +96,7 @@ def run(
     listen: tuple[str, int] | None,
     wait: float,
     trace: bool,
+    trace_page: int | None,
     faults: str | None,
 ) -> None:
     """Put the card in FILE into a virtual reader, until Ctrl-C, SIGTERM, or the reader hangs up.
@@ -99,9 +107,14 @@ def run(
     if vpcd is not None and listen is not None:
         raise click.UsageError("give --vpcd or --listen, not both")
     planned = None if faults is None else parse_faults(faults)
-    with open_card(file, _print_event if trace else None) as card:
-        slot = CardSlot(card if planned is None else FaultyCard(card, planned))
+    watched = None if trace_page is None else WatchedCard(TraceFeed())
+    with open_card(file, _observer(trace, watched)) as card, ExitStack() as stack:
+        shown: ReactiveCard = card if planned is None else FaultyCard(card, planned)
         state = card.card.life_cycle.name.lower()
+        if watched is not None and trace_page is not None:
+            shown = watched.watch(shown)
+            click.echo(f"trace: {stack.enter_context(_trace_page(file, card, watched.feed, trace_page))}")
+        slot = CardSlot(shown)
         with _stopped_by_signals(slot):
             if listen is not None:
                 host = listen[0]
@@ -145,6 +158,31 @@ def _stopped_by_signals(slot: CardSlot) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _observer(trace: bool, watched: WatchedCard | None) -> Callable[[CardEvent], None] | None:
+    """Who is told each command that the card has answered."""
+    told = [*([_print_event] if trace else []), *([watched.observe] if watched is not None else [])]
+
+    def observe(event: CardEvent) -> None:
+        for tell in told:
+            tell(event)
+
+    return observe if told else None
+
+
+def _trace_page(file: Path, card: StoredCard, feed: TraceFeed, port: int) -> AbstractContextManager[str]:
+    """The live page of this card, and its address."""
+    from eid.rendering.trace_page import render_trace_page  # needs the template engine, as no other command here does
+    from eid.services.trace_server import serve_trace
+
+    nonce = secrets.token_urlsafe(18)
+    about = (
+        ("card", file.name),
+        ("life cycle", card.card.life_cycle.name.lower()),
+        ("answer to reset", card.atr.hex().upper()),
+    )
+    return serve_trace(render_trace_page(f"Trace of {file.name}", about, nonce), nonce, feed, port)
 
 
 def _print_event(event: CardEvent) -> None:

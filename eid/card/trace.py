@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from eid.codec.apdu import CommandAPDU
@@ -9,12 +10,48 @@ from eid.codec.oid import decode_oid_content
 from eid.codec.tlv import Tlv, decode_tlvs
 from eid.errors import DecodeError
 from eid.lds.files import FILES, LDS1_AID
+from eid.lds.security_infos import (
+    ID_CA_DH,
+    ID_CA_ECDH,
+    ID_PACE_DH_GM,
+    ID_PACE_DH_IM,
+    ID_PACE_ECDH_CAM,
+    ID_PACE_ECDH_GM,
+    ID_PACE_ECDH_IM,
+    ID_RI_DH,
+    ID_RI_ECDH,
+    ID_TA,
+)
 from eid.profile.card_image import PasswordId
+from eid.protocols.cipher_suites import find_suite
 
 _FILES: Final = {(file.in_master_file, file.fid): file.name for file in FILES}
 _MASTER_FILE: Final = 0x3F00
+MIN_REFERENCE: Final = 8  # octets of a certificate holder's name: country, mnemonic, sequence number (TR-03110-3 D.2)
+MAX_REFERENCE: Final = 16
+_PROTOCOLS: Final = {
+    ID_PACE_ECDH_GM: "PACE ECDH-GM",
+    ID_PACE_ECDH_IM: "PACE ECDH-IM",
+    ID_PACE_ECDH_CAM: "PACE ECDH-CAM",
+    ID_PACE_DH_GM: "PACE DH-GM",
+    ID_PACE_DH_IM: "PACE DH-IM",
+    ID_CA_ECDH: "Chip Authentication ECDH",
+    ID_CA_DH: "Chip Authentication DH",
+    ID_RI_ECDH: "Restricted Identification ECDH",
+    ID_RI_DH: "Restricted Identification DH",
+    f"{ID_TA}.1": "Terminal Authentication RSA",
+    f"{ID_TA}.2": "Terminal Authentication ECDSA",
+}
+# MSE by P1 and P2 (ISO/IEC 7816-4 11.5.11; TR-03110-3 B.11): PACE, Chip and Terminal Authentication, verification.
+_SET: Final = {
+    (0xC1, 0xA4): {0x80: "protocol", 0x83: "password", 0x84: "parameters", 0x7F4C: "CHAT"},
+    (0x41, 0xA4): {0x80: "protocol", 0x84: "private key"},
+    (0x41, 0xA6): {0x84: "private key", 0x91: "ephemeral public key"},
+    (0x81, 0xA4): {0x67: "auxiliary data", 0x80: "protocol", 0x83: "public key", 0x91: "ephemeral public key"},
+    (0x81, 0xB6): {0x83: "public key"},
+}
 _OBJECTS: Final = {
-    0x22: {0x80: "protocol", 0x83: "password", 0x84: "parameters", 0x91: "ephemeral public key", 0x7F4C: "CHAT"},
+    0x2A: {0x7F4E: "certificate body", 0x5F37: "signature"},
     0x86: {
         0x80: "nonce, encrypted",
         0x81: "mapping data",
@@ -41,13 +78,20 @@ def describe_objects(
     """
     if command.ins == 0xA4:
         return _describe_select(command, in_master_file)
+    if command.ins == 0xB0 and command.p1 & 0x80 and current_fid is None:
+        return f"short identifier {command.p1 & 0x1F:02X} from {command.p2}"
     if command.ins in (0xB0, 0xD6):
         offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
         return f"{_file(current_fid, in_master_file)} from {offset}"
     if command.ins in (0xB1, 0xD7):
         return _file(current_fid, in_master_file)
     if command.ins == 0x22:
-        return ", ".join(_describe(item, 0x22) for item in _objects(command.data))
+        names = _SET.get((command.p1, command.p2), {})
+        return ", ".join(_describe_setting(item, names) for item in _objects(command.data))
+    if command.ins == 0x2A:
+        return ", ".join(_describe(item, 0x2A) for item in _objects(command.data))
+    if command.ins in (0x20, 0x24, 0x2C) and command.p2 in set(PasswordId):
+        return PasswordId(command.p2).name
     if command.ins == 0x86:
         sent = ", ".join(_describe(item, 0x86) for item in _dynamic(command.data))
         answered = ", ".join(_describe(item, 0x86) for item in _dynamic(response_data))
@@ -81,12 +125,29 @@ def _dynamic(raw: bytes) -> tuple[Tlv, ...]:
 
 
 def _describe(item: Tlv, ins: int) -> str:
-    name = _OBJECTS[ins].get(item.tag, f"object {item.tag:X}")
-    if ins == 0x22 and item.tag == 0x80:
-        try:
-            return f"{name} {decode_oid_content(item.value)}"
-        except DecodeError:
-            return f"{name} of {len(item.value)} octets"
-    if ins == 0x22 and item.tag == 0x83 and len(item.value) == 1 and item.value[0] in set(PasswordId):
-        return f"{name} {PasswordId(item.value[0]).name}"
+    return f"{_OBJECTS[ins].get(item.tag, f'object {item.tag:X}')} of {len(item.value)} octets"
+
+
+def _describe_setting(item: Tlv, names: Mapping[int, str]) -> str:
+    """A data object of MSE; public keys of terminals and certification authorities are named, they are no secret."""
+    name = names.get(item.tag, f"object {item.tag:X}")
+    if name == "protocol":
+        return _describe_protocol(item.value)
+    if name == "password" and len(item.value) == 1 and item.value[0] in set(PasswordId):
+        return f"password {PasswordId(item.value[0]).name}"
+    if name == "public key" and item.value.isalnum() and MIN_REFERENCE <= len(item.value) <= MAX_REFERENCE:
+        return f"public key {item.value.decode('ascii')}"
     return f"{name} of {len(item.value)} octets"
+
+
+def _describe_protocol(raw: bytes) -> str:
+    try:
+        oid = decode_oid_content(raw)
+    except DecodeError:
+        return f"protocol of {len(raw)} octets"
+    parent = oid.rpartition(".")[0]
+    name = _PROTOCOLS.get(parent)
+    if name is None:
+        return f"protocol {oid}"
+    suite = None if parent.startswith((ID_TA, ID_RI_DH, ID_RI_ECDH)) else find_suite(oid, parent)
+    return f"protocol {name} {suite.label}" if suite else f"protocol {name} ({oid})"

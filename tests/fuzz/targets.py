@@ -17,7 +17,16 @@ from typing import Any
 from eid.codec import algorithm, apdu, cbor, cms, crl, der, name, spki, tlv, x509
 from eid.crypto import ecdsa, points, public_key
 from eid.crypto.curves import CURVES
-from eid.errors import AuthenticationError, CommandRefused, DecodeError, EidError, ProfileError, RecordError, StoreError
+from eid.errors import (
+    AuthenticationError,
+    CommandRefused,
+    DecodeError,
+    EidError,
+    ProfileError,
+    RecordError,
+    StoreError,
+    VerificationError,
+)
 from eid.evidence import cose
 from eid.lds import details, eid_application, eid_values, extensible, optional_group, sod, text
 from eid.mrz import mrz
@@ -30,6 +39,7 @@ LARGEST = 1 << 16
 
 # A refusal that is not DecodeError, and why.
 OTHERWISE: dict[str, type[EidError]] = {
+    "eid.crypto.public_key.decode_signature_algorithm": VerificationError,  # an algorithm that is not known
     "eid.protocols.bac.core.decode_token": AuthenticationError,  # the MAC comes first
     "eid.identity.decode_identity_record": RecordError,  # what is not of this record, told by its field
     "eid.verification.policy.decode_policy": ProfileError,  # a file that a relying party writes: told with its place

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -250,6 +251,23 @@ def test_run_with_faults_and_a_trace_in_words(card_file, listener):
         program.send_signal(signal.SIGTERM)
         _, err = program.communicate(timeout=10)
         assert err == "00B09C00     0 in     4 out 9000        READ BINARY: EF.CardAccess from 0\n"
+
+
+def test_run_with_a_live_page(card_file, listener):
+    port = listener.getsockname()[1]
+    arguments = ("--vpcd", f"127.0.0.1:{port}", "--trace-page", "0")
+    with running(card_file, *arguments) as program, Vpcd(listener.accept()[0]) as vpcd:
+        address = program.stdout.readline().removeprefix("trace: ").strip()
+        assert vpcd.ask(bytes.fromhex("00B09C0004"))[-2:] == b"\x90\x00"
+        with urllib.request.urlopen(address, timeout=10) as page:
+            assert f"Trace of {card_file.name}" in page.read().decode()
+        with urllib.request.urlopen(f"{address}events", timeout=10) as events:
+            assert events.readline() == b"id: 1\n"
+            assert json.loads(events.readline().removeprefix(b"data: "))["detail"] == "EF.CardAccess from 0"
+            program.send_signal(signal.SIGTERM)
+            assert events.read().endswith(b"event: end\ndata: {}\n\n")
+        out, err = program.communicate(timeout=10)
+        assert (program.returncode, out.splitlines()[-1], err) == (0, "pulled out", "")
 
 
 def test_run_stops_on_ctrl_c_while_it_waits_for_a_reader(card_file, listener):
