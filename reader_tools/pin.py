@@ -11,12 +11,12 @@ import click
 
 from eid.inspection.pin import Authorization, change, unblock, use_pin
 from eid.profile.card_image import PasswordId
-from eid.protocols.exchange import Connection, drive
+from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
 from eid.protocols.pin.core import PinState, PinStatus
 from reader_tools.card_connection import connect
-from reader_tools.pin_guard import USE_LAST_TRY, guard, read_report
-from reader_tools.secret_input import ask_can, ask_digits
+from reader_tools.pin_guard import USE_LAST_TRY, authorize_by_pin, guard, read_report
+from reader_tools.secret_input import ask_digits
 from reader_tools.values import FILE
 
 FORMAT: Final = "eid-pin-status"
@@ -99,7 +99,7 @@ def change_command(
 ) -> None:
     """Set a new PIN, with the old one. The CAN is asked for only where the PIN is suspended."""
     with connect(reader, card_file, wait) as (connection, _):
-        authorization = _authorize_by_pin(connection, pin_file, can_file, use_last_try)
+        authorization = authorize_by_pin(connection, pin_file, can_file, use_last_try)
         new_pin = ask_digits(new_pin_file, "New PIN", confirm=True)
         drive(change(authorization, new_pin), connection)
     click.echo("the PIN is changed", err=True)
@@ -120,7 +120,7 @@ def resume(
 ) -> None:
     """Show a suspended PIN after the CAN: the right one gets all its tries back, a wrong one is blocked."""
     with connect(reader, card_file, wait) as (connection, _):
-        drive(use_pin(_authorize_by_pin(connection, pin_file, can_file, use_last_try)), connection)
+        drive(use_pin(authorize_by_pin(connection, pin_file, can_file, use_last_try)), connection)
     click.echo("the PIN is right, and has all its tries", err=True)
 
 
@@ -137,17 +137,6 @@ def unblock_command(
         puk = Password(PasswordId.PUK, ask_digits(puk_file, "PUK"))
         drive(unblock(Authorization(puk, use_last_try=last)), connection)
     click.echo("the PIN has all its tries again", err=True)
-
-
-def _authorize_by_pin(
-    connection: Connection, pin_file: Path | None, can_file: Path | None, use_last_try: bool
-) -> Authorization:
-    """The PIN, and where it is suspended the CAN."""
-    found = read_report(connection).pin
-    last = guard(found, PasswordId.PIN, use_last_try)
-    is_suspended = found is not None and found.state is PinState.SUSPENDED
-    can = ask_can(can_file) if is_suspended else None
-    return Authorization(Password(PasswordId.PIN, ask_digits(pin_file, "PIN")), can, last)
 
 
 def _describe(status: PinStatus | None, name: str) -> str:

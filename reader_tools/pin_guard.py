@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from eid.errors import LastTryError, PasswordBlockedError, PasswordDeactivatedError, PasswordSuspendedError
-from eid.inspection.pin import PasswordReport, report_passwords
+from eid.inspection.pin import Authorization, PasswordReport, report_passwords
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Connection, drive
+from eid.protocols.pace.core import Password
 from eid.protocols.pin.core import PinState, PinStatus
+from reader_tools.secret_input import ask_can, ask_digits
 
 USE_LAST_TRY = click.option(
     "--use-last-try", is_flag=True, help="Spend the last try, too; else it is asked for on a terminal, and refused."
@@ -49,3 +52,18 @@ def guard(status: PinStatus | None, password: PasswordId, use_last_try: bool, *,
     if not use_last_try and not sys.stdin.isatty():
         raise LastTryError(password.name)
     return use_last_try or click.confirm(f"{LastTryError(password.name)}. Spend it?", err=True, abort=True)
+
+
+def authorize_by_pin(
+    connection: Connection, pin_file: Path | None, can_file: Path | None, use_last_try: bool
+) -> Authorization:
+    """The PIN, and where it is suspended the CAN.
+
+    Raises:
+        what `guard` raises; DecodeError: what was given is not digits.
+    """
+    found = read_report(connection).pin
+    last = guard(found, PasswordId.PIN, use_last_try)
+    is_suspended = found is not None and found.state is PinState.SUSPENDED
+    can = ask_can(can_file) if is_suspended else None
+    return Authorization(Password(PasswordId.PIN, ask_digits(pin_file, "PIN")), can, last)

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from eid.card.link_model import RATES, LinkModel, estimate
+from eid.codec.status_word import SW
 from eid.evidence import Evidence, Origin, ProtocolOutcome
 from eid.evidence.codec import encode_evidence
 from eid.inspection import InspectionPlan
+from eid.inspection.pin import Authorization
 from eid.keystore.ports import Signer
 from eid.profile.card_image import PasswordId
+from eid.profile.schema import SENSITIVE
 from eid.protocols.exchange import Checkpoint
 from eid.protocols.pace.core import Password
 from eid.rendering.terminal import render_steps, render_table
@@ -30,8 +33,10 @@ from eid.transport.pcsc import find_reader
 from reader_tools.card_connection import connect
 from reader_tools.output_file import write_private
 from reader_tools.passphrase import passphrase_source
+from reader_tools.pin_guard import USE_LAST_TRY, authorize_by_pin
 from reader_tools.report_page import step_figures, trace_line
 from reader_tools.secret_input import ask_can, ask_mrz_information
+from reader_tools.terminal_options import open_terminal, terminal_options
 from reader_tools.values import FILE, HexOctets, data_group_number
 
 MAX_READER_NAME = 256  # characters that evidence can hold
@@ -39,6 +44,8 @@ EXAMPLES = """\b
 Examples:
   eid read --can --out evidence.cbor
   eid read --reader ACR --mrz-file mrz.txt --dg 1,2 --show
+  eid read --pin --reader ACR --show
+  eid read --mrz --terminal-chain dv.cvcert --terminal-chain is.cvcert --terminal-key is.key
   eid read --card-file card.bin --can-file can.txt --challenge 0102030405060708 --out evidence.cbor
 
 \b
@@ -56,6 +63,9 @@ names a file that holds it, else it is prompted for.
 @click.option("--can-file", type=FILE, help="The same, from a file.")
 @click.option("--mrz", is_flag=True, help="Open the chip with what its MRZ says, prompted for.")
 @click.option("--mrz-file", type=FILE, help="The same, from a file.")
+@click.option("--pin", is_flag=True, help="Open the chip with its holder's PIN, prompted for.")
+@click.option("--pin-file", type=FILE, help="The same, from a file; --can-file then resumes a suspended PIN.")
+@USE_LAST_TRY
 @click.option("--dg", "groups", default="all", show_default=True, help="Data groups to read, e.g. 1,2,11.")
 @click.option("--challenge", type=HexOctets(8), help="What the chip is to sign: 8 octets from whoever will judge.")
 @click.option("--out", type=FILE, help="Write the evidence to this file.")
@@ -74,6 +84,7 @@ names a file that holds it, else it is prompted for.
     type=click.Choice([str(rate) for rate in RATES]),
     help="Estimate the time on a contactless link of so many kbit/s (docs/link-model.md).",
 )
+@terminal_options
 def command(
     reader: str | None,
     card_file: Path | None,
@@ -81,6 +92,9 @@ def command(
     can_file: Path | None,
     mrz: bool,
     mrz_file: Path | None,
+    pin: bool,
+    pin_file: Path | None,
+    use_last_try: bool,
     groups: str,
     challenge: bytes | None,
     out: Path | None,
@@ -93,10 +107,15 @@ def command(
     show: bool,
     trace: bool,
     link: str | None,
+    **terminal: Any,
 ) -> None:
-    """Read a card: open it with its CAN or MRZ, read its files, have the chip prove its keys. Nothing is judged.
+    """Read a card: open it with its CAN, MRZ or PIN, read its files, have the chip prove its keys. Nothing is judged.
 
-    Exit codes: 69 no reader or card, 76 the card or the link broke the protocol, 77 wrong CAN or MRZ.
+    Fingers (DG3) and irises (DG4) open to a terminal that proves its right to them, with --terminal-chain and
+    --terminal-key; without, they are told as closed.
+
+    Exit codes: 69 no reader or card, 76 the card or the link broke the protocol, 77 wrong CAN, MRZ or PIN, 80 the PIN
+    is suspended or its last try is left, 81 blocked, 82 deactivated.
     """
     if reader is not None and card_file is not None:
         raise click.UsageError("give --reader or --card-file, not both")
@@ -105,11 +124,14 @@ def command(
     if card_file is None:
         find_reader(_reader_key(reader))
     signer = _open_signer(load_settings(os.environ), station_key) if out is not None and not unsigned else None
-    password = _ask_password(can, can_file, mrz, mrz_file)
+    by_pin = pin or pin_file is not None
+    password = None if by_pin and not (can or mrz or mrz_file) else _ask_password(can, can_file, mrz, mrz_file, by_pin)
     with ExitStack() as stack:
+        credentials = stack.enter_context(open_terminal(**terminal))
         connection, name = stack.enter_context(connect(reader, card_file, wait))
+        pins = Authorization(password) if password else authorize_by_pin(connection, pin_file, can_file, use_last_try)
         plan = InspectionPlan(
-            password,
+            pins.password,
             data_groups,
             challenge,
             reader=name[:MAX_READER_NAME],
@@ -118,6 +140,9 @@ def command(
             allow_bac=allow_bac,
             max_response=max_response,
             unprotected_refusals=unprotected_refusals,
+            resuming_can=pins.can,
+            use_last_try=pins.use_last_try,
+            terminal=credentials,
         )
         progress = stack.enter_context(closing(Progress(sys.stderr.isatty() and not trace)))
         observe = _print_trace if trace else None
@@ -158,9 +183,9 @@ def _parse_groups(text: str) -> Literal["all"] | tuple[str, ...]:
     return tuple(f"DG{number}" for number in sorted(numbers))
 
 
-def _ask_password(can: bool, can_file: Path | None, mrz: bool, mrz_file: Path | None) -> Password:
-    if sum((can or can_file is not None, mrz or mrz_file is not None)) > 1:
-        raise click.UsageError("give the CAN or the MRZ, not both")
+def _ask_password(can: bool, can_file: Path | None, mrz: bool, mrz_file: Path | None, pin: bool) -> Password:
+    if sum((can or can_file is not None, mrz or mrz_file is not None, pin)) > 1:
+        raise click.UsageError("give the CAN, the MRZ or the PIN, one of them")
     if mrz or mrz_file is not None:
         return Password(PasswordId.MRZ, ask_mrz_information(mrz_file))
     return Password(PasswordId.CAN, ask_can(can_file))
@@ -198,9 +223,13 @@ def _print(inspected: Inspected, show: bool) -> None:
     click.echo(render_steps(step_figures(inspected.steps)) + "\n")
     for item in evidence.transcripts:
         used = ", ".join(f"{name} {value}" for name, value in item.parameters.items())
-        if item.outcome is not ProtocolOutcome.NOT_ATTEMPTED:
+        if item.outcome is not ProtocolOutcome.NOT_ATTEMPTED or item.parameters:
             click.echo(f"{item.protocol.value}: {item.outcome.value}" + (f" ({used})" if used else ""))
-    refused = [f"{item.name} ({item.sw:04X})" for item in evidence.files if item.content is None]
+    missing = [item for item in evidence.files if item.content is None]
+    closed = [item.name for item in missing if item.name in SENSITIVE and item.sw == SW.SECURITY_STATUS_NOT_SATISFIED]
+    refused = [f"{item.name} ({item.sw:04X})" for item in missing if item.name not in closed]
+    if closed:
+        click.echo(f"closed to this terminal: {', '.join(closed)}")
     if refused:
         click.echo(f"not given: {', '.join(refused)}")
 

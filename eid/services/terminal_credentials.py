@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,9 +11,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-from eid.codec.cv import MAX_CERTIFICATE, CvEcPublicKey, CvPublicKey, decode_cv_certificate
+from eid.codec.cv import MAX_CERTIFICATE, CvCertificate, CvEcPublicKey, CvPublicKey, Role, decode_cv_certificate
+from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import DecodeError, KeyStoreError, LocalProtocolError
 from eid.keystore.pkcs8 import BEGIN, decrypt_private_key_info
+from eid.keystore.ports import Signer
 from eid.keystore.software import PrivateKey, SoftwareSigner
 from eid.pki.cv_chain import SIGNATURE_ALGORITHMS
 from eid.pki.cv_issuing import build_cv_public_key
@@ -24,27 +26,58 @@ MAX_KEY: Final = 1 << 16  # octets of a file
 
 
 def load_terminal_credentials(chain: Sequence[Path], key: Path, passphrase: Callable[[], bytes]) -> TerminalCredentials:
-    """The chain, from below a CVCA to the terminal's own certificate, and the terminal's key.
+    """The chain below a CVCA, down to the terminal's own certificate, and the terminal's key from a file.
 
     Args:
         key: PKCS#8 in PEM, bare, or encrypted as our key store writes it; only then the passphrase is asked for.
 
     Raises:
         DecodeError: a file cannot be read, or is no certificate or key. KeyStoreError: wrong passphrase, or the key is
-            not the last certificate's. LocalProtocolError: there is no certificate.
+            not the terminal's. LocalProtocolError: the certificates are no chain to a terminal.
     """
-    certificates = tuple(read_input(path, MAX_CERTIFICATE, "CV certificate") for path in chain)
-    if not certificates:
-        raise LocalProtocolError("the terminal has no certificate")
-    public_key = decode_cv_certificate(certificates[-1]).public_key
+    return open_terminal_credentials(
+        chain, lambda algorithm: SoftwareSigner("terminal", _load_key(key, passphrase), algorithm)
+    )
+
+
+def open_terminal_credentials(
+    chain: Sequence[Path], open_key: Callable[[SignatureAlgorithm], Signer]
+) -> TerminalCredentials:
+    """The chain from files, in any order, and the terminal's key from wherever it is.
+
+    Args:
+        chain: the CVCA's self-signed certificate may be among them; no card wants it.
+        open_key: is given the algorithm of the terminal's certificate.
+
+    Raises:
+        DecodeError: a file cannot be read, or is no certificate. KeyStoreError: the key cannot be opened, or is not the
+            terminal's. LocalProtocolError: the certificates are no chain to a terminal.
+    """
+    certificates = _sort(decode_cv_certificate(read_input(path, MAX_CERTIFICATE, "CV certificate")) for path in chain)
+    public_key = certificates[-1].public_key
     algorithm = SIGNATURE_ALGORITHMS.get(public_key.oid)
     if algorithm is None:
         raise DecodeError(f"the terminal's certificate is for the unknown algorithm {public_key.oid}")
     kind = "ecdsa" if algorithm.kind == "ecdsa-plain" else algorithm.kind
-    signer = SoftwareSigner("terminal", _load_key(key, passphrase), replace(algorithm, kind=kind))
+    signer = open_key(replace(algorithm, kind=kind))
     if build_cv_public_key(signer) != _without_parameters(public_key):
-        raise KeyStoreError(f"{key}: not the key of the terminal's certificate")
-    return TerminalCredentials(certificates, signer)
+        raise KeyStoreError(f"not the key of the certificate of {certificates[-1].holder_reference}")
+    return TerminalCredentials(tuple(certificate.raw for certificate in certificates), signer)
+
+
+def _sort(certificates: Iterable[CvCertificate]) -> list[CvCertificate]:
+    """From the terminal's certificate upwards, each one's issuer before it."""
+    known = [certificate for certificate in certificates if not certificate.is_self_signed]
+    terminals = [certificate for certificate in known if certificate.chat.role is Role.TERMINAL]
+    if len(terminals) != 1:
+        raise LocalProtocolError(f"{len(terminals)} certificates of terminals are given, where one is due")
+    chain = terminals
+    by_name = {certificate.holder_reference: certificate for certificate in known}
+    while (above := by_name.pop(chain[0].authority_reference, None)) is not None:
+        chain.insert(0, above)
+    if len(chain) != len(known):
+        raise LocalProtocolError("the certificates are no chain: some lead to no terminal that is given")
+    return chain
 
 
 def _without_parameters(key: CvPublicKey) -> CvPublicKey:
