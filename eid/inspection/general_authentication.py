@@ -39,7 +39,8 @@ class Consent:
     """What the holder agrees to: a password, and the rights that it opens.
 
     Args:
-        can: resumes a suspended PIN. use_last_try: whether the PIN's last try may be spent. rights: of the terminal's authorization, at most; None leaves it all of them.
+        can: resumes a suspended PIN. rights: of the terminal's authorization, at most; None leaves it all of them.
+        use_last_try: whether the PIN's last try may be spent.
     """
 
     password: Password

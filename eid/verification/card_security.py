@@ -21,9 +21,9 @@ from eid.pki.path import CertificatePath, find_path, verify_validity
 from eid.pki.revocation import verify_not_revoked
 from eid.pki.trust_store import TrustStore
 from eid.verification.case import Case
-from eid.verification.checks.algorithms import require_strong_certificate, require_strong_key
 from eid.verification.policy import Policy
 from eid.verification.signers import decode_signer, load_signer_key
+from eid.verification.strength import require_strong_certificate, require_strong_key
 
 _NAME: Final = EF_CARD_SECURITY.name
 

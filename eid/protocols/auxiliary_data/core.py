@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 from eid.codec.oid import ID_COMMUNITY_ID, ID_DATE_OF_BIRTH, ID_DATE_OF_EXPIRY
 from eid.errors import DecodeError
 from eid.mrz import PartialDate
 from eid.protocols.terminal_authentication.core import AuxiliaryDatum
 
-_CLAUSE = "TR-03110-3 A.6.5"
+RIGHTS: Final = {ID_DATE_OF_BIRTH: "age-verification", ID_COMMUNITY_ID: "community-id-verification"}
+"""The right, by its name, that a question takes; whether a document has expired, every terminal may ask."""
+_CLAUSE: Final = "TR-03110-3 A.6.5"
 
 
 def ask_age(years: int, today: date) -> AuxiliaryDatum:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from eid.codec import oid
-from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
-from eid.crypto.signatures import PublicKey, curve_of_key
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
-from eid.verification.policy import Algorithms
+from eid.verification.strength import require_strong_certificate, require_strong_key
 
 
 def run(case: Case, check_id: str) -> str:
@@ -33,31 +29,6 @@ def run(case: Case, check_id: str) -> str:
     require_strong_key(case.require_signer_key(), floors, "the document signer's key")
     require_strong_certificate(case.require_signer(), floors, "the document signer's certificate")
     return ""
-
-
-def require_strong_certificate(certificate: Certificate, floors: Algorithms, what: str) -> None:
-    """Refuse a certificate whose signature is over a hash below the policy's floor: collisions forge certificates.
-
-    Raises:
-        VerificationError: CRYPTO_CONSTRAINTS_FAILURE, ALGORITHM_UNSUPPORTED. DecodeError: malformed parameters.
-    """
-    name = decode_signature_algorithm(certificate.signature_algorithm).hash_name
-    if name not in floors.hashes:
-        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} is signed with {name}")
-
-
-def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:
-    """Refuse a key below the policy's floor.
-
-    Raises:
-        VerificationError: CRYPTO_CONSTRAINTS_FAILURE.
-    """
-    if isinstance(key, rsa.RSAPublicKey):
-        bits, floor = key.key_size, floors.rsa_bits
-    else:
-        bits, floor = curve_of_key(key).n.bit_length(), floors.ec_bits
-    if bits < floor:
-        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} has {bits} bits, the policy wants {floor}")
 
 
 ALGORITHMS: Final = Check("sod.algorithms", "Doc 9303-12 4.1.6", run)

@@ -6,8 +6,8 @@ from typing import Final
 
 from eid.pki.path import verify_validity
 from eid.verification.case import Case
-from eid.verification.checks.algorithms import require_strong_certificate, require_strong_key
 from eid.verification.checks.check import Check
+from eid.verification.strength import require_strong_certificate, require_strong_key
 
 
 def run(case: Case, check_id: str) -> str:

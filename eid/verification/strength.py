@@ -1,0 +1,36 @@
+"""Floors of a policy, applied to a key or a certificate wherever one is relied upon."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from eid.codec.x509 import Certificate
+from eid.crypto.public_key import decode_signature_algorithm
+from eid.crypto.signatures import PublicKey, curve_of_key
+from eid.errors import Reason, VerificationError
+from eid.verification.policy import Algorithms
+
+
+def require_strong_certificate(certificate: Certificate, floors: Algorithms, what: str) -> None:
+    """Refuse a certificate whose signature is over a hash below the policy's floor: collisions forge certificates.
+
+    Raises:
+        VerificationError: CRYPTO_CONSTRAINTS_FAILURE, ALGORITHM_UNSUPPORTED. DecodeError: malformed parameters.
+    """
+    name = decode_signature_algorithm(certificate.signature_algorithm).hash_name
+    if name not in floors.hashes:
+        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} is signed with {name}")
+
+
+def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:
+    """Refuse a key below the policy's floor.
+
+    Raises:
+        VerificationError: CRYPTO_CONSTRAINTS_FAILURE.
+    """
+    if isinstance(key, rsa.RSAPublicKey):
+        bits, floor = key.key_size, floors.rsa_bits
+    else:
+        bits, floor = curve_of_key(key).n.bit_length(), floors.ec_bits
+    if bits < floor:
+        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} has {bits} bits, the policy wants {floor}")
