@@ -8,9 +8,14 @@ import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.SecureRandom;
 import java.security.Security;
+import java.security.spec.AlgorithmParameterSpec;
+import java.security.spec.MGF1ParameterSpec;
+import java.security.spec.PSSParameterSpec;
 import java.time.Instant;
 import java.util.Date;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.bouncycastle.asn1.ASN1Integer;
 import org.bouncycastle.asn1.DEROctetString;
 import org.bouncycastle.asn1.icao.DataGroupHash;
@@ -50,7 +55,8 @@ import org.bouncycastle.operator.jcajce.JcaDigestCalculatorProviderBuilder;
  * A country that has nothing but BouncyCastle. SPECIMEN.
  *
  * <p>issue OUT DG1 DG2 CASE...: for each case "key,signature hash,group hash,explicit,version,ski" a directory with
- * csca.der, ds.der, sod.bin, clean.crl, revoking.crl. check CSCA DS CRL SOD: verifies what others made.
+ * csca.der, ds.der, sod.bin, clean.crl, revoking.crl. check CSCA DS CRL SOD: verifies what others made. check-all DIR:
+ * the same for every directory in it that holds these files.
  */
 public final class Corpus {
   private static final BouncyCastleProvider BC = new BouncyCastleProvider();
@@ -62,6 +68,10 @@ public final class Corpus {
       check(arguments);
       return;
     }
+    if (arguments[0].equals("check-all")) {
+      checkAll(Path.of(arguments[1]));
+      return;
+    }
     byte[][] groups = {Files.readAllBytes(Path.of(arguments[2])), Files.readAllBytes(Path.of(arguments[3]))};
     for (int index = 4; index < arguments.length; index++) {
       issue(Path.of(arguments[1], arguments[index]), arguments[index].split(","), groups);
@@ -70,12 +80,12 @@ public final class Corpus {
 
   private static void issue(Path place, String[] stated, byte[][] groups) throws Exception {
     String key = stated[0];
-    String algorithm = algorithm(key, stated[1]);
+    Algorithm algorithm = algorithm(key, stated[1]);
     boolean explicit = stated[3].equals("explicit");
-    KeyPair csca = generate(key, explicit);
-    KeyPair signer = generate(key, explicit);
+    KeyPair csca = generate(key, explicit, "csca");
+    KeyPair signer = generate(key, explicit, "ds");
     X500Name cscaName = name("SPECIMEN CSCA");
-    ContentSigner byCsca = new JcaContentSignerBuilder(algorithm).setProvider(BC).build(csca.getPrivate());
+    ContentSigner byCsca = algorithm.signer(csca.getPrivate());
     X509CertificateHolder root = certificate(byCsca, cscaName, cscaName, csca, csca, BigInteger.ONE, true);
     BigInteger serial = new BigInteger(64, RANDOM).setBit(62);
     X509CertificateHolder leaf = certificate(byCsca, cscaName, name("SPECIMEN DS 1"), csca, signer, serial, false);
@@ -88,19 +98,41 @@ public final class Corpus {
     Files.write(place.resolve("revoking.crl"), crl(byCsca, cscaName, csca, 2, serial));
   }
 
-  private static String algorithm(String key, String hash) {
+  /** How to sign: a name, and parameters where the name does not say all. */
+  private record Algorithm(String name, AlgorithmParameterSpec parameters) {
+    ContentSigner signer(PrivateKey key) throws Exception {
+      JcaContentSignerBuilder builder =
+          parameters == null ? new JcaContentSignerBuilder(name) : new JcaContentSignerBuilder(name, parameters);
+      return builder.setProvider(BC).build(key);
+    }
+  }
+
+  /** "rsa", "pss", "pss:SALT" or a curve, with a hash. */
+  private static Algorithm algorithm(String key, String hash) {
+    String name = hash.toUpperCase();
+    if (key.startsWith("pss:")) {
+      String spelled = hash.replace("sha", "SHA-");
+      int salt = Integer.parseInt(key.substring(4));
+      var parameters = new PSSParameterSpec(spelled, "MGF1", new MGF1ParameterSpec(spelled), salt, 1);
+      return new Algorithm(name + "withRSAandMGF1", parameters);
+    }
     return switch (key) {
-      case "rsa" -> hash.toUpperCase() + "withRSA";
-      case "pss" -> hash.toUpperCase() + "withRSAandMGF1";
-      default -> hash.toUpperCase() + "withECDSA";
+      case "rsa" -> new Algorithm(name + "withRSA", null);
+      case "pss" -> new Algorithm(name + "withRSAandMGF1", null);
+      default -> new Algorithm(name + "withECDSA", null);
     };
   }
 
-  private static KeyPair generate(String key, boolean explicit) throws Exception {
-    if (key.equals("rsa") || key.equals("pss")) {
-      KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA", BC);
-      generator.initialize(2048);
-      return generator.generateKeyPair();
+  private static final Map<String, KeyPair> RSA_KEYS = new HashMap<>();
+
+  private static KeyPair generate(String key, boolean explicit, String role) throws Exception {
+    if (key.equals("rsa") || key.startsWith("pss")) {
+      if (!RSA_KEYS.containsKey(role)) { // they take long; one for each role does for all documents
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA", BC);
+        generator.initialize(2048);
+        RSA_KEYS.put(role, generator.generateKeyPair());
+      }
+      return RSA_KEYS.get(role);
     }
     ECNamedCurveParameterSpec named = ECNamedCurveTable.getParameterSpec(key);
     KeyPairGenerator generator = KeyPairGenerator.getInstance("EC", BC);
@@ -152,9 +184,9 @@ public final class Corpus {
   }
 
   private static byte[] sod(
-      byte[] content, String algorithm, PrivateKey key, X509CertificateHolder certificate, boolean byIdentifier)
+      byte[] content, Algorithm algorithm, PrivateKey key, X509CertificateHolder certificate, boolean byIdentifier)
       throws Exception {
-    ContentSigner signer = new JcaContentSignerBuilder(algorithm).setProvider(BC).build(key);
+    ContentSigner signer = algorithm.signer(key);
     JcaSignerInfoGeneratorBuilder builder =
         new JcaSignerInfoGeneratorBuilder(new JcaDigestCalculatorProviderBuilder().setProvider(BC).build());
     byte[] identifier =
@@ -190,6 +222,27 @@ public final class Corpus {
       builder.addCRLEntry(revoked, Date.from(now.minusSeconds(3600)), CRLReason.keyCompromise);
     }
     return builder.build(byCsca).getEncoded();
+  }
+
+  /** Verifies every directory below: one line each, "ok" or what is wrong. */
+  private static void checkAll(Path place) throws Exception {
+    List<Path> directories;
+    try (var found = Files.list(place)) {
+      directories = found.filter(Files::isDirectory).sorted().toList();
+    }
+    for (Path directory : directories) {
+      String[] files = {"check", "csca.der", "ds.der", "clean.crl", "sod.bin"};
+      for (int index = 1; index < files.length; index++) {
+        files[index] = directory.resolve(files[index]).toString();
+      }
+      String result = "ok";
+      try {
+        check(files);
+      } catch (Exception error) {
+        result = error.getClass().getSimpleName() + ": " + error.getMessage();
+      }
+      System.out.println(directory.getFileName() + "\t" + result);
+    }
   }
 
   /** Verifies a CSCA, a document signer, a CRL and an EF.SOD that others made; anything wrong is an exception. */

@@ -5,10 +5,6 @@ Opt-in, in CI too: it wants a JDK and Maven, which fetches the two artefacts of 
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +16,10 @@ from eid.pki.document_signer import sign_sod
 from tests.builders.authority import NOW, build_authority
 from tests.builders.issuance import signer as make_signer
 from tests.builders.issuer import data_group_hashes
+from tests.interop.bouncycastle.driver import Java, build_driver
 from tests.interop.judging import Judge, flipped
 from tests.interop.specimen_files import DATA_GROUPS
 
-HERE = Path(__file__).parent
 CASES = (
     "rsa,sha256,sha256,named,0,issuer",
     "rsa,sha512,sha1,named,1,ski",
@@ -43,31 +39,9 @@ CASES = (
 )
 
 
-@dataclass(frozen=True)
-class Java:
-    """The driver, and the artefacts that it is run with."""
-
-    tool: str
-    artefacts: Path
-
-    def run(self, *arguments: object) -> str:
-        command = [self.tool, "-cp", f"{self.artefacts}/*", str(HERE / "Corpus.java"), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return done.stdout
-
-
 @pytest.fixture(scope="module")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    if not os.environ.get("EID_TEST_BOUNCYCASTLE"):
-        pytest.skip("opt-in: EID_TEST_BOUNCYCASTLE=1, with a JDK and Maven")
-    tool, maven = shutil.which("java"), shutil.which("mvn")
-    assert tool, "EID_TEST_BOUNCYCASTLE is set, and there is no java"
-    assert maven, "EID_TEST_BOUNCYCASTLE is set, and there is no mvn"
-    artefacts = tmp_path_factory.mktemp("bouncycastle")
-    goal = ["-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={artefacts}"]
-    subprocess.run([maven, *goal], check=True, capture_output=True, timeout=170)
-    return Java(tool, artefacts)
+    return build_driver(tmp_path_factory.mktemp("bouncycastle"))
 
 
 @pytest.fixture(scope="module")
