@@ -15,10 +15,11 @@ from uuid import UUID
 
 import click
 
+from eid.codec.cv import MAX_CERTIFICATE
 from eid.errors import DecodeError, EidError, RecordError
 from eid.identity import RECORD_LIMIT, IdentityRecord, decode_identity_record, find_script_warnings
 from eid.mrz import Mrz
-from eid.personalization.build import verify_record
+from eid.personalization.build import CardSecrets, verify_record
 from eid.printing.faces import Faces, render_faces
 from eid.printing.printed_card import build_printed_card
 from eid.profile.layout import decode_face_layout
@@ -65,6 +66,14 @@ say --resume with the job that the message names, and the same record.
 @click.option("--faces", type=DIRECTORY, help="Draw the card's faces into this directory, as PNG.")
 @click.option("--dpi", type=click.IntRange(150, 1200), default=300, show_default=True, help="Of the faces.")
 @click.option("--can-out", type=FILE, help="Write the card access number, which is printed on the card, to this file.")
+@click.option("--pin-out", type=FILE, help="Write PIN and PUK, which go to the holder by another way, to this file.")
+@click.option(
+    "--trust-point",
+    "trust_points",
+    type=FILE,
+    multiple=True,
+    help="CVCA certificate whose terminals the card will trust; at most two, the newest first.",
+)
 @click.option("--home", type=DIRECTORY, help="Where the database is.  [default: EID_HOME, else var/eid]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @operator_option
@@ -80,6 +89,8 @@ def command(
     faces: Path | None,
     dpi: int,
     can_out: Path | None,
+    pin_out: Path | None,
+    trust_points: tuple[Path, ...],
     home: Path | None,
     as_json: bool,
     operator: str,
@@ -94,20 +105,25 @@ def command(
     record = _load_record(record_file)
     authority = open_authority(directory, open_keys(directory, **keys), operator)
     loaded = load_profile(profile or authority.register.profile)
+    if "PIN" in loaded.profile.access.passwords and pin_out is None:
+        raise click.UsageError("the card gets a PIN, which nobody would ever know: say --pin-out")
+    trusted = tuple(read_input(path, MAX_CERTIFICATE, "CVCA certificate") for path in trust_points)
     mrz = verify_record(record, loaded.profile)
     if faces is not None:  # a text that cannot be set is found before a card is made that cannot be printed
         _render(record, mrz, "0" * loaded.profile.document.can_digits, loaded, dpi)
     with connect(reader, card_file, wait) as (connection, name), ready_database(settings) as engine:
         metered = MeteredConnection(connection, checkpoints=_Progress())
         issuance = (
-            begin(engine, authority, loaded, name[:MAX_READER_NAME], _now)
+            begin(engine, authority, loaded, name[:MAX_READER_NAME], _now, trusted)
             if job is None
-            else resume(engine, authority, loaded, job, _now)
+            else resume(engine, authority, loaded, job, _now, trusted)
         )
         with _told_how_to_go_on(issuance):
             issued = issuance.run(record, metered, metered)
     if can_out is not None:
         write_private(can_out, issued.data.can.encode("ascii") + b"\n")
+    if pin_out is not None:
+        _write_pin(pin_out, issued.data.secrets)
     drawn = _Drawn()
     if faces is not None:
         drawn = _write_faces(faces, _render(record, issued.data.mrz, issued.data.can, loaded, dpi))
@@ -176,6 +192,11 @@ def _render(record: IdentityRecord, mrz: Mrz, can: str, loaded: LoadedProfile, d
         return render_faces(build_printed_card(record, mrz, can, layout), layout, dpi, font_directories())
     except DecodeError as error:
         raise RecordError(f"portrait or signature_image: {error}") from error
+
+
+def _write_pin(path: Path, secrets: CardSecrets) -> None:
+    lines = (f"{name} {value}\n" for name, value in (("PIN", secrets.pin), ("PUK", secrets.puk)) if value)
+    write_private(path, "".join(lines).encode("ascii"))
 
 
 def _write_faces(folder: Path, faces: Faces) -> _Drawn:
