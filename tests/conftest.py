@@ -16,10 +16,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
 
 from eid.errors import ReaderUnavailableError
+from eid.store.database import open_database
+from eid.store.schema_version import upgrade
 from eid.transport.pcscd import PcscHost, private_pcscd
 from tests.builders.machine import missing
+from tests.builders.postgres import PostgresServer, postgres_server
 
 SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
 PCSC_READERS = 4
@@ -112,3 +116,33 @@ def softhsm_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsmT
         initialise = [tool, "--init-token", "--free", "--label", token.label, *pins]
         subprocess.run(initialise, check=True, capture_output=True)
         yield token
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test process alone."""
+    with postgres_server(tmp_path_factory.mktemp("pg")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """Name of a database of that server with all tables, to make others like it."""
+    url = postgres.create_database()
+    engine = open_database(url)
+    upgrade(engine)
+    engine.dispose()
+    return str(engine.url.database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database with all tables, of each kind in turn: what runs on one must run on the other."""
+    if request.param == "sqlite":
+        engine = open_database(f"sqlite:///{tmp_path}/eid.db")
+        upgrade(engine)
+    else:
+        server, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
+        engine = open_database(server.create_database(template))
+    yield engine
+    engine.dispose()

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Uuid,
@@ -237,4 +238,53 @@ verification_session = Table(
     Column("result", JSON(none_as_null=True)),
     _one_of("state", SESSION_STATES),
     Index(None, "state", "expires_at"),
+)
+
+# The tables below lie together by `bucket` (eid.store.audit.bucket_of), which stands in every key of theirs, so that a
+# database spread over machines can keep what one transaction touches on one of them.
+
+audit_row = Table(  # append-only: eid.store.triggers
+    "audit_row",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(96), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(96), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index(None, "subject"),
+)
+
+audit_chain = Table(  # the head of each chain: who appends locks it
+    "audit_chain",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+outbox = Table(  # work that a committed transaction has caused, until somebody has taken it over
+    "outbox",
+    metadata,
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
+)
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("caller", String(96), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("request_digest", LargeBinary(32), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("reply", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
 )

@@ -46,3 +46,8 @@ def new_id(now: datetime, random: Callable[[int], bytes] = os.urandom) -> uuid.U
     noise = int.from_bytes(random(10), "big")
     rand_a, rand_b = noise >> 62 & 0xFFF, noise & (1 << 62) - 1
     return uuid.UUID(int=milliseconds << 80 | _VERSION_7 | rand_a << 64 | _VARIANT | rand_b)
+
+
+def new_id_like(relative: uuid.UUID, now: datetime, random: Callable[[int], bytes] = os.urandom) -> uuid.UUID:
+    """A UUID of version 7 that lies in the same bucket as a relative: it has the same last octet."""
+    return uuid.UUID(bytes=new_id(now, random).bytes[:15] + relative.bytes[15:])

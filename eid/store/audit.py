@@ -1,0 +1,86 @@
+"""The audit log in the database: rows are appended in the transaction of what they tell of, and never changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from eid.audit.chain import BUCKETS, AuditEvent, AuditRow, genesis, link
+from eid.store.tables import audit_chain, audit_row
+
+PAGE: Final = 1000  # rows fetched at once
+
+
+def bucket_of(subject: uuid.UUID) -> int:
+    """The chain, and the distribution key, of a family of rows: the last octet of an identifier that is random there.
+
+    Identifiers of one citizen's affairs share it (`eid.store.types.new_id_like`), so they lie together.
+    """
+    return subject.bytes[15] % BUCKETS
+
+
+def append_event(connection: Connection, bucket: int, event: AuditEvent) -> AuditRow:
+    """Append an event to a chain; it counts when the caller's transaction does.
+
+    The head of the chain is locked until then: writers of one chain take turns, those of others do not wait.
+    """
+    size, previous = _lock_head(connection, bucket)
+    row = link(bucket, size + 1, previous, event)
+    connection.execute(
+        insert(audit_row).values(
+            bucket=bucket,
+            seq=row.seq,
+            previous=row.previous,
+            hash=row.hash,
+            at=event.at,
+            actor=event.actor,
+            action=event.action,
+            subject=event.subject,
+            detail=dict(event.detail),
+        )
+    )
+    connection.execute(update(audit_chain).where(audit_chain.c.bucket == bucket).values(size=row.seq, hash=row.hash))
+    return row
+
+
+def _lock_head(connection: Connection, bucket: int) -> tuple[int, bytes]:
+    query = select(audit_chain.c.size, audit_chain.c.hash).where(audit_chain.c.bucket == bucket).with_for_update()
+    head = connection.execute(query).one_or_none()
+    if head is not None:
+        return head.size, head.hash
+    try:
+        with connection.begin_nested():  # two may begin a chain at once; the second finds the first one's
+            connection.execute(insert(audit_chain).values(bucket=bucket, size=0, hash=genesis(bucket)))
+    except IntegrityError:
+        pass
+    head = connection.execute(query).one()
+    return head.size, head.hash
+
+
+def read_chain(connection: Connection, bucket: int, after: int = 0) -> Iterator[AuditRow]:
+    """The rows of a chain behind a number, in order, a page at a time."""
+    while True:
+        rows = connection.execute(
+            select(audit_row)
+            .where(audit_row.c.bucket == bucket, audit_row.c.seq > after)
+            .order_by(audit_row.c.seq)
+            .limit(PAGE)
+        ).all()
+        yield from (_to_row(row) for row in rows)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].seq
+
+
+def read_buckets(connection: Connection) -> tuple[int, ...]:
+    """The chains that have rows."""
+    return tuple(connection.execute(select(audit_row.c.bucket).distinct().order_by(audit_row.c.bucket)).scalars())
+
+
+def _to_row(row: Row[tuple[object, ...]]) -> AuditRow:
+    event = AuditEvent(row.at, row.actor, row.action, row.subject, row.detail)
+    return AuditRow(row.bucket, row.seq, row.previous, event, row.hash)

@@ -1,0 +1,46 @@
+"""Work that a transaction has caused: written with it, so that it exists exactly where the transaction counts.
+
+Whoever takes work over does so under its identifier, and forgets it here afterwards: what is taken over twice, because
+a process died between the two, is recognised by the identifier.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from eid.store.audit import bucket_of
+from eid.store.tables import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to be done once. kind: what; payload: identifiers and codes, no personal data."""
+
+    id: uuid.UUID
+    kind: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+def enqueue(connection: Connection, work: Work) -> None:
+    """Write work down; it counts when the caller's transaction does."""
+    values = {"id": work.id, "kind": work.kind, "payload": dict(work.payload), "created_at": work.created_at}
+    connection.execute(insert(outbox).values(bucket=bucket_of(work.id), **values))
+
+
+def waiting(connection: Connection, limit: int = 100) -> tuple[Work, ...]:
+    """The oldest work that nobody has taken over."""
+    columns = (outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.created_at)
+    rows = connection.execute(select(*columns).order_by(outbox.c.created_at, outbox.c.id).limit(limit))
+    return tuple(Work(*row) for row in rows)
+
+
+def forget(connection: Connection, work: Work) -> None:
+    """Drop work that somebody has taken over; harmless where it is gone."""
+    connection.execute(delete(outbox).where(outbox.c.bucket == bucket_of(work.id), outbox.c.id == work.id))

@@ -1,0 +1,91 @@
+"""A PostgreSQL server of the test run's own: real, on a socket in a private directory, gone when the run ends."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from tests.builders.machine import missing
+
+_UNPRIVILEGED: Final = "nobody"  # the server refuses to run as root
+# What a test loses when the machine loses power is of no interest; all else is as on any server.
+_SETTINGS: Final = ("listen_addresses=", "fsync=off", "max_connections=40", "log_min_messages=fatal")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A running server. sockets: the directory of its socket; it listens nowhere else."""
+
+    sockets: Path
+    _numbers: count[int]
+
+    def create_database(self, template: str = "template1") -> str:
+        """Make a database like the template and answer its SQLAlchemy URL."""
+        name = f"eid_{next(self._numbers)}"
+        with psycopg.connect(host=str(self.sockets), user="eid", dbname="postgres", autocommit=True) as connection:
+            made, like = sql.Identifier(name), sql.Identifier(template)
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, like))
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """SQLAlchemy's URL of a database."""
+        return f"postgresql+psycopg://eid@/{name}?host={self.sockets}"
+
+
+def find_server_programs() -> Path:
+    """The directory of initdb and pg_ctl, or the test is skipped (in CI: fails)."""
+    found = shutil.which("pg_ctl")
+    candidates = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return candidates[0] if candidates else missing("there is no PostgreSQL server on this machine")
+
+
+@contextmanager
+def postgres_server(home: Path) -> Iterator[PostgresServer]:
+    """Run a server with its data below `home` while the context lasts."""
+    programs = find_server_programs()
+    data, sockets = home / "data", home / "s"
+    for folder in (data, sockets):
+        folder.mkdir(mode=0o700)
+    prefix = _step_down(home, data, sockets)
+    _run([*prefix, programs / "initdb", "-D", data, "-U", "eid", "--auth=trust", "--encoding=UTF8", "--locale=C", "-N"])
+    options = " ".join(f"-c {item}" for item in (*_SETTINGS, f"unix_socket_directories={sockets}"))
+    log = data / "server.log"
+    _run([*prefix, programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", options, "start"])
+    try:
+        yield PostgresServer(sockets, count(1))
+    finally:
+        _run([*prefix, programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"])
+
+
+def _step_down(home: Path, *owned: Path) -> list[str]:
+    """The words that make a command run as somebody unprivileged; none where that is so already."""
+    if os.geteuid() != 0:
+        return []
+    account = pwd.getpwnam(_UNPRIVILEGED)
+    for folder in owned:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    temporary = Path(tempfile.gettempdir())
+    for folder in (home, *home.parents):  # the way there must be open to it; pytest makes its directories private
+        if folder.is_relative_to(temporary) and folder != temporary:
+            folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
+    setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
+    return [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+
+
+def _run(command: list[str | Path]) -> None:
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
