@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -53,9 +52,14 @@ def find_server_programs() -> Path:
 
 
 @contextmanager
-def postgres_server(home: Path) -> Iterator[PostgresServer]:
-    """Run a server with its data below `home` while the context lasts."""
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a server while the context lasts, in a directory of its own: pytest's are closed to other accounts."""
     programs = find_server_programs()
+    with tempfile.TemporaryDirectory(prefix="eid-postgres-") as home:
+        yield from _serve(programs, Path(home))
+
+
+def _serve(programs: Path, home: Path) -> Iterator[PostgresServer]:
     data, sockets = home / "data", home / "s"
     for folder in (data, sockets):
         folder.mkdir(mode=0o700)
@@ -70,17 +74,13 @@ def postgres_server(home: Path) -> Iterator[PostgresServer]:
         _run([*prefix, programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"])
 
 
-def _step_down(home: Path, *owned: Path) -> list[str]:
+def _step_down(*owned: Path) -> list[str]:
     """The words that make a command run as somebody unprivileged; none where that is so already."""
     if os.geteuid() != 0:
         return []
     account = pwd.getpwnam(_UNPRIVILEGED)
     for folder in owned:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    temporary = Path(tempfile.gettempdir())
-    for folder in (home, *home.parents):  # the way there must be open to it; pytest makes its directories private
-        if folder.is_relative_to(temporary) and folder != temporary:
-            folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
     setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
     return [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
 
