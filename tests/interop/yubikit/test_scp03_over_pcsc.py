@@ -112,7 +112,7 @@ def test_list_and_put_key(connect: Connect, ledger: Ledger, length: int) -> None
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_wrong_key_is_refused(connect: Connect, ledger: Ledger, length: int) -> None:
-    """By both: the host finds the card's cryptogram wrong; a host that goes on nevertheless is refused by the card."""
+    """By both: the host finds the cryptogram wrong; one that goes on nevertheless has a wrong MAC, and is refused."""
     card, right = CountedCard(blank(length)), default_key_set(length)
     wrong = StaticKeySet(right.key_version, *(bytes((0x57,)) * length for _ in range(3)))
     with connect(card) as open_channel:

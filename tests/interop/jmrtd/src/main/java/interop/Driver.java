@@ -37,7 +37,7 @@ import org.jmrtd.protocol.PACEResult;
  * each step came to, and every file. Where the driver itself breaks it ends with a stack trace and an exit code.
  */
 final class Driver {
-    private static final int LARGE_BLOCK = 32768;
+    private static final int LARGE_BLOCK = 8000; // javax.smartcardio takes no answer over 8192 octets
     private static final int MRZ_NUMBER = 9; // characters of a document number in the MRZ
 
     private final Request request;
@@ -152,8 +152,8 @@ final class Driver {
         if (sound) {
             authenticateTerminal(service);
             readDataGroups(service, passive);
-            hashes = passive.compareHashes(files);
             authenticateActively(service);
+            hashes = passive.compareHashes(files);
         }
         authenticatePassively(passive);
     }
