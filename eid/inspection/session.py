@@ -11,6 +11,7 @@ from eid.codec.status_word import SW
 from eid.crypto.group import compress_public_key
 from eid.errors import (
     AuthenticationError,
+    CardRemovedError,
     EidError,
     LocalProtocolError,
     PeerProtocolError,
@@ -237,7 +238,9 @@ class Session:
             the failure, where it is another one, or comes too often.
         """
         is_habit = isinstance(failure, PeerProtocolError) and self._reader.is_eager
-        is_loss = isinstance(failure, (SessionLostError, TransportError)) or is_habit
+        # A card that has left the field is another matter: nobody knows which one comes back.
+        is_link = isinstance(failure, TransportError) and not isinstance(failure, CardRemovedError)
+        is_loss = isinstance(failure, SessionLostError) or is_link or is_habit
         self._losses += 1
         if not is_loss or self._entry is None or self.terminal_key is not None or self._losses > MAX_LOSSES:
             raise failure

@@ -140,8 +140,20 @@ class Naked(Counted):
         return self.answer if len(self.log) == self.at else answer
 
 
-@pytest.mark.parametrize("answer", ["9000", "60169000", "6982", "6A82", "6282", "606700"])
-def test_patience_takes_neither_naked_data_nor_another_naked_refusal(answer):
+@pytest.mark.parametrize("answer", ["6982", "6A82", "6988"])
+def test_a_naked_refusal_ends_the_session_and_nothing_is_taken_from_it(answer):
+    specimen = card_with()
+    evidence, link = read(specimen)
+    first = next(number for number, (sent, _) in enumerate(link.log, 1) if sent.cla == 0x0C and sent.ins == 0xB0)
+    naked = Naked(specimen.card, first, bytes.fromhex(answer))
+    plan = InspectionPlan(Password(PasswordId.MRZ, specimen.mrz_information.encode()), challenge=CHALLENGE)
+    again = drive(inspect(plan, NOW), naked)
+    assert again.files == evidence.files, "read in a session of its own, opened by the same protocol"
+    assert sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in naked.log) == 2
+
+
+@pytest.mark.parametrize("answer", ["9000", "60169000", "606700"])
+def test_patience_takes_no_naked_data(answer):
     specimen = card_with()
     _, link = read(specimen)
     first = next(number for number, (sent, _) in enumerate(link.log, 1) if sent.cla == 0x0C and sent.ins == 0xB0)

@@ -40,7 +40,7 @@ def test_gathers_counts_and_tells(issued):
     assert transcript is not None
     assert transcript.outcome is ProtocolOutcome.SUCCEEDED
     names = [item.step for item in inspected.steps]
-    assert names[:3] == ["read EF.CardAccess", "open chip", "read EF.COM"]
+    assert names[:3] == ["read EF.CardAccess", "open chip", "read EF.SOD"]
     assert names[-2:] == ["Chip Authentication", "Active Authentication"]
     assert [name for name, phase in steps.seen if phase == "end"] == names
     assert sum(item.commands for item in inspected.steps) == len(inspected.trace) == len(seen)
