@@ -41,6 +41,15 @@ def convert_ber(raw: bytes, limit: int = der.MAX_INPUT) -> bytes:
     return converted
 
 
+def find_ber_end(data: bytes, offset: int, end: int) -> int:
+    """The offset behind the BER element that starts at `offset`, within `end`.
+
+    Raises:
+        DecodeError: as `convert_ber`.
+    """
+    return _convert(data, offset, end, 1, _Budget())[1]
+
+
 def _convert(data: bytes, offset: int, end: int, depth: int, budget: _Budget) -> tuple[bytes, int]:
     """DER of the element at `offset`, and the offset behind it."""
     budget.elements -= 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from eid.codec import der
+from eid.codec.ber import find_ber_end
 from eid.codec.defect import DefectCode, Defects, tolerate
 from eid.codec.x509 import MAX_CERTIFICATE
 from eid.errors import DecodeError
@@ -24,7 +25,8 @@ def decode_master_list(raw: bytes, defects: Defects = None) -> tuple[bytes, ...]
 
     Args:
         raw: DER, at most 16 MiB, of at most 8,192 certificates of 64 KiB each.
-        defects: where a set out of order (SET_ORDER) is recorded; without it that is refused.
+        defects: where a set out of order (SET_ORDER) and a certificate in BER (NOT_DER) are recorded; without it both
+            are refused.
 
     Raises:
         DecodeError: malformed, another version than v0, empty, or a departure that is not tolerated.
@@ -38,7 +40,7 @@ def decode_master_list(raw: bytes, defects: Defects = None) -> tuple[bytes, ...]
     certificates: list[bytes] = []
     is_ordered = True
     while start < offset:
-        _, behind = der.enter(raw, start, offset, der.SEQUENCE, "certList certificate")
+        behind = _find_end(raw, start, offset, defects)
         if behind - start > MAX_CERTIFICATE or len(certificates) == MAX_CERTIFICATES:
             raise DecodeError("certList: a certificate too large, or too many", offset=start, clause=_CLAUSE)
         certificate = raw[start:behind]
@@ -50,6 +52,18 @@ def decode_master_list(raw: bytes, defects: Defects = None) -> tuple[bytes, ...]
     if not is_ordered:
         tolerate(defects, DefectCode.SET_ORDER, "certList: SET OF out of order", 0, "X.690 11.6")
     return tuple(certificates)
+
+
+def _find_end(raw: bytes, start: int, stop: int, defects: Defects) -> int:
+    """The offset behind a certificate; one in BER may stand among those in DER (tolerable: NOT_DER)."""
+    try:
+        return der.enter(raw, start, stop, der.SEQUENCE, "certList certificate")[1]
+    except DecodeError as refusal:
+        if defects is None or raw[start] != der.SEQUENCE:
+            raise
+        behind = find_ber_end(raw, start, stop)
+        tolerate(defects, DefectCode.NOT_DER, refusal.what, start, "Doc 9303-12 9")
+        return behind
 
 
 def encode_master_list(certificates: Iterable[bytes]) -> bytes:
