@@ -25,8 +25,10 @@ from eid.protocols.secure_messaging import SecureMessaging
 from tests.builders.chip import Chip
 from tests.builders.document import MRZ as SPECIMEN_MRZ
 from tests.builders.machine import missing
+from tests.interop.conftest import Control
 from tests.interop.libeac.openpace import PACE_CAN, PACE_MRZ, LibeacError, Library, Pace, Unavailable
 
+WHO = "libeac"
 CURVE_IDS = list(range(8, 19))  # every curve with a standardised identifier
 MODP_IDS = [0, 1, 2]
 IDS = CURVE_IDS + MODP_IDS
@@ -140,6 +142,7 @@ def once_more_over_modp(run: Callable[[], None], number: int, failure: type[Exce
         run()
 
 
+@pytest.mark.proves(WHO, "our terminal", "PACE GM, every curve and MODP group")
 @pytest.mark.parametrize("number", IDS)
 @pytest.mark.parametrize(("arc", "password"), SUITES, ids=lambda value: getattr(value, "id", value))
 def test_our_terminal_with_their_card(library: Library, number: int, arc: int, password: Password) -> None:
@@ -153,6 +156,7 @@ def test_our_terminal_with_their_card(library: Library, number: int, arc: int, p
     once_more_over_modp(run, number, AuthenticationError)
 
 
+@pytest.mark.proves(WHO, "our card", "PACE GM, every curve and MODP group")
 @pytest.mark.parametrize("number", IDS)
 @pytest.mark.parametrize(("arc", "password"), SUITES, ids=lambda value: getattr(value, "id", value))
 def test_their_terminal_with_our_card(library: Library, number: int, arc: int, password: Password) -> None:
@@ -168,6 +172,7 @@ def test_their_terminal_with_our_card(library: Library, number: int, arc: int, p
     once_more_over_modp(run, number, AssertionError)
 
 
+@pytest.mark.proves(WHO, "both", "PACE: a wrong CAN is refused", Control.REFUSED)
 def test_wrong_password_both_ways(library: Library) -> None:
     announced, wrong = info(13, 2), Password(PasswordId.CAN, b"654321")
     with start(library, announced, CAN) as theirs, pytest.raises(WrongPasswordError):
