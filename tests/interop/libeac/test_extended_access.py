@@ -206,9 +206,7 @@ def test_restricted_identification_our_card(library: Library, number: int, hash_
 
 
 @pytest.mark.proves(WHO, "our terminal", "Terminal Authentication 2")
-@pytest.mark.proves(
-    WHO, "our terminal", "an altered certificate, or another chip, is refused", Control.REFUSED
-)
+@pytest.mark.proves(WHO, "our terminal", "an altered certificate, or another chip, is refused", Control.REFUSED)
 @pytest.mark.parametrize("auxiliary", [b"", AUXILIARY])
 def test_terminal_authentication_their_card(library: Library, auxiliary: bytes) -> None:
     pki, group = build_authentication_pki(), group_of(13)
