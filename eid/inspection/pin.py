@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eid.errors import PeerProtocolError, StatusWordError
 from eid.inspection.access import choose_pace, decode_pace_infos, read_card_access
@@ -36,7 +36,7 @@ class Authorization:
     """
 
     password: Password
-    can: bytes | None = None
+    can: bytes | None = field(default=None, repr=False)
     use_last_try: bool = False
 
     def plan(self) -> InspectionPlan:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
 from eid.codec.cv import CvCertificate
-from eid.errors import DecodeError, LocalProtocolError, PeerProtocolError, StatusWordError
+from eid.errors import DecodeError, PeerProtocolError, StatusWordError
 from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript
 from eid.inspection.session import Session
 from eid.lds.cvca import decode_ef_cvca
@@ -54,18 +53,6 @@ def authenticate_terminal(session: Session, credentials: TerminalCredentials) ->
     except PeerProtocolError as fault:
         return ProtocolTranscript(_TA, ProtocolOutcome.FAILED, parameters | {"reason": str(fault)})
     return ProtocolTranscript(_TA, ProtocolOutcome.SUCCEEDED, parameters)
-
-
-def verify_credentials(credentials: TerminalCredentials) -> None:
-    """Insist that there is a chain that can be presented, before anything is asked of a card.
-
-    Raises:
-        DecodeError: a certificate is malformed. LocalProtocolError: there is none, or they do not follow each other.
-    """
-    chain = credentials.decode()
-    for above, below in itertools.pairwise(chain):
-        if below.authority_reference != above.holder_reference:
-            raise LocalProtocolError(f"the certificate of {below.holder_reference} is not by {above.holder_reference}")
 
 
 def _leads_from(chain: Sequence[CvCertificate], references: Sequence[str]) -> bool:

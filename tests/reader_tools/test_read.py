@@ -1,14 +1,7 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import select
-import subprocess
-import sys
-import termios
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -21,9 +14,10 @@ from eid.keystore import pkcs8
 from eid.protocols.exchange import Checkpoint
 from eid.services.trust import import_trust
 from reader_tools import read
+from reader_tools.reading_progress import ReadingProgress
 from tests.builders.issuance import CAN, NOW
+from tests.builders.keyboard import on_a_terminal
 
-ROOT = Path(__file__).parents[2]
 CHALLENGE = bytes(range(8))
 AT = ("--at", "2026-06-01T12:00:00Z")
 
@@ -141,7 +135,7 @@ def test_blocked_password_is_no_permission(eid, card_file, can_file, monkeypatch
         raise PasswordBlockedError("CAN")
 
     monkeypatch.setattr(read, "inspect_card", blocked)
-    assert eid("read", "--card-file", card_file, "--can-file", can_file).code == 77
+    assert eid("read", "--card-file", card_file, "--can-file", can_file).code == 81
 
 
 @pytest.mark.parametrize("lines", [True, False])
@@ -244,7 +238,7 @@ def test_another_station_key(eid, card_file, can_file, passphrase, tmp_path):
 
 def test_progress_is_live_on_a_terminal(capsys):
     for live, text in ((True, "read DG1 ... done\nread DG2 ... failed\n"), (False, "read DG1\n")):
-        with closing(read.Progress(live)) as progress:
+        with closing(ReadingProgress(live)) as progress:
             for step, phase in (("read DG1", "begin"), ("read DG1", "end"), ("read DG2", "begin")):
                 progress.record(Checkpoint(step, phase))
         assert capsys.readouterr().err == text
@@ -260,40 +254,3 @@ def test_prompts_hide_what_is_typed(card_file, tmp_path):
     assert CAN.encode() not in seen
     assert b"SPECIMEN secret" not in seen
     assert b"Active Authentication" in seen
-
-
-def on_a_terminal(arguments: list[str], answers: dict[bytes, str], home: Path) -> tuple[int, bytes]:
-    master, slave = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if name != "EID_PASSPHRASE_FILE"}
-    program = subprocess.Popen(
-        [sys.executable, "-m", "reader_tools.main", *arguments],
-        cwd=ROOT,
-        env={**environment, "EID_HOME": str(home / "home")},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        preexec_fn=_take_terminal,
-    )
-    os.close(slave)
-    seen, waiting = b"", dict(answers)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if not select.select([master], [], [], 0.2)[0]:
-            continue
-        try:
-            part = os.read(master, 65536)
-        except OSError:  # EIO: the other end is closed
-            break
-        if not part:
-            break
-        seen += part
-        for prompt in [item for item in waiting if item in seen]:
-            time.sleep(0.2)  # let the program turn the echo off
-            os.write(master, waiting.pop(prompt).encode() + b"\n")
-    os.close(master)
-    return program.wait(30), seen
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
