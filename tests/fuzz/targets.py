@@ -47,6 +47,7 @@ OTHERWISE: dict[str, type[EidError]] = {
 }
 # Not decoders of octets from outside, or reached through another one only.
 EXEMPT = {
+    "eid.inspection.access.decode_pace_infos": "takes ReadFile; its content goes to decode_card_access",
     "eid.services.holder.decode_portrait": "takes Evidence, which a decoder made; the image goes to decode_image",
     "eid.imaging.decode.decode_image": "a process of its own for each image: tests/imaging",
     "eid.card.administration.decode_pace_infos": "below decode_state and PUT DATA of the card",
@@ -153,8 +154,8 @@ def attempt(name: str, decode: Decoder, raw: bytes) -> bool:
         return False
     except OTHERWISE.get(name, DecodeError):
         return False
-    except StoreError:
-        if name.startswith("eid.services."):  # a file that is the program's own is damaged
+    except (StoreError, ProfileError):
+        if name.startswith(("eid.services.", "eid.enrolment.")):  # the program's own files, and the operator's
             return False
         raise
     except CommandRefused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,14 +15,24 @@ from hypothesis import strategies as st
 from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_command
 from eid.codec.cv import Chat, decode_cv_certificate
 from eid.codec.oid import ID_AT, ID_IS
+from eid.crypto.cipher_suite import CipherSuite
+from eid.crypto.curves import CURVES
 from eid.crypto.dh_groups import DH_GROUPS
-from eid.crypto.group import DhGroup, compress_public_key
+from eid.crypto.group import DhGroup, EcGroup, compress_public_key
 from eid.crypto.signatures import SignatureAlgorithm, verify_signature
-from eid.errors import CommandRefused, DecodeError, LocalProtocolError, PeerProtocolError, StatusWordError
+from eid.errors import (
+    CommandRefused,
+    DecodeError,
+    LocalProtocolError,
+    PeerProtocolError,
+    StatusWordError,
+    VerificationError,
+)
 from eid.keystore.software import SoftwareSigner
 from eid.pki.cv_chain import CardTrust, Verified, load_cv_key
 from eid.pki.cv_issuing import sign_plain
 from eid.protocols.exchange import drive
+from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.terminal_authentication import core, messages
 from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
 from eid.protocols.terminal_authentication.core import AuthenticatedTerminal, AuxiliaryDatum
@@ -129,6 +140,25 @@ def test_signature_of_the_worked_example() -> None:
     assert chip.terminal == AuthenticatedTerminal(
         "DETESTATDE019", Chat(ID_AT, bytes.fromhex("0000000110")), core.VERSION_2, key, signature_hash="sha1"
     )
+
+
+def test_signature_and_protected_command_of_the_worked_example_on_a_curve() -> None:
+    """BSI worked example: ECDSA over ID_PICC, r_PICC and Comp(PK_PCD); MSE:Set DST in the channel that PACE opened."""
+    path = VECTORS.with_name("tr03110-eac-worked-example-ecdh.json")
+    b = {name: bytes.fromhex(value) for name, value in json.loads(path.read_text()).items() if name != "source"}
+    group = EcGroup(next(curve for curve in CURVES if curve.name == "brainpoolP256r1"))
+    id_picc, key = (compress_public_key(group, b[name]) for name in ("picc_pub_key", "ca_pcd_pub_key"))
+    root = load_cv_key(decode_cv_certificate(b["cvca_cert"]).public_key)
+    terminal = load_cv_key(decode_cv_certificate(b["ta_cert"]).public_key, root.curve)
+    for auxiliary, genuine in ((b"", True), (b"\x00", False)):
+        signed = core.build_signed_data(id_picc, b["ta_nonce"], key, auxiliary)
+        with nullcontext() if genuine else pytest.raises(VerificationError):
+            verify_signature(terminal.public_key, terminal.algorithm, signed, b["ta_pcd_signature"])
+    channel = SecureMessaging(CipherSuite.AES_128, b["k_enc"], b["k_mac"])
+    sent = channel.protect_command(CommandAPDU(0x00, 0x22, 0x81, 0xB6, b["d1"]))
+    assert b["e1"] in sent.data
+    answer = b["ad1"] + b"\x8e\x08" + b["a1"]
+    assert channel.unprotect_response(ResponseAPDU(answer)) == ResponseAPDU()
 
 
 PSS = SignatureAlgorithm("rsa-pss", "sha256", 32)

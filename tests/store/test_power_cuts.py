@@ -302,22 +302,17 @@ def test_a_card_that_is_killed_in_mid_command_has_counted_what_it_answered(tmp_p
     path.write_bytes(blank_state())
     domain = build_chip(load_profile(PRODUCT).profile).security_domain.aid
     select = (bytes.fromhex("00A4040C") + bytes((len(domain),)) + domain).hex()
+    command = [sys.executable, "-c", SERVER, str(path)]
     counter = 0
     for number in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(path)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as server:
+        answered = counter
+        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with contextlib.suppress(BrokenPipeError), server:
             assert server.stdout is not None
             assert server.stdout.readline() == "ready\n"
             Timer(0.05 + 0.013 * (number % 7), server.kill).start()
-            answered = counter
-            with contextlib.suppress(BrokenPipeError):
-                for told in converse(server, select):
-                    answered = told
+            for told in converse(server, select):
+                answered = told
         counter = decode_state(path.read_bytes()).domain.sequence
         assert answered <= counter <= answered + 1
     assert counter > KILLS
