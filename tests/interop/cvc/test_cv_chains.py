@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,19 @@ from eid.pki.cv_chain import CardTrust, load_trust_point, verify_cv_chain
 from eid.protocols.exchange import drive
 from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials, run_terminal_authentication
+from eid.services.cv_authority import create_cv_authority
+from eid.services.cv_register import CvRegister
+from tests.builders.issuing import software_keys
+from tests.builders.machine import missing
 from tests.builders.terminals import BEGIN, CVCA, DV, ECDSA, TERMINAL, build_authentication_pki, build_terminal_pki
+from tests.conftest import SYSTEM_PATH
+from tests.interop.conftest import Control
 from tests.protocols.test_terminal_authentication import TaChip
 
 TODAY = date(2026, 6, 1)
 DATES = ("--issued=260101", "--expires=261231", "--scheme=ECDSA_SHA_256")
 RequireTool = Callable[[str], Path]
+OPENPACE = "OpenPACE cvc-*"
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,19 @@ class TheirChain:
 
 
 @pytest.fixture(scope="module")
-def theirs(require_tool: RequireTool, tmp_path_factory: pytest.TempPathFactory) -> TheirChain:
-    tool, folder = require_tool("cvc-create"), tmp_path_factory.mktemp("cvc")
+def openpace() -> RequireTool:
+    """OpenPACE's programs: pycvc installs others of the same names beside the interpreter."""
+
+    def find(name: str) -> Path:
+        found = shutil.which(name, path=SYSTEM_PATH)
+        return Path(found) if found else missing(f"there is no {name} of OpenPACE on this machine")
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def theirs(openpace: RequireTool, tmp_path_factory: pytest.TempPathFactory) -> TheirChain:
+    tool, folder = openpace("cvc-create"), tmp_path_factory.mktemp("cvc")
     root = ec.generate_private_key(ec.BrainpoolP256R1())
     (folder / "cvca.key").write_bytes(root.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
@@ -75,6 +94,7 @@ def chip(theirs: TheirChain) -> TaChip:
     return TaChip(TerminalAuthenticationCard(trust, b"ID", terminal_key=b"key"))
 
 
+@pytest.mark.proves(OPENPACE, "card", "cvc-create's chain opens our card")
 def test_their_chain_opens_our_card(theirs: TheirChain) -> None:
     card = chip(theirs)
     drive(run_terminal_authentication(theirs.credentials(), [CVCA], b"ID", b"key"), card)
@@ -82,6 +102,7 @@ def test_their_chain_opens_our_card(theirs: TheirChain) -> None:
     assert card.terminal.chat == Chat(ID_IS, b"\x01")
 
 
+@pytest.mark.proves(OPENPACE, "card", "cvc-create's chain, altered, is refused", Control.REFUSED)
 @pytest.mark.parametrize("which", ["dv", "terminal"])
 def test_their_chain_with_one_bit_changed(theirs: TheirChain, which: str) -> None:
     chain = {"dv": theirs.dv, "terminal": theirs.terminal}
@@ -95,9 +116,10 @@ def test_their_chain_with_one_bit_changed(theirs: TheirChain, which: str) -> Non
         verify_cv_chain(map(decode_cv_certificate, chain.values()), load_trust_point(theirs.cvca), TODAY)
 
 
+@pytest.mark.proves(OPENPACE, "CVCA, DV, terminal", "cvc-print verifies our chain")
 @pytest.mark.parametrize("build", [build_terminal_pki, build_authentication_pki])
-def test_their_eyes_on_our_chain(build: Callable[[], object], require_tool: RequireTool, tmp_path: Path) -> None:
-    tool = require_tool("cvc-print")
+def test_their_eyes_on_our_chain(build: Callable[[], object], openpace: RequireTool, tmp_path: Path) -> None:
+    tool = openpace("cvc-print")
     pki = build()
     trusted = {CVCA: pki.cvca_certificate(), DV: pki.dv_certificate()}  # type: ignore[attr-defined]
     for name, raw in trusted.items():
@@ -115,3 +137,25 @@ def test_their_eyes_on_our_chain(build: Callable[[], object], require_tool: Requ
         assert "Expiration Date: 2026-12-31" in seen
     assert f"CHR: {TERMINAL}" in look(ours)
     assert "certificate not verified" in look(ours[:-1] + bytes((ours[-1] ^ 1,)))
+
+
+@pytest.mark.proves(
+    OPENPACE, "DV", "cvc-print verifies our request, and notices an altered one", Control.WORKS, Control.NOTICED
+)
+def test_their_eyes_on_our_request(openpace: RequireTool, tmp_path: Path) -> None:
+    """cvc-print verifies a plain request. It knows no authenticated one, and cvc-create cannot issue on any request:
+    the option that names the request and the holder's name, which it insists on, exclude each other.
+    """
+    tool = openpace("cvc-print")
+    register = CvRegister("dv", DV[:-5], "is", "brainpoolP256r1")
+    dv = create_cv_authority(tmp_path / "dv", register, software_keys(tmp_path / "dv"))
+    request = dv.request(datetime(2026, 6, 1, 12, tzinfo=UTC), CVCA)
+
+    def look(raw: bytes) -> str:
+        (tmp_path / "request").write_bytes(raw)
+        arguments = (tool, f"--csr={tmp_path / 'request'}")
+        return subprocess.run(arguments, check=False, capture_output=True, text=True).stdout
+
+    assert "certificate request verified" in look(request)
+    assert f"CHR: {DV}" in look(request)
+    assert "request verified" not in look(request[:-1] + bytes((request[-1] ^ 1,)))
