@@ -170,7 +170,7 @@ def _cases(stats: dict[str, list[object]]) -> Iterator[Case]:
     ]
     for report in sorted(reports, key=lambda report: report.nodeid):
         told = [value for name, value in report.user_properties if name == ROW]
-        apdus = next((value for name, value in report.user_properties if name == APDUS), None)
+        apdus = max((value for name, value in report.user_properties if name == APDUS), default=None)
         for *words, count in told:
             yield Case(*words, count if apdus is None else apdus, RESULTS[report.outcome])
         if not told:

@@ -22,12 +22,17 @@ from eid.transport.pcsc import wait_for_card
 from eid.transport.pcscd import PcscHost
 from eid.transport.virtual_reader import ListeningReader, VirtualReader
 from tests.builders.issuance import Issued, issue
+from tests.interop.cards import CountedCard
+from tests.interop.conftest import APDUS, Control
 
 ROOT = Path(__file__).parents[3]
 SELECT_EMRTD = "00A4040C07" + LDS1_AID.hex()
 SELECT_UNKNOWN = "00A4040007F0000000000001"
 READ_DG1_WITHOUT_PACE = "00B0810004"
 READ_EF_CARD_ACCESS = "00B09C0004"
+
+WHO = "opensc-tool, pcsc_scan, scriptor"
+OPENSC = (WHO, "ma-cnie by opensc-tool")
 
 Tool = Callable[..., str]
 
@@ -38,22 +43,34 @@ def issued() -> Issued:
 
 
 @pytest.fixture
-def opensc_tool(require_tool: Callable[[str], Path], pcsc_daemon: PcscHost) -> Tool:
+def counted(issued: Issued) -> CountedCard:
+    return CountedCard(issued.card)
+
+
+@pytest.fixture
+def opensc_tool(
+    require_tool: Callable[[str], Path],
+    pcsc_daemon: PcscHost,
+    counted: CountedCard,
+    record_property: Callable[[str, object], None],
+) -> Tool:
     program = require_tool("opensc-tool")
 
     def run(*arguments: str) -> str:
         done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
+        if counted.commands:  # none where the card lies in a process of its own
+            record_property(APDUS, counted.commands)
         return done.stdout
 
     return run
 
 
 @pytest.fixture
-def reader(pcsc_daemon: PcscHost, issued: Issued) -> Iterator[VirtualReader]:
+def reader(pcsc_daemon: PcscHost, counted: CountedCard) -> Iterator[VirtualReader]:
     """A reader with the issued card in it."""
     slot = pcsc_daemon.readers[0]
-    slot.insert(issued.card)
+    slot.insert(counted)
     yield slot
     slot.remove()
 
@@ -155,24 +172,29 @@ def octets_of(text: str) -> bytes:
     return bytes.fromhex(re.sub(r"[^0-9A-Fa-f]", "", text))
 
 
+@pytest.mark.proves(*OPENSC, "reader with the card, ATR")
 def test_list_readers_shows_the_card(opensc_tool: Tool, reader: VirtualReader) -> None:
     lines = [line for line in opensc_tool("-l").splitlines() if reader.name in line]
     assert len(lines) == 1
     assert lines[0].split()[1] == "Yes"
 
 
+@pytest.mark.proves(*OPENSC, "reader with the card, ATR")
 def test_atr(opensc_tool: Tool, reader: VirtualReader, issued: Issued) -> None:
     assert octets_of(opensc_tool(*at(reader), "--atr")) == issued.card.atr
 
 
+@pytest.mark.proves(*OPENSC, "SELECT of the application")
 def test_select_the_emrtd_application(opensc_tool: Tool, reader: VirtualReader) -> None:
     assert status_words(opensc_tool(*at(reader), "-s", SELECT_EMRTD)) == ["9000"]
 
 
+@pytest.mark.proves(*OPENSC, "SELECT of an unknown application", Control.REFUSED)
 def test_unknown_application_is_refused(opensc_tool: Tool, reader: VirtualReader) -> None:
     assert status_words(opensc_tool(*at(reader), "-s", SELECT_UNKNOWN)) == ["6A82"]
 
 
+@pytest.mark.proves(*OPENSC, "EF.CardAccess open, DG1 closed", Control.WORKS, Control.REFUSED)
 def test_reading_needs_pace_except_ef_card_access(opensc_tool: Tool, reader: VirtualReader) -> None:
     said = opensc_tool(*at(reader), "-s", "00A4000C023F00", "-s", READ_EF_CARD_ACCESS)
     assert status_words(said) == ["9000", "9000"]
@@ -181,6 +203,7 @@ def test_reading_needs_pace_except_ef_card_access(opensc_tool: Tool, reader: Vir
     assert status_words(said) == ["9000", "6982"]
 
 
+@pytest.mark.proves(*OPENSC, "channels, unknown commands, writing: refused", Control.REFUSED)
 @pytest.mark.parametrize(
     ("command", "sw"),
     [
@@ -195,6 +218,7 @@ def test_wrong_commands_are_refused(opensc_tool: Tool, reader: VirtualReader, co
     assert status_words(opensc_tool(*at(reader), "-s", SELECT_EMRTD, "-s", command)) == ["9000", sw]
 
 
+@pytest.mark.proves(*OPENSC, "a card of `eid card run`: ATR, SELECT, refusals", Control.WORKS, Control.REFUSED)
 def test_card_in_a_process_of_its_own(opensc_tool: Tool, own_process: VirtualReader, issued: Issued) -> None:
     """`eid card run FILE` behind pcscd, as a person would run it."""
     (line,) = [line for line in opensc_tool("-l").splitlines() if own_process.name in line]
@@ -205,6 +229,7 @@ def test_card_in_a_process_of_its_own(opensc_tool: Tool, own_process: VirtualRea
     assert status_words(said)[2].startswith("69")
 
 
+@pytest.mark.proves(*OPENSC, "`eid read` beside it: right and wrong CAN, no card", Control.WORKS, Control.REFUSED)
 def test_our_own_terminal_reads_it_over_pcsc(
     own_process: VirtualReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +250,7 @@ def test_our_own_terminal_reads_it_over_pcsc(
     capsys.readouterr()
 
 
+@pytest.mark.proves(*OPENSC, "`eid read` beside it: right and wrong CAN, no card", Control.WORKS, Control.REFUSED)
 def test_empty_reader_is_unavailable(pcsc_daemon: PcscHost, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from reader_tools.main import run
 
@@ -236,12 +262,14 @@ def test_empty_reader_is_unavailable(pcsc_daemon: PcscHost, tmp_path: Path, caps
     assert "there is no card in the reader" in capsys.readouterr().err
 
 
+@pytest.mark.proves(*OPENSC, "the card file is as it was", Control.NOTICED)
 def test_the_file_is_as_it_was(own_process: VirtualReader, opensc_tool: Tool, issued: Issued, tmp_path: Path) -> None:
     """Reading changes nothing on an issued card whose CAN does not block."""
     opensc_tool(*at(own_process), "-s", SELECT_EMRTD)
     assert load_card_file(tmp_path / "card.bin") == issued.card.state()
 
 
+@pytest.mark.proves(WHO, "ma-cnie by pcsc_scan", "ATR, presence")
 def test_pcsc_scan_decodes_the_atr(require_tool: Callable[[str], Path], reader: VirtualReader, issued: Issued) -> None:
     program = require_tool("pcsc_scan")
     command = ["timeout", "20", str(program), "-n", "-t", "1"]
