@@ -80,7 +80,8 @@ def command(
 ) -> int:
     """Test a card: commands, access protocols, secure messaging, data, life cycle; each case cites its clause.
 
-    Exit codes: 0 all that applies passed, 1 a case failed or the card was lost, 69 no reader or card, 77 wrong password.
+    Exit codes: 0 all that applies passed, 1 a case failed or the card was lost, 69 no reader or card,
+    77 wrong password.
     """
     if listing:
         click.echo(_list_cases())

@@ -17,6 +17,7 @@ import click
 from eid.codec import cv_tags
 from eid.codec.cv import decode_cv_certificate
 from eid.codec.oid import ID_AT
+from eid.codec.status_word import SW
 from eid.codec.tlv import decode_tlv
 from eid.inspection.general_authentication import Consent
 from eid.inspection.identification import IdentificationPlan, Sectors
@@ -39,7 +40,7 @@ from reader_tools import exit_codes
 from reader_tools.card_connection import connect
 from reader_tools.output_file import write_private
 from reader_tools.passphrase import passphrase_source
-from reader_tools.read import Progress
+from reader_tools.reading_progress import ReadingProgress
 from reader_tools.secret_input import ask_can, ask_digits
 from reader_tools.values import DIRECTORY, FILE, HexOctets
 
@@ -117,7 +118,7 @@ def command(
     consent = _consent(by_can, pin_file, can_file, use_last_try, _rights(credentials, plan, by_can=by_can))
     with ExitStack() as stack:
         connection, _ = stack.enter_context(connect(reader, card_file, wait))
-        progress = stack.enter_context(closing(Progress(sys.stderr.isatty())))
+        progress = stack.enter_context(closing(ReadingProgress(sys.stderr.isatty())))
         now = datetime.now(UTC).replace(microsecond=0)
         identified = identify_card(
             connection, consent, credentials, plan, trust=store, policy=policy, now=now, progress=progress
@@ -203,12 +204,19 @@ def _rows(document: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield name, _refused(answer) or ("yes" if answer["holds"] else "NO")
     for name, group in document["data_groups"].items():
         yield name.replace("_", " "), _refused(group) or _value(group)
-    for name, pseudonym in (document["pseudonyms"] or {}).items():
+    pseudonyms = document["pseudonyms"] or {}
+    if "refused" in pseudonyms:
+        yield "pseudonym", _refused(pseudonyms)
+        return
+    for name, pseudonym in pseudonyms.items():
         yield f"pseudonym, {name}", pseudonym
 
 
 def _refused(answer: dict[str, Any]) -> str:
-    return f"closed to this terminal ({answer['refused']})" if "refused" in answer else ""
+    if "refused" not in answer:
+        return ""
+    is_closed = answer["refused"] == f"{SW.SECURITY_STATUS_NOT_SATISFIED:04X}"
+    return f"{'closed to this terminal' if is_closed else 'not on this card'} ({answer['refused']})"
 
 
 def _value(group: dict[str, Any]) -> str:

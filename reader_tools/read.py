@@ -13,27 +13,31 @@ from typing import Any, Literal
 import click
 
 from eid.card.link_model import RATES, LinkModel, estimate
+from eid.codec.apdu import MAX_SHORT_LE
 from eid.codec.status_word import SW
 from eid.evidence import Evidence, Origin, ProtocolOutcome
 from eid.evidence.codec import encode_evidence
 from eid.inspection import InspectionPlan
+from eid.inspection.habits import UNKNOWN
 from eid.inspection.pin import Authorization
 from eid.keystore.ports import Signer
+from eid.lds.files import LDS1_AID
 from eid.profile.card_image import PasswordId
 from eid.profile.schema import SENSITIVE
-from eid.protocols.exchange import Checkpoint
 from eid.protocols.pace.core import Password
 from eid.rendering.terminal import render_steps, render_table
 from eid.services.holder import describe_holder
 from eid.services.inspection import Inspected, inspect_card
 from eid.services.settings import Settings, load_settings
 from eid.services.station_key import LABEL, StationKeys, sign_by_station
-from eid.transport.metered import BEGIN, END, TraceEntry
+from eid.store.reading_habits import key_of, load_habits, store_habits
+from eid.transport.metered import TraceEntry
 from eid.transport.pcsc import find_reader
 from reader_tools.card_connection import connect
 from reader_tools.output_file import write_private
 from reader_tools.passphrase import passphrase_source
 from reader_tools.pin_guard import USE_LAST_TRY, authorize_by_pin
+from reader_tools.reading_progress import ReadingProgress
 from reader_tools.report_page import step_figures, trace_line
 from reader_tools.secret_input import ask_can, ask_mrz_information
 from reader_tools.terminal_options import open_terminal, terminal_options
@@ -74,8 +78,11 @@ names a file that holds it, else it is prompted for.
 @click.option("--allow-bac", is_flag=True, help="Open a chip that offers no PACE by BAC; needs the MRZ.")
 @click.option("--unprotected-refusals", is_flag=True, help="Bear with a chip that refuses a length in plain.")
 @click.option(
-    "--max-response", type=click.IntRange(64, 65536), default=256, show_default=True, help="Octets at a time."
+    "--max-response",
+    type=click.IntRange(64, 65536),
+    help="Octets at a time; default: 256, or as many as EF.ATR/INFO announces.",
 )
+@click.option("--forget", is_flag=True, help="Neither use nor keep what was learnt of this kind of card.")
 @click.option("--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait for a card.")
 @click.option("--show", is_flag=True, help="Print what the chip says of its holder.")
 @click.option("--trace", is_flag=True, help="Print every command as it is answered, without its data.")
@@ -102,7 +109,8 @@ def command(
     station_key: str,
     allow_bac: bool,
     unprotected_refusals: bool,
-    max_response: int,
+    max_response: int | None,
+    forget: bool,
     wait: float,
     show: bool,
     trace: bool,
@@ -120,6 +128,7 @@ def command(
     if reader is not None and card_file is not None:
         raise click.UsageError("give --reader or --card-file, not both")
     data_groups = _parse_groups(groups)
+    home = load_settings(os.environ).home
     # What can be known to be wrong is told before anybody is asked for a secret.
     if card_file is None:
         find_reader(_reader_key(reader))
@@ -130,6 +139,7 @@ def command(
         credentials = stack.enter_context(open_terminal(**terminal))
         connection, name = stack.enter_context(connect(reader, card_file, wait))
         pins = Authorization(password) if password else authorize_by_pin(connection, pin_file, can_file, use_last_try)
+        kind = key_of(connection.atr, LDS1_AID)
         plan = InspectionPlan(
             pins.password,
             data_groups,
@@ -138,42 +148,24 @@ def command(
             policy="all" if data_groups == "all" else "chosen",
             origin=Origin.UPLOAD if signer is None else Origin.STATION,
             allow_bac=allow_bac,
-            max_response=max_response,
+            max_response=max_response or MAX_SHORT_LE,
+            announced_lengths=max_response is None,
+            habits=UNKNOWN if forget else load_habits(home, kind),
             unprotected_refusals=unprotected_refusals,
             resuming_can=pins.can,
             use_last_try=pins.use_last_try,
             terminal=credentials,
         )
-        progress = stack.enter_context(closing(Progress(sys.stderr.isatty() and not trace)))
+        progress = stack.enter_context(closing(ReadingProgress(sys.stderr.isatty() and not trace)))
         observe = _print_trace if trace else None
         inspected = inspect_card(connection, plan, now=datetime.now(UTC), progress=progress, observe=observe)
+    if not forget:
+        store_habits(home, kind, inspected.habits)
     _print(inspected, show)
     if link is not None:
         click.echo("\n" + _link_table(inspected, LinkModel(int(link))))
     if out is not None:
         _write(out, inspected.evidence, signer)
-
-
-class Progress:
-    """Tells of the steps on stderr: live on a terminal, one line for each elsewhere."""
-
-    def __init__(self, live: bool) -> None:
-        self._live = live
-        self._is_open = False  # a line without its end stands on the terminal
-
-    def record(self, checkpoint: Checkpoint) -> None:
-        """Say that a step began or ended."""
-        if checkpoint.phase in BEGIN and self._live:
-            self._is_open = True
-            click.echo(f"{checkpoint.step} ...", err=True, nl=False)
-        elif checkpoint.phase in END:
-            click.echo(" done" if self._is_open else checkpoint.step, err=True)
-            self._is_open = False
-
-    def close(self) -> None:
-        """End the line of a step that did not come to its end."""
-        if self._is_open:
-            click.echo(" failed", err=True)
 
 
 def _parse_groups(text: str) -> Literal["all"] | tuple[str, ...]:

@@ -9,17 +9,36 @@ from datetime import datetime
 
 from eid.evidence import Evidence
 from eid.inspection import InspectionPlan, inspect
-from eid.protocols.exchange import CheckpointSink, Connection, drive
+from eid.inspection.habits import UNKNOWN, ReadingHabits, hear
+from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive
 from eid.transport.metered import MeteredConnection, StepMeter, TraceEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What was gathered and what it cost. trace: every command, without the data of it or of its answer."""
+    """What was gathered and what it cost.
+
+    Args:
+        trace: every command, without the data of it or of its answer. habits: what was learnt of the card.
+    """
 
     evidence: Evidence = field(repr=False)
     steps: tuple[StepMeter, ...]
     trace: tuple[TraceEntry, ...]
+    habits: ReadingHabits = UNKNOWN
+
+
+class _Listener:
+    """Hears what was learnt of the card, and passes every checkpoint on."""
+
+    def __init__(self, then: CheckpointSink | None) -> None:
+        self._then = then
+        self.habits = UNKNOWN
+
+    def record(self, checkpoint: Checkpoint) -> None:
+        self.habits = hear(checkpoint) or self.habits
+        if self._then is not None:
+            self._then.record(checkpoint)
 
 
 def inspect_card(
@@ -47,6 +66,7 @@ def inspect_card(
         if observe is not None:
             observe(entry)
 
-    metered = MeteredConnection(connection, observe=note, checkpoints=progress)
+    listener = _Listener(progress)
+    metered = MeteredConnection(connection, observe=note, checkpoints=listener)
     evidence = drive(inspect(plan, now, random), metered, metered)
-    return Inspected(evidence, metered.steps, tuple(trace))
+    return Inspected(evidence, metered.steps, tuple(trace), listener.habits)

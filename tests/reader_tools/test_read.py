@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,11 @@ from eid.errors import PasswordBlockedError, ReaderUnavailableError
 from eid.evidence import Origin, ProtocolName, ProtocolOutcome
 from eid.evidence.codec import decode_evidence, decode_signed_evidence
 from eid.keystore import pkcs8
+from eid.profile.loader import load_profile
+from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint
 from eid.services.trust import import_trust
+from eid.testing.specimen import issue_specimen
 from reader_tools import read
 from reader_tools.reading_progress import ReadingProgress
 from tests.builders.issuance import CAN, NOW
@@ -66,7 +71,7 @@ def test_reads_signs_and_what_it_wrote_verifies(eid, card_file, can_file, passph
     outcome = eid("read", "--card-file", card_file, "--can-file", can_file, "--challenge", challenge, "--out", out)
     assert outcome.code == 0, outcome.err
     assert "made the station's key" in outcome.err
-    assert "read DG2\n" in outcome.err
+    assert re.search(r"^read DG2, \d+ octets$", outcome.err, re.MULTILINE)
     for line in ("open chip", "read EF.SOD", "Chip Authentication", "Active Authentication", "total"):
         assert line in outcome.out
     assert "pace: succeeded (oid 0.4.0.127.0.7.2.2.4.2.4" in outcome.out
@@ -254,3 +259,37 @@ def test_prompts_hide_what_is_typed(card_file, tmp_path):
     assert CAN.encode() not in seen
     assert b"SPECIMEN secret" not in seen
     assert b"Active Authentication" in seen
+
+
+def test_octets_are_a_bar_on_a_terminal(capsys):
+    with closing(ReadingProgress(True)) as progress:
+        progress.record(Checkpoint("read DG2", "begin"))
+        progress.record(Checkpoint("read DG2", "progress", {"octets": "500", "total": "1000"}))
+        assert capsys.readouterr().err.endswith("\rread DG2 ... [############............] 500/1000")
+        progress.record(Checkpoint("read DG2", "progress", {"octets": "1000", "total": "1000"}))
+        progress.record(Checkpoint("read DG2", "end"))
+        assert capsys.readouterr().err.rstrip().endswith("\rread DG2 ... done, 1000 octets")
+        progress.record(Checkpoint("empty", "begin"))
+        progress.record(Checkpoint("empty", "progress", {"octets": "0", "total": "0"}))
+        assert "0/0" in capsys.readouterr().err
+
+
+def test_what_is_learnt_of_a_kind_of_card_is_kept_unless_forgotten(eid, tmp_path, can_file):
+    profile = load_profile("ma-cnie").profile.model_dump(mode="json")
+    stated = CardProfile.model_validate(profile | {"quirks": {"largest_read": 160, "too_long": "6700"}})
+    specimen = issue_specimen(stated, datetime.now(UTC))
+    (tmp_path / "card").write_bytes(specimen.card.state())
+    can_file.write_text(specimen.can)
+    habits = tmp_path / "home" / "reading-habits.json"
+
+    def commands(*given: str) -> int:
+        read_again = eid("read", "--card-file", tmp_path / "card", "--can-file", can_file, *given)
+        assert read_again.code == 0, read_again.err
+        return int(read_again.out.split("total")[1].split()[0])
+
+    first = commands("--forget")
+    assert not habits.exists()
+    assert commands() == first
+    assert [item["piece"] for item in json.loads(habits.read_text())["kinds"].values()] == [160]
+    assert commands() < first
+    assert commands("--forget") == first
