@@ -18,8 +18,20 @@ from eid.keystore.algorithm import rsa_algorithm
 from eid.keystore.ports import KeyStore, Signer
 from eid.lds.sod import build_lds_security_object
 from eid.pki.crl import Revocation, RevocationReason, build_crl
+from eid.pki.csca import build_csca_certificate, build_link_certificate
 from eid.pki.document_signer import sign_sod
-from tests.builders.authority import NOW, Authority, build_authority, fresh_label
+from eid.pki.list_signer import ListKind, build_list_signer_certificate, sign_list
+from eid.pki.master_list import decode_master_list, encode_master_list
+from tests.builders.authority import (
+    CSCA_USAGE,
+    CSCA_VALIDITY,
+    DS_USAGE,
+    DS_VALIDITY,
+    NOW,
+    Authority,
+    build_authority,
+    fresh_label,
+)
 
 DAY = timedelta(days=1)
 CONTENT = build_lds_security_object("sha256", {n: hashlib.sha256(bytes((n,))).digest() for n in (1, 2)})
@@ -174,3 +186,37 @@ def test_openssl_prints_every_extension(authority: Authority, openssl: Run, tmp_
     assert re.search(r"X509v3 Subject Alternative Name: *\s+email:csca@utopia.example, DirName: ?/?L ?= ?UTO", ds)
     assert "URI:https://pki.utopia.example/ut.crl" in ds
     assert "2.23.136.1.1.6.2" in ds
+
+
+@pytest.mark.parametrize("name", ["SPECIMEN CSCA", "SPECIMEN CSCA of Utopia"])
+def test_openssl_follows_the_link_to_the_next_key(
+    software_store: KeyStore, name: str, openssl: Run, tmp_path: Path
+) -> None:
+    """Key roll-over and name change: who trusts the first key alone believes what the next one signs."""
+    made = build_authority(*signers(software_store, "P-384+P-256"), explicit=False)
+    key = software_store.generate_ec(fresh_label(), "P-521")
+    csca = build_csca_certificate(key, made.state, name, CSCA_VALIDITY, CSCA_USAGE)
+    link = build_link_certificate(made.csca_signer, made.csca, csca, made.state, CSCA_VALIDITY)
+    signer = software_store.generate_ec(fresh_label(), "P-256")
+    certificate = build_list_signer_certificate(
+        ListKind.MASTER, key, csca, signer.public_key_info, made.state, "SPECIMEN list signer", DS_VALIDITY, DS_USAGE
+    )
+    signed = sign_list(
+        ListKind.MASTER, encode_master_list([made.csca, csca]), signer, certificate, csca, signing_time=NOW
+    )
+    for label, raw in (("first", made.csca), ("link", link), ("signer", certificate)):
+        (tmp_path / f"{label}.der").write_bytes(raw)
+        assert openssl("x509", "-inform", "DER", "-in", f"{label}.der", "-out", f"{label}.pem").returncode == 0
+    (tmp_path / "list.der").write_bytes(signed)
+    trusted = ("-attime", AT, "-CAfile", "first.pem")
+    # A path length of 0 counts a link where the names differ (RFC 5280 6.1.4 (l) excepts equal names only).
+    verified = openssl("verify", *trusted, "-untrusted", "link.pem", "signer.pem")
+    assert (verified.returncode == 0) is (name == "SPECIMEN CSCA"), verified.stderr
+    assert openssl("verify", *trusted, "link.pem").returncode == 0
+    listed = openssl(
+        "cms", "-verify", "-inform", "DER", "-in", "list.der", "-noverify", "-binary", "-out", "content.der"
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert set(decode_master_list((tmp_path / "content.der").read_bytes())) == {made.csca, csca}
+    told = openssl("x509", "-in", "signer.pem", "-noout", "-text").stdout
+    assert re.search(r"Extended Key Usage: critical\s+2\.23\.136\.1\.1\.3\n", told)
