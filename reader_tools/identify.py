@@ -33,15 +33,14 @@ from eid.rendering.terminal import render_table
 from eid.services.identification import Identified, identification_to_json, identify_card
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings
-from eid.services.terminal_credentials import load_terminal_credentials
 from eid.services.trust_files import INDEX, load_trust_store
 from eid.verification.policy import load_policy
 from reader_tools import exit_codes
 from reader_tools.card_connection import connect
 from reader_tools.output_file import write_private
-from reader_tools.passphrase import passphrase_source
 from reader_tools.reading_progress import ReadingProgress
 from reader_tools.secret_input import ask_can, ask_digits
+from reader_tools.terminal_options import open_terminal, terminal_options
 from reader_tools.values import DIRECTORY, FILE, HexOctets
 
 MAX_SECTOR = 1 << 12  # octets of a file
@@ -62,8 +61,7 @@ terminal's certificate has. Data groups: `--read all`, numbers, or names.
 @click.command(name="identify", epilog=EXAMPLES)
 @click.option("--reader", help="Reader by name, part of its name, or index (see `eid readers`); default: with a card.")
 @click.option("--card-file", type=FILE, help="A virtual card's file, asked in this process, instead of a reader.")
-@click.option("--terminal-chain", "chain", type=FILE, multiple=True, required=True, help="CV certificates, DV's first.")
-@click.option("--terminal-key", "key", type=FILE, required=True, help="The terminal's key, PKCS#8 in PEM.")
+@terminal_options
 @click.option("--pin-file", type=FILE, help="File with the holder's PIN, which is prompted for otherwise.")
 @click.option("--can", is_flag=True, help="Open with the CAN instead of the PIN, where the terminal is allowed to.")
 @click.option("--can-file", type=FILE, help="The same, from a file; beside --pin-file it resumes a suspended PIN.")
@@ -82,8 +80,6 @@ terminal's certificate has. Data groups: `--read all`, numbers, or names.
 def command(
     reader: str | None,
     card_file: Path | None,
-    chain: tuple[Path, ...],
-    key: Path,
     pin_file: Path | None,
     can: bool,
     can_file: Path | None,
@@ -99,24 +95,28 @@ def command(
     wait: float,
     as_json: bool,
     out: Path | None,
+    **terminal: Any,
 ) -> int:
     """Ask a card's eID application, with the holder's PIN, as a terminal with certificates.
 
     Exit codes: 0 the chip is genuine and every question holds, 1 it is not or one does not, 2 that stays open,
-    69 no reader or card, 76 the card refused or broke the protocol, 77 wrong PIN or CAN.
+    69 no reader or card, 76 the card refused or broke the protocol, 77 wrong PIN or CAN, 80 the PIN is suspended,
+    81 blocked, 82 switched off.
     """
     day = datetime.now(UTC).date() if today is None else today.date()
     plan = IdentificationPlan(_parse_groups(groups), _ask(age, valid, community, day), _load_sectors(sectors))
     if plan == IdentificationPlan():
         raise click.UsageError("ask something: --read, --age, --valid, --community or --pseudonym")
-    credentials = load_terminal_credentials(chain, key, passphrase_source(None))
     settings = load_settings(os.environ, trust=None if trust is None else str(trust))
     directory = settings.trust_directory
     store = load_trust_store(directory) if trust is not None or (directory / INDEX).is_file() else None
     policy = load_policy(policy_name)
     by_can = can or (can_file is not None and pin_file is None)
-    consent = _consent(by_can, pin_file, can_file, use_last_try, _rights(credentials, plan, by_can=by_can))
     with ExitStack() as stack:
+        credentials = stack.enter_context(open_terminal(**terminal))
+        if credentials is None:
+            raise click.UsageError("the eID application opens to terminals only: --terminal-chain and --terminal-key")
+        consent = _consent(by_can, pin_file, can_file, use_last_try, _rights(credentials, plan, by_can=by_can))
         connection, _ = stack.enter_context(connect(reader, card_file, wait))
         progress = stack.enter_context(closing(ReadingProgress(sys.stderr.isatty())))
         now = datetime.now(UTC).replace(microsecond=0)
