@@ -153,7 +153,8 @@ def _summary(cases: list[Case]) -> Iterator[tuple[str, ...]]:
         controls = Counter(control for case in group if case.result == RESULTS["passed"] for control in case.controls)
         results = Counter(case.result for case in group)
         told = ", ".join(f"{count} {result}" for result, count in results.items())
-        yield who, str(len(group)), *(str(controls[control] or LACKING) for control in Control), _range(group), told
+        absent = LACKING if any(case.against for case in group) else "-"  # a module that tells nothing has no columns
+        yield who, str(len(group)), *(str(controls[control] or absent) for control in Control), _range(group), told
 
 
 def _range(group: list[Case]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.interop.asn1crypto.issuer import Habits, Issuer, build_issuer
+from tests.interop.conftest import Control
 from tests.interop.judging import Judge, flipped
 from tests.interop.specimen_files import DATA_GROUPS, DG1, DG2
 
@@ -55,6 +56,7 @@ def made(issuers: dict[Habits, Issuer], habits: Habits) -> Issuer:
     return issuers.setdefault(habits, build_issuer(habits)) if habits not in issuers else issuers[habits]
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "its documents accepted, with the habits of issuers")
 @pytest.mark.parametrize("habits", SOUND.values(), ids=SOUND.keys())
 @pytest.mark.parametrize("policy", ["passive", "border"])
 def test_sound(judge: Judge, issuers: dict[Habits, Issuer], habits: Habits, policy: str) -> None:
@@ -65,6 +67,7 @@ def test_sound(judge: Judge, issuers: dict[Habits, Issuer], habits: Habits, poli
     assert "tolerated" not in answer.check("sod.format")["detail"]
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "each leniency is told")
 @pytest.mark.parametrize(("habits", "check", "code"), LENIENT.values(), ids=LENIENT.keys())
 def test_each_leniency_is_told(
     judge: Judge, issuers: dict[Habits, Issuer], habits: Habits, check: str, code: str
@@ -81,6 +84,7 @@ def test_each_leniency_is_told(
     assert strict.check(check)["outcome"] in ("FAILED", "INDETERMINATE")
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "no forgery through a leniency", Control.NOTICED)
 @pytest.mark.parametrize("habits", [habits for habits, _, _ in LENIENT.values()], ids=LENIENT.keys())
 def test_leniency_lets_no_forgery_through(judge: Judge, issuers: dict[Habits, Issuer], habits: Habits) -> None:
     issuer = made(issuers, habits)
@@ -99,6 +103,7 @@ def test_leniency_lets_no_forgery_through(judge: Judge, issuers: dict[Habits, Is
     assert (answer.exit_code, answer.failed) == (1, {"ds.revocation": "REVOKED"})
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "old content types")
 @pytest.mark.parametrize("content_type", ["1.3.27.1.1.1", "1.2.528.1.1006.1.20.1"])
 def test_old_content_types(judge: Judge, content_type: str) -> None:
     """What early documents call their security object: an authority's policy takes it, and says so."""
@@ -111,6 +116,7 @@ def test_old_content_types(judge: Judge, content_type: str) -> None:
     assert (answer.exit_code, answer.failed) == (1, {"sod.format": "FORMAT_FAILURE"})
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "another content type refused", Control.REFUSED)
 def test_another_content_type(judge: Judge) -> None:
     issuer = build_issuer(Habits(content_type="2.23.136.1.1.2"))
     trust = judge.trust("trust", [issuer.csca_der, issuer.crl(revoking=False)])
@@ -119,6 +125,7 @@ def test_another_content_type(judge: Judge) -> None:
         assert (answer.exit_code, answer.failed["sod.format"]) == (1, "FORMAT_FAILURE")
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "every octet of the security object counts", Control.NOTICED)
 def test_every_octet_of_the_security_object_counts(judge: Judge) -> None:
     """Under the lenient policy too: a bit turned anywhere never gives more than was there before."""
     issuer = build_issuer(Habits())
@@ -132,6 +139,7 @@ def test_every_octet_of_the_security_object_counts(judge: Judge) -> None:
     assert all("tolerated" in told + also for _, told, also in accepted), accepted
 
 
+@pytest.mark.proves("asn1crypto", "our verifier", "data groups missing or more are noticed", Control.NOTICED)
 def test_data_groups_that_are_missing_or_more(judge: Judge, issuers: dict[Habits, Issuer]) -> None:
     issuer = made(issuers, Habits())
     trust = judge.trust("trust", [issuer.csca_der])

@@ -34,7 +34,7 @@ def scriptor(require_tool: Callable[[str], Path], in_reader: InReader) -> Run:
         script = "".join(f"{line if line == 'reset' else bytes.fromhex(line).hex(' ')}\n" for line in commands)
         counted = CountedCard(card)
         with in_reader(counted) as reader:
-            arguments = [program, "-r", reader, "-p", "T=1"]
+            arguments: list[str | Path] = [program, "-r", reader, "-p", "T=1"]
             done = subprocess.run(arguments, input=script, capture_output=True, text=True, timeout=60, check=True)
         joined = re.sub(r" *\n(?=[0-9A-F]{2} )", " ", done.stdout)  # long answers go over several lines
         return [bytes.fromhex(octets) for octets in ANSWER.findall(joined)], counted.commands

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.conftest import Control
 from tests.interop.judging import Judge, flipped
 from tests.interop.openssl.issuer import Case, OpensslIssuer
 from tests.interop.specimen_files import DATA_GROUPS, DG1, DG2
@@ -50,17 +51,20 @@ def csca(issuer: OpensslIssuer) -> bytes:
     return (issuer.directory / "csca.pem").read_bytes()
 
 
+@pytest.mark.proves("openssl", "our verifier", "its documents accepted")
 def test_genuine(judge: Judge, csca: bytes, sod: bytes) -> None:
     answer = judge.verify(sod, judge.trust("trust", [csca]))
     assert (answer.exit_code, answer.verdict, answer.report["policy"]) == (0, "TOTAL_PASSED", "passive")
     assert answer.check("ds.revocation")["reason"] == "TRY_LATER"
 
 
+@pytest.mark.proves("openssl", "our verifier", "its documents accepted")
 def test_genuine_under_border(judge: Judge, issuer: OpensslIssuer, csca: bytes, sod: bytes) -> None:
     answer = judge.verify(sod, judge.trust("trust", [csca, issuer.crl(revoking=False)]), "--policy", "border")
     assert (answer.exit_code, answer.verdict) == (0, "TOTAL_PASSED"), answer.report
 
 
+@pytest.mark.proves("openssl", "our verifier", "an altered octet is noticed", Control.NOTICED)
 @pytest.mark.parametrize("number", [1, 2])
 def test_altered_data_group(judge: Judge, csca: bytes, sod: bytes, number: int) -> None:
     altered = {**DATA_GROUPS, number: flipped(DATA_GROUPS[number], -20)}
@@ -69,6 +73,7 @@ def test_altered_data_group(judge: Judge, csca: bytes, sod: bytes, number: int) 
     assert answer.failed.get(f"sod.dg_hashes.dg{number}") == "HASH_FAILURE"
 
 
+@pytest.mark.proves("openssl", "our verifier", "an altered octet is noticed", Control.NOTICED)
 def test_altered_content(judge: Judge, issuer: OpensslIssuer, csca: bytes, sod: bytes) -> None:
     place = sod.index(hashlib.new(issuer.case.group_hash, DG2).digest())
     answer = judge.verify(flipped(sod, place), judge.trust("trust", [csca]))
@@ -76,11 +81,13 @@ def test_altered_content(judge: Judge, issuer: OpensslIssuer, csca: bytes, sod: 
     assert answer.failed == {"sod.signature": "SIG_CRYPTO_FAILURE", "sod.dg_hashes.dg2": "HASH_FAILURE"}
 
 
+@pytest.mark.proves("openssl", "our verifier", "an altered octet is noticed", Control.NOTICED)
 def test_altered_signature(judge: Judge, csca: bytes, sod: bytes) -> None:
     answer = judge.verify(flipped(sod, -1), judge.trust("trust", [csca]))
     assert (answer.exit_code, answer.failed) == (1, {"sod.signature": "SIG_CRYPTO_FAILURE"})
 
 
+@pytest.mark.proves("openssl", "our verifier", "another CSCA, a revoked signer refused", Control.REFUSED)
 def test_unknown_csca(judge: Judge, issuer: OpensslIssuer, sod: bytes, tmp_path: Path) -> None:
     """A CSCA of the same name with another key is as unknown as one of another name: keys roll over."""
     other = OpensslIssuer(issuer.tool, tmp_path / "other", issuer.case)
@@ -90,11 +97,13 @@ def test_unknown_csca(judge: Judge, issuer: OpensslIssuer, sod: bytes, tmp_path:
     assert answer.check("ds.path")["reason"] == "NO_CERTIFICATE_CHAIN_FOUND"
 
 
+@pytest.mark.proves("openssl", "our verifier", "another CSCA, a revoked signer refused", Control.REFUSED)
 def test_revoked(judge: Judge, issuer: OpensslIssuer, csca: bytes, sod: bytes) -> None:
     answer = judge.verify(sod, judge.trust("trust", [csca, issuer.crl(revoking=True)]))
     assert (answer.exit_code, answer.failed) == (1, {"ds.revocation": "REVOKED"})
 
 
+@pytest.mark.proves("openssl", "our verifier", "a data group slipped in is noticed", Control.NOTICED)
 def test_data_group_slipped_in(judge: Judge, csca: bytes, sod: bytes) -> None:
     answer = judge.verify(sod, judge.trust("trust", [csca]), data_groups={1: DG1, 2: DG2, 13: b"\x6d\x00"})
     assert (answer.exit_code, answer.failed) == (1, {"sod.dg_hashes.dg13": "DG_NOT_IN_SOD"})
