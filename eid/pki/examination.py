@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from eid.codec import oid
@@ -114,21 +115,25 @@ def _load_key(certificate: Certificate) -> tuple[PublicKey | None, str]:
 
 def _read_name(raw: bytes, defects: list[Defect]) -> tuple[str, bytes, str]:
     """The name as text, its identifier, and why it cannot be read."""
+    text, name_id, failure, found = _describe_name(raw)
+    defects.extend(found)
+    return text, name_id, failure
+
+
+@lru_cache(maxsize=256)  # thousands of signers' certificates name the same few issuers
+def _describe_name(raw: bytes) -> tuple[str, bytes, str, tuple[Defect, ...]]:
+    defects: list[Defect] = []
     try:
         name = decode_name(raw, defects=defects)
     except DecodeError as error:
-        return "", hashlib.sha256(raw).digest(), str(error)
-    return str(name), identify_name(raw), ""
+        return "", hashlib.sha256(raw).digest(), str(error), ()
+    relative_names = [sorted(pairs) for pairs in name.normalised]
+    return str(name), hashlib.sha256(repr(relative_names).encode()).digest(), "", tuple(defects)
 
 
 def identify_name(raw: bytes) -> bytes:
-    """SHA-256 over what two writings of one name have in common (RFC 5280 7.1).
-
-    Raises:
-        DecodeError: the name cannot be read.
-    """
-    relative_names = (sorted(pairs) for pairs in decode_name(raw, defects=[]).normalised)
-    return hashlib.sha256(repr(list(relative_names)).encode()).digest()
+    """SHA-256 over what writings of one name have in common (RFC 5280 7.1); of one that cannot be read, its octets."""
+    return _describe_name(raw)[1]
 
 
 def _find_kind(certificate: Certificate, key: PublicKey | None) -> tuple[Kind, str]:
@@ -160,12 +165,7 @@ def _find_kind(certificate: Certificate, key: PublicKey | None) -> tuple[Kind, s
 
 
 def _is_same_name(certificate: Certificate) -> bool:
-    if certificate.is_self_issued:
-        return True
-    try:
-        return identify_name(certificate.issuer_raw) == identify_name(certificate.subject_raw)
-    except DecodeError:
-        return False
+    return identify_name(certificate.issuer_raw) == identify_name(certificate.subject_raw)
 
 
 def _find_signer_kind(purposes: tuple[str, ...], usage: int | None) -> Kind:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from eid.codec import der, oid
 from eid.codec.defect import Defect, DefectCode
 from eid.codec.extensions import GeneralName, KeyUsage
-from eid.codec.name import Name
+from eid.codec.name import Name, decode_name
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
 from eid.crypto.signatures import PublicKey, curve_of_key
@@ -109,32 +110,36 @@ def _lint_body(certificate: Certificate, kind: Kind) -> Iterator[Finding]:
 
 
 def _lint_names(certificate: Certificate, kind: Kind) -> Iterator[Finding]:
-    for what, read in (("issuer", certificate.issuer), ("subject", certificate.subject)):
-        try:
-            name = read([])
-        except DecodeError:
-            yield Finding("NAME_UNREADABLE", Grade.ERROR, f"{what}: cannot be read", _NAMES)
-            continue
-        yield from _lint_name(name, what)
+    for what, raw in (("issuer", certificate.issuer_raw), ("subject", certificate.subject_raw)):
+        for code, grade, text, clause in _lint_name(raw):
+            yield Finding(code, grade, f"{what}: {text}", clause)
     if certificate.issuer_country != certificate.subject_country:
         what = "the countries of issuer and subject are not the same"
         yield Finding("COUNTRY_MISMATCH", Grade.ERROR, what, _TABLE_5)
 
 
-def _lint_name(name: Name, what: str) -> Iterator[Finding]:
+@lru_cache(maxsize=256)  # thousands of signers' certificates name the same few issuers
+def _lint_name(raw: bytes) -> tuple[tuple[str, Grade, str, str], ...]:
+    """Code, grade, sentence and clause of each departure of a name."""
+    try:
+        return tuple(_find_name_departures(decode_name(raw, defects=[])))
+    except DecodeError:
+        return (("NAME_UNREADABLE", Grade.ERROR, "cannot be read", _NAMES),)
+
+
+def _find_name_departures(name: Name) -> Iterator[tuple[str, Grade, str, str]]:
     country = name.country
     if country is None:
-        yield Finding("COUNTRY_MISSING", Grade.ERROR, f"{what}: no countryName", _NAMES)
+        yield "COUNTRY_MISSING", Grade.ERROR, "no countryName", _NAMES
     elif len(country) != 2 or not country.isascii() or not country.isalpha():
-        yield Finding("COUNTRY_FORM", Grade.WARNING, f"{what}: countryName is not two letters", _NAMES)
+        yield "COUNTRY_FORM", Grade.WARNING, "countryName is not two letters", _NAMES
     elif not country.isupper():
-        yield Finding("COUNTRY_CASE", Grade.NOTICE, f"{what}: countryName is not in upper case", _TABLE_5)
+        yield "COUNTRY_CASE", Grade.NOTICE, "countryName is not in upper case", _TABLE_5
     if name.find(oid.COMMON_NAME) is None:
-        yield Finding("COMMON_NAME_MISSING", Grade.NOTICE, f"{what}: no commonName", _NAMES)
+        yield "COMMON_NAME_MISSING", Grade.NOTICE, "no commonName", _NAMES
     for attribute_type, tag in _string_types(name.raw):
-        allowed = _STRING_TYPES.get(attribute_type, _DIRECTORY_STRINGS)
-        if tag not in allowed:
-            yield Finding("NAME_STRING_TYPE", Grade.NOTICE, f"{what}: string type {tag:02X}", _TABLE_5)
+        if tag not in _STRING_TYPES.get(attribute_type, _DIRECTORY_STRINGS):
+            yield "NAME_STRING_TYPE", Grade.NOTICE, f"string type {tag:02X}", _TABLE_5
 
 
 def _string_types(raw: bytes) -> Iterator[tuple[str, int]]:

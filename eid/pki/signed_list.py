@@ -162,7 +162,7 @@ def _verify(
     signed_data, signer = _read(raw, content_type, defects)
     # 4. Its signer: purpose, and a path to a pinned anchor
     trust = anchors.build_store(signed_data.certificates)
-    path = find_path(signer, trust, defects, purpose=purpose)
+    path = _find_path(signer, trust, defects, purpose)
     # 5. In time, and not revoked
     attributes = signed_data.signer_info.signed_attributes
     signing_time = None if attributes is None else attributes.signing_time
@@ -170,6 +170,16 @@ def _verify(
     _verify_unrevoked(path, trust)
     digest_name = oid.HASH_NAMES[signed_data.signer_info.digest_algorithm.oid]
     return SignedList(signed_data.content, signer, path, signing_time, digest_name, ())
+
+
+def _find_path(signer: Certificate, trust: TrustStore, defects: list[Defect], purpose: str) -> CertificatePath:
+    try:
+        return find_path(signer, trust, defects, purpose=purpose)
+    except VerificationError as failure:
+        if failure.reason is not Reason.NO_CERTIFICATE_CHAIN_FOUND:
+            raise
+        what = f"the signer, of {signer.issuer_country or 'no country'}, ends at no anchor that is trusted for lists"
+        raise VerificationError(failure.reason, what, clause="Doc 9303-12 6.1.1") from failure
 
 
 def _read(raw: bytes, content_type: str, defects: list[Defect]) -> tuple[SignedData, Certificate]:
@@ -230,8 +240,8 @@ def _find_signer(signed_data: SignedData, defects: list[Defect]) -> Certificate:
         except DecodeError:
             continue  # it may be any certificate but the signer's; if it is that, none is found
     named = [item for item in readable if is_named_by(item, signed_data.signer_info)]
-    if named:
-        return named[0]
+    if named:  # a name and serial number, or a key identifier, may be those of another certificate as well
+        return next((item for item in named if item.extensions.extended_key_usage is not None), named[0])
     possible = [item for item in readable if item.extensions.extended_key_usage is not None]
     if len(possible) != 1:
         raise VerificationError(

@@ -411,7 +411,7 @@ class _Import:
         held, unusable = index.count_seen(self.connection, self.import_id)
         return ImportReport(
             self.import_id,
-            tuple(self._renew(item) for item in self.items),
+            self._renew(),
             dict(sorted(self.counts.items())),
             self.new,
             held,
@@ -420,14 +420,22 @@ class _Import:
             index.list_sources(self.connection, self.import_id),
         )
 
-    def _renew(self, item: Imported) -> Imported:
-        """What an object came to be once everything was settled."""
-        fingerprint = bytes.fromhex(item.fingerprint)
-        if item.kind == "CRL":
-            crl = index.load_crl(self.connection, fingerprint)
-            return item if crl is None else replace(item, usable=crl.usable, findings=restore_findings(crl.findings))
-        row = index.load_certificates(self.connection, [fingerprint]).get(fingerprint)
-        return item if row is None else replace(item, is_held=row.state == "HELD")
+    def _renew(self) -> tuple[Imported, ...]:
+        """What the objects came to be once everything was settled."""
+        wanted = [bytes.fromhex(item.fingerprint) for item in self.items if item.kind != "CRL"]
+        rows = {key.hex(): row for key, row in index.load_certificates(self.connection, wanted).items()}
+        crls = {
+            item.fingerprint.hex(): item
+            for item in index.list_crls(self.connection, where=(index.is_seen_in(self.import_id, trust_crl),))
+        }
+        return tuple(
+            replace(item, usable=crl.usable, findings=restore_findings(crl.findings))
+            if (crl := crls.get(item.fingerprint)) is not None
+            else replace(item, is_held=row.state == "HELD")
+            if (row := rows.get(item.fingerprint)) is not None
+            else item
+            for item in self.items
+        )
 
 
 def _named(refusal: EidError, name: str) -> EidError:
