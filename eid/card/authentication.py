@@ -8,6 +8,8 @@ from eid.card.keys import decode_private_key, private_scalar, static_key
 from eid.card.memory import Directory, StoredKey, StoredPassword
 from eid.card.session import Card, Opening
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
+from eid.codec.cv import Chat
+from eid.codec.oid import ID_IS
 from eid.codec.status_word import SW
 from eid.crypto.group import compress_public_key
 from eid.errors import CommandRefused
@@ -177,11 +179,15 @@ def _pace(card: Card) -> PaceCard:
         password_for,
         card.random,
         static_key=lambda group: _static_scalar(card, group),
-        references=lambda: tuple(
-            point.certificate.holder_reference.encode("latin-1") for point in card.memory.trust.points
-        ),
+        references=lambda chat: _references(card, chat),
     )
     return card.session.pace
+
+
+def _references(card: Card, chat: Chat | None) -> tuple[bytes, ...]:
+    """Names of the trust points for the terminal that the CHAT announces, else for inspection systems (B.1.4)."""
+    points = card.memory.trust.of_type(ID_IS if chat is None else chat.oid)
+    return tuple(point.certificate.holder_reference.encode("latin-1") for point in points)
 
 
 def _static_scalar(card: Card, group: str) -> int | None:

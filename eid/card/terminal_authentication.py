@@ -5,6 +5,7 @@ from __future__ import annotations
 from eid.card.access import require_open_session
 from eid.card.session import Card
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
+from eid.codec.oid import ID_IS
 from eid.codec.status_word import SW
 from eid.errors import CommandRefused
 from eid.evidence import ProtocolName
@@ -51,7 +52,7 @@ def verify_certificate(card: Card, command: CommandAPDU) -> ResponseAPDU:
 
 def _update_ef_cvca(card: Card) -> None:
     """EF.CVCA names the trust points that there are now; the chip alone writes it (TR-03110-1, EF.CVCA)."""
-    names = encode_ef_cvca([point.certificate.holder_reference for point in card.memory.trust.points])
+    names = encode_ef_cvca([point.certificate.holder_reference for point in card.memory.trust.of_type(ID_IS)])
     for directory in card.memory.applications.values():
         file = directory.files.get(EF_CVCA.fid)
         if file is not None and len(file.content) == len(names):

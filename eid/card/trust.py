@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import Final
@@ -27,8 +28,9 @@ def load_trust(certificates: Iterable[bytes], today: date | None) -> CardTrust:
         DecodeError: malformed, too many, no CVCA's, or its own signature is wrong.
     """
     points = tuple(_load_point(raw, None) for raw in certificates)
-    if len(points) > MAX_TRUST_POINTS:
-        raise DecodeError(f"a card has at most {MAX_TRUST_POINTS} trust points", clause="TR-03110-3 2.5.2")
+    if any(count > MAX_TRUST_POINTS for count in Counter(point.chat.oid for point in points).values()):
+        what = f"a card has at most {MAX_TRUST_POINTS} trust points for a type of terminal"
+        raise DecodeError(what, clause="TR-03110-3 2.5.2")
     return CardTrust(points, today or max([CardTrust().today, *(item.certificate.effective_date for item in points)]))
 
 

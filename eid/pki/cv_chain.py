@@ -28,7 +28,7 @@ from eid.errors import Reason, VerificationError
 
 ID_TA_RSA: Final = "0.4.0.127.0.7.2.2.2.1"
 ID_TA_ECDSA: Final = "0.4.0.127.0.7.2.2.2.2"
-MAX_TRUST_POINTS: Final = 2  # TR-03110-3 2.5.2
+MAX_TRUST_POINTS: Final = 2  # for each type of terminal, TR-03110-3 2.5.2
 
 SIGNATURE_ALGORITHMS: Final = {
     ID_TA_RSA + ".1": SignatureAlgorithm("rsa-pkcs1", "sha1"),
@@ -201,7 +201,7 @@ def verify_cv_chain(certificates: Iterable[CvCertificate], trust_point: Verified
 
 @dataclass(frozen=True, slots=True)
 class CardTrust:
-    """What a card trusts: trust points, newest first, at most two; and the date that it believes in."""
+    """What a card trusts: newest first, two points at most for each type of terminal; and the date it believes in."""
 
     points: tuple[Verified, ...] = field(default=())
     today: date = date(2000, 1, 1)
@@ -210,18 +210,24 @@ class CardTrust:
         """The trust point of this name."""
         return next((point for point in self.points if point.certificate.holder_reference == holder_reference), None)
 
+    def of_type(self, terminal_type: str) -> tuple[Verified, ...]:
+        """The trust points for this type of terminal (dotted), newest first."""
+        return tuple(point for point in self.points if point.chat.oid == terminal_type)
+
     def accept(self, verified: Verified) -> CardTrust:
         """What the card trusts after a certificate was verified (TR-03110-3 2.5.2).
 
         An accurate certificate moves the date, forwards only. A link certificate makes its CVCA the newest trust point;
-        of the others the newest stays, as long as it is not expired.
+        of the others of its type the newest stays, as long as it is not expired.
         """
         begun = verified.certificate.effective_date
         trust = replace(self, today=max(self.today, begun)) if verified.is_accurate else self
         if verified.certificate.chat.role is not Role.CVCA or trust.find(verified.certificate.holder_reference):
             return trust
-        others = [point for point in trust.points if point.certificate.expiration_date >= trust.today]
-        return replace(trust, points=(verified, *others)[:MAX_TRUST_POINTS])
+        same = trust.of_type(verified.chat.oid)
+        others = tuple(point for point in trust.points if point not in same)
+        older = [point for point in same if point.certificate.expiration_date >= trust.today]
+        return replace(trust, points=(verified, *older[: MAX_TRUST_POINTS - 1], *others))
 
 
 def _constraint(detail: str) -> VerificationError:

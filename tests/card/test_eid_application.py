@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from eid.card import VirtualCard
 from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_response
-from eid.codec.oid import ID_COMMUNITY_ID, ID_DATE_OF_BIRTH, ID_DATE_OF_EXPIRY, ID_IS
+from eid.codec.cv import Chat, Role
+from eid.codec.oid import ID_AT, ID_COMMUNITY_ID, ID_DATE_OF_BIRTH, ID_DATE_OF_EXPIRY, ID_IS
 from eid.errors import PasswordDeactivatedError, StatusWordError
 from eid.inspection.general_authentication import Consent
 from eid.inspection.identification import Identification, IdentificationPlan
 from eid.lds.eid_application import EID_AID, EID_GROUPS, decode_eid_group, encode_eid_group
 from eid.lds.eid_values import FreetextPlace
-from eid.pki.cv_chain import intersect_rights
+from eid.pki.cv_chain import intersect_rights, load_trust_point
 from eid.protocols.auxiliary_data import core as auxiliary
 from eid.protocols.auxiliary_data.messages import encode_verify
 from eid.protocols.exchange import through
@@ -39,7 +40,7 @@ from tests.builders.eid_card import (
     build_pki,
     right,
 )
-from tests.builders.terminals import ALL_AT_RIGHTS, build_terminal_pki
+from tests.builders.terminals import ALL_AT_RIGHTS, CVCA, build_terminal_pki, ec_signer
 
 ALL = tuple(group.number for group in EID_GROUPS)
 READ_ALL = IdentificationPlan(ALL)
@@ -262,3 +263,25 @@ def test_special_functions_that_are_not_there() -> None:
     assert opened(found) == set()
     assert inside(bench, found, CommandAPDU(0x00, 0x47, 0x82, 0x00, b"\xac\x00")).sw == 0x6985
     assert intersect_rights(right(6, 7), ALL_AT_RIGHTS) == right(6, 7)
+
+
+def test_each_type_of_terminal_has_its_trust_points() -> None:
+    """A link certificate for one type pushes out none of the other; PACE tells those that the CHAT is for (B.1.4)."""
+    bench = EidBench(build_pki(ALL_AT_RIGHTS))
+    inspection = replace(build_terminal_pki(), cvca=ec_signer("cvca of inspection"))
+    own = "UTCVCAIS00001"
+    raw = inspection.certify(inspection.cvca, own, inspection.cvca, own, Role.CVCA, b"\x03", explicit=True)
+    memory = bench.card._card.memory
+    memory.trust = replace(memory.trust, points=(*memory.trust.points, load_trust_point(raw)))
+    for chat, names in ((None, (own.encode(),)), (Chat(ID_AT, right()), (CVCA.encode(),))):
+        bench.card.reset()
+        assert bench.run(run_pace(PACE, PIN, chat=chat)).references == names
+    newer = ("UTCVCAA00003", "UTCVCAA00002")
+    for name in reversed(newer):
+        memory.trust = memory.trust.accept(load_trust_point(bench.pki.link_certificate(ec_signer(name), name)))
+
+    def names_of(terminal_type: str) -> tuple[str, ...]:
+        return tuple(point.certificate.holder_reference for point in memory.trust.of_type(terminal_type))
+
+    assert (names_of(ID_AT), names_of(ID_IS)) == (newer, (own,))
+    assert VirtualCard.from_state(bench.card.state())._card.memory.trust == memory.trust

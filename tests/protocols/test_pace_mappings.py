@@ -321,7 +321,7 @@ def test_same_keys_over_modp_are_refused() -> None:
 
 def test_references_are_answered_in_step_four() -> None:
     info = PACEInfo(f"{ID_PACE_ECDH_GM}.2", 2, 13)
-    card = chip(info, references=lambda: (b"UTCVCA00002", b"UTCVCA00001"))
+    card = chip(info, references=lambda _: (b"UTCVCA00002", b"UTCVCA00001"))
     seen: list[ResponseAPDU] = card.responses
     drive(run_pace(info, CAN), card)
     assert b"\x87\x0bUTCVCA00002\x88\x0bUTCVCA00001" in seen[-1].data

@@ -45,7 +45,8 @@ class PaceCard:
         pace_infos: what the card announces. password_for: the value of a password, None where the card has none; it may
             raise CommandRefused (6983 blocked, 6984 not usable).
         static_key: the scalar of the Chip Authentication key on the group of that name, for CAM.
-        references: names of the trust points for Terminal Authentication, newest first, at most two.
+        references: names of the trust points for the type of terminal that the CHAT announces, newest first, at most
+            two; None where there is no CHAT.
 
     The retry counter is its owner's: take a try from `password` before a command while `awaits_token`, give it back on
     success; so that cutting the power in between gains nothing.
@@ -58,7 +59,7 @@ class PaceCard:
         random: Callable[[int], bytes] = os.urandom,
         *,
         static_key: Callable[[str], int | None] = lambda _: None,
-        references: Callable[[], tuple[bytes, ...]] = lambda: (),
+        references: Callable[[Chat | None], tuple[bytes, ...]] = lambda _: (),
     ) -> None:
         self._pace_infos = tuple(pace_infos)
         self._password_for = password_for
@@ -165,7 +166,7 @@ class PaceCard:
         keys = _require_keys(run)
         verify_mac(core.compute_token(run.parameters, keys, run.card_public), value)
         token = core.compute_token(run.parameters, keys, run.terminal_public)
-        return Answer(token, self._chip_authentication_data(run, keys), self._references())
+        return Answer(token, self._chip_authentication_data(run, keys), self._references(run.chat))
 
     def _generate_mapping_key(self, run: _Run) -> GroupKey:
         """A mapping key; chip-authentication mapping needs its scalar once more (Doc 9303-11 4.4.3.5.1)."""
