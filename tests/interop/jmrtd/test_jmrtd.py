@@ -6,6 +6,8 @@ Bouncy Castle judges the signatures, so what is accepted here is accepted by sof
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +15,27 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from eid.inspection import InspectionPlan
 from eid.keystore.software import SoftwareSigner
 from eid.lds.security_infos import ID_PACE_ECDH_CAM
-from eid.profile.card_image import KeyPurpose
+from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
+from eid.protocols.pace.core import Password
+from eid.services.inspection import inspect_card
+from eid.transport.pcsc import open_reader
 from eid.transport.pcscd import PcscHost
-from tests.builders.issuance import Authority, Issued
+from tests.builders.issuance import CAN, NOW, Authority, Issued
 from tests.builders.machine import missing
 from tests.builders.terminals import BEGIN, ECDSA, TerminalPki, build_terminal_pki
-from tests.interop.cards import closed, contents, twin, with_altered_dg1, with_foreign_key, with_trust_point
+from tests.interop.cards import (
+    CountedCard,
+    closed,
+    contents,
+    twin,
+    with_altered_dg1,
+    with_foreign_key,
+    with_trust_point,
+)
 from tests.interop.conftest import Control, InReader, Ledger
 from tests.interop.jmrtd.driver import build, command
 from tests.interop.terminals import Driver, Reading, Terminal, Unavailable, password, wrong
@@ -229,6 +243,28 @@ def test_wrong_terminal_reads_no_fingers(
     verify_reading(reading, genuine, {"DG3"} if what == "right" else {"DG3", "terminal authentication"})
     against = f"eu-passport-eac, the terminal's {what} wrong"
     ledger(WHO, against, "DG3 stays closed", counted.commands, Control.REFUSED)
+
+
+def test_two_terminals_at_two_cards(
+    driver: Driver, pcsc_daemon: PcscHost, issued: Callable[[str], Issued], ledger: Ledger
+) -> None:
+    """JMRTD and our terminal read at the same time, each another person's card, in neighbouring readers."""
+    theirs, ours = issued("ma-cnie"), issued("eu-td1-id-card")
+    cards = [CountedCard(twin(theirs)), CountedCard(twin(ours))]
+    with ExitStack() as stack:
+        for slot, card in zip(pcsc_daemon.readers, cards, strict=False):
+            slot.insert(card)
+            stack.callback(slot.remove)
+        with ThreadPoolExecutor(1) as pool:
+            request = {**password(theirs, "pace-can"), "challenge": "00" * 8, "reader": pcsc_daemon.readers[0].name}
+            reading = pool.submit(driver.read, request)
+            plan = InspectionPlan(Password(PasswordId.CAN, CAN.encode()))
+            connection = stack.enter_context(closing(open_reader(pcsc_daemon.readers[1].name)))
+            evidence = inspect_card(connection, plan, now=NOW).evidence
+    assert reading.result().failed == {}
+    assert reading.result().files["DG1"] == contents(theirs.card)["DG1"]
+    assert {file.name: file.content for file in evidence.files}["DG1"] == contents(ours.card)["DG1"]
+    ledger(WHO, "ma-cnie, beside `eid read` of eu-td1-id-card", "two cards at once, not crossed", cards[0].commands)
 
 
 def test_foreign_authority_is_refused(jmrtd: Terminal, issued: Callable[[str], Issued], ledger: Ledger) -> None:
