@@ -56,6 +56,8 @@ class Library:
             ("EAC_CTX_set_encryption_ctx", c_int, c_void_p, c_int),
             ("EAC_set_ssc", c_int, c_void_p, c_ulong),
             ("EAC_encrypt", _Buffer, c_void_p, _Buffer),
+            ("EAC_decrypt", _Buffer, c_void_p, _Buffer),
+            ("EAC_authenticate", _Buffer, c_void_p, _Buffer),
             ("PACE_SEC_new", c_void_p, c_char_p, c_size_t, c_int),
             ("PACE_SEC_clear_free", None, c_void_p),
             ("PACE_STEP1_enc_nonce", _Buffer, c_void_p, c_void_p),
@@ -149,10 +151,21 @@ class Pace:
 
     def encrypt(self, counter: int, padded: bytes) -> bytes:
         """What secure messaging under the agreed keys makes of padded data at this send sequence counter."""
+        return self._protect(self._eac.EAC_encrypt, counter, padded)
+
+    def decrypt(self, counter: int, cryptogram: bytes) -> bytes:
+        """The padded data of a cryptogram at this send sequence counter."""
+        return self._protect(self._eac.EAC_decrypt, counter, cryptogram)
+
+    def authenticate(self, counter: int, message: bytes) -> bytes:
+        """The MAC over a message at this send sequence counter, 8 octets."""
+        return self._protect(self._eac.EAC_authenticate, counter, message)
+
+    def _protect(self, function: ctypes._FuncPointer, counter: int, data: bytes) -> bytes:
         self._check(self._eac.EAC_CTX_set_encryption_ctx(self._context, _ENCRYPTION_BY_PACE), "encryption context")
         self._check(self._eac.EAC_set_ssc(self._context, counter), "send sequence counter")
-        given = self._library.buffer(padded)
-        made = self._eac.EAC_encrypt(self._context, given)
+        given = self._library.buffer(data)
+        made = function(self._context, given)
         self._library.crypto.BUF_MEM_free(given)
         return self._library.take(made)
 
