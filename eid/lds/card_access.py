@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from eid.lds.security_infos import PACEInfo, SecurityInfo, decode_security_infos, encode_security_infos
+from eid.lds.security_infos import (
+    PACEInfo,
+    SecurityInfo,
+    decode_security_infos,
+    encode_security_infos,
+    find_pace_infos,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,7 @@ class CardAccess:
     @property
     def pace_infos(self) -> tuple[PACEInfo, ...]:
         """The PACE protocols that the chip announces."""
-        return tuple(info for info in self.security_infos if isinstance(info, PACEInfo))
+        return find_pace_infos(self.security_infos)
 
     def encode(self) -> bytes:
         """The file's bytes; the SET is sorted (X.690 11.6)."""

@@ -12,7 +12,13 @@ from eid.codec import der
 from eid.codec.cms import SignedData, decode_signed_data
 from eid.codec.defect import DefectCode, Defects, tolerate
 from eid.errors import DecodeError
-from eid.lds.security_infos import ChipAuthenticationPublicKeyInfo, PACEInfo, SecurityInfo, decode_security_infos
+from eid.lds.security_infos import (
+    ChipAuthenticationPublicKeyInfo,
+    PACEInfo,
+    SecurityInfo,
+    decode_security_infos,
+    find_pace_infos,
+)
 
 ID_SECURITY_OBJECT: Final = "0.4.0.127.0.7.3.2.1"
 MAX_CARD_SECURITY: Final = 1 << 16  # octets
@@ -30,7 +36,7 @@ class CardSecurity:
     @property
     def pace_infos(self) -> tuple[PACEInfo, ...]:
         """The PACE protocols that the chip announces; EF.CardAccess must have said the same."""
-        return tuple(info for info in self.security_infos if isinstance(info, PACEInfo))
+        return find_pace_infos(self.security_infos)
 
     @property
     def public_keys(self) -> tuple[ChipAuthenticationPublicKeyInfo, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from eid.codec import der
@@ -15,6 +15,7 @@ from eid.codec.oid import decode_oid_content, encode_oid_content
 from eid.errors import DecodeError
 
 _TWO_SMALL_INTEGERS: Final = re.compile(rb"\x02\x01([\x00-\x7f])\x02\x01([\x00-\x7f])")
+MAX_STANDARDIZED_ID: Final = 31  # Doc 9303-11 9.5.1: what is above is the chip's own
 MAX_SECURITY_INFOS: Final = 64  # what one chip may announce; real ones have fewer than ten
 
 BSI_DE_PROTOCOLS: Final = "0.4.0.127.0.7.2.2"
@@ -40,11 +41,17 @@ SUITE_ARCS: Final = {1: "3DES-CBC-CBC", 2: "AES-CBC-CMAC-128", 3: "AES-CBC-CMAC-
 
 @dataclass(frozen=True, slots=True)
 class PACEInfo:
-    """PACEInfo (Doc 9303-11 9.2.1): mapping and cipher suite, version 2, standardised domain parameters."""
+    """PACEInfo (Doc 9303-11 9.2.1): mapping and cipher suite, version 2, domain parameters.
+
+    Args:
+        parameter_id: 0..31 standardised (9.5.1); else the chip's own name of a PACEDomainParameterInfo, or None.
+        domain_parameter: of that PACEDomainParameterInfo, once `find_pace_infos` has put the two together.
+    """
 
     protocol: str
     version: int = 2
     parameter_id: int | None = None
+    domain_parameter: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +206,25 @@ def find_security_infos(raw: bytes, protocols: Collection[str]) -> tuple[Securit
         if protocol is not None and protocol in protocols:
             found.append(decode(protocol, raw, behind, start))
     return tuple(found)
+
+
+def find_pace_infos(infos: Iterable[SecurityInfo]) -> tuple[PACEInfo, ...]:
+    """The PACEInfos; one without standardised domain parameters with those that the chip states beside it.
+
+    A PACEDomainParameterInfo belongs to a PACEInfo of its mechanism and of the same identifier (Doc 9303-11 9.2.1,
+    TR-03110-3 A.1.1.1). It is not signed when PACE is run: whoever uses it compares it with known groups.
+    """
+    known = tuple(infos)
+    stated = [info for info in known if isinstance(info, PACEDomainParameterInfo)]
+    return tuple(_with_domain_parameter(info, stated) for info in known if isinstance(info, PACEInfo))
+
+
+def _with_domain_parameter(info: PACEInfo, stated: Iterable[PACEDomainParameterInfo]) -> PACEInfo:
+    if info.parameter_id is not None and info.parameter_id <= MAX_STANDARDIZED_ID:
+        return info
+    mechanism = info.protocol.rpartition(".")[0]
+    own = [item for item in stated if item.protocol == mechanism and item.parameter_id == info.parameter_id]
+    return replace(info, domain_parameter=own[0].domain_parameter) if len(own) == 1 else info
 
 
 def encode_security_infos(infos: Iterable[SecurityInfo]) -> bytes:

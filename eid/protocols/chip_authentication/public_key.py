@@ -10,7 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from eid.codec import der
-from eid.codec.algorithm import decode_algorithm
+from eid.codec.algorithm import AlgorithmIdentifier, decode_algorithm
 from eid.codec.oid import EC_PUBLIC_KEY
 from eid.codec.spki import SubjectPublicKeyInfo, decode_ec_parameters, decode_spki
 from eid.crypto.curves import Curve, curve_by_id
@@ -59,15 +59,26 @@ def find_domain_parameters(protocol: str, domain_parameter: bytes) -> Group | No
     Raises:
         DecodeError: malformed.
     """
+    return find_group(domain_parameter, over_curve=protocol in (ID_CA_ECDH, ID_RI_ECDH))
+
+
+def find_group(domain_parameter: bytes, *, over_curve: bool) -> Group | None:
+    """The group that an AlgorithmIdentifier names or writes out, where it is a known one; else None.
+
+    Raises:
+        DecodeError: malformed.
+    """
     algorithm = decode_algorithm(domain_parameter)
-    over_curve = protocol in (ID_CA_ECDH, ID_RI_ECDH)
     if algorithm.oid == STANDARDIZED_DOMAIN_PARAMETERS:
         number = _decode_number(algorithm.parameters or b"")
         curve, modp = curve_by_id(number), dh_group_by_id(number)
         if over_curve:
             return None if curve is None else EcGroup(curve)
         return None if modp is None else DhGroup(modp)
-    if not over_curve or algorithm.oid != EC_PUBLIC_KEY:
+    if not over_curve:
+        known = _match_parameters(algorithm) if algorithm.oid in (DH_PUBLIC_NUMBER, DH_KEY_AGREEMENT) else None
+        return None if known is None else DhGroup(known)
+    if algorithm.oid != EC_PUBLIC_KEY:
         return None
     try:
         return EcGroup(match_curve(decode_ec_parameters(algorithm.parameters)))
@@ -105,7 +116,7 @@ def _find_dh_key(info: SubjectPublicKeyInfo) -> tuple[Group, bytes] | None:
     if info.algorithm.oid == STANDARDIZED_DOMAIN_PARAMETERS:
         parameters = dh_group_by_id(_decode_parameter_id(info))
     elif info.algorithm.oid in (DH_PUBLIC_NUMBER, DH_KEY_AGREEMENT):
-        parameters = _match_parameters(info)
+        parameters = _match_parameters(info.algorithm)
     else:
         return None
     if parameters is None:
@@ -114,10 +125,10 @@ def _find_dh_key(info: SubjectPublicKeyInfo) -> tuple[Group, bytes] | None:
     return group, group.require_element(_decode_public_value(info.public_key, parameters))
 
 
-def _match_parameters(info: SubjectPublicKeyInfo) -> DhParameters | None:
+def _match_parameters(algorithm: AlgorithmIdentifier) -> DhParameters | None:
     """The known group with this p and g, and this q where it is told."""
-    numbers = _decode_numbers(info.algorithm.parameters or b"")
-    if info.algorithm.oid == DH_KEY_AGREEMENT:
+    numbers = _decode_numbers(algorithm.parameters or b"")
+    if algorithm.oid == DH_KEY_AGREEMENT:
         return next((group for group in DH_GROUPS if [group.p, group.g] == numbers[:2]), None)
     return next((group for group in DH_GROUPS if [group.p, group.g, group.q] == numbers[:3]), None)
 

@@ -29,9 +29,11 @@ from eid.lds.security_infos import (
     ID_PACE_ECDH_CAM,
     ID_PACE_ECDH_GM,
     ID_PACE_ECDH_IM,
+    MAX_STANDARDIZED_ID,
     PACEInfo,
 )
 from eid.profile.card_image import PasswordId
+from eid.protocols.chip_authentication.public_key import find_group as find_explicit_group
 from eid.protocols.cipher_suites import find_suite
 from eid.protocols.secure_messaging import SecureMessaging
 
@@ -126,17 +128,35 @@ _MECHANISMS: Final = (
 
 def find_parameters(info: PACEInfo) -> Parameters | None:
     """What a PACEInfo means, or None where it asks for something that is not spoken here."""
-    if info.version != VERSION or info.parameter_id is None:
+    if info.version != VERSION:
         return None
     for mechanism, mapping, on_curve in _MECHANISMS:
         suite = find_suite(info.protocol, mechanism)
-        group = find_group(info.parameter_id)
-        if suite is None or group is None or isinstance(group, EcGroup) != on_curve:
+        if suite is None:
             continue
+        group = _group_of(info, on_curve=on_curve)
+        if group is None or isinstance(group, EcGroup) != on_curve:
+            return None
         if not _is_possible(mapping, suite, group):
             return None
         return Parameters(info.protocol, mapping, suite, group)
     return None
+
+
+def _group_of(info: PACEInfo, *, on_curve: bool) -> Group | None:
+    """The group of standardised parameters, or of those that the chip writes out, where they are a known group's.
+
+    EF.CardAccess is not authenticated before PACE, so what it writes out is compared by value with the groups that are
+    known here and never used as given: in a weak group of an attacker's choice the password could be guessed offline.
+    """
+    if info.parameter_id is not None and info.parameter_id <= MAX_STANDARDIZED_ID:
+        return find_group(info.parameter_id)
+    if info.domain_parameter is None:
+        return None
+    try:
+        return find_explicit_group(info.domain_parameter, over_curve=on_curve)
+    except DecodeError:
+        return None
 
 
 def find_group(parameter_id: int) -> EcGroup | DhGroup | None:
