@@ -38,7 +38,7 @@ from eid.pki.csca import build_csca_certificate
 from eid.pki.document_signer import SodSigner, build_document_signer_certificate, prepare_sod_signer
 from eid.pki.trust_store import TrustStore, build_trust_store
 
-NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)  # the API, which is measured too, has no other clock
 _START = NOW - timedelta(days=30)
 _LONG = Validity(_START, _START + timedelta(days=11 * 365))
 _SHORT = Validity(_START, _START + timedelta(days=90))
@@ -104,7 +104,7 @@ def build_issuer(key_name: str) -> Issuer:
 def _certify(csca: SoftwareSigner, csca_certificate: bytes, document_signer: SoftwareSigner) -> bytes:
     return build_document_signer_certificate(
         csca, csca_certificate, document_signer.public_key_info, _STATE, "SPECIMEN DS 1", _LONG, _SHORT,
-        document_types=("ID",),
+        document_types=("I",),
     )  # fmt: skip
 
 

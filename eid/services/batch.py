@@ -33,7 +33,7 @@ from eid.verification.report import report_to_json
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHUNK: Final = 16  # files of one task: enough that passing tasks about costs nothing
+CHUNK: Final = 32  # files of one task: enough that passing tasks about costs nothing
 AHEAD: Final = 4  # tasks that wait for each worker
 MAX_LIST: Final = 64 << 20  # octets of a list of files
 
@@ -89,6 +89,19 @@ class BatchSummary:
         for item in () if report is None else report["checks"]:
             if item["outcome"] in ("FAILED", "INDETERMINATE"):
                 self.reasons[item["id"], item["reason"]] += 1
+
+    def add(self, other: BatchSummary) -> None:
+        """Count what another summary counted."""
+        self.verdicts.update(other.verdicts)
+        self.reasons.update(other.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTask:
+    """What a worker gives back: a line of JSON for each file, and what is in them."""
+
+    lines: list[str]
+    summary: BatchSummary
 
 
 UNREADABLE: Final = "UNREADABLE"
@@ -162,17 +175,16 @@ def verify_batch(
             summary.count(result)
         progress(ledger.done, len(names))
         tasks = (BatchTask(order, root, chunk) for chunk in _chunks(names[ledger.done :]))
-        for lines in _run(tasks, ledger, executor, workers * AHEAD):
-            ledger.append(lines)
-            for line in lines:
-                summary.count(json.loads(line))
+        for judged in _run(tasks, ledger, executor, workers * AHEAD):
+            ledger.append(judged.lines)
+            summary.add(judged.summary)
             progress(ledger.done, len(names))
     return summary
 
 
-def _run(tasks: Iterator[BatchTask], ledger: Ledger, executor: Executor, ahead: int) -> Iterator[list[str]]:
+def _run(tasks: Iterator[BatchTask], ledger: Ledger, executor: Executor, ahead: int) -> Iterator[JudgedTask]:
     """Keep the workers busy, and give the results in order; so no more than a few wait at any time."""
-    waiting: deque[Future[list[str]]] = deque()
+    waiting: deque[Future[JudgedTask]] = deque()
     try:
         for task in tasks:
             waiting.append(executor.submit(judge_task, task))
@@ -209,14 +221,18 @@ def _build_header(order: BatchOrder, names: tuple[str, ...]) -> dict[str, Any]:
 # --- in the worker --------------------------------------------------------------------------------------------------
 
 
-def judge_task(task: BatchTask) -> list[str]:
-    """Judge the files of a task: one line of JSON for each.
+def judge_task(task: BatchTask) -> JudgedTask:
+    """Judge the files of a task.
 
     Raises:
         StoreError: policy or trust store are not those of the order any more.
     """
     trust, policy, stations = _load_material(task.order)
-    return [json.dumps(_judge_file(task, name, trust, policy, stations), ensure_ascii=False) for name in task.names]
+    results = [_judge_file(task, name, trust, policy, stations) for name in task.names]
+    summary = BatchSummary()
+    for result in results:
+        summary.count(result)
+    return JudgedTask([json.dumps(result, ensure_ascii=False) for result in results], summary)
 
 
 @lru_cache(maxsize=2)

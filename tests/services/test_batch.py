@@ -94,8 +94,8 @@ def test_every_file_has_its_line_in_order(order: BatchOrder, place: Path, tmp_pa
     head, *results = lines(tmp_path / "out.jsonl")
     assert (head["format"], head["version"], head["files"]) == ("eid-verification-batch", 1, COUNT)
     assert [item["file"] for item in results] == list(find_evidence(place)[1])
-    assert summary.verdicts == {"TOTAL_PASSED": 16, "TOTAL_FAILED": 2, UNREADABLE: 3}
-    assert summary.reasons == {("sod.dg_hashes.dg2", "HASH_FAILURE"): 2}
+    assert summary.verdicts == {"TOTAL_PASSED": 29, "TOTAL_FAILED": 4, UNREADABLE: 4}
+    assert summary.reasons == {("sod.dg_hashes.dg2", "HASH_FAILURE"): 4}
     assert told == [(done, COUNT) for done in (0, CHUNK, COUNT)]
     unreadable = next(item for item in results if "error" in item)
     assert set(unreadable) == {"file", "sha256", "error"}
