@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from eid.errors import Reason
 from eid.inspection.general_authentication import Consent
@@ -24,6 +28,7 @@ from tests.builders.eid_card import PIN, EidBench, ask_pseudonym, build_pki, rig
 from tests.builders.terminals import ALL_AT_RIGHTS, ec_signer
 
 TODAY = date(2026, 2, 1)
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/formats/identification.schema.json").read_text())
 
 
 def trust_of(csca: str = "csca", *, revoked: bool = False) -> TrustStore:
@@ -39,6 +44,13 @@ def ask(bench: EidBench, plan: IdentificationPlan, trust: TrustStore | None) -> 
     return identify_card(bench, Consent(PIN), bench.pki.credentials(), plan, trust=trust, policy=policy, now=SIGNED)
 
 
+def tell(identified: Identified) -> dict[str, Any]:
+    """The JSON, as its schema has it."""
+    document = identification_to_json(identified)
+    Draft202012Validator(SCHEMA).validate(document)
+    return document
+
+
 @pytest.fixture(scope="module")
 def bench() -> EidBench:
     return EidBench(build_pki(ALL_AT_RIGHTS))
@@ -46,7 +58,7 @@ def bench() -> EidBench:
 
 def test_a_genuine_chip(bench):
     plan = IdentificationPlan((5,), (auxiliary.ask_age(18, TODAY),), ask_pseudonym().sectors)
-    document = identification_to_json(ask(bench, plan, trust_of()))
+    document = tell(ask(bench, plan, trust_of()))
     assert document["chip"] == {"genuine": True, "reason": "", "detail": ""}
     assert document["data_groups"] == {"family_names": {"number": 5, "value": "SPECIMEN"}}
     assert document["answers"] == {"age": {"holds": True}}
@@ -99,10 +111,10 @@ def test_what_holds(bench):
 def test_closed_and_malformed_groups():
     bench = EidBench(build_pki(right(12)))
     identified = ask(bench, IdentificationPlan((4, 5)), None)
-    document = identification_to_json(identified)
+    document = tell(identified)
     assert document["data_groups"]["given_names"] == {"number": 4, "refused": "6982"}
     broken = replace(identified.found, groups={5: b"\x65\x01\x00"}, pseudonyms=0x6982)
-    document = identification_to_json(replace(identified, found=broken))
+    document = tell(replace(identified, found=broken))
     assert document["data_groups"]["family_names"]["octets"] == "650100"
     assert document["pseudonyms"] == {"refused": "6982"}
 
