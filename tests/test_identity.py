@@ -17,6 +17,8 @@ from eid import identity
 from eid.errors import RecordError
 from eid.identity import (
     BilingualText,
+    EmergencyContact,
+    Fingerprint,
     IdentityRecord,
     PartnerMention,
     decode_identity_record,
@@ -50,6 +52,8 @@ def full(record: IdentityRecord) -> IdentityRecord:
         signature_image=PORTRAIT,
         partner=PartnerMention("wife", BilingualText("عمر المثال", "OMAR EL MITHAL")),
         date_of_birth=PartialDate(1985),
+        fingerprints=(Fingerprint("right-index", PORTRAIT), Fingerprint("left-thumb", PORTRAIT)),
+        persons_to_notify=(EmergencyContact("SPECIMEN<<OTTO", "+212 5 00", "1 RUE\nRABAT"),),
     )
 
 
@@ -63,6 +67,8 @@ def test_the_specimen_is_marked_and_hidden(record: IdentityRecord) -> None:
     assert record.family_name.latin == "SPECIMEN"
     assert repr(record) == "IdentityRecord(specimen=True)"
     assert repr(record.family_name) == "BilingualText()"
+    assert repr(full(record).fingerprints[0]) == "Fingerprint()"
+    assert repr(full(record).persons_to_notify[0]) == "EmergencyContact()"
     assert find_script_warnings(record) == ()
 
 
@@ -136,6 +142,15 @@ BROKEN = [
     ("partner", {"relation": "cousin", "name": {"arabic": "ا", "latin": "A"}}, "partner.relation"),
     ("partner", {"relation": "wife", "name": {"arabic": "ا", "latin": " "}}, "partner.name.latin"),
     ("partner", None, "partner is not an object"),
+    ("fingerprints", {}, "fingerprints is not a list"),
+    ("fingerprints", [{"finger": "toe", "image": b64encode(PORTRAIT).decode()}], "fingerprints.finger"),
+    ("fingerprints", [{"finger": "left-index", "image": b64encode(PORTRAIT).decode()}] * 2, "fingerprints.finger"),
+    ("fingerprints", [{"finger": "left-index", "image": b64encode(b"GIF89a").decode()}], "fingerprints.image"),
+    ("fingerprints", [{"finger": "left-index"}], "image is missing in fingerprints"),
+    ("persons_to_notify", [{"name": "", "telephone": "123", "address": "A"}], "persons_to_notify.name"),
+    ("persons_to_notify", [{"name": "A", "telephone": "call", "address": "A"}], "persons_to_notify.telephone"),
+    ("persons_to_notify", [{"name": "A", "telephone": "123", "address": "A\nB\nC\nD"}], "over 3 lines"),
+    ("persons_to_notify", [{"name": "A", "telephone": "123", "address": "A"}] * 16, "over 15"),
 ]
 
 

@@ -23,7 +23,7 @@ from eid.inspection.session import PaceEntry, Session
 from eid.lds.atr_info import decode_atr_info
 from eid.lds.card_access import decode_card_access
 from eid.lds.files import EF_ATR_INFO, EF_CARD_ACCESS, EF_CARD_SECURITY
-from eid.lds.security_infos import PACEInfo
+from eid.lds.security_infos import ChipAuthenticationInfo, PACEInfo, SecurityInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange
 from eid.protocols.files import read_whole, select_master_file
@@ -93,11 +93,21 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
         failed = ProtocolTranscript(ProtocolName.PACE, _outcome(failure), parameters)
         return Opened((failed, (yield from _open_by_bac(session, allowed=True))))
     files = []
-    if any(_is_chip_authenticating(info) for info in infos):  # Doc 9303-11 9.2.12: it is there then
+    if _announces_card_security(card_access):
         files.append((yield from session.read(EF_CARD_SECURITY)))
     yield from session.select_application()
     transcript = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.SUCCEEDED, parameters, _messages(result))
     return Opened((transcript,), tuple(files))
+
+
+def _announces_card_security(card_access: ReadFile) -> bool:
+    """Whether EF.CardSecurity is there: with chip-authentication mapping, or version 2 of Chip Authentication.
+
+    Doc 9303-11 9.2.12, TR-03110-3 A.1.2.3.
+    """
+    infos = _decode_infos(card_access)
+    of_version_2 = any(isinstance(info, ChipAuthenticationInfo) for info in infos)
+    return of_version_2 or any(isinstance(info, PACEInfo) and _is_chip_authenticating(info) for info in infos)
 
 
 def _is_chip_authenticating(info: PACEInfo) -> bool:
@@ -134,11 +144,16 @@ def _open_by_bac(session: Session, allowed: bool) -> Exchange[ProtocolTranscript
 
 
 def decode_pace_infos(card_access: ReadFile) -> tuple[PACEInfo, ...]:
+    """The PACE protocols that the chip announces."""
+    return tuple(info for info in _decode_infos(card_access) if isinstance(info, PACEInfo))
+
+
+def _decode_infos(card_access: ReadFile) -> tuple[SecurityInfo, ...]:
     """What the chip announces; an EF.CardAccess that cannot be decoded announces nothing, and the evidence keeps it."""
     if card_access.content is None:
         return ()
     try:
-        return decode_card_access(card_access.content).pace_infos
+        return decode_card_access(card_access.content).security_infos
     except DecodeError:
         return ()
 

@@ -12,7 +12,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, unique
 from typing import Final
 
@@ -64,6 +64,7 @@ from eid.verification.report import VerificationReport, report_to_json
 
 LOCK: Final = "lock the card"
 SIGN: Final = "sign EF.SOD"
+TRUST: Final = "choose trust points"
 SIGN_CARD_SECURITY: Final = "sign EF.CardSecurity"
 PLACE: Final = "allocate status place"
 FOUND: Final = {"found": "done already"}
@@ -236,7 +237,7 @@ class Issuance:
             sign_card_security=lambda infos: self._sign_card_security(infos, progress, journal),
             status=self._place(progress, journal),
             trust_points=self.trust_points,
-            trust_date=self.now().date() if self.trust_points else None,
+            trust_date=self._note_trust_points(progress, journal),
         )
         if opened.is_locked:
             if known[LOCK] is Progress.INTENT:
@@ -245,6 +246,24 @@ class Issuance:
             plan = plan_card(data.image, self.profile.personalization.dialect)
             drive(through(opened.channel, apply((*plan.files, *plan.lock), known)), connection, journal)
         return data, opened
+
+    def _note_trust_points(self, progress: JobProgress, journal: _Relay) -> date | None:
+        """The date that the card will believe in: the day on which it was first told whom to trust.
+
+        Raises:
+            LifecycleError: the job was begun with other trust points.
+        """
+        if not self.trust_points:
+            return None
+        digest = hashlib.sha256(b"".join(self.trust_points)).hexdigest()
+        before = progress.results.get(TRUST)
+        if before is None:
+            before = {"trust_points": digest, "date": self.now().date().isoformat()}
+            journal.record(Checkpoint(TRUST, "intent", before))
+            journal.record(Checkpoint(TRUST, "result", before))
+        if before["trust_points"] != digest:
+            raise LifecycleError("the job was begun with other trust points: resume it with the same ones")
+        return date.fromisoformat(before["date"])
 
     def _note_card(self, serial: str) -> None:
         """Bind the job to its card, before that is touched.

@@ -6,7 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,13 +31,24 @@ from eid.errors import (
 from eid.identity import BILINGUAL_FIELDS, BilingualText, IdentityRecord
 from eid.keystore.card_keys import default_card_keys
 from eid.lds.dg13 import decode_dg13
+from eid.personalization.dialects.iso_scp03 import CONDITIONS
 from eid.personalization.public_keys import collect_public_keys
 from eid.pki.crl import RevocationReason
-from eid.profile.card_image import KeyAlgorithm, KeyImage, KeyPurpose
+from eid.profile.card_image import AccessCondition, KeyAlgorithm, KeyImage, KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
 from eid.services.authority import IssuingAuthority
 from eid.services.card_material import derive_secrets
-from eid.services.issuance import LOCK, SIGN, BrokenOffError, Stage, begin, resume
+from eid.services.issuance import (
+    LOCK,
+    SIGN,
+    SIGN_CARD_SECURITY,
+    TRUST,
+    BrokenOffError,
+    Issuance,
+    Stage,
+    begin,
+    resume,
+)
 from eid.services.quality_check import QualityError
 from eid.store.database import in_transaction
 from eid.store.issued_documents import find_by_sod
@@ -47,6 +58,7 @@ from eid.transport.loopback import LoopbackConnection
 from eid.verification.report import Outcome, Verdict
 from tests.builders.issuance import NOW
 from tests.builders.issuing import Corrupted, Counted, Pulled, Steps, Workshop, make_authority
+from tests.builders.terminals import build_terminal_pki
 
 SMALL = "eu-td1-id-card"
 CANARIES = {name: ("كناري" + chr(0x0628 + at), f"CANARY {chr(65 + at)}") for at, name in enumerate(BILINGUAL_FIELDS)}
@@ -185,6 +197,94 @@ def test_lock_whose_answer_was_lost_is_found_done(shop: Workshop) -> None:
         {"found": "done already"}
     ]
     assert [entry.step for entry in entries].count(SIGN) == 2  # once: the card holds the EF.SOD that was signed then
+
+
+# --- Terminal Authentication, PIN, EF.CardSecurity
+
+
+RIGHTS = "eu-residence-permit"
+
+
+def test_every_step_of_a_card_with_rights_can_be_resumed(shops: Callable[[str], Workshop]) -> None:
+    """EF.CardSecurity and the trust points are chosen once, whatever is torn; PIN and PUK are the card's own."""
+    shop = shops(RIGHTS)
+    trusted = shop.trust_points
+
+    def go_on(job: uuid.UUID) -> Issuance:
+        return resume(shop.engine, shop.authority, shop.loaded, job, shop.now, trusted)
+
+    card, record = shop.blank(), shop.record()
+    issuance = begin(shop.engine, shop.authority, shop.loaded, "test reader", shop.now, trusted)
+    with pytest.raises(BrokenOffError):
+        issuance.run(record, Pulled(card, 30, obeyed=True))
+    for at in (8, 20, 40):
+        with pytest.raises(BrokenOffError):
+            go_on(issuance.job.id).run(record, Pulled(card, at))
+    with pytest.raises(LifecycleError, match="other trust points"):
+        resume(shop.engine, shop.authority, shop.loaded, issuance.job.id, shop.now, shop.trust_points).run(
+            record, LoopbackConnection(card)
+        )
+    issued = go_on(issuance.job.id).run(record, LoopbackConnection(card))
+    assert issued.report.verdict is Verdict.TOTAL_PASSED
+    entries = in_transaction(shop.engine, lambda connection: read_journal(connection, issuance.job.id))
+    steps = [entry.step for entry in entries if entry.phase == "result"]
+    assert [steps.count(step) for step in (SIGN, SIGN_CARD_SECURITY, TRUST)] == [1, 1, 1]
+    secrets = issued.data.secrets
+    assert (len(secrets.pin), len(secrets.puk)) == (6, 10)
+    assert secrets.pin not in repr(issued.data)
+    told = " ".join(str(entry.detail) for entry in entries)
+    assert secrets.puk not in told
+    stored = card._card.memory
+    assert stored.passwords[PasswordId.PIN].value == secrets.pin.encode()
+    assert stored.trust.today == shop.now().date()
+
+
+@pytest.mark.parametrize(
+    ("profile", "change", "message"),
+    [
+        (RIGHTS, lambda points: (), "one to 2 trust points"),
+        (RIGHTS, lambda points: points * 3, "one to 2 trust points"),
+        (RIGHTS, lambda points: (points[0][:-1],), "trust point"),
+        (RIGHTS, lambda points: (build_terminal_pki().dv_certificate(),), "trust point is a CVCA"),
+        (SMALL, lambda points: (build_terminal_pki().cvca_certificate(),), "takes no trust point"),
+    ],
+)
+def test_trust_points_are_judged_before_the_card_is_touched(
+    shops: Callable[[str], Workshop],
+    profile: str,
+    change: Callable[[tuple[bytes, ...]], tuple[bytes, ...]],
+    message: str,
+) -> None:
+    shop = shops(profile)
+    card = shop.blank()
+    state = card.state()
+    given = change(shop.trust_points)
+    with pytest.raises(LifecycleError, match=message):
+        begin(shop.engine, shop.authority, shop.loaded, "test reader", shop.now, given).run(
+            shop.record(), LoopbackConnection(card)
+        )
+    assert card.state() == state
+
+
+def test_a_trust_point_that_is_out_of_date(shops: Callable[[str], Workshop]) -> None:
+    old = replace(build_terminal_pki(), begin=date(2020, 1, 1), end=date(2023, 1, 1)).cvca_certificate()
+    shop = shops(RIGHTS)
+    with pytest.raises(LifecycleError, match="not valid today"):
+        begin(shop.engine, shop.authority, shop.loaded, "test reader", shop.now, (old,)).run(
+            shop.record(), LoopbackConnection(shop.blank())
+        )
+
+
+def test_a_card_whose_fingers_are_open_is_spoiled(
+    shops: Callable[[str], Workshop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quality check reads as a stranger does, and a stranger must not get them."""
+    shop = shops(RIGHTS)
+    monkeypatch.setitem(CONDITIONS, AccessCondition.TA_DG3, CONDITIONS[AccessCondition.PACE])
+    issuance = shop.begin()
+    with pytest.raises(QualityError, match="DG3 is open to everybody"):
+        issuance.run(shop.record(), LoopbackConnection(shop.blank()))
+    assert issuance.job.state == "SPOILED"
 
 
 def test_finished_steps_are_not_done_again(shop: Workshop) -> None:
