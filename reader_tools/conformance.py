@@ -95,7 +95,7 @@ def command(
     passwords = (
         _ask_passwords(can, can_file, mrz, mrz_file, pin_file, puk_file)
         if specimen is None
-        else _specimen_passwords(specimen)
+        else specimen_passwords(specimen)
     )
     with _card(reader, card_file, specimen, wait) as (connection, name):
         plan = SuitePlan(passwords, profile or name, destructive, frozenset(units))
@@ -157,9 +157,15 @@ def _ask_passwords(
     return tuple(passwords)
 
 
-def _specimen_passwords(specimen: SpecimenCard) -> tuple[Password, ...]:
-    passwords = (Password(PasswordId.MRZ, specimen.mrz_information.encode()),)
-    return (*passwords, Password(PasswordId.CAN, specimen.can.encode())) if specimen.can else passwords
+def specimen_passwords(specimen: SpecimenCard) -> tuple[Password, ...]:
+    """All that open a specimen card."""
+    known = (
+        (PasswordId.MRZ, specimen.mrz_information),
+        (PasswordId.CAN, specimen.can),
+        (PasswordId.PIN, specimen.pin),
+        (PasswordId.PUK, specimen.puk),
+    )
+    return tuple(Password(identifier, value.encode("ascii")) for identifier, value in known if value)
 
 
 def _require_known(names: tuple[str, ...]) -> None:

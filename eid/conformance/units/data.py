@@ -43,7 +43,7 @@ from eid.lds.files import (
     ElementaryFile,
     by_number,
 )
-from eid.lds.security_infos import PACEInfo, encode_security_info
+from eid.lds.security_infos import PACEDomainParameterInfo, PACEInfo, encode_security_info
 from eid.lds.sod import SecurityObject, decode_ef_sod
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange, Reset
@@ -224,12 +224,16 @@ def _verify_signed_data(signed_data: SignedData) -> str:
 
 def _dg14_repeats(subject: Subject) -> Exchange[str]:
     yield Reset()
-    announced = decode_card_access(subject.content(EF_CARD_ACCESS.name)).security_infos
+    announced = [
+        info
+        for info in decode_card_access(subject.content(EF_CARD_ACCESS.name)).security_infos
+        if isinstance(info, PACEInfo | PACEDomainParameterInfo)
+    ]
     repeated = {encode_security_info(info) for info in decode_dg14(subject.content("DG14")).security_infos}
     lost = [info.protocol for info in announced if encode_security_info(info) not in repeated]
     if lost:
         raise PeerProtocolError(f"DG14 does not repeat {lost[0]} of EF.CardAccess")
-    return f"{len(announced)} SecurityInfos"
+    return f"{len(announced)} SecurityInfos of PACE"
 
 
 def _card_security_repeats(subject: Subject) -> Exchange[str]:
@@ -362,7 +366,7 @@ UNIT = Unit(
             "LDS_14",
             "EF.CardAccess and DG14",
             "Doc 9303-11 9.2.11",
-            "DG14 repeats every SecurityInfo",
+            "DG14 repeats every PACEInfo",
             _dg14_repeats,
             _needs_both,
         ),
