@@ -39,6 +39,14 @@ def check_text(language: str, check_id: str) -> str:
     return text(language, "check", check_id)
 
 
+def isolate(language: str, value: str) -> str:
+    """A value to set into a text: kept in its own direction where the text runs from right to left (UAX 9, 2.4.2).
+
+    Without it a date such as 2026-06-01 would be shown in another order.
+    """
+    return f"\u2066{value}\u2069" if language in RIGHT_TO_LEFT else value
+
+
 def direction(language: str) -> str:
     """The direction of a language's script, as HTML wants it: "ltr" or "rtl"."""
     return "rtl" if language in RIGHT_TO_LEFT else "ltr"

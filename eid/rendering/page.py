@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from eid.locale import FALLBACK, check_text, direction, text
+from eid.locale import FALLBACK, check_text, direction, isolate, text
 from eid.verification.report import VerificationReport
 
 
@@ -73,7 +73,9 @@ def _environment() -> Environment:
 
 def render_page(page: ReportPage) -> str:
     """The page as one HTML document that needs no other file and no network."""
-    return render_template("report.html", page=page, report=page.report, t=partial(text, page.language))
+    return render_template(
+        "report.html", page=page, report=page.report, t=partial(text, page.language), i=partial(isolate, page.language)
+    )
 
 
 def render_template(name: str, **values: object) -> str:

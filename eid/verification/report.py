@@ -138,6 +138,7 @@ class VerificationReport:
         return tuple(item for item in self.checks if item.outcome is Outcome.FAILED)
 
 
+@lru_cache(maxsize=DESCRIBED)
 def _describe(name: bytes) -> str:
     try:
         return str(decode_name(name, defects=[]))
@@ -164,8 +165,8 @@ def report_to_json(report: VerificationReport) -> dict[str, Any]:
         "checks": [
             {
                 "id": item.id,
-                "outcome": item.outcome.value,
-                "reason": None if item.reason is None else item.reason.value,
+                "outcome": str(item.outcome),
+                "reason": None if item.reason is None else str(item.reason),
                 "clause": item.clause,
                 "detail": item.detail,
             }

@@ -1,13 +1,15 @@
-"""Document signers' certificates, decoded once: one signer stands behind many documents.
+"""Document signers' certificates, decoded and traced once: one signer stands behind many documents.
 
-A memory of pure functions, keyed by the octets themselves, so it changes no outcome; every signature is verified anew.
-It is bounded: whoever sends certificates of his own only pushes others out.
+A memory of pure functions, keyed by the octets themselves and the trust store, so it changes no outcome. What depends on
+time, that is validity, revocation and distrust, is asked each time, and so is every document's own signature. It is
+bounded: whoever sends certificates of his own only pushes others out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 from functools import lru_cache
+from threading import Lock
 from typing import Final, TypeVar
 
 from eid.codec.defect import Defect, DefectCode, Defects
@@ -15,6 +17,8 @@ from eid.codec.x509 import Certificate, decode_certificate
 from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import PublicKey
 from eid.errors import DecodeError
+from eid.pki.path import CertificatePath, find_path
+from eid.pki.trust_store import TrustStore
 
 T = TypeVar("T")
 REMEMBERED: Final = 128  # certificates of at most 64 KiB
@@ -42,6 +46,60 @@ def load_signer_key(public_key_info: bytes) -> PublicKey:
         DecodeError: malformed. VerificationError: ALGORITHM_UNSUPPORTED.
     """
     return load_public_key(public_key_info)
+
+
+class _Paths:
+    """Paths that were found, by certificate, trust store and leniency; refusals are not kept."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[bytes, bytes, bool], tuple[CertificatePath, tuple[Defect, ...]]] = {}
+        self._lock = Lock()
+
+    def find(
+        self, signer: Certificate, trust: TrustStore, tolerant: bool
+    ) -> tuple[CertificatePath, tuple[Defect, ...]]:
+        """The path, and the departures that were met on it."""
+        key = (signer.raw, trust.digest, tolerant)
+        known = self._found.get(key)
+        if known is None:
+            defects: list[Defect] | None = [] if tolerant else None
+            known = find_path(signer, trust, defects), tuple(defects or ())
+            with self._lock:
+                if len(self._found) >= REMEMBERED:
+                    self._found.pop(next(iter(self._found)))
+                self._found[key] = known
+        return known
+
+    def forget(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._found.clear()
+
+
+_PATHS: Final = _Paths()
+
+
+def find_signer_path(
+    signer: Certificate, trust: TrustStore, tolerant: bool
+) -> tuple[CertificatePath, tuple[Defect, ...]]:
+    """The path from a document signer to an anchor, every signature on it verified, and the departures met on it.
+
+    The trust store's digest covers every certificate that a path can lead through.
+
+    Args:
+        tolerant: record tolerable departures instead of refusing them.
+
+    Raises:
+        VerificationError: see `find_path`; nothing is remembered then.
+    """
+    return _PATHS.find(signer, trust, tolerant)
+
+
+def forget_signers() -> None:
+    """Empty the memory, as a measurement of signers never seen wants it."""
+    decode_signer.cache_clear()
+    load_signer_key.cache_clear()
+    _PATHS.forget()
 
 
 def read_extension(read: Callable[[Defects], T], tolerated: Set[DefectCode]) -> tuple[T | None, str]:

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 
 from eid.errors import Reason
-from eid.locale import LANGUAGES, RIGHT_TO_LEFT, check_text, direction, text, texts
+from eid.locale import LANGUAGES, RIGHT_TO_LEFT, check_text, direction, isolate, text, texts
 from eid.verification.checks import CHECKS
 from eid.verification.policy_lint import Hazard
 from eid.verification.report import Outcome, Verdict
@@ -85,3 +85,8 @@ def test_data_groups_share_a_text() -> None:
 
 def test_direction() -> None:
     assert [direction(language) for language in LANGUAGES] == ["ltr", "ltr", "rtl"]
+
+
+def test_values_keep_their_direction() -> None:
+    assert isolate("fr", "2026-06-01") == "2026-06-01"
+    assert isolate("ar", "2026-06-01") == "\u20662026-06-01\u2069"

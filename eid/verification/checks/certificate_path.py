@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from eid.codec.defect import Defect, DefectCode
-from eid.pki.path import find_path
+from eid.codec.defect import DefectCode
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
+from eid.verification.signers import describe_tolerated, find_signer_path
 
 
 def run(case: Case, check_id: str) -> str:
     """Build the path and verify every signature on it; validity is a check of its own."""
-    defects: list[Defect] | None = [] if DefectCode.BASIC_CONSTRAINTS in case.policy.tolerated else None
-    case.path = find_path(case.require_signer(), case.trust, defects)
-    return f"tolerated: {', '.join(sorted({item.code for item in defects}))}" if defects else ""
+    tolerant = DefectCode.BASIC_CONSTRAINTS in case.policy.tolerated
+    case.path, defects = find_signer_path(case.require_signer(), case.trust, tolerant)
+    return describe_tolerated(item.code for item in defects) if defects else ""
 
 
 CERTIFICATE_PATH: Final = Check("ds.path", "Doc 9303-12 6", run)

@@ -60,9 +60,16 @@ def _find_info(transcript: ProtocolTranscript) -> PACEInfo | None:
 def _why_not(case: Case) -> VerificationError:
     """PACE ran otherwise, or not at all: whether the chip could have done better."""
     announcements = (case.content(EF_CARD_ACCESS.name) or b"", case.content("DG14") or b"")
-    if not any(_MAPPING in raw for raw in announcements):
+    if any(_MAPPING in raw for raw in announcements):
+        return VerificationError(Reason.NOT_ATTEMPTED, "PACE was not run with chip-authentication mapping")
+    # That the chip cannot is for the issuer to say: whoever sends evidence may leave the announcement out.
+    if case.is_bound(14) or (case.passed("ds.path") and _lists_no_dg14(case)):
         return VerificationError(Reason.CHIP_CANNOT, "the chip announces no chip-authentication mapping")
-    return VerificationError(Reason.NOT_ATTEMPTED, "PACE was not run with chip-authentication mapping")
+    return VerificationError(Reason.DATA_MISSING, "DG14, which would tell of the mapping, was not read or is not bound")
+
+
+def _lists_no_dg14(case: Case) -> bool:
+    return case.passed("sod.signature") and case.sod is not None and 14 not in case.sod.data_group_hashes
 
 
 def _find_keys(file: CardSecurity, group: Group) -> list[bytes]:
