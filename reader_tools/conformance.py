@@ -118,9 +118,9 @@ class Progress:
 
     def record(self, checkpoint: Checkpoint) -> None:
         """Say which case began."""
-        if checkpoint.phase == "end":
+        if (outcome := checkpoint.detail.get("outcome")) is not None:
             self._done += 1
-            self._failed += checkpoint.detail.get("outcome") == Outcome.FAIL
+            self._failed += outcome == Outcome.FAIL
         if self._live:
             line = f"{checkpoint.step:10} {self._done} done, {self._failed} failed"
             click.echo(f"\r{line:40}", err=True, nl=False)
