@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
+from functools import lru_cache
 from typing import Any, Final
 
 from eid.codec.name import decode_name
@@ -16,6 +17,7 @@ from eid.verification.policy_lint import UNSAFE, Hazard
 
 FORMAT: Final = "eid-verification-report"
 VERSION: Final = 1
+DESCRIBED: Final = 1024  # names that are remembered as text; those of authorities come again and again
 
 
 @unique
