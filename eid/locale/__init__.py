@@ -39,6 +39,15 @@ def check_text(language: str, check_id: str) -> str:
     return text(language, "check", check_id)
 
 
+def assurance_text(language: str, policy: str, assurance: str) -> tuple[str, str]:
+    """What a policy's verdict says, and the language in which it is said: another than the policy's own words only where
+    these are, letter by letter, the ones that were translated.
+    """
+    if language != FALLBACK and texts(FALLBACK)["assurance"].get(policy) == assurance:
+        return text(language, "assurance", policy), language
+    return assurance, FALLBACK
+
+
 def isolate(language: str, value: str) -> str:
     """A value to set into a text: kept in its own direction where the text runs from right to left (UAX 9, 2.4.2).
 

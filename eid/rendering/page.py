@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from eid.locale import FALLBACK, check_text, direction, isolate, text
+from eid.locale import FALLBACK, assurance_text, check_text, direction, isolate, text
 from eid.verification.report import VerificationReport
 
 
@@ -67,7 +67,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
-    environment.globals.update(check_text=check_text, direction=direction)
+    environment.globals.update(assurance_text=assurance_text, check_text=check_text, direction=direction)
     return environment
 
 

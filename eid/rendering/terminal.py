@@ -8,7 +8,7 @@ from typing import Final
 
 from eid.conformance.case import Outcome
 from eid.conformance.report import ConformanceReport
-from eid.locale import FALLBACK, text
+from eid.locale import FALLBACK, assurance_text, text
 from eid.rendering.page import StepFigures
 from eid.verification.policy_lint import UNSAFE
 from eid.verification.report import VerificationReport
@@ -60,7 +60,7 @@ def render_report(report: VerificationReport, language: str = FALLBACK) -> str:
     time = report.reference_time.isoformat().replace("+00:00", "Z")
     return (
         f"{report.verdict.value}  policy {report.policy}, judged at {time} ({report.reference_source})\n"
-        f"{report.assurance}\n{_render_hazards(report, language)}\n"
+        f"{assurance_text(language, report.policy, report.assurance)[0]}\n{_render_hazards(report, language)}\n"
         f"{render_table(rows, ('check', 'outcome', 'reason', 'detail'))}{_render_reasons(report, language)}"
     )
 

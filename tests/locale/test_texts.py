@@ -9,8 +9,9 @@ import unicodedata
 import pytest
 
 from eid.errors import Reason
-from eid.locale import LANGUAGES, RIGHT_TO_LEFT, check_text, direction, isolate, text, texts
+from eid.locale import LANGUAGES, RIGHT_TO_LEFT, assurance_text, check_text, direction, isolate, text, texts
 from eid.verification.checks import CHECKS
+from eid.verification.policy import load_policy, shipped_policies
 from eid.verification.policy_lint import Hazard
 from eid.verification.report import Outcome, Verdict
 
@@ -90,3 +91,20 @@ def test_direction() -> None:
 def test_values_keep_their_direction() -> None:
     assert isolate("fr", "2026-06-01") == "2026-06-01"
     assert isolate("ar", "2026-06-01") == "\u20662026-06-01\u2069"
+
+
+@pytest.mark.parametrize("name", shipped_policies())
+def test_what_a_policy_assures_is_translated_word_for_word(name: str) -> None:
+    own = load_policy(name).assurance
+    assert texts("en")["assurance"][name] == own
+    assert assurance_text("en", name, own) == (own, "en")
+    assert assurance_text("ar", name, own) == (texts("ar")["assurance"][name], "ar")
+
+
+def test_another_policy_of_a_shipped_name_speaks_for_itself() -> None:
+    assert assurance_text("fr", "strict", "Says less.") == ("Says less.", "en")
+    assert assurance_text("fr", "own", "Says less.") == ("Says less.", "en")
+
+
+def test_nothing_is_assured_for_policies_that_there_are_not() -> None:
+    assert set(texts("en")["assurance"]) == set(shipped_policies())
