@@ -68,6 +68,8 @@ def read_ldif(pieces: Iterable[bytes]) -> Iterator[LdifEntry]:
 
 def _read_entry(raw: bytes, number: int) -> Iterator[LdifEntry]:
     """The entry in `raw`, none where there are but comments."""
+    if raw.startswith(b"dn:") and b"\n" not in raw:
+        return  # a name without attributes, of which directories have many, brings nothing
     unfolded = raw.replace(b"\r\n", b"\n").replace(b"\n ", b"")  # RFC 2849 note 2
     lines = (line for line in unfolded.split(b"\n") if line and not line.startswith(b"#") and line != b"-")
     values = [_read_line(line, number) for line in lines]

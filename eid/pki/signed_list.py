@@ -233,23 +233,27 @@ def decode_signed_list(raw: bytes, defects: list[Defect]) -> SignedData:
 
 def _find_signer(signed_data: SignedData, defects: list[Defect]) -> Certificate:
     """The certificate that SignerInfo names; where it names none, the only one with an extended key usage."""
-    readable = []
+    readable: list[tuple[Certificate, list[Defect]]] = []
     for raw in signed_data.certificates:
+        found: list[Defect] = []
         try:
-            readable.append(read_certificate(raw, []))
+            readable.append((read_certificate(raw, found), found))
         except DecodeError:
             continue  # it may be any certificate but the signer's; if it is that, none is found
-    named = [item for item in readable if is_named_by(item, signed_data.signer_info)]
-    if named:  # a name and serial number, or a key identifier, may be those of another certificate as well
-        return next((item for item in named if item.extensions.extended_key_usage is not None), named[0])
-    possible = [item for item in readable if item.extensions.extended_key_usage is not None]
-    if len(possible) != 1:
+    # A name and serial number, or a key identifier, may be those of another certificate as well.
+    able = [item for item in readable if item[0].extensions.extended_key_usage is not None]
+    named = [item for item in (*able, *readable) if is_named_by(item[0], signed_data.signer_info)]
+    if not named and len(able) == 1:
+        what = "SignerInfo names another certificate than the only one that can have signed"
+        defects.append(Defect(DefectCode.SIGNER_IDENTIFIER, what, 0, "RFC 5652 5.3"))
+        named = able
+    if not named:
         raise VerificationError(
             Reason.NO_SIGNING_CERTIFICATE_FOUND, "the list carries no certificate that SignerInfo names"
         )
-    what = "SignerInfo names another certificate than the only one that can have signed"
-    defects.append(Defect(DefectCode.SIGNER_IDENTIFIER, what, 0, "RFC 5652 5.3"))
-    return possible[0]
+    signer, departures = named[0]
+    defects.extend(departures)
+    return signer
 
 
 def _verify_time(path: CertificatePath, signing_time: datetime | None, now: datetime) -> None:

@@ -55,7 +55,7 @@ def open_index(directory: Path, *, make: bool = False) -> Engine:
         except OSError as error:
             raise StoreError(f"trust store {directory}: {error.strerror}") from error
     engine = open_database(f"sqlite:///{directory / INDEX}")
-    if make or not check(engine).is_ready:
+    if not check(engine).is_ready:
         upgrade(engine)
     return engine
 

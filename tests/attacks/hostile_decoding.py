@@ -28,6 +28,11 @@ from eid.evidence.cose import decode_cose_sign1
 from eid.identity import decode_identity_record
 from eid.lds import card_access, com, dg1, dg2, dg7, dg11, dg12, dg13, dg14, dg15, facial_record, security_infos, sod
 from eid.mrz import decode_mrz
+from eid.pki.deviation_list import decode_deviation_list
+from eid.pki.examination import examine_certificate, examine_crl
+from eid.pki.ldif import read_ldif
+from eid.pki.master_list import decode_master_list
+from eid.pki.signed_list import decode_signed_list
 from eid.protocols.globalplatform.messages import decode_cplc, decode_key_information
 from eid.protocols.pace.messages import decode_set_at
 from eid.transport.apdu_log import decode_apdu_log
@@ -47,6 +52,13 @@ DECODERS: dict[str, Decoder] = {
     "CV certificate": cv.decode_cv_certificate,
     "CV request": cv.decode_cv_request,
     "CV authenticated request": cv.decode_cv_authenticated_request,
+    "master list": decode_master_list,
+    "master list, tolerant": lambda raw: decode_master_list(raw, []),
+    "deviation list": decode_deviation_list,
+    "signed list": lambda raw: decode_signed_list(raw, []),
+    "LDIF": lambda raw: list(read_ldif((raw,))),
+    "certificate examined": examine_certificate,
+    "CRL examined": examine_crl,
     "name": name.decode_name,
     "SPKI": spki.decode_spki,
     "public key": load_public_key,
@@ -138,6 +150,9 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield "text without end", b"A" * SIZE
     yield "fillers", b"<" * SIZE
     yield "line ends", b"\n" * SIZE
+    yield "LDIF without end", b"version: 1\n\ndn: c=UT\nuserCertificate;binary:: " + b"A\n " * (SIZE // 3)
+    yield "LDIF of empty entries", b"dn: \n\n" * (SIZE // 6)
+    yield "LDIF of blank lines", b"dn: c=UT\n" + b"\r\n" * (SIZE // 2)
     yield "octets over 127", b"\xff" * SIZE
     yield "facial record of many", b"FAC\x00010\x00\x00\x0f\xff\xff\xff\xff" + b"\x00" * 4096
 
