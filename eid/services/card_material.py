@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from datetime import date
 
 from eid.errors import DecodeError, LifecycleError, VerificationError
@@ -22,12 +23,13 @@ def require_trust_points(profile: CardProfile, trust_points: tuple[bytes, ...], 
         if trust_points:
             raise LifecycleError("the profile has no Terminal Authentication: it takes no trust point")
         return
-    if not 1 <= len(trust_points) <= MAX_TRUST_POINTS:
-        raise LifecycleError(f"the profile wants one to {MAX_TRUST_POINTS} trust points: CVCA certificates")
     try:
         points = [load_trust_point(raw).certificate for raw in trust_points]
     except (DecodeError, VerificationError) as fault:
         raise LifecycleError(f"trust point: {fault}") from fault
+    counts = Counter(point.chat.oid for point in points)
+    if not points or max(counts.values()) > MAX_TRUST_POINTS:
+        raise LifecycleError(f"the profile wants one to {MAX_TRUST_POINTS} trust points for each type of terminal")
     for point in points:
         if not point.effective_date <= today <= point.expiration_date:
             raise LifecycleError(f"the trust point {point.holder_reference} is not valid today")
