@@ -24,6 +24,7 @@ from eid.services.authority_creation import create_authority
 from eid.services.virtual_cards import create_card, open_card
 from eid.store.card_file import load_card_file
 from eid.store.stored_card import StoredCard
+from eid.testing.terminals import SpecimenTerminals
 from eid.transport.loopback import LoopbackConnection
 from eid.transport.pcscd import PcscHost
 from eid.transport.virtual_reader import VirtualReader
@@ -372,3 +373,36 @@ def test_the_database_is_where_home_says(bench: Bench, eid: Eid) -> None:
     (bench.folder / "spoiled").mkdir()
     (bench.folder / "spoiled" / "eid.db").write_bytes(b"no database at all" * 100)
     assert bench.run("--home", bench.folder / "spoiled").code == 73
+
+
+# --- a card with rights and a PIN
+
+
+def test_trust_points_and_the_pin_letter(eid: Eid, tmp_path: Path, authorities: Callable[[str], Path]) -> None:
+    """The issuer says whom the card trusts and where PIN and PUK go; then the right terminal reads the fingers."""
+    profile = "eu-residence-permit"
+    bench = Bench(eid, tmp_path, authorities(profile), profile)
+    terminals = SpecimenTerminals(load_profile(profile).profile, NOW)
+    for name, raw in (("cvca", terminals.cvca_certificate), ("dv", terminals.dv_certificate)):
+        (tmp_path / name).write_bytes(raw)
+    (tmp_path / "is").write_bytes(terminals.terminal_certificate)
+    (tmp_path / "key").write_bytes(terminals.export_key())
+    letter = tmp_path / "letter"
+    before = load_card_file(bench.card)
+    assert bench.run("--trust-point", tmp_path / "cvca").code == 64  # a PIN that nobody would ever know
+    assert bench.run("--pin-out", letter).code == 73
+    assert bench.run("--pin-out", letter, "--trust-point", tmp_path / "is").code == 73
+    assert load_card_file(bench.card) == before
+    assert not letter.exists()
+    done = bench.run("--pin-out", letter, "--trust-point", tmp_path / "cvca")
+    assert done.code == 0, done.err
+    secrets = dict(line.split() for line in letter.read_text().splitlines())
+    assert (letter.stat().st_mode & 0o777, secrets.keys()) == (0o600, {"PIN", "PUK"})
+    assert secrets["PIN"] not in done.out + done.err
+    (tmp_path / "pin").write_text(secrets["PIN"] + "\n")
+    chain = [item for name in ("dv", "is") for item in ("--terminal-chain", tmp_path / name)]
+    chain += ["--terminal-key", tmp_path / "key"]
+    read = eid("read", "--card-file", bench.card, "--pin-file", tmp_path / "pin", "--dg", "3", *chain)
+    assert read.code == 0, read.err
+    assert "terminal_authentication: succeeded" in read.out
+    assert "closed" not in read.out
