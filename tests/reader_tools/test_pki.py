@@ -10,7 +10,7 @@ import pytest
 
 from eid.codec.x509 import decode_certificate
 from eid.keystore.pkcs11 import Pkcs11KeyStore
-from tests.builders.issuing import clear_token
+from tests.builders.issuing import clear_token, software_keys
 from tests.conftest import SoftHsmToken
 
 Eid = Callable[..., object]
@@ -26,7 +26,8 @@ def passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def authority(eid: Eid, tmp_path: Path, passphrase: Path) -> Path:
+def authority(eid: Eid, tmp_path: Path, passphrase: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("reader_tools.authority_options.open_software_keys", software_keys)  # the same at less scrypt
     made = eid("pki", "init", "--dir", tmp_path / "pki", "--profile", "eu-td1-id-card")
     assert (made.code, made.err) == (0, "")
     assert [line.split()[0] for line in made.out.splitlines()] == ["key", "csca-001", "ds-001", "CRL"]
@@ -158,3 +159,57 @@ def test_options_of_tokens(eid: Eid, authority: Path, tmp_path: Path, softhsm_to
     assert eid("pki", "ds", "--dir", authority, "--pkcs11", "/no/such.so", "--token", "x", "--pin-file", pin).code == 77
     elsewhere = ("--pkcs11", softhsm_token.module, "--token", "no such token")
     assert eid("pki", "ds", "--dir", authority, *elsewhere, "--pin-file", pin).code == 77
+
+
+def test_roll_over_lists_and_what_is_due(eid: Eid, authority: Path, tmp_path: Path) -> None:
+    assert eid("pki", "status", "--dir", authority).code == 0
+    assert (
+        eid("pki", "csca", "--dir", authority, "--name", "SPECIMEN CSCA 2", "--operator", "SPECIMEN officer").code == 0
+    )
+    assert eid("pki", "crl", "--due", "--dir", authority).out == "no CRL is due\n"
+    assert eid("pki", "crl", "--due", "--revoke", "1", "--dir", authority).code == 64
+    assert (
+        eid("pki", "master-list", "--dir", authority, "--out", tmp_path / "list.ml").out == f"{tmp_path / 'list.ml'}\n"
+    )
+    assert eid("pki", "master-list", "--dir", authority, "--no-own").code == 64
+    (tmp_path / "junk").write_bytes(b"junk")
+    assert eid("pki", "master-list", "--dir", authority, tmp_path / "junk").code == 65
+    assert eid("pki", "deviation-list", "--dir", authority, tmp_path / "junk").code == 65
+    told = json.loads(eid("pki", "status", "--dir", authority, "--json").out)
+    assert told["format"] == "eid-authority-status"
+    assert {item["subject"] for item in told["duties"]} >= {"csca-002", "ds-001", "mls-001", "crl-000003"}
+    lines = eid("pki", "signatures", "csca-001", "--json", "--dir", authority).out.splitlines()
+    assert "SPECIMEN officer" in {json.loads(line)["operator"] for line in lines}
+    assert "link certificate" in eid("pki", "signatures", "csca-001", "--dir", authority).out
+    assert eid("pki", "signatures", "../csca-001", "--dir", authority).code == 64
+
+
+def test_audit_and_backup(eid: Eid, authority: Path, tmp_path: Path) -> None:
+    told = json.loads(eid("pki", "audit", "--dir", authority, "--json").out)
+    assert (told["format"], told["findings"]) == ("eid-authority-audit", [])
+    saved = eid("pki", "backup", "--dir", authority, tmp_path / "backup.tar")
+    assert saved.code == 0
+    assert eid("pki", "backup", "--dir", authority, tmp_path / "backup.tar").code == 77  # never over another one
+    (authority / "crl-000001.crl").unlink()
+    found = eid("pki", "audit", "--dir", authority)
+    assert (found.code, found.out.splitlines()[-1]) == (1, "1 findings")
+    restored = eid("pki", "restore", "--dir", tmp_path / "again", tmp_path / "backup.tar")
+    assert restored.code == 0
+    assert "ds-001" in restored.out
+    due = eid("pki", "status", "--dir", tmp_path / "again")
+    assert (due.code, "due" in due.out) == (2, True)
+    assert eid("pki", "restore", "--dir", tmp_path / "again", tmp_path / "backup.tar").code == 73
+
+
+def test_two_custodians(eid: Eid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(("one", "one", "two", "two"))
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: next(typed))
+    assert eid("pki", "init", "--custodians", "2", "--dir", tmp_path / "pki").code == 0
+    for number, part in enumerate(("one", "two")):
+        (tmp_path / f"part-{number}").write_text(part)
+    first, second = (("--passphrase-file", tmp_path / f"part-{number}") for number in range(2))
+    assert eid("pki", "ds", *first, *second, "--dir", tmp_path / "pki").code == 0
+    for alone in (first, second, (*second, *first)):
+        assert eid("pki", "ds", *alone, "--dir", tmp_path / "pki").code == 77
+    monkeypatch.setenv("EID_PASSPHRASE_FILE", f"{tmp_path / 'part-0'}:{tmp_path / 'part-1'}")
+    assert eid("pki", "crl", "--dir", tmp_path / "pki").code == 0
