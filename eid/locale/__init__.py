@@ -40,9 +40,7 @@ def check_text(language: str, check_id: str) -> str:
 
 
 def assurance_text(language: str, policy: str, assurance: str) -> tuple[str, str]:
-    """What a policy's verdict says, and the language in which it is said: another than the policy's own words only where
-    these are, letter by letter, the ones that were translated.
-    """
+    """What a policy's verdict says, and the language of that: translated only if these are the very words."""
     if language != FALLBACK and texts(FALLBACK)["assurance"].get(policy) == assurance:
         return text(language, "assurance", policy), language
     return assurance, FALLBACK
