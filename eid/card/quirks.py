@@ -56,6 +56,8 @@ def alter_by_quirk(card: Card, command: CommandAPDU, response: ResponseAPDU) -> 
         return response
     if command.ins in _READ and quirks.too_long == "6282" and len(response.data) > (quirks.largest_read or 1 << 16):
         return ResponseAPDU(response.data[: quirks.largest_read], SW.END_OF_FILE)
+    if command.ins in _READ and quirks.excess_octets and response.data and _reaches_end(card, command, response):
+        return ResponseAPDU(response.data + quirks.excess_octets, response.sw)
     if command.ins == _GENERAL_AUTHENTICATE and quirks.wrong_password_sw is not None and response.sw >> 8 == 0x63:
         return ResponseAPDU(b"", quirks.wrong_password_sw)
     if command.ins == _INTERNAL_AUTHENTICATE and quirks.ecdsa_in_der and response.sw == SW.OK and _signs_by_ecdsa(card):
@@ -136,6 +138,15 @@ def _refuse_parameters(quirks: Quirks, command: CommandAPDU) -> int | None:
     if quirks.parameter_reference == "required" and not named:
         return SW.REFERENCED_DATA_NOT_FOUND
     return SW.NC_INCONSISTENT_WITH_P1P2 if quirks.parameter_reference == "refused" and named else None
+
+
+def _reaches_end(card: Card, command: CommandAPDU, response: ResponseAPDU) -> bool:
+    """Whether a READ BINARY with even instruction has given the last octet of the file."""
+    file = card.session.selection.file
+    if file is None or command.ins != 0xB0:
+        return False
+    offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
+    return offset + len(response.data) >= len(file.content)
 
 
 def _signs_by_ecdsa(card: Card) -> bool:

@@ -12,6 +12,8 @@ from datetime import date
 from typing import Final
 
 from eid.codec.cv import decode_cv_certificate
+from eid.codec.oid import ID_IS
+from eid.codec.tlv import read_header
 from eid.crypto.hashes import digest
 from eid.errors import DecodeError, ProfileError, RecordError
 from eid.identity import IdentityRecord
@@ -186,6 +188,8 @@ def build_card(
     hashes = {by_name(name).number or 0: digest(profile.application.hash, raw) for name, raw in groups.items()}
     security_object = build_lds_security_object(profile.application.hash, hashes, _signed_version(profile))
     sod = sign(security_object)
+    if profile.quirks.sod_indefinite_length:
+        sod = _with_indefinite_length(sod)
     files = {EF_COM.name: _build_com(profile, groups), **groups, EF_SOD.name: sod}
     if profile.application.needs_terminal_authentication:
         files[EF_CVCA.name] = _build_ef_cvca(trust_points)
@@ -220,7 +224,8 @@ def _verify_secrets(secrets: CardSecrets, profile: CardProfile) -> None:
 
 def _build_ef_cvca(trust_points: Sequence[bytes]) -> bytes:
     try:
-        return encode_ef_cvca([decode_cv_certificate(raw).holder_reference for raw in trust_points])
+        points = [decode_cv_certificate(raw) for raw in trust_points]
+        return encode_ef_cvca([point.holder_reference for point in points if point.chat.oid == ID_IS])
     except DecodeError as fault:
         raise ProfileError(f"trust point: {fault}") from fault
 
@@ -231,6 +236,12 @@ def _signed_version(profile: CardProfile) -> LdsVersion | None:
     if not application.signed_lds_version:
         return None
     return LdsVersion(application.lds_version, application.unicode_version)
+
+
+def _with_indefinite_length(data_object: bytes) -> bytes:
+    """A constructed data object of one tag octet, its length left open until two zero octets (X.690 8.1.3.6)."""
+    _, start, _ = read_header(data_object)
+    return data_object[:1] + b"\x80" + data_object[start:] + b"\x00\x00"
 
 
 def _build_com(profile: CardProfile, groups: Mapping[str, bytes]) -> bytes:

@@ -37,6 +37,15 @@ def _data_group(name: str) -> str:
     return name
 
 
+def _octets(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"([0-9A-Fa-f]{2}){0,16}", value):
+        return bytes.fromhex(value)
+    raise ValueError("octets are hexadecimal, 16 at most")
+
+
+Octets = Annotated[bytes, BeforeValidator(_octets), PlainSerializer(lambda raw: raw.hex().upper(), return_type=str)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 DataGroup = Annotated[str, AfterValidator(_data_group)]
 StatusWord = Annotated[int, BeforeValidator(_status_word), PlainSerializer(lambda sw: f"{sw:04X}", return_type=str)]
@@ -64,6 +73,9 @@ class Quirks(BaseModel):
         chip_authentication_info: whether DG14 has a ChipAuthenticationInfo beside the key; without, 3DES is meant.
         chip_authentication_key_id: whether that key has an identifier.
         foreign_security_info: EF.CardAccess begins with a SecurityInfo of an identifier that nobody knows.
+        excess_octets: follow the data of a READ BINARY that reaches the end of the file: what is left of wrong padding.
+        sod_indefinite_length: EF.SOD is BER: its outer data object says 80 and ends with two zero octets.
+        facial_record_short: the record length in DG2 leaves out the first eight octets of its header.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -87,6 +99,9 @@ class Quirks(BaseModel):
     chip_authentication_info: bool = True
     chip_authentication_key_id: bool = True
     foreign_security_info: bool = False
+    excess_octets: Octets = b""
+    sod_indefinite_length: bool = False
+    facial_record_short: bool = False
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

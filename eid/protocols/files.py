@@ -13,7 +13,7 @@ from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
 from eid.codec.tlv import encode_length, encode_tlv, read_header
 from eid.errors import DecodeError, PeerProtocolError
-from eid.lds.files import ElementaryFile
+from eid.lds.files import EF_SOD, ElementaryFile
 from eid.protocols.exchange import Checkpoint, Exchange, require_success, send, transmit
 
 SELECT: Final = 0xA4
@@ -22,6 +22,7 @@ READ_BINARY_ODD: Final = 0xB1  # with an offset data object, for what lies behin
 
 DO_OFFSET: Final = 0x54
 DO_DISCRETIONARY_DATA: Final = 0x53
+_INDEFINITE_SOD: Final = b"\x77\x80"  # the one file that was seen in BER
 HEADER_LENGTH: Final = 4  # octets that hold tag and length of all files under 64 KiB
 MAX_SHORT_OFFSET: Final = 0x7FFF
 MAX_FILE_LENGTH: Final = 1 << 20
@@ -166,7 +167,10 @@ class FileReader:
         Raises:
             as `read`; PeerProtocolError also where it is not the file that was begun.
         """
-        part.begin((yield from self._read_head(part.file, by_sfi, eager=self.is_eager and not part.content)))
+        head = yield from self._read_head(part.file, by_sfi, eager=self.is_eager and not part.content)
+        if part.file == EF_SOD and head[:2] == _INDEFINITE_SOD:
+            return (yield from self._read_to_end(part.file, head))
+        part.begin(head)
         while not part.is_whole:
             yield _progress(part)
             missing = (part.total or 0) - len(part.content)
@@ -195,6 +199,22 @@ class FileReader:
             more = yield from self._read_piece(len(head), 1, name)
             head += more
         return head
+
+    def _read_to_end(self, file: ElementaryFile, head: bytes) -> Exchange[bytes]:
+        """A file whose data object does not say how long it is (X.690 8.1.3.6): to where the card has no more."""
+        content = head
+        while True:
+            response = yield from transmit(_read_at(len(content), self.chunk, self.chunk))
+            shorter = _step_down(self.chunk)
+            if response.sw == SW.WRONG_LENGTH and shorter is not None:
+                self.chunk = shorter
+                continue
+            if response.sw == SW.WRONG_OFFSET or not response.data:
+                return content
+            piece = _accept_at(len(content), response, f"READ BINARY {file.name}")
+            if len(content) + len(piece) > MAX_FILE_LENGTH:
+                raise PeerProtocolError(f"{file.name} does not end within {MAX_FILE_LENGTH} octets")
+            content += piece
 
     def _read_piece(self, offset: int, wanted: int, name: str) -> Exchange[bytes]:
         """At least one octet from `offset` on, at most `wanted`; learns from what the card refuses."""

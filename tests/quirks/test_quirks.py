@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 import pytest
 
 from eid.card import VirtualCard
-from eid.codec.apdu import CommandAPDU, decode_command
-from eid.errors import AuthenticationError, StatusWordError, WrongPasswordError
+from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_command
+from eid.errors import AuthenticationError, PeerProtocolError, StatusWordError, WrongPasswordError
 from eid.evidence import Evidence, ProtocolName, ProtocolOutcome
 from eid.inspection import InspectionPlan, inspect
+from eid.inspection.habits import ReadingHabits
+from eid.lds.dg2 import decode_dg2
+from eid.lds.files import EF_SOD
 from eid.profile.card_image import PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.quirks import NO_QUIRKS, Quirks
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import drive
-from eid.protocols.files import select_application, select_master_file
+from eid.protocols.files import read_file, select_application, select_master_file
 from eid.protocols.pace.core import Password
 from eid.testing.authority import SpecimenAuthority
 from eid.testing.specimen import SpecimenCard, build_specimen, issue_data, specimen_for
@@ -264,6 +267,59 @@ def test_a_foreign_security_info_is_passed_over():
     require_genuine(specimen, read(specimen)[0])
 
 
+@pytest.mark.parametrize("excess", ["0000", "80", "00" * 16])
+@pytest.mark.parametrize("eager", [False, True])
+def test_octets_behind_the_end_are_cut_off(excess, eager):
+    """Wrong padding at the end of a file: 000080 for 800000, or an octet of padding that is taken for data."""
+    specimen = card_with(excess_octets=excess)
+    evidence, link = read(specimen, habits=ReadingHabits(0, eager))
+    require_genuine(specimen, evidence)
+    assert "9000" in link.statuses()
+
+
+def test_a_security_object_that_does_not_say_how_long_it_is():
+    specimen = card_with(sod_indefinite_length=True)
+    raw = specimen.files["EF.SOD"]
+    assert (raw[:2], raw[-2:]) == (b"\x77\x80", b"\x00\x00")
+    for wishes in ({}, {"max_response": 65000}):
+        evidence, _ = read(specimen, **wishes)
+        require_genuine(specimen, evidence)  # under a policy that tolerates BER, and says so
+    strict = verify(evidence, specimen.trust, load_policy("strict"), time=NOW, expected_challenge=CHALLENGE)
+    assert strict.verdict is Verdict.TOTAL_FAILED
+
+
+def test_a_file_that_never_ends_is_given_up():
+    exchange = read_file(EF_SOD)
+
+    def feed():
+        request = next(exchange)
+        while True:
+            far = request.ins == 0xB1  # an offset behind 32 KiB: the answer is data object 53
+            request = exchange.send(ResponseAPDU(b"\x53\x81\xf0" + bytes(240) if far else b"\x77\x80" + bytes(254)))
+
+    with pytest.raises(PeerProtocolError, match="does not end within"):
+        feed()
+
+
+def test_a_facial_record_whose_length_is_short():
+    specimen = card_with(facial_record_short=True)
+    evidence, _ = read(specimen)
+    require_genuine(specimen, evidence)
+    assert decode_dg2(specimen.files["DG2"]) is not None
+    assert specimen.files["DG2"] != card_with().files["DG2"]
+
+
+def test_an_application_of_the_products_own_name():
+    table = load_profile("ma-cnie").profile.model_dump(mode="json")
+    table["application"]["aid"] = "F04F4D414E01"
+    profile = CardProfile.model_validate(table)
+    authority = SpecimenAuthority(profile, NOW)
+    specimen = issue_data(profile, authority, build_specimen(profile, authority, specimen_for(profile, NOW)))
+    require_genuine(specimen, read(specimen, aid=bytes.fromhex("F04F4D414E01"))[0])
+    with pytest.raises(StatusWordError):
+        read(specimen)
+
+
 def test_quirks_survive_in_the_card_file():
     quirks = {"largest_read": 192, "too_long": "6CXX", "refused_files": {"DG2": "6985"}}
     specimen = card_with(**quirks)
@@ -281,6 +337,8 @@ def test_quirks_survive_in_the_card_file():
         {"too_long": "6F00"},
         {"unknown": 1},
         {"response_piece": 0},
+        {"excess_octets": "0"},
+        {"excess_octets": "00" * 17},
         {"refused_files": {"DG17": "6982"}},
         {"ef_com_omits": ["EF.SOD"]},
         {"unprotected_refusals": True},
