@@ -1,8 +1,8 @@
 """Document signers' certificates, decoded and traced once: one signer stands behind many documents.
 
-A memory of pure functions, keyed by the octets themselves and the trust store, so it changes no outcome. What depends on
-time, that is validity, revocation and distrust, is asked each time, and so is every document's own signature. It is
-bounded: whoever sends certificates of his own only pushes others out.
+A memory of pure functions, keyed by the octets themselves and the trust store, so it changes no outcome. What depends
+on time (validity, revocation, distrust) is asked each time, and so is every document's own signature. It is bounded:
+whoever sends certificates of his own only pushes others out.
 """
 
 from __future__ import annotations
