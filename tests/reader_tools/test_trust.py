@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.builders import issuer as made
+from tests.builders import trust_lists as lists
 from tests.builders.document import Document
 
 Eid = Callable[..., object]
@@ -77,3 +78,65 @@ def test_refusals(eid: Eid, tmp_path: Path, document: Document) -> None:
     assert told.code == 64
     assert "--unsigned" in told.err
     assert eid("trust", "import", "--store", store, "--unsigned", bundle).code == 0
+
+
+def test_the_life_of_a_master_list(eid: Eid, tmp_path: Path) -> None:
+    """Pin an anchor, import a list, look at what changed, approve, distrust: as an operator does it."""
+    store, owner = tmp_path / "store", lists.publisher("UT")
+    (tmp_path / "csca.cer").write_bytes(owner.csca)
+    (tmp_path / "list.ml").write_bytes(owner.master_list(lists.sound(30)))
+    told = eid("trust", "import", "--store", store, tmp_path / "list.ml")
+    assert told.code == 1
+    assert "ends at no anchor that is trusted for lists" in told.err
+    told = eid("trust", "import", "--store", store, "--json", tmp_path / "csca.cer")
+    (anchor,) = (item["fingerprint"] for item in json.loads(told.out)["objects"])
+    assert "no anchor is pinned" in eid("trust", "anchors", "--store", store).out
+    assert anchor in eid("trust", "anchors", "--store", store, "--add", anchor).out
+    assert json.loads(eid("trust", "anchors", "--store", store, "--json").out)["anchors"][0]["fingerprint"] == anchor
+    (store / "trust.toml").write_text('format = "eid-trust-policy"\nversion = 1\nquorum = 2\n')
+    told = eid("trust", "import", "--store", store, tmp_path / "list.ml")
+    assert told.code == 0
+    assert "signed   list.ml: by C=UT" in told.out
+    assert "30 new, 30 held" in told.out
+    assert "NOTICE" in told.out
+    assert "held" in eid("trust", "diff", "--store", store).out
+    changes = json.loads(eid("trust", "diff", "--store", store, "--json", "1", "2").out)["changes"]
+    assert [item["what"] for item in changes].count("held") == 30
+    (held, *_) = (item["fingerprint"] for item in changes if item["what"] == "held")
+    assert "held: known to 1 of 2" in eid("trust", "show", "--store", store, held[:12]).out
+    assert eid("trust", "approve", "--store", store, held[:12]).out.endswith("1 approved\n")
+    assert eid("trust", "approve", "--store", store, "--all", "--reject").out.endswith("29 rejected\n")
+    assert eid("trust", "approve", "--store", store).code == 64
+    shown = json.loads(eid("trust", "show", "--store", store, "--json", held).out)
+    assert (shown["state"], shown["signed_by_a_list"]) == ("ACCEPTED", True)
+    assert [item["country"] for item in shown["sources"]] == ["UT"]
+    told = eid("trust", "distrust", "--store", store, held[:12], "--since", "2026-03-01", "--reason", "withdrawn")
+    assert "withdrawn" in told.out
+    assert json.loads(eid("trust", "distrust", "--store", store, "--json").out)["entries"][0]["fingerprint"] == held
+    assert "distrusted" in eid("trust", "show", "--store", store, held).out
+    assert "1 lifted" in eid("trust", "distrust", "--store", store, held, "--lift").out
+    assert eid("trust", "distrust", "--store", store, held).code == 64
+    assert eid("trust", "distrust", "--store", store, "--lift").code == 64
+    gaps = json.loads(eid("trust", "gaps", "--store", store, "--json", "--country", "se").out)["gaps"]
+    assert {"country": "SE", "why": ["no CSCA", "no CRL"]} in gaps
+    assert "no CRL" in eid("trust", "gaps", "--store", store).out
+    assert eid("trust", "list", "--store", store, "--held").out.startswith("kind")
+    assert eid("trust", "list", "--store", store, "--country", "ut", "--kind", "DS").code == 0
+    assert eid("trust", "anchors", "--store", store, "--remove", anchor).code == 0
+    assert eid("trust", "show", "--store", store, "00000000").code == 73
+    assert eid("trust", "show", "--store", store, "xyz").code == 65
+
+
+def test_fetch_asks_nobody_without_being_told(eid: Eid, tmp_path: Path, document: Document) -> None:
+    store = tmp_path / "store"
+    eid("trust", "import", "--store", store, files(tmp_path, document)[0])
+    assert eid("trust", "fetch", "--store", store).code == 64
+    assert eid("trust", "fetch", "--store", store, "http://example.org/x").code == 64
+    (store / "trust.toml").write_text(
+        'format = "eid-trust-policy"\nversion = 1\n[fetch]\nhosts = ["127.0.0.1"]\nlocations = ["http://127.0.0.1:9/x"]\n'
+    )
+    told = eid("trust", "fetch", "--store", store)
+    assert told.code == 69
+    assert "127.0.0.1 has an address that is not public" in told.out
+    told = json.loads(eid("trust", "fetch", "--store", store, "--json").out)
+    assert told["locations"][0]["import"] is None

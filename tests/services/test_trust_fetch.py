@@ -1,0 +1,118 @@
+"""Fetching what a policy names: believed for its signature, never for where it came from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from eid.errors import GatewayError, LifecycleError, ProfileError
+from eid.gateways.http import Location
+from eid.services import trust_decisions as decisions
+from eid.services.trust import import_trust
+from eid.services.trust_fetch import fetch_trust
+from eid.services.trust_files import load_trust_store
+from eid.services.trust_views import list_trust
+from tests.builders import issuer as made
+from tests.builders import trust_lists as lists
+
+NOW = lists.SIGNED_AT + timedelta(days=30)
+POLICY = """
+format = "eid-trust-policy"
+version = 1
+[fetch]
+hosts = ["pkd.example.org"]
+locations = ["https://pkd.example.org/list.ml?x=1", "http://pkd.example.org:8080/ut.crl"]
+"""
+
+
+@pytest.fixture(scope="module")
+def owner() -> lists.Publisher:
+    return lists.publisher("UT")
+
+
+@pytest.fixture
+def store(tmp_path: Path, owner: lists.Publisher) -> Path:
+    directory, file = tmp_path / "store", tmp_path / "pin.cer"
+    file.write_bytes(owner.csca)
+    (item,) = import_trust(directory, [file], unsigned=False, now=NOW).items
+    decisions.pin_anchors(directory, [item.fingerprint], NOW)
+    (directory / "trust.toml").write_text(POLICY)
+    return directory
+
+
+class Server:
+    """Files by their path; it notes what it was asked."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.files = files
+        self.asked: list[Location] = []
+
+    def __call__(self, location: Location) -> bytes:
+        self.asked.append(location)
+        name = location.target.split("?")[0].strip("/").replace(".", "_")
+        if name not in self.files:
+            raise GatewayError(f"{location.host} answered with status 404")
+        return self.files[name]
+
+
+def test_all_that_is_configured(store: Path, owner: lists.Publisher) -> None:
+    server = Server(list_ml=owner.master_list(lists.sound(2)))
+    first, second = fetch_trust(store, now=NOW, fetch_file=server)
+    assert first.report is not None
+    assert first.report.counts == {"CSCA": 2}
+    assert (second.report, second.failure) == (None, "pkd.example.org answered with status 404")
+    assert server.asked == [
+        Location("https", "pkd.example.org", 443, "/list.ml?x=1"),
+        Location("http", "pkd.example.org", 8080, "/ut.crl"),
+    ]
+    assert len(load_trust_store(store).anchors) == 3
+
+
+def test_a_bare_authority_from_the_network_is_held(store: Path) -> None:
+    """The operator named a host, not this certificate."""
+    bare = lists.state_csca(made.ec_key(), "MA")
+    (item,) = fetch_trust(store, ["http://pkd.example.org/x"], now=NOW, fetch_file=Server(x=bare))
+    assert item.report is not None
+    assert item.report.held == 1
+    assert bare not in {anchor.raw for anchor in load_trust_store(store).anchors}
+
+
+def test_what_comes_is_judged(store: Path, owner: lists.Publisher) -> None:
+    stranger = lists.publisher("UT").master_list(lists.sound(1))
+    for raw in (stranger, b"junk", b""):
+        (item,) = fetch_trust(store, ["http://pkd.example.org/x"], now=NOW, fetch_file=Server(x=raw))
+        assert item.report is None
+        assert item.failure
+    assert len(list_trust(store).certificates) == 1
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://other.example.org/x",
+        "http://pkd.example.org.evil.example/x",
+        "http://pkd.example.org@evil.example/x",
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "gopher://pkd.example.org/x",
+        "pkd.example.org/x",
+        "http://pkd.example.org/a b",
+        "http://pkd.example.org/\r\nHost: x",
+    ],
+)
+def test_only_configured_hosts(store: Path, location: str) -> None:
+    server = Server()
+    with pytest.raises(LifecycleError):
+        fetch_trust(store, [location], now=NOW, fetch_file=server)
+    assert server.asked == []
+
+
+def test_nothing_configured(store: Path) -> None:
+    (store / "trust.toml").unlink()
+    with pytest.raises(LifecycleError, match="names no location"):
+        fetch_trust(store, now=NOW, fetch_file=Server())
+    (store / "trust.toml").write_text("junk")
+    with pytest.raises(ProfileError):
+        fetch_trust(store, now=NOW, fetch_file=Server())
