@@ -209,6 +209,10 @@ def _sections(card: CardDescription) -> list[str]:
             for item in card.pace
         ]
         sections.append(render_table(pace, ("PACE", "parameters", "cipher", "curve")))
+    if card.trust_points:
+        points = [(item.holder, item.terminals, item.valid_from, item.valid_to) for item in card.trust_points]
+        table = render_table(points, ("trusts", "for terminals of type", "from", "to"))
+        sections.append(f"{table}\nthe card's own date is {card.date}")
     return sections
 
 

@@ -10,6 +10,7 @@ from eid.card.atr import build_atr, build_ats
 from eid.card.memory import Directory, Memory, StoredKey, TransparentFile
 from eid.card.state import decode_state
 from eid.codec.atr import decode_atr
+from eid.codec.cv import CvCertificate
 from eid.errors import DecodeError
 from eid.lds.eid_application import EID_AID, EID_GROUPS
 from eid.lds.files import LDS1_AID, by_fid
@@ -102,8 +103,21 @@ class PaceDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustPointDescription:
+    """A CVCA that the card trusts. terminals: object identifier of their type. valid_from, valid_to: ISO 8601."""
+
+    holder: str
+    terminals: str
+    valid_from: str
+    valid_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class CardDescription:
-    """A whole card. serial: key diversification data. used: octets of file content."""
+    """A whole card. serial: key diversification data. used: octets of file content.
+
+    trust_points: for Terminal Authentication. date: what the card believes, ISO 8601; None where it trusts nobody.
+    """
 
     life_cycle: str
     serial: str
@@ -119,6 +133,8 @@ class CardDescription:
     applications: tuple[ApplicationDescription, ...]
     passwords: tuple[PasswordDescription, ...]
     pace: tuple[PaceDescription, ...]
+    trust_points: tuple[TrustPointDescription, ...]
+    date: str | None
 
 
 def load_description(path: Path) -> CardDescription:
@@ -157,6 +173,8 @@ def describe_card(state: bytes) -> CardDescription:
         applications=tuple(_describe_application(item) for item in memory.applications.values()),
         passwords=tuple(_describe_password(memory, item) for item in sorted(memory.passwords)),
         pace=tuple(_describe_pace(info) for info in memory.pace),
+        trust_points=tuple(_describe_trust_point(point.certificate) for point in memory.trust.points),
+        date=memory.trust.today.isoformat() if memory.trust.points else None,
     )
 
 
@@ -237,6 +255,11 @@ def _describe_pace(info: PACEInfo) -> PaceDescription:
     if parameters is None:
         return PaceDescription(info.protocol, info.parameter_id, None, None)
     return PaceDescription(info.protocol, info.parameter_id, parameters.suite.name, parameters.group.name)
+
+
+def _describe_trust_point(certificate: CvCertificate) -> TrustPointDescription:
+    begin, end = certificate.effective_date.isoformat(), certificate.expiration_date.isoformat()
+    return TrustPointDescription(certificate.holder_reference, certificate.chat.oid, begin, end)
 
 
 def _hex(octets: bytes) -> str:

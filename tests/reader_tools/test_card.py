@@ -115,6 +115,19 @@ def test_show_tells_what_is_on_an_issued_card(eid, card_file):
     assert {item["name"] for item in told["passwords"]} >= {"CAN", "MRZ"}
     assert (told["pace"][0]["cipher"], told["pace"][0]["curve"]) == ("AES_256", "brainpoolP256r1")
     assert [item["name"] for item in told["master_files"]] == ["EF.CardAccess"]
+    assert (told["trust_points"], told["date"]) == ([], None)
+
+
+@pytest.mark.parametrize("profile", ["eu-residence-permit", "eid-application"])
+def test_show_tells_whom_a_card_trusts(eid, tmp_path, profile):
+    card = tmp_path / "card.bin"
+    assert eid("card", "new", "--profile", profile, "--record", "specimen", "--out", card).code == 0
+    told = json.loads(eid("card", "show", card, "--json").out)
+    jsonschema.validate(told, SCHEMA)
+    assert told["date"] == told["trust_points"][0]["valid_from"]
+    words = eid("card", "show", card).out
+    assert told["trust_points"][0]["holder"] in words
+    assert f"the card's own date is {told['date']}" in words
 
 
 def test_show_in_words(eid, card_file):
