@@ -75,7 +75,7 @@ def _text(tag: int) -> tuple[Callable[[bytes, str], str], Callable[[str], bytes]
 
 
 def _letters(*lengths: int) -> tuple[Callable[[bytes, str], str], Callable[[str], bytes]]:
-    return lambda raw, what: values.decode_letters(raw, what, lengths), values.encode_letters
+    return lambda raw, what: values.decode_letters(raw, what, lengths), partial(values.encode_letters, lengths)
 
 
 def _decode_sex(raw: bytes, what: str) -> str:
@@ -85,13 +85,19 @@ def _decode_sex(raw: bytes, what: str) -> str:
     return text
 
 
+def _encode_sex(text: str) -> bytes:
+    if text not in ("M", "F", " "):
+        raise ValueError("none of M, F and blank")
+    return der.encode_string(der.PRINTABLE_STRING, text)
+
+
 def _decode_issuing_entity(raw: bytes, what: str) -> str | Place:
     is_place = raw[:1] == bytes((der.SEQUENCE,))
     return values.decode_place(raw, what) if is_place else values.decode_country(raw, what)
 
 
 def _encode_issuing_entity(value: str | Place) -> bytes:
-    return values.encode_place(value) if isinstance(value, Place) else values.encode_letters(value)
+    return values.encode_place(value) if isinstance(value, Place) else values.encode_country(value)
 
 
 def _decode_octets(raw: bytes, what: str) -> bytes:
@@ -122,7 +128,7 @@ EID_GROUPS: Final = (
     EidGroup(DATE_OF_BIRTH, "date_of_birth", "Date of birth", *_PARTIAL_DATE),
     EidGroup(PLACE_OF_BIRTH, "place_of_birth", "Place of birth", *_PLACE),
     EidGroup(NATIONALITY, "nationality", "Nationality", *_letters(1, 3)),
-    EidGroup(SEX, "sex", "Sex", _decode_sex, values.encode_letters),
+    EidGroup(SEX, "sex", "Sex", _decode_sex, _encode_sex),
     EidGroup(OPTIONAL_DATA, "optional_data", "Optional data", values.decode_optional_data, values.encode_optional_data),
     EidGroup(BIRTH_NAME, "birth_name", "Birth name", *_UTF8),
     EidGroup(WRITTEN_SIGNATURE, "written_signature", "Written signature", *_OCTETS),

@@ -103,14 +103,14 @@ def decode_country(raw: bytes, what: str) -> str:
     return decode_letters(raw, what, _COUNTRY_LENGTHS)
 
 
-def encode_letters(text: str) -> bytes:
-    """ICAOString.
+def encode_letters(lengths: tuple[int, ...], text: str) -> bytes:
+    """ICAOString of one of these lengths.
 
     Raises:
-        ValueError: other than capital letters and blanks; the caller's mistake.
+        ValueError: other than capital letters and blanks, or not so long; the caller's mistake.
     """
-    if not _LETTERS.fullmatch(text):
-        raise ValueError("capital letters and blanks only")
+    if len(text) not in lengths or not _LETTERS.fullmatch(text):
+        raise ValueError(f"not {' or '.join(map(str, lengths))} capital letters or blanks")
     return der.encode_string(der.PRINTABLE_STRING, text)
 
 
@@ -128,6 +128,15 @@ def decode_partial_date(raw: bytes, what: str) -> PartialDate:
     except ValueError:  # no such date
         pass
     raise DecodeError(f"{what} is no date YYYYMMDD", clause=CLAUSE)
+
+
+def encode_country(text: str) -> bytes:
+    """ICAOCountry.
+
+    Raises:
+        ValueError: not one or three capital letters; the caller's mistake.
+    """
+    return encode_letters(_COUNTRY_LENGTHS, text)
 
 
 def encode_partial_date(value: PartialDate) -> bytes:
@@ -206,12 +215,17 @@ def encode_place(place: Place) -> bytes:
         (_STREET, place.street, der.UTF8_STRING),
         (_CITY, place.city, der.UTF8_STRING),
         (_STATE, place.state, der.UTF8_STRING),
-        (_COUNTRY, place.country, der.PRINTABLE_STRING),
+        (_COUNTRY, _require_country(place.country), der.PRINTABLE_STRING),
         (_ZIP_CODE, place.zip_code, der.PRINTABLE_STRING),
     )
     return der.encode_sequence(
         *(der.encode_explicit(number, der.encode_string(tag, text)) for number, text, tag in texts if text is not None)
     )
+
+
+def _require_country(text: str) -> str:
+    encode_country(text)
+    return text
 
 
 def decode_text(raw: bytes, what: str) -> Text:

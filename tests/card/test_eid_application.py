@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from eid.card import VirtualCard
 from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_response
-from eid.codec.cv import Chat, Role
-from eid.codec.oid import ID_AT, ID_COMMUNITY_ID, ID_DATE_OF_BIRTH, ID_DATE_OF_EXPIRY, ID_IS
+from eid.codec.cv import Chat, CvExtension, Role
+from eid.codec.oid import ID_AT, ID_COMMUNITY_ID, ID_DATE_OF_BIRTH, ID_DATE_OF_EXPIRY, ID_IS, ID_SECTOR
 from eid.errors import PasswordDeactivatedError, StatusWordError
 from eid.inspection.general_authentication import Consent
 from eid.inspection.identification import Identification, IdentificationPlan
@@ -181,8 +181,8 @@ def test_pseudonyms_by_right() -> None:
 # Writing
 
 
-def write(bench: EidBench, number: int, content: bytes) -> int:
-    found = bench.identify(IdentificationPlan())
+def write(bench: EidBench, number: int, content: bytes, found: Identification | None = None) -> int:
+    found = found or bench.identify(IdentificationPlan())
     return inside(bench, found, CommandAPDU(0x00, 0xD6, 0x80 | number, 0x00, content)).sw
 
 
@@ -190,9 +190,10 @@ def write(bench: EidBench, number: int, content: bytes) -> int:
 @given(st.sets(st.integers(17, 22)))
 def test_writing_by_right(groups: set[int]) -> None:
     bench = EidBench(build_pki(right(*(54 - number for number in groups), *range(8, 30))))
+    found = bench.identify(IdentificationPlan())
     for number in ALL:
         expected = 0x6985 if number < 17 else 0x9000 if number in groups else 0x6982
-        assert write(bench, number, encode_eid_group(number, VALUES[number])) == expected
+        assert write(bench, number, encode_eid_group(number, VALUES[number]), found) == expected
 
 
 def test_an_address_that_has_moved() -> None:
@@ -285,3 +286,14 @@ def test_each_type_of_terminal_has_its_trust_points() -> None:
 
     assert (names_of(ID_AT), names_of(ID_IS)) == (newer, (own,))
     assert VirtualCard.from_state(bench.card.state())._card.memory.trust == memory.trust
+
+
+def test_commands_of_restricted_identification_that_are_none() -> None:
+    """A malformed extension in a certificate that was signed all the same, and an MSE:Set AT that is no template."""
+    pki = build_pki(right(RESTRICTED), extensions=(CvExtension(ID_SECTOR, b"\x82\x00"),))
+    with pytest.raises(StatusWordError) as caught:
+        EidBench(pki).identify(ask_pseudonym())
+    assert caught.value.sw == 0x6A80
+    bench = EidBench(build_pki(right(RESTRICTED)))
+    found = bench.identify(IdentificationPlan())
+    assert inside(bench, found, CommandAPDU(0x00, 0x22, 0x41, 0xA4, b"\x80")).sw == 0x6A80

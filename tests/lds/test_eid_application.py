@@ -120,7 +120,16 @@ def test_what_is_refused(number: int, octets: str) -> None:
 
 
 def test_callers_mistakes() -> None:
-    for number, value in ((1, "id"), (10, "mar"), (21, "a@b"), (22, "é@example.org")):
+    for number, value in (
+        (1, "id"),
+        (1, "IDX"),
+        (2, "MA"),
+        (10, "mar"),
+        (10, "MA"),
+        (11, "X"),
+        (21, "a@b"),
+        (22, "é@a.org"),
+    ):
         with pytest.raises(ValueError, match=r".*"):
             encode_eid_group(number, value)
 
@@ -176,3 +185,14 @@ def test_a_flipped_bit(item: tuple[int, EidValue, str], place: int, bit: int) ->
         decode_eid_group(item[0], bytes(raw))
     except DecodeError:
         pass
+
+
+def test_no_more_than_a_card_would_hold() -> None:
+    many = tuple(FreetextPlace(str(number)) for number in range(17))
+    with pytest.raises(DecodeError, match="16 places"):
+        decode_eid_group(17, encode_eid_group(17, many))
+    data = tuple(OptionalData(f"1.2.{number}") for number in range(65))
+    with pytest.raises(DecodeError, match="too much"):
+        decode_eid_group(12, encode_eid_group(12, data))
+    with pytest.raises(DecodeError, match="no date"):
+        decode_eid_group(8, bytes.fromhex("680A12083230323630323330"))  # 30 February
