@@ -30,6 +30,7 @@ from eid.protocols.scp03.key_set import StaticKeySet
 
 SM_GLOBALPLATFORM: Final = 0x04
 SM_ISO: Final = 0x0C
+CHAIN_BUFFER: Final = 4096  # octets that a chain of commands may carry in all, whatever one command may: an RSA key
 _CHANNEL_BITS: Final = 0x03
 
 
@@ -332,7 +333,7 @@ class VirtualCard:
         self._chain = None
         if key != header:
             return ResponseAPDU(b"", SW.LAST_COMMAND_OF_CHAIN_EXPECTED)
-        if len(data) + len(command.data) > self._card.memory.chip.max_command_data:
+        if len(data) + len(command.data) > max(self._card.memory.chip.max_command_data, CHAIN_BUFFER):
             return ResponseAPDU(b"", SW.WRONG_LENGTH)
         data += command.data
         if command.is_chained:

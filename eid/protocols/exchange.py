@@ -8,10 +8,17 @@ exchange and relay its APDUs to a reader far away.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias, TypeVar
 
-from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE, CommandAPDU, ResponseAPDU, decode_response
+from eid.codec.apdu import (
+    MAX_EXTENDED_LE,
+    MAX_SHORT_LE,
+    CommandAPDU,
+    ResponseAPDU,
+    decode_response,
+    split_chain,
+)
 from eid.codec.status_word import SW, describe_status_word
 from eid.errors import LocalProtocolError, PeerProtocolError, StatusWordError
 
@@ -130,8 +137,12 @@ def require_success(response: ResponseAPDU, name: str) -> ResponseAPDU:
     return response
 
 
-def through(channel: SecureChannel, exchange: Exchange[T]) -> Exchange[T]:
+def through(channel: SecureChannel, exchange: Exchange[T], *, max_link: int | None = None) -> Exchange[T]:
     """Turn an exchange into the same exchange inside a secure channel. Checkpoints pass; a reset cannot.
+
+    Args:
+        max_link: octets of data that the card takes at once; a longer protected command goes as a chain (ISO/IEC 7816-4
+            5.3.3). None: as it is, in extended length where it needs that.
 
     Whatever fails, be it the channel or the link below it, is thrown into the inner exchange where it waits, so that an
     exchange means the same inside a channel as outside.
@@ -140,7 +151,7 @@ def through(channel: SecureChannel, exchange: Exchange[T]) -> Exchange[T]:
         request = next(exchange)
         while True:
             try:
-                reply = yield from _relay(channel, request)
+                reply = yield from _relay(channel, request, max_link)
             except Exception as failure:  # noqa: BLE001 - not ours to judge: the inner exchange gets it where it waits
                 request = exchange.throw(failure)
             else:
@@ -151,14 +162,21 @@ def through(channel: SecureChannel, exchange: Exchange[T]) -> Exchange[T]:
         exchange.close()
 
 
-def _relay(channel: SecureChannel, request: Request) -> Exchange[ResponseAPDU]:
+def _relay(channel: SecureChannel, request: Request, max_link: int | None) -> Exchange[ResponseAPDU]:
     if isinstance(request, Reset):
         raise LocalProtocolError("a reset cannot pass through a secure channel")
     if isinstance(request, Checkpoint):
         return (yield request)
+    protected = channel.protect_command(request)
+    *links, last = (protected,) if max_link is None else split_chain(protected, max_link)
+    for link in links:
+        refused = yield from transmit(replace(link, extended=False))
+        if refused.sw != SW.OK:
+            return channel.unprotect_response(refused)
+    if links:
+        last = replace(last, extended=False)
     # GET RESPONSE is no command of its own to the channel: what it fetches is unprotected as one response.
-    response = yield from transmit(channel.protect_command(request))
-    return channel.unprotect_response(response)
+    return channel.unprotect_response((yield from transmit(last)))
 
 
 class _Discard:

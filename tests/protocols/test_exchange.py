@@ -206,3 +206,43 @@ def test_closing_the_outer_exchange_closes_the_inner() -> None:
     next(outer)
     outer.close()
     assert closed == [True]
+
+
+class Plain:
+    """A channel that protects nothing and counts what it unprotects."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def protect_command(self, command: CommandAPDU) -> CommandAPDU:
+        return command
+
+    def unprotect_response(self, response: ResponseAPDU) -> ResponseAPDU:
+        self.seen.append(response.sw)
+        return response
+
+
+def test_a_long_command_goes_as_a_chain_where_the_card_takes_no_more() -> None:
+    channel, data = Plain(), bytes(range(250)) * 3
+    exchange = through(
+        channel, send(CommandAPDU(0, 0xDB, 0x3F, 0xFF, data, 256, extended=True), "PUT DATA"), max_link=255
+    )
+    sent, reply = [next(exchange)], ResponseAPDU()
+    sent += [exchange.send(reply), exchange.send(reply)]
+    with pytest.raises(StopIteration):
+        exchange.send(reply)
+    links = [item for item in sent if isinstance(item, CommandAPDU)]
+    assert [(link.cla, len(link.data), link.is_extended) for link in links] == [(0x10, 255, False)] * 2 + [
+        (0, 240, False)
+    ]
+    assert b"".join(link.data for link in links) == data
+    assert channel.seen == [0x9000], "the links but the last answer outside of the channel"
+
+
+def test_a_link_that_is_refused_ends_the_chain() -> None:
+    channel = Plain()
+    exchange = through(channel, send(CommandAPDU(0, 0xDB, 0x3F, 0xFF, bytes(600)), "PUT DATA"), max_link=255)
+    next(exchange)
+    with pytest.raises(StatusWordError):
+        exchange.send(ResponseAPDU(b"", 0x6884))
+    assert channel.seen == [0x6884]
