@@ -23,7 +23,7 @@ PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?:eid|api|reader_tools|card_profiles|tests|benchmarks|docs)/[\w./*-]*")
-CALL = re.compile(r"^(?:\$ )?eid ([a-z]+)((?: .*)?)$")
+CALL = re.compile(r"^(?:\$ )?eid ([a-z][a-z-]+)((?: .*)?)$")
 FORMAT = re.compile(r'"(eid-[a-z-]+)"')
 
 
