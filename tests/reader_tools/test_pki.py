@@ -202,6 +202,7 @@ def test_audit_and_backup(eid: Eid, authority: Path, tmp_path: Path) -> None:
 
 
 def test_two_custodians(eid: Eid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reader_tools.authority_options.open_software_keys", software_keys)  # the same at less scrypt
     typed = iter(("one", "one", "two", "two"))
     monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: next(typed))
     assert eid("pki", "init", "--custodians", "2", "--dir", tmp_path / "pki").code == 0
