@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from eid.codec import extension_builders as build
 from eid.errors import GatewayError, LifecycleError, ProfileError
 from eid.gateways.http import Location
 from eid.services import trust_decisions as decisions
@@ -116,3 +118,15 @@ def test_nothing_configured(store: Path) -> None:
     (store / "trust.toml").write_text("junk")
     with pytest.raises(ProfileError):
         fetch_trust(store, now=NOW, fetch_file=Server())
+
+
+def test_a_location_in_a_certificate_is_never_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched because a certificate says so: not at its import, not when the store is loaded."""
+    for name in ("create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, lambda *_, **__: pytest.fail("the network was asked"))
+    key = made.ec_key()
+    lure = build.crl_distribution_points(("http://169.254.169.254/latest/meta-data", "ldap://127.0.0.1/c=UT"))
+    path = tmp_path / "csca.cer"
+    path.write_bytes(lists.state_csca(key, "UT", extensions=(*made.csca_extensions(key), lure)))
+    import_trust(tmp_path / "store", [path], unsigned=False, now=NOW)
+    assert len(load_trust_store(tmp_path / "store").anchors) == 1
