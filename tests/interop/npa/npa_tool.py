@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,8 @@ PROGRAM = HERE / "target" / "npa-tool"
 EID_APPLICATION = bytes.fromhex("E80704007F00070302")  # TR-03110-4 2.2.3
 PASSWORDS = {PasswordId.CAN: "222222", PasswordId.PIN: "111111", PasswordId.PUK: "3333333333"}
 PIN_TRIES = 3
+PRINTED = 112  # octets, in lines of 16
+DUMP = re.compile("([0-9A-F]{2} )+")
 CURVE = "brainpoolP256r1"
 DATA_GROUPS = {
     1: encode_tlv(0x61, encode_tlv(0x13, b"ID")),
@@ -134,9 +137,18 @@ class Said:
 
     @property
     def read(self) -> tuple[bytes, ...]:
-        """Data groups in the order in which they were asked for: lines of n octets in hexadecimal and n characters."""
-        dumps = (line.removeprefix("Read ") for line in self.text.splitlines() if line.startswith("Read "))
-        return tuple(bytes.fromhex(dump[: len(dump) // 4 * 3]) for dump in dumps)
+        """Data groups in the order in which they were asked for; npa-tool prints none that is longer than `PRINTED`."""
+        groups: list[bytes] = []
+        for line in self.text.splitlines():
+            dump = line.removeprefix("Read ")
+            if not DUMP.match(dump):
+                continue
+            octets = bytes.fromhex(dump[: len(dump) // 4 * 3])  # n octets in hexadecimal, then n characters
+            if dump is line and groups:
+                groups[-1] += octets
+            else:
+                groups.append(octets)
+        return tuple(groups)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ It shares libeac with the tests beside it, but its commands, secure messaging an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -18,16 +18,26 @@ from eid.keystore.software import SoftwareSigner
 from eid.profile.card_image import PasswordId
 from eid.profile.loader import load_profile
 from eid.transport.pcscd import PcscHost
-from tests.builders.issuance import Authority
+from tests.builders.issuance import Authority, Issued, secrets_for
 from tests.builders.machine import missing
-from tests.builders.terminals import ECDSA, TerminalPki, build_authentication_pki
-from tests.interop.cards import CountedCard
+from tests.builders.terminals import BEGIN, ECDSA, TerminalPki, build_authentication_pki
+from tests.interop.cards import CountedCard, with_trust_point
 from tests.interop.conftest import Control, InReader, Ledger
-from tests.interop.npa.npa_tool import DATA_GROUPS, PASSWORDS, PROGRAM, EidCard, NpaTool, build_eid_card
+from tests.interop.npa.npa_tool import (
+    DATA_GROUPS,
+    EID_APPLICATION,
+    PASSWORDS,
+    PRINTED,
+    PROGRAM,
+    EidCard,
+    NpaTool,
+    build_eid_card,
+)
 
 WHO = "npa-tool 0.26.1"
 CAN, PIN, PUK = (PASSWORDS[kind] for kind in (PasswordId.CAN, PasswordId.PIN, PasswordId.PUK))
 RIGHT_TO_DG4 = (1 << 11).to_bytes(5, "big")  # TR-03110-4 2.2.3.2: DG1 is bit 8
+LAST_OF_NPA_TOOL = 21
 READ_ALL = tuple(f"--read-dg{number}" for number in DATA_GROUPS)
 AGE = "7315060904007F00070301040153083139383030313031"  # 73 { 06 id-DateOfBirth, 53 "19800101" }
 EAC = (
@@ -129,6 +139,30 @@ def test_reads_the_eid_application(npa_tool: NpaTool, card: CountedCard, ledger:
     assert [step for step in EAC if step in said.text] == list(EAC)
     assert said.read == tuple(DATA_GROUPS.values())
     ledger(WHO, "eID card", f"PACE (PIN), TA 2, CA 2, {len(said.read)} data groups alike", len(said.status_words))
+
+
+def test_reads_the_shipped_profile(
+    npa_tool: NpaTool,
+    in_reader: InReader,
+    issued: Callable[[str], Issued],
+    ledger: Ledger,
+    terminal: Terminal,
+) -> None:
+    """As it was personalised, but for the CVCA that it trusts."""
+    genuine, (pki, _) = issued("eid-application"), terminal
+    card = with_trust_point(genuine, pki.cvca_certificate(), BEGIN)
+    files = card._card.memory.applications[EID_APPLICATION].files.values()
+    held = {file.fid & 0xFF: bytes(file.content) for file in files if file.fid & 0xFF <= LAST_OF_NPA_TOOL}
+    options = [f"--read-dg{number}" for number in sorted(held)]
+    counted = CountedCard(card)
+    with in_reader(counted):
+        pin = secrets_for(genuine.profile).pin
+        said = npa_tool.run(counted, "--pin", *npa_tool.credentials(*terminal), *options, PIN=pin)
+    assert [step for step in EAC if step in said.text] == list(EAC)
+    assert "Could not read" not in said.text
+    assert said.read == tuple(held[number] for number in sorted(held) if len(held[number]) <= PRINTED)
+    told = f"PACE (PIN), TA 2, CA 2, {len(said.read)} data groups alike"
+    ledger(WHO, "eid-application", told, len(said.status_words))
 
 
 def test_reads_no_more_than_its_right(npa_tool: NpaTool, card: CountedCard, ledger: Ledger, terminal: Terminal) -> None:
