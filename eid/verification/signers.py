@@ -12,7 +12,9 @@ from functools import lru_cache
 from threading import Lock
 from typing import Final, TypeVar
 
+from eid.codec import oid
 from eid.codec.defect import Defect, DefectCode, Defects
+from eid.codec.extensions import Extensions, PrivateKeyUsagePeriod
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import PublicKey
@@ -119,6 +121,20 @@ def read_extension(read: Callable[[Defects], T], tolerated: Set[DefectCode]) -> 
     if refused is not None:
         raise DecodeError(refused.what, offset=refused.offset, clause=refused.clause)
     return value, describe_tolerated(item.code for item in defects)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def read_usage_period(raw: bytes, tolerated: frozenset[DefectCode]) -> tuple[PrivateKeyUsagePeriod | None, str]:
+    """A private key usage period out of an extension's octets, as `read_extension`: many signers share them."""
+    alone = Extensions(raw, {oid.PRIVATE_KEY_USAGE_PERIOD: (False, 0, len(raw))})
+    return read_extension(alone.private_key_usage_period, tolerated)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def read_document_types(raw: bytes, tolerated: frozenset[DefectCode]) -> tuple[tuple[str, ...] | None, str]:
+    """A document type list out of the extension's octets, as `read_extension`."""
+    alone = Extensions(raw, {oid.DOCUMENT_TYPE_LIST: (False, 0, len(raw))})
+    return read_extension(alone.document_types, tolerated)
 
 
 def describe_tolerated(codes: Iterable[DefectCode]) -> str:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from eid.codec import oid
 from eid.codec.defect import DefectCode
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
-from eid.verification.signers import describe_tolerated, read_extension
+from eid.verification.signers import describe_tolerated, read_document_types
 
 
 def run(case: Case, check_id: str) -> str:
     """Look the document code of DG1 up in the signer's document type list, where the certificate has one."""
-    allowed, tolerated = read_extension(case.require_signer().extensions.document_types, case.policy.tolerated)
+    stated = case.require_signer().extensions.find(oid.DOCUMENT_TYPE_LIST)
+    if stated is None:
+        return "the signer's certificate lists no document types"
+    allowed, tolerated = read_document_types(stated.value, case.policy.tolerated)
     if allowed is None:
-        return tolerated or "the signer's certificate lists no document types"
+        return tolerated
     code = case.require_mrz().document_code.rstrip("<")
     if _is_allowed(code, allowed):
         return tolerated

@@ -19,7 +19,7 @@ def run(case: Case, check_id: str) -> str:
     grace = timedelta(days=case.policy.crl_grace_days)
     crl = verify_not_revoked(case.require_path(), case.trust, case.time, grace)
     case.require_time()  # a revocation holds whatever the time is, freshness only under a right clock
-    return f"CRL of {crl.this_update:%Y-%m-%d}{_tell_stale(crl, case.time)}"
+    return f"CRL of {crl.this_update.date().isoformat()}{_tell_stale(crl, case.time)}"
 
 
 def _tell_stale(crl: CertificateList, time: datetime) -> str:

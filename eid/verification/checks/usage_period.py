@@ -9,20 +9,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from eid.codec import oid
 from eid.codec.defect import DefectCode
 from eid.codec.extensions import PrivateKeyUsagePeriod
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
-from eid.verification.signers import describe_tolerated, read_extension
+from eid.verification.signers import describe_tolerated, read_usage_period
 
 
 def run(case: Case, check_id: str) -> str:
     """Compare the signing time with the private key usage period, where the certificate states one."""
-    extensions = case.require_signer().extensions
-    period, tolerated = read_extension(extensions.private_key_usage_period, case.policy.tolerated)
+    stated = case.require_signer().extensions.find(oid.PRIVATE_KEY_USAGE_PERIOD)
+    if stated is None:
+        return "the signer's certificate states no period"
+    period, tolerated = read_usage_period(stated.value, case.policy.tolerated)
     if period is None:
-        return tolerated or "the signer's certificate states no period"
+        return tolerated
     attributes = case.require_sod().signed_data.signer_info.signed_attributes
     if attributes is None or attributes.signing_time is None:
         raise VerificationError(Reason.OUT_OF_BOUNDS_NO_POE, "EF.SOD does not say when it was signed")
