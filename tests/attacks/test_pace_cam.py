@@ -9,10 +9,14 @@ import pytest
 from eid.card import VirtualCard
 from eid.crypto.curves import curve_by_name
 from eid.crypto.group import EcGroup
+from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import Reason
 from eid.evidence import Evidence, Origin, ProtocolName, ProtocolTranscript
+from eid.keystore.software import SoftwareSigner
 from eid.lds.card_security import decode_card_security
+from eid.lds.security_infos import PACEInfo
 from eid.personalization.build import CardData
+from eid.pki.card_security import sign_card_security
 from eid.pki.trust_store import build_trust_store
 from eid.profile.card_image import CardImage, FileImage
 from eid.profile.loader import load_profile
@@ -211,6 +215,40 @@ def test_signer_of_another_state(genuine: SpecimenCard, evidence: Evidence) -> N
     signed = foreign.authority.sign_card_security(infos)
     report = Station(trust).judge(with_file(evidence, "EF.CardSecurity", signed))
     assert outcome(report, "chip.pace_cam") == (Outcome.FAILED, Reason.ISSUER_MISMATCH)
+
+
+def test_weak_hash_under_the_keys(genuine: SpecimenCard, evidence: Evidence, station: Station) -> None:
+    authority = genuine.authority
+    infos = decode_card_security(evidence.content("EF.CardSecurity") or b"").security_infos
+    weak = SoftwareSigner("ds", authority.signer._key, SignatureAlgorithm("ecdsa", "sha1"))
+    signed = sign_card_security(infos, weak, authority.signer_certificate, signing_time=NOW)
+    report = station.judge(with_file(evidence, "EF.CardSecurity", signed))
+    assert outcome(report, "chip.pace_cam") == (Outcome.INDETERMINATE, Reason.CRYPTO_CONSTRAINTS_FAILURE)
+
+
+def test_issuer_that_signed_no_key(genuine: SpecimenCard, evidence: Evidence, station: Station) -> None:
+    file = decode_card_security(evidence.content("EF.CardSecurity") or b"")
+    signed = genuine.authority.sign_card_security(file.pace_infos)
+    report = station.judge(with_file(evidence, "EF.CardSecurity", signed))
+    assert failed(report) == {"chip.pace_cam": Reason.KEY_MISMATCH}
+
+
+def test_parameters_that_are_not_spoken_here(genuine: SpecimenCard, evidence: Evidence, station: Station) -> None:
+    infos = decode_card_security(evidence.content("EF.CardSecurity") or b"").security_infos
+    signed = genuine.authority.sign_card_security((*infos, PACEInfo("0.4.0.127.0.7.2.2.4.6.2", 2, 31)))
+
+    def change(transcript: ProtocolTranscript) -> ProtocolTranscript:
+        return replace(transcript, parameters={**transcript.parameters, "parameter_id": "31"})
+
+    changed_evidence = with_transcript(with_file(evidence, "EF.CardSecurity", signed), ProtocolName.PACE, change)
+    report = station.judge(changed_evidence)
+    assert outcome(report, "chip.pace_cam") == (Outcome.INDETERMINATE, Reason.ALGORITHM_UNSUPPORTED)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x30\x00", bytes(70_000)])
+def test_file_that_is_none(evidence: Evidence, station: Station, raw: bytes) -> None:
+    report = station.judge(with_file(evidence, "EF.CardSecurity", raw))
+    assert failed(report) == {"chip.pace_cam": Reason.FORMAT_FAILURE}
 
 
 def test_file_image_opens_by_pace_only(genuine: SpecimenCard, authority_and_data: tuple[SpecimenAuthority, CardData]):

@@ -227,3 +227,17 @@ def test_a_right_does_not_outlive_the_session(trusting) -> None:
     card = trusting(pki)
     assert statuses(gather(card, plan_for(card, pki.credentials())))["DG3"] == 0x9000
     assert statuses(gather(card))["DG3"] == 0x6982
+
+
+def test_an_ef_cvca_that_says_nothing_is_no_terminal_authentication(trusting) -> None:
+    """After BAC nothing else tells whom the card trusts; and what the chip cannot say is not guessed."""
+    pki = build_terminal_pki()
+    made = trusting(pki)
+    card = issue_data(made.profile, made.authority, without_pace(made, pki))
+    file = card.card._card.memory.applications[card.profile.application.aid].files[EF_CVCA.fid]
+    file.content[:] = bytes(len(file.content))
+    mrz = Password(PasswordId.MRZ, card.mrz_information.encode())
+    plan = replace(plan_for(card, pki.credentials()), access_password=mrz, allow_bac=True)
+    evidence = gather(card, plan)
+    assert ran(evidence).outcome is ProtocolOutcome.NOT_SUPPORTED
+    assert statuses(evidence)["DG3"] == 0x6982
