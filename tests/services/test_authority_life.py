@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,12 +17,13 @@ from eid.codec.cms import decode_signed_data
 from eid.codec.crl import decode_crl
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.crypto.public_key import load_public_key
-from eid.errors import AlreadyDoneError, DecodeError, LifecycleError, StoreError
+from eid.errors import AlreadyDoneError, DecodeError, LifecycleError, StoreError, VerificationError
 from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.keystore.ports import KeyStore
 from eid.lds.sod import build_lds_security_object, decode_ef_sod
 from eid.pki.cms_signature import verify_cms_signature
 from eid.pki.crl import RevocationReason
+from eid.pki.examination import examine_certificate
 from eid.pki.list_signer import ListKind, sign_list
 from eid.pki.master_list import decode_master_list, encode_master_list
 from eid.pki.path import find_path
@@ -33,6 +35,9 @@ from eid.services.authority_backup import NUMBERS_SKIPPED, restore_backup, write
 from eid.services.authority_creation import create_authority
 from eid.services.authority_register import CSCA
 from eid.services.authority_status import DutyState, list_duties
+from eid.services.trust import import_trust
+from eid.services.trust_decisions import pin_anchors
+from eid.services.trust_files import load_trust_store
 from tests.builders.issuance import NOW
 from tests.builders.issuing import clear_token, make_authority, reopen, software_keys
 from tests.conftest import SoftHsmToken
@@ -400,3 +405,35 @@ def test_damaged_backups(tmp_path: Path) -> None:
         write_backup(tmp_path / "nowhere", tmp_path / "x.tar")
     with pytest.raises(StoreError):
         restore_backup(tmp_path / "nowhere.tar", tmp_path / "again")
+
+
+# --- what the relying party's side says
+
+
+def test_an_own_master_list_is_imported_by_who_pinned_the_authority(tmp_path: Path) -> None:
+    authority = make_authority(tmp_path / "pki", PROFILE)
+    authority.add_csca(NOW, name="SPECIMEN CSCA of Utopia")
+    links = (item.raw for _, item in authority.links)
+    content = encode_master_list((*authority.csca_certificates, *links))
+    path, _ = authority.sign_list(ListKind.MASTER, content, NOW)
+    store, anchor = tmp_path / "trust", authority.directory / "csca-002.cer"
+    import_trust(store, (anchor,), unsigned=True, now=NOW)
+    with pytest.raises(VerificationError):
+        import_trust(store, (path,), unsigned=False, now=NOW)
+    pin_anchors(store, (hashlib.sha256(anchor.read_bytes()).hexdigest(),), NOW)
+    import_trust(store, (path,), unsigned=False, now=NOW)
+    trust = load_trust_store(store)
+    assert {item.certificate.raw for item in trust.authorities} >= set(authority.csca_certificates)
+
+
+@pytest.mark.parametrize("profile", ["ma-cnie", PROFILE])
+def test_the_lint_finds_nothing_in_what_is_made(tmp_path: Path, profile: str) -> None:
+    """Explicit parameters are as Doc 9303-12 wants them; named ones, which the other profile has, are noticed."""
+    authority = make_authority(tmp_path / "pki", profile)
+    authority.add_csca(NOW, name="SPECIMEN CSCA of Utopia")
+    authority.sign_list(ListKind.MASTER, encode_master_list(authority.csca_certificates), NOW)
+    made = (*authority.csca_certificates, *(item.raw for _, item in authority.issued()))
+    kinds = [examine_certificate(raw).kind.value for raw in made]
+    assert kinds == ["CSCA", "CSCA", "LINK", "DS", "ML_SIGNER"]
+    found = {item.code for raw in made for item in examine_certificate(raw).findings}
+    assert found == ({"NAMED_CURVE"} if profile == PROFILE else set())
