@@ -14,11 +14,9 @@ from typing import Any
 
 import click
 
-from eid.codec import cv_tags
 from eid.codec.cv import decode_cv_certificate
 from eid.codec.oid import ID_AT
 from eid.codec.status_word import SW
-from eid.codec.tlv import decode_tlv
 from eid.inspection.general_authentication import Consent
 from eid.inspection.identification import IdentificationPlan, Sectors
 from eid.lds.eid_application import EID_GROUPS
@@ -26,13 +24,12 @@ from eid.pki.cv_rights import rights_of
 from eid.profile.card_image import PasswordId
 from eid.protocols.auxiliary_data import core as auxiliary
 from eid.protocols.pace.core import Password
-from eid.protocols.restricted_identification.sector_key import SectorPublicKey, decode_sector_key
 from eid.protocols.terminal_authentication.core import AuxiliaryDatum
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
 from eid.rendering.terminal import render_table
 from eid.services.identification import Identified, identification_to_json, identify_card
-from eid.services.input_file import read_input
 from eid.services.settings import load_settings
+from eid.services.terminal_credentials import load_sector
 from eid.services.trust_files import INDEX, load_trust_store
 from eid.verification.policy import load_policy
 from reader_tools import exit_codes
@@ -43,7 +40,6 @@ from reader_tools.secret_input import ask_can, ask_digits
 from reader_tools.terminal_options import open_terminal, terminal_options
 from reader_tools.values import DIRECTORY, FILE, HexOctets
 
-MAX_SECTOR = 1 << 12  # octets of a file
 EXAMPLES = """\b
 Examples:
   eid card new --profile eid-application --record specimen --out card.bin
@@ -158,12 +154,8 @@ def _ask(age: int | None, valid: bool, community: bytes | None, today: date) -> 
 def _load_sectors(paths: tuple[Path, ...]) -> Sectors | None:
     if len(paths) > 2:
         raise click.UsageError("a terminal's certificate names two sectors at most")
-    keys = [_load_sector(path) for path in paths]
+    keys = [load_sector(path) for path in paths]
     return Sectors(keys[0], keys[1] if len(keys) > 1 else None) if keys else None
-
-
-def _load_sector(path: Path) -> SectorPublicKey:
-    return decode_sector_key(decode_tlv(read_input(path, MAX_SECTOR, "sector's public key"), cv_tags.PUBLIC_KEY).value)
 
 
 def _rights(credentials: TerminalCredentials, plan: IdentificationPlan, *, by_can: bool) -> bytes | None:

@@ -30,6 +30,7 @@ from eid.rendering.terminal import render_table
 from eid.services.cv_authority import CvAuthority, create_cv_authority, open_cv_authority, require_cv_authority
 from eid.services.cv_register import CvRegister, CvRole
 from eid.services.input_file import read_input
+from eid.services.terminal_credentials import load_sector
 from reader_tools.authority_options import key_options, open_keys, operator_option
 from reader_tools.values import DIRECTORY, FILE
 
@@ -118,6 +119,9 @@ def countersign(file: Path, out: Path | None, directory: Path, operator: str, **
 @click.option("--role", required=True, type=click.Choice(list(ROLES)), help="What the holder is to the issuer.")
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Validity.")
 @click.option("--sha256", "fingerprint", metavar="DIGEST", help="Of a first request, as its sender told it in person.")
+@click.option(
+    "--sector", "sectors", multiple=True, type=FILE, help="Sector's public key (7F49) of an authentication terminal."
+)
 @RIGHTS_OPTION
 @OUT
 @_holder_options
@@ -126,6 +130,7 @@ def issue(
     role: str,
     days: int,
     fingerprint: str | None,
+    sectors: tuple[Path, ...],
     rights: str,
     out: Path | None,
     directory: Path,
@@ -136,7 +141,10 @@ def issue(
     """Issue the certificate that the request in FILE asks for."""
     authority = _open(directory, operator, keys)
     chosen = _rights(authority, rights)
-    raw = authority.issue(_read(file), ROLES[role], chosen, days, _now(), fingerprint=fingerprint)
+    keys_of_sectors = tuple(map(load_sector, sectors))
+    raw = authority.issue(
+        _read(file), ROLES[role], chosen, days, _now(), fingerprint=fingerprint, sectors=keys_of_sectors
+    )
     _deliver(raw, out)
     _print(decode_cv_certificate(raw))
 

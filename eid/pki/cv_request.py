@@ -10,6 +10,7 @@ from eid.codec.cv import (
     CvAuthenticatedRequest,
     CvCertificate,
     CvEcPublicKey,
+    CvExtension,
     CvPublicKey,
     CvRequest,
     Role,
@@ -117,6 +118,7 @@ def certify_cv_request(
     chat: Chat,
     effective_date: date,
     expiration_date: date,
+    extensions: tuple[CvExtension, ...] = (),
 ) -> bytes:
     """The certificate that a request asks for, 7F21; EC keys without domain parameters (D.3.3).
 
@@ -142,6 +144,7 @@ def certify_cv_request(
         chat=chat,
         effective_date=effective_date,
         expiration_date=expiration_date,
+        extensions=extensions,
     )
 
 

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from eid.codec.cv import CvCertificate, Role, decode_cv_certificate
+from eid.codec.cv import CvCertificate, CvExtension, Role, decode_cv_certificate
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, NotStoredError, StoreError
 from eid.keystore.ports import KeyStore, Signer
@@ -31,6 +31,8 @@ from eid.pki.cv_request import (
     without_parameters,
 )
 from eid.pki.cv_rights import build_chat
+from eid.protocols.restricted_identification.core import build_terminal_sector
+from eid.protocols.restricted_identification.sector_key import SectorPublicKey
 from eid.services.authority_register import load_file, lock_directory, store_file
 from eid.services.cv_register import HOLDER, REGISTER, SEQUENCE_DIGITS, CvRegister, decode_cv_register
 from eid.services.recorded_signer import RecordedSigner
@@ -238,21 +240,33 @@ class CvAuthority:
         return authenticate_cv_request(inner, self._signer(current, f"request of {sender}", now), current)
 
     def issue(
-        self, raw: bytes, role: Role, rights: bytes, days: int, now: datetime, *, fingerprint: str | None = None
+        self,
+        raw: bytes,
+        role: Role,
+        rights: bytes,
+        days: int,
+        now: datetime,
+        *,
+        fingerprint: str | None = None,
+        sectors: tuple[SectorPublicKey, ...] = (),
     ) -> bytes:
         """The certificate that a request asks for.
 
         Args:
             rights: of the holder, role bits clear. days: validity, cut at the end of the issuer's.
             fingerprint: SHA-256 of the request, hex, as it came another way than the request.
+            sectors: in which the terminal may tell cards apart (C.3.2), two at most.
 
         Raises:
-            LifecycleError: the sender has not shown who he is, or what is asked for reaches beyond the issuer's own.
+            LifecycleError: the sender has not shown who he is, what is asked for reaches beyond the issuer's own, or
+                sectors for one that is no authentication terminal.
             AlreadyDoneError: that holder reference has a certificate. VerificationError: a signature is wrong.
             DecodeError: malformed. KeyStoreError: the key cannot be used.
         """
         if role not in ROLES_BELOW[self.register.role]:
             raise LifecycleError(f"a {self.register.role} issues no certificate to a {role.name}")
+        if sectors and (role is not Role.TERMINAL or self.register.terminal_type != "at" or len(sectors) > 2):
+            raise LifecycleError("one or two sectors are of authentication terminals, and of nobody else")
         with self._alone():
             own = self.verified(now.date())
             request = verify_cv_request(raw, own.key.curve)
@@ -264,7 +278,7 @@ class CvAuthority:
             until = min(now.date() + timedelta(days=days), own.certificate.expiration_date)
             signer = self._signer(self.register.current, f"certificate {reference}", now)
             chat = build_chat(role, self.register.terminal_type_oid, rights)
-            certificate = certify_cv_request(signer, own, request, chat, now.date(), until)
+            certificate = certify_cv_request(signer, own, request, chat, now.date(), until, _extend(signer, sectors))
             store_file(path, certificate)
             return certificate
 
@@ -407,3 +421,9 @@ def require_cv_authority(directory: Path) -> None:
     """
     if not (directory / REGISTER).is_file():
         raise NotStoredError(f"there is no CV authority in {directory}; make one with: eid pki cv init")
+
+
+def _extend(signer: Signer, sectors: tuple[SectorPublicKey, ...]) -> tuple[CvExtension, ...]:
+    if not sectors:
+        return ()
+    return (build_terminal_sector(signer.algorithm.hash_name, *(key.content for key in sectors)),)

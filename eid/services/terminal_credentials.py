@@ -1,4 +1,4 @@
-"""A terminal's chain and key from files, as `eid card new` and `eid pki cv` write them."""
+"""A terminal's chain, key and sectors from files, as `eid card new` and `eid pki cv` write them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
+from eid.codec import cv_tags
 from eid.codec.cv import MAX_CERTIFICATE, CvCertificate, CvEcPublicKey, CvPublicKey, Role, decode_cv_certificate
+from eid.codec.tlv import decode_tlv
 from eid.crypto.signatures import SignatureAlgorithm
 from eid.errors import DecodeError, KeyStoreError, LocalProtocolError
 from eid.keystore.pkcs8 import BEGIN, decrypt_private_key_info
@@ -19,10 +21,12 @@ from eid.keystore.ports import Signer
 from eid.keystore.software import PrivateKey, SoftwareSigner
 from eid.pki.cv_chain import SIGNATURE_ALGORITHMS
 from eid.pki.cv_issuing import build_cv_public_key
+from eid.protocols.restricted_identification.sector_key import SectorPublicKey, decode_sector_key
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
 from eid.services.input_file import read_input
 
 MAX_KEY: Final = 1 << 16  # octets of a file
+MAX_SECTOR: Final = 1 << 12
 
 
 def load_terminal_credentials(chain: Sequence[Path], key: Path, passphrase: Callable[[], bytes]) -> TerminalCredentials:
@@ -63,6 +67,15 @@ def open_terminal_credentials(
     if build_cv_public_key(signer) != _without_parameters(public_key):
         raise KeyStoreError(f"not the key of the certificate of {certificates[-1].holder_reference}")
     return TerminalCredentials(tuple(certificate.raw for certificate in certificates), signer)
+
+
+def load_sector(path: Path) -> SectorPublicKey:
+    """A sector's public key, the data object 7F49.
+
+    Raises:
+        DecodeError: the file cannot be read, or is no such key.
+    """
+    return decode_sector_key(decode_tlv(read_input(path, MAX_SECTOR, "sector's public key"), cv_tags.PUBLIC_KEY).value)
 
 
 def _sort(certificates: Iterable[CvCertificate]) -> list[CvCertificate]:

@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+from eid.codec.cv import decode_cv_certificate
+from eid.codec.tlv import encode_tlv
+from eid.crypto.curves import CURVES
+from eid.crypto.group import EcGroup
+from eid.protocols.restricted_identification.core import find_terminal_sector, hash_sector_key, protocol_of
+from eid.protocols.restricted_identification.sector_key import build_sector_key
 from tests.builders.issuing import software_keys
 
 Eid = Callable[..., Any]
@@ -101,3 +107,32 @@ def test_wrong_usage(eid: Eid, office: Path) -> None:
     odd = eid("pki", "cv", "init", "--role", "cvca", "--dir", office / "odd", "--key", "P-999", "--holder", "UTODD")
     assert odd.code == 0
     assert eid("pki", "cv", "renew", "--dir", office / "odd").code == 77
+
+
+def test_a_sector_stands_in_a_terminals_certificate(eid: Eid, office: Path) -> None:
+    root, group = (
+        office / "cvca" / "own" / "UTCVCAEID00001.cvcert",
+        EcGroup(next(curve for curve in CURVES if curve.name == "P-256")),
+    )
+    for role, holder in (("cvca", "UTCVCAEID"), ("dv", "UTDVEID"), ("terminal", "UTATEID")):
+        kind = ("--role", role, "--holder", holder, "--type", "at", "--key", "P-256")
+        assert eid("pki", "cv", "init", *kind, "--dir", office / role).code == 0
+    eid("pki", "cv", "renew", "--dir", office / "cvca")
+    sector = build_sector_key(protocol_of(group, "sha256"), group, group.generate().public)
+    (office / "sector").write_bytes(encode_tlv(0x7F49, sector.content))
+    for above, below, role, more in (
+        ("cvca", "dv", "domestic-dv", ()),
+        ("dv", "terminal", "terminal", ("--sector", office / "sector")),
+    ):
+        eid("pki", "cv", "request", "--dir", office / below, "--out", office / "asked")
+        digest = hashlib.sha256((office / "asked").read_bytes()).hexdigest()
+        where = ("--dir", office / above, "--role", role, "--out", office / f"{below}.cert")
+        issued = eid("pki", "cv", "issue", *where, "--sha256", digest, *more, office / "asked")
+        assert issued.code == 0, issued.err
+        chain = ("--chain", office / "dv.cert") if below == "terminal" else ()
+        assert (
+            eid("pki", "cv", "install", "--dir", office / below, "--trust", root, *chain, office / f"{below}.cert").code
+            == 0
+        )
+    named = find_terminal_sector(decode_cv_certificate((office / "terminal.cert").read_bytes()).extensions)
+    assert named.hashes == (hash_sector_key("sha256", sector.content), None)

@@ -18,6 +18,8 @@ from eid.codec.cv import (
     decode_cv_request,
 )
 from eid.codec.oid import ID_AT, ID_IS
+from eid.crypto.curves import CURVES
+from eid.crypto.group import EcGroup
 from eid.errors import (
     AlreadyDoneError,
     DecodeError,
@@ -30,9 +32,12 @@ from eid.errors import (
 )
 from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.keystore.ports import KeyStore
+from eid.lds.security_infos import ID_RI_ECDH
 from eid.pki.cv_chain import CardTrust, load_trust_point, verify_cv_certificate, verify_cv_chain
 from eid.pki.cv_request import authenticate_cv_request, build_cv_request
 from eid.pki.cv_rights import all_rights, name_rights, rights_of
+from eid.protocols.restricted_identification.core import find_terminal_sector, hash_sector_key
+from eid.protocols.restricted_identification.sector_key import build_sector_key
 from eid.services.cv_authority import CvAuthority, create_cv_authority, open_cv_authority
 from eid.services.cv_register import CvRegister, CvRole, decode_cv_register
 from tests.builders.issuing import clear_token, software_keys
@@ -287,6 +292,30 @@ def test_an_authentication_terminal(software: Make) -> None:
     certify(cvca, dv, Role.DOMESTIC_DV, rights_of(ID_AT, ("age-verification", "read-dg4", "write-dg17")))
     assert name_rights(dv.verified(TODAY).chat) == ("age-verification", "read-dg4", "write-dg17")
     assert decode_cv_certificate(dv.certificate).chat.oid == ID_AT
+
+
+def test_the_sectors_of_an_authentication_terminal(software: Make) -> None:
+    cvca, dv, terminal = (
+        software(role, holder, terminal_type="at")
+        for role, holder in (("cvca", "UTCVCAEID"), ("dv", "UTDVEID"), ("terminal", "UTATEID"))
+    )
+    cvca.renew(NOW, 365, all_rights(ID_AT))
+    certify(cvca, dv, Role.DOMESTIC_DV, all_rights(ID_AT))
+    group = EcGroup(next(curve for curve in CURVES if curve.name == "P-256"))
+    first, second = (build_sector_key(f"{ID_RI_ECDH}.2", group, group.generate().public) for _ in range(2))
+    request = terminal.request(NOW)
+    rights = rights_of(ID_AT, ("restricted-identification",))
+    told = {"fingerprint": digest(request)}
+    with pytest.raises(LifecycleError, match="one or two sectors"):
+        dv.issue(request, Role.TERMINAL, rights, 90, NOW, sectors=(first, second, first), **told)
+    raw = dv.issue(request, Role.TERMINAL, rights, 90, NOW, sectors=(first, second), **told)
+    point, between = dv.chain()
+    terminal.install(raw, between, (point.certificate.raw,), NOW)
+    named = find_terminal_sector(decode_cv_certificate(terminal.certificate).extensions)
+    assert named.first == hash_sector_key("sha256", first.content)
+    assert named.second == hash_sector_key("sha256", second.content)
+    with pytest.raises(LifecycleError, match="one or two sectors"):
+        cvca.issue(dv.request(NOW), Role.DOMESTIC_DV, rights, 90, NOW, sectors=(first,))
 
 
 def test_a_file_name_is_not_the_senders_to_choose(software: Make) -> None:
