@@ -5,6 +5,7 @@ for its own reason, and what was trusted before stays what it was.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -41,13 +42,18 @@ def stranger() -> bytes:
     return lists.state_csca(made.ec_key(), "MA", serial=666)
 
 
-@pytest.fixture
-def store(tmp_path: Path, owner: lists.Publisher, genuine: tuple[bytes, ...]) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, owner: lists.Publisher, genuine: tuple[bytes, ...]) -> Path:
     """A store that trusts a genuine list already."""
-    directory = tmp_path / "store"
+    directory = tmp_path_factory.mktemp("template") / "store"
     pin(directory, owner)
     take(directory, owner.master_list(genuine))
     return directory
+
+
+@pytest.fixture
+def store(tmp_path: Path, template: Path) -> Path:
+    return Path(shutil.copytree(template, tmp_path / "store"))
 
 
 def pin(directory: Path, publisher: lists.Publisher) -> None:

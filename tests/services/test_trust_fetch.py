@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -34,14 +35,19 @@ def owner() -> lists.Publisher:
     return lists.publisher("UT")
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, owner: lists.Publisher) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    (folder / "pin.cer").write_bytes(owner.csca)
+    (item,) = import_trust(folder / "store", [folder / "pin.cer"], unsigned=False, now=NOW).items
+    decisions.pin_anchors(folder / "store", [item.fingerprint], NOW)
+    (folder / "store" / "trust.toml").write_text(POLICY)
+    return folder / "store"
+
+
 @pytest.fixture
-def store(tmp_path: Path, owner: lists.Publisher) -> Path:
-    directory, file = tmp_path / "store", tmp_path / "pin.cer"
-    file.write_bytes(owner.csca)
-    (item,) = import_trust(directory, [file], unsigned=False, now=NOW).items
-    decisions.pin_anchors(directory, [item.fingerprint], NOW)
-    (directory / "trust.toml").write_text(POLICY)
-    return directory
+def store(tmp_path: Path, template: Path) -> Path:
+    return Path(shutil.copytree(template, tmp_path / "store"))
 
 
 class Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -59,12 +60,20 @@ def put(tmp_path: Path) -> Put:
     return write
 
 
-@pytest.fixture
-def store(tmp_path: Path, put: Put, owner: lists.Publisher) -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, owner: lists.Publisher) -> Path:
     """A store in which the publisher's CSCA is pinned."""
-    directory = tmp_path / "store"
-    pin(directory, put, owner)
-    return directory
+    directory = tmp_path_factory.mktemp("template")
+    (directory / "pin.cer").write_bytes(owner.csca)
+    (item,) = take(directory / "store", directory / "pin.cer").items
+    decisions.pin_anchors(directory / "store", [item.fingerprint], NOW)
+    return directory / "store"
+
+
+@pytest.fixture
+def store(tmp_path: Path, template: Path) -> Path:
+    """A copy of it for each test: making one takes longer than most of the tests."""
+    return Path(shutil.copytree(template, tmp_path / "store"))
 
 
 def pin(directory: Path, put: Put, publisher: lists.Publisher) -> None:
