@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -33,6 +34,7 @@ class SchemaStatus:
         return self.current == self.needed and not self.missing_triggers
 
 
+@cache  # the migrations of a program do not change while it runs
 def needed_version() -> str:
     """The version of the newest migration."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
