@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 PACKAGES := eid reader_tools api
 
-.PHONY: help demo test interop fuzz lint bench format lock clean
+.PHONY: help demo test interop fuzz lint compile bench format lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -35,9 +35,14 @@ lint: ## ruff, mypy --strict, import layers
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports | sed '1,/^Contracts/d'
 
+compile: ## write build/compiled, a copy whose innermost readers are machine code (docs/adr/0017)
+	@.ci/setup dev
+	@.ci/compile
+
 bench: ## measure, each figure beside its ceiling of the same run
 	@.ci/setup dev
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	@.ci/compile
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; PYTHONPATH=$(CURDIR)/build/compiled $(BIN)/python "$$script" $(ARGS); done
 
 format: ## rewrite the code in the one format
 	@.ci/setup dev

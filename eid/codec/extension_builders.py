@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from eid.codec import der, oid
-from eid.codec.extensions import Extension, GeneralName
+from eid.codec.extensions import Extension, GeneralName, GeneralNameKind
 
 
 def basic_constraints(ca: bool, path_length: int | None = None) -> Extension:
@@ -62,17 +62,17 @@ def _encode_names(names: Iterable[GeneralName]) -> bytes:
 
 def uri_name(uri: str) -> GeneralName:
     """GeneralName of a URI in ASCII."""
-    return GeneralName(GeneralName.URI, uri.encode("ascii"))
+    return GeneralName(GeneralNameKind.URI, uri.encode("ascii"))
 
 
 def email_name(address: str) -> GeneralName:
     """GeneralName of an e-mail address in ASCII."""
-    return GeneralName(GeneralName.RFC822_NAME, address.encode("ascii"))
+    return GeneralName(GeneralNameKind.RFC822_NAME, address.encode("ascii"))
 
 
 def directory_name(name: bytes) -> GeneralName:
     """GeneralName of a Name in DER (Doc 9303-12 7.1.1: localityName with the issuing state's three letters)."""
-    return GeneralName(GeneralName.DIRECTORY_NAME, name)
+    return GeneralName(GeneralNameKind.DIRECTORY_NAME, name)
 
 
 def crl_distribution_points(uris: Iterable[str]) -> Extension:

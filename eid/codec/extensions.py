@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Any, Final, TypeVar
 
 from eid.codec import der, oid
@@ -70,18 +70,22 @@ class PrivateKeyUsagePeriod:
     not_after: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GeneralName:
-    """RFC 5280 4.2.1.6: number of the choice (2 dNSName, 4 directoryName, 6 URI ...) and its content octets."""
-
-    kind: int
-    content: bytes
+class GeneralNameKind(IntEnum):
+    """Choices of GeneralName, by their number (RFC 5280 4.2.1.6); those that have a use here."""
 
     OTHER_NAME = 0
     RFC822_NAME = 1
     DNS_NAME = 2
     DIRECTORY_NAME = 4
     URI = 6
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralName:
+    """RFC 5280 4.2.1.6: number of the choice (`GeneralNameKind`) and its content octets."""
+
+    kind: int
+    content: bytes
 
     @property
     def text(self) -> str | None:
@@ -356,7 +360,7 @@ def _read_names(data: bytes, offset: int, end: int) -> tuple[GeneralName, ...]:
         kind = tag & 0x1F
         if tag != (der.constructed(kind) if kind in _CONSTRUCTED_NAMES else der.context(kind)) or kind > 8:
             raise DecodeError("GeneralName: unknown choice", offset=at, clause="RFC 5280 4.2.1.6")
-        if kind == GeneralName.DIRECTORY_NAME:
+        if kind == GeneralNameKind.DIRECTORY_NAME:
             _, behind = read_name(data, start, stop, "directoryName")
             der.check_end(behind, stop, "directoryName")
         content = data[start:stop]

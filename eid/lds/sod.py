@@ -16,6 +16,7 @@ from eid.errors import DecodeError
 
 TAG: Final = 0x77
 MAX_SOD: Final = 1 << 16  # octets
+_OTHER_CONTENT_TYPES: Final = (*oid.LEGACY_LDS_SECURITY_OBJECTS, oid.DATA)
 MAX_DATA_GROUPS: Final = 16  # ub-DataGroups
 _CLAUSE: Final = "Doc 9303-10 4.6.2.3"
 _CONTENT_TYPE_CLAUSE: Final = "Doc 9303-10 4.6.2.2"
@@ -88,7 +89,7 @@ def decode_ef_sod(raw: bytes, defects: Defects = None) -> SecurityObject:
     der.check_end(stop, len(raw), "EF.SOD")
     signed_data = decode_signed_data(raw[start:stop], defects)
     if signed_data.content_type != oid.LDS_SECURITY_OBJECT:
-        if signed_data.content_type not in (*oid.LEGACY_LDS_SECURITY_OBJECTS, oid.DATA):
+        if signed_data.content_type not in _OTHER_CONTENT_TYPES:
             raise DecodeError("eContentType is no LDS security object", clause=_CONTENT_TYPE_CLAUSE)
         what = "eContentType is not that of Doc 9303"
         tolerate(defects, DefectCode.CONTENT_TYPE, what, start, _CONTENT_TYPE_CLAUSE)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eid.codec import der, oid
 from eid.codec.defect import Defect, DefectCode
-from eid.codec.extensions import GeneralName, KeyUsage
+from eid.codec.extensions import GeneralNameKind, KeyUsage
 from eid.codec.name import Name, decode_name
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
@@ -275,7 +275,7 @@ def _lint_values(certificate: Certificate, kind: Kind) -> Iterator[Finding]:
     schemes = {(name.text or "").split(":", 1)[0].lower() for point in points for name in point.full_name}
     if schemes - {"ldap", "http", "https"}:
         yield Finding("CRL_LOCATION", Grade.NOTICE, "a distribution point is not ldap, http or https", _TABLE_6)
-    if names and not any(name.kind == GeneralName.DIRECTORY_NAME for name in names):
+    if names and not any(name.kind == GeneralNameKind.DIRECTORY_NAME for name in names):
         what = "no alternative name holds the country code of the MRZ"
         yield Finding("ALTERNATIVE_NAME", Grade.NOTICE, what, _ALTERNATIVE_NAMES)
 

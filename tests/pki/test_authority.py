@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from eid.codec.extensions import GeneralName, KeyUsage
+from eid.codec.extensions import GeneralName, GeneralNameKind, KeyUsage
 from eid.codec.name import decode_name
 from eid.codec.spki import EcParameters, decode_ec_parameters, decode_spki
 from eid.codec.x509 import decode_certificate
@@ -53,7 +53,7 @@ SECURITY_OBJECT = build_lds_security_object("sha256", {n: hashlib.sha256(bytes((
 
 def general_names(names: tuple[GeneralName, ...]) -> list[str]:
     return [
-        str(decode_name(name.content)) if name.kind == GeneralName.DIRECTORY_NAME else name.content.decode("ascii")
+        str(decode_name(name.content)) if name.kind == GeneralNameKind.DIRECTORY_NAME else name.content.decode("ascii")
         for name in names
     ]
 

@@ -1,0 +1,19 @@
+"""The diagrams of the documentation are those of the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eid.enrolment.application import APPLICATION
+from eid.enrolment.card_status import CARD
+from eid.enrolment.stamp import STAMP
+from eid.enrolment.transitions import Lifecycle
+
+PAGE = (Path(__file__).parents[2] / "docs" / "enrolment.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("lifecycle", [APPLICATION, STAMP, CARD], ids=lambda item: item.name)
+def test_the_page_shows_the_table(lifecycle: Lifecycle) -> None:
+    assert f"```mermaid\n{lifecycle.diagram()}```" in PAGE
