@@ -218,7 +218,7 @@ def test_without_trust_it_does_not_start(home, tmp_path):
     assert (code, out) == (exit_codes.CANNOT_WRITE, "")
     assert "no trust store" in err
     assert "Traceback" not in err
-    (tmp_path / "trust" / "certificates").mkdir(parents=True)
+    (tmp_path / "trust").mkdir()
     (tmp_path / "trust" / "index.db").touch()
     code, out, err = finish(tmp_path)
     assert (code, out, err.count("\n")) == (exit_codes.CANNOT_WRITE, "", 1)
