@@ -505,8 +505,6 @@ def test_an_authority_that_cannot_sign_is_found_first(tmp_path: Path) -> None:
     stated = shop.loaded.profile.authority
     shop.clock = NOW + timedelta(days=stated.crl_days + 1)
     refused(shop, LifecycleError, "eid pki crl")
-    shop.clock = NOW + timedelta(days=stated.signer_key_days + 1)
-    refused(shop, LifecycleError, "eid pki ds")
     shop.clock = NOW
     serial = decode_certificate(shop.authority.signer_certificate).serial
     shop.authority.revoke(serial, None, NOW)
@@ -515,6 +513,14 @@ def test_an_authority_that_cannot_sign_is_found_first(tmp_path: Path) -> None:
         shop.authority.sign_sod(b"", NOW)
     shop.authority.add_signer(NOW)
     assert shop.begin().run(shop.record(), LoopbackConnection(shop.blank())).report.verdict is Verdict.TOTAL_PASSED
+
+
+def test_a_signer_whose_time_is_over_is_followed_by_the_next(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path, SMALL)
+    shop.clock = NOW + timedelta(days=shop.loaded.profile.authority.signer_key_days + 1)
+    shop.authority.issue_crl(shop.clock)
+    assert shop.begin().run(shop.record(), LoopbackConnection(shop.blank())).report.verdict is Verdict.TOTAL_PASSED
+    assert shop.authority.register.signers == ("ds-001", "ds-002")
 
 
 @pytest.mark.parametrize(
