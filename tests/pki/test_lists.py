@@ -123,17 +123,47 @@ def test_what_is_a_signed_list(owner: lists.Publisher) -> None:
     assert list_countries(raw) == {"UT"}
 
 
-def test_lists_of_lists_are_refused(owner: lists.Publisher) -> None:
-    """CRLs have no place in a list (Doc 9303-12 table 18), whatever else is tolerated."""
+def test_crls_have_no_place_in_a_list(owner: lists.Publisher) -> None:
+    """Doc 9303-12 table 18, whatever else is tolerated."""
     raw = owner.master_list(lists.sound(1))
-    crl = made.crl(owner.csca_key)
-    start = raw.rindex(b"\x31\x82")
-    body = raw[raw.index(b"\x02\x01\x03") : start] + der.encode(0xA1, crl) + raw[start:]
-    changed = der.encode_sequence(
-        der.encode_oid(oid.SIGNED_DATA), der.encode_explicit(0, der.encode(der.SEQUENCE, body))
-    )
-    with pytest.raises(DecodeError):
+    offset, end = der.read_sequence(raw, "ContentInfo", len(raw))
+    kind_end = der.enter(raw, offset, end, der.OBJECT_IDENTIFIER, "type")[1]
+    inner, _ = der.enter(raw, kind_end, end, 0xA0, "content")
+    start, stop = der.enter(raw, inner, end, der.SEQUENCE, "SignedData")
+    parts = [raw[at:behind] for at, _, _, behind in der.split(raw, start, stop, "SignedData")]
+    parts.insert(-1, der.encode(0xA1, made.crl(owner.csca_key)))
+    changed = der.encode_sequence(raw[offset:kind_end], der.encode_explicit(0, der.encode_sequence(*parts)))
+    with pytest.raises(DecodeError, match="crls are present"):
         decode_signed_list(changed, [])
+
+
+def test_the_signer_must_be_among_the_certificates(owner: lists.Publisher) -> None:
+    content = encode_master_list(lists.sound(1))
+    odd = der.encode_sequence(b"\x04\x20" + bytes(32))
+    found, _ = verify_master_list(owner.sign(content, certificates=(odd, owner.certificate)), [owner.csca], now=NOW)
+    assert found.signer.raw == owner.certificate
+    for certificates in ((owner.csca,), (odd,), ()):
+        with pytest.raises(VerificationError) as caught:
+            verify_master_list(owner.sign(content, certificates=certificates), [owner.csca], now=NOW)
+        assert caught.value.reason is Reason.NO_SIGNING_CERTIFICATE_FOUND
+
+
+def test_kinds_and_names_that_cannot_be_read() -> None:
+    key = made.ec_key()
+    name = lists.state_name("UT")
+    broken = name.replace(bytes.fromhex("0603550403"), bytes.fromhex("0603558003"))  # a padded arc (X.690 8.19.2)
+    found = examine_certificate(made.certificate(key, key, made.csca_extensions(key), issuer=broken, subject=broken))
+    assert "NAME_UNREADABLE" in {item.code for item in found.findings}
+    assert (found.subject, found.is_usable, found.kind) == ("", False, Kind.CSCA)
+    algorithm = der.encode_sequence(der.encode_oid("1.2.840.10040.4.3"))  # DSA
+    found = examine_certificate(lists.signed(key, lists.tbs(key, algorithm=algorithm), algorithm))
+    assert ("SIGNATURE_ALGORITHM", Grade.ERROR) in {(item.code, item.grade) for item in found.findings}
+    denied = (build.basic_constraints(False), build.key_usage(KeyUsage.CRL_SIGN))
+    found = examine_certificate(made.certificate(key, key, denied, issuer=name, subject=name))
+    assert found.kind is Kind.OTHER
+    wrong = (*made.csca_extensions(key)[:2], build.basic_constraints(True, 0), build.key_usage(KeyUsage.CRL_SIGN))
+    found = examine_certificate(made.certificate(key, key, wrong, issuer=name, subject=name))
+    assert ("KEY_USAGE", Grade.ERROR) in {(item.code, item.grade) for item in found.findings}
 
 
 def test_leniencies_are_refused_without_a_list_of_defects(owner: lists.Publisher) -> None:

@@ -24,6 +24,7 @@ from eid.pki.deviation_list import (
 )
 from eid.pki.master_list import encode_master_list
 from eid.pki.reading import read_certificate
+from eid.services import trust as module
 from eid.services import trust_decisions as decisions
 from eid.services.trust import ImportReport, import_trust
 from eid.services.trust_files import load_trust_store
@@ -247,6 +248,16 @@ def test_ldif(store: Path, put: Put, owner: lists.Publisher, content: tuple, wid
     assert trust.find_signers(certificate.issuer_raw, 1) == ()
     assert trust.find_signers_by_key(certificate.extensions.subject_key_identifier or b"") == (signer,)
     assert trust.find_signers_by_key(b"none") == ()
+
+
+def test_more_than_a_batch(store: Path, put: Put, content: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in piece by piece is the same as what comes at once; so is what comes twice."""
+    monkeypatch.setattr(module, "BATCH", 2)
+    told: list[int] = []
+    file = put(lists.ldif([("cACertificate;binary", raw) for raw in (*content, content[0])]), "pkd.ldif")
+    report = import_trust(store, [file], unsigned=True, now=NOW, progress=told.append)
+    assert (report.counts, report.new) == ({"CSCA": 6}, 5)
+    assert told == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
