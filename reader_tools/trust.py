@@ -12,14 +12,30 @@ from typing import Any
 import click
 
 from eid.errors import LifecycleError
-from eid.pki.lint import Finding, Grade, Kind
+from eid.pki.lint import Kind
 from eid.rendering.terminal import make_printable, render_table
 from eid.services import trust_decisions as decisions
 from eid.services import trust_views as views
 from eid.services.trust import ImportReport, import_trust
-from eid.services.trust_fetch import Fetched, fetch_trust
-from eid.store.trust_index import TrustedCertificate, TrustedCrl, TrustSource
+from eid.services.trust_fetch import fetch_trust
+from eid.store.trust_index import TrustedCertificate
 from reader_tools import exit_codes
+from reader_tools.trust_output import (
+    crl_columns,
+    describe_certificate,
+    describe_crl,
+    describe_end,
+    describe_fetched,
+    describe_import,
+    describe_origin,
+    describe_source,
+    describe_state,
+    findings_by_grade,
+    format_time,
+    shorten,
+    tell_source,
+    worst_grade,
+)
 from reader_tools.values import DIRECTORY, FILE, UtcTime
 
 STORE = click.option("--store", required=True, type=DIRECTORY, help="Directory of the trust store.")
@@ -37,14 +53,6 @@ def _now() -> datetime:
 
 def _print(told: dict[str, Any]) -> None:
     click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-
-
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat().replace("+00:00", "Z")
-
-
-def _short(fingerprint: bytes) -> str:
-    return fingerprint.hex()[:16]
 
 
 # --- import and fetch -------------------------------------------------------------------------------------------------
@@ -67,7 +75,7 @@ def import_files(store: Path, unsigned: bool, as_json: bool, files: tuple[Path, 
     finally:
         _end_progress()
     if as_json:
-        _print(_describe_import(report))
+        _print(describe_import(report))
     else:
         _tell_import(report)
 
@@ -88,56 +96,6 @@ def _end_progress() -> None:
         click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _describe_import(report: ImportReport) -> dict[str, Any]:
-    return {
-        "format": "eid-trust-import",
-        "version": 2,
-        "import": report.import_id,
-        "imported": report.total,
-        "new": report.new,
-        "held": report.held,
-        "usable": report.total - report.unusable,
-        "unusable": report.unusable,
-        "counts": dict(report.counts),
-        "findings": [
-            {"grade": grade.value, "code": code, "count": count} for (grade, code), count in report.findings.items()
-        ],
-        "sources": [_describe_source(item) for item in report.sources],
-        "objects": [
-            {
-                "fingerprint": item.fingerprint,
-                "kind": item.kind,
-                "subject": item.subject,
-                "source": item.source,
-                "new": item.is_new,
-                "usable": item.usable,
-                "held": item.is_held,
-                "findings": [_describe_finding(found) for found in item.findings],
-            }
-            for item in report.items
-        ],
-    }
-
-
-def _describe_finding(item: Finding) -> dict[str, str]:
-    return {"grade": item.grade.value, "code": item.code, "detail": item.what, "clause": item.clause}
-
-
-def _describe_source(item: TrustSource) -> dict[str, Any]:
-    return {
-        "import": item.import_id,
-        "name": item.name,
-        "kind": item.kind,
-        "sha256": item.digest.hex() if any(item.digest) else None,
-        "signed": item.signed,
-        "signer": item.signer or None,
-        "country": item.country or None,
-        "signed_at": _time(item.signed_at),
-        "refusal": item.refusal or None,
-        "tolerated": sorted({finding[0] for finding in item.findings}),
-    }
-
-
 FEW = 25  # objects that are told one by one
 
 
@@ -149,11 +107,11 @@ def _tell_import(report: ImportReport) -> None:
             for found in item.findings:
                 click.echo(f"           {found.grade.value:7} {found.code}: {make_printable(found.what)}")
     elif report.findings:
-        rows = [(grade.value, code, str(count)) for (grade, code), count in _by_grade(report)]
+        rows = [(grade.value, code, str(count)) for (grade, code), count in findings_by_grade(report)]
         click.echo(render_table(rows, ("grade", "finding", "certificates and CRLs"), (2,)) + "\n")
     lists = [item for item in report.sources if item.kind in ("MASTER_LIST", "DEVIATION_LIST")]
     for listed in lists:
-        click.echo(_tell_source(listed))
+        click.echo(tell_source(listed))
     counts = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items()) or "nothing"
     click.echo(
         f"import {report.import_id}: {counts}; {report.new:,} new, {report.held:,} held, {report.unusable:,} unusable,"
@@ -161,22 +119,6 @@ def _tell_import(report: ImportReport) -> None:
     )
     if report.held:
         click.echo("What is held does not count yet: see eid trust diff, then eid trust approve.")
-
-
-def _by_grade(report: ImportReport) -> list[tuple[tuple[Grade, str], int]]:
-    order = list(Grade)
-    return sorted(report.findings.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
-
-
-def _tell_source(item: TrustSource) -> str:
-    name = make_printable(item.name)
-    if item.refusal:
-        return f"refused  {name}: {make_printable(item.refusal)}"
-    when = "" if item.signed_at is None else f" on {item.signed_at:%Y-%m-%d}"
-    if not item.signed:
-        return f"unsigned {name}: vouched for by the operator"
-    tolerated = ", ".join(sorted({finding[0] for finding in item.findings}))
-    return f"signed   {name}: by {make_printable(item.signer)}{when}" + (f", tolerated {tolerated}" * bool(tolerated))
 
 
 @command.command(name="fetch")
@@ -193,7 +135,7 @@ def fetch_files(store: Path, as_json: bool, locations: tuple[str, ...]) -> int:
     except LifecycleError as refusal:
         raise click.UsageError(str(refusal)) from refusal
     if as_json:
-        _print({"format": "eid-trust-fetch", "version": 1, "locations": [_describe_fetched(item) for item in fetched]})
+        _print({"format": "eid-trust-fetch", "version": 1, "locations": [describe_fetched(item) for item in fetched]})
     else:
         rows = [
             (item.location, f"{item.octets:,}", item.failure or f"import {item.report.import_id if item.report else 0}")
@@ -201,11 +143,6 @@ def fetch_files(store: Path, as_json: bool, locations: tuple[str, ...]) -> int:
         ]
         click.echo(render_table(rows, ("location", "octets", "outcome"), (1,)))
     return exit_codes.UNAVAILABLE if any(item.failure for item in fetched) else exit_codes.PASSED
-
-
-def _describe_fetched(item: Fetched) -> dict[str, Any]:
-    told = None if item.report is None else _describe_import(item.report)
-    return {"location": item.location, "octets": item.octets, "failure": item.failure or None, "import": told}
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -235,84 +172,36 @@ def list_store(store: Path, country: str | None, kinds: tuple[str, ...], held: b
                 "format": "eid-trust-list",
                 "version": 2,
                 "counts": listing.counts,
-                "certificates": [_describe_certificate(item) for item in listing.certificates],
-                "crls": [_describe_crl(item) for item in crls],
+                "certificates": [describe_certificate(item) for item in listing.certificates],
+                "crls": [describe_crl(item) for item in crls],
                 "deviation_lists": [
-                    {"fingerprint": item.fingerprint.hex(), "country": item.country, "signed_at": _time(item.signed_at)}
+                    {
+                        "fingerprint": item.fingerprint.hex(),
+                        "country": item.country,
+                        "signed_at": format_time(item.signed_at),
+                    }
                     for item in lists
                 ],
             }
         )
         return
     rows = [
-        (item.kind, item.country, _short(item.fingerprint), _state(item), _until(item), _worst(item), item.subject)
+        (
+            item.kind,
+            item.country,
+            shorten(item.fingerprint),
+            describe_state(item),
+            describe_end(item),
+            worst_grade(item),
+            item.subject,
+        )
         for item in listing.certificates
     ]
-    rows += [("CRL", item.country, _short(item.fingerprint), *_crl_columns(item)) for item in crls]
-    rows += [("DVL", item.country, _short(item.fingerprint), "counts", "", "", "deviation list") for item in lists]
+    rows += [("CRL", item.country, shorten(item.fingerprint), *crl_columns(item, _now())) for item in crls]
+    rows += [("DVL", item.country, shorten(item.fingerprint), "counts", "", "", "deviation list") for item in lists]
     click.echo(render_table(rows, ("kind", "state", "sha256", "status", "until", "worst", "subject")))
     others = ", ".join(f"{count:,} {kind}" for kind, count in listing.counts.items())
     click.echo(f"in the store: {others or 'nothing'}")
-
-
-def _describe_certificate(item: TrustedCertificate) -> dict[str, Any]:
-    return {
-        "fingerprint": item.fingerprint.hex(),
-        "kind": item.kind,
-        "country": item.country,
-        "subject": item.subject,
-        "issuer": item.issuer,
-        "serial": item.serial,
-        "not_before": _time(item.not_before),
-        "not_after": _time(item.not_after),
-        "first_seen": _time(item.first_seen),
-        "last_seen": _time(item.last_seen),
-        "usable": item.usable,
-        "state": item.state,
-        "held_for": item.held_for or None,
-        "findings": [
-            {"grade": grade, "code": code, "detail": what, "clause": clause}
-            for code, grade, what, clause in item.findings
-        ],
-    }
-
-
-def _describe_crl(item: TrustedCrl) -> dict[str, Any]:
-    return {
-        "fingerprint": item.fingerprint.hex(),
-        "country": item.country,
-        "issuer": item.issuer,
-        "number": item.number,
-        "this_update": _time(item.this_update),
-        "next_update": _time(item.next_update),
-        "usable": item.usable,
-        "findings": [
-            {"grade": grade, "code": code, "detail": what, "clause": clause}
-            for code, grade, what, clause in item.findings
-        ],
-    }
-
-
-def _state(item: TrustedCertificate) -> str:
-    return "unusable" if not item.usable else "counts" if item.state == "ACCEPTED" else item.state.lower()
-
-
-def _until(item: TrustedCertificate) -> str:
-    return "" if item.not_after is None else f"{item.not_after:%Y-%m-%d}"
-
-
-def _worst(item: TrustedCertificate | TrustedCrl) -> str:
-    grades = {grade for _, grade, _, _ in item.findings}
-    return next((grade.value for grade in Grade if grade.value in grades), "")
-
-
-def _crl_columns(item: TrustedCrl) -> tuple[str, str, str, str]:
-    until = "" if item.next_update is None else f"{item.next_update:%Y-%m-%d}"
-    is_stale = item.next_update is None or item.next_update < _now()
-    status = "unusable" if not item.usable else "stale" if is_stale else "counts"
-    number = "" if item.number is None else f" no. {item.number}"
-    made = "" if item.this_update is None else f" of {item.this_update:%Y-%m-%d}"
-    return status, until, _worst(item), f"{item.issuer}{number}{made}"
 
 
 @command.command(name="show")
@@ -326,12 +215,12 @@ def show_certificate(store: Path, as_json: bool, fingerprint: str) -> None:
     """
     shown = views.show_certificate(store, fingerprint)
     if as_json:
-        told = {"format": "eid-trust-certificate", "version": 1, **_describe_certificate(shown.certificate)}
+        told = {"format": "eid-trust-certificate", "version": 1, **describe_certificate(shown.certificate)}
         told |= {
             "path": shown.path,
             "signed_by_a_list": shown.is_vouched_for,
-            "distrusted_since": _time(shown.distrusted_since),
-            "sources": [_describe_source(item) for item in shown.sources],
+            "distrusted_since": format_time(shown.distrusted_since),
+            "sources": [describe_source(item) for item in shown.sources],
             "issuers": [item.fingerprint.hex() for item in shown.issuers],
             "issued": [item.fingerprint.hex() for item in shown.issued],
             "same_key": [item.fingerprint.hex() for item in shown.same_key],
@@ -349,25 +238,19 @@ def show_certificate(store: Path, as_json: bool, fingerprint: str) -> None:
             "valid",
             f"{item.not_before:%Y-%m-%d} to {item.not_after:%Y-%m-%d}" if item.not_before and item.not_after else "",
         ),
-        ("status", _state(item) + (f": {item.held_for or item.why}" if item.held_for or item.why else "")),
+        ("status", describe_state(item) + (f": {item.held_for or item.why}" if item.held_for or item.why else "")),
         ("path", shown.path),
         ("seen", f"{item.first_seen:%Y-%m-%d} to {item.last_seen:%Y-%m-%d}"),
         *((("distrusted", f"since {shown.distrusted_since:%Y-%m-%d}"),) if shown.distrusted_since else ()),
-        *(("signed by", f"{_short(other.fingerprint)} {other.subject}") for other in shown.issuers),
-        *(("signed", f"{_short(other.fingerprint)} {other.subject}") for other in shown.issued),
-        *(("same key", f"{_short(other.fingerprint)} {other.subject}") for other in shown.same_key),
-        *(("source", f"import {source.import_id}, {_source_line(source)}") for source in shown.sources),
+        *(("signed by", f"{shorten(other.fingerprint)} {other.subject}") for other in shown.issuers),
+        *(("signed", f"{shorten(other.fingerprint)} {other.subject}") for other in shown.issued),
+        *(("same key", f"{shorten(other.fingerprint)} {other.subject}") for other in shown.same_key),
+        *(("source", f"import {source.import_id}, {describe_origin(source)}") for source in shown.sources),
     ]
     click.echo(render_table(rows, ("what", "value")))
     if shown.findings:
         table = ((found.grade.value, found.code, found.what, found.clause) for found in shown.findings)
         click.echo("\n" + render_table(table, ("grade", "code", "finding", "clause")))
-
-
-def _source_line(item: TrustSource) -> str:
-    if item.kind not in ("MASTER_LIST", "DEVIATION_LIST"):
-        return f"{item.name} ({item.kind.lower()}, nobody signed it)"
-    return f"{item.name} (signed by {item.signer})" if item.signed else f"{item.name} (its signer is not pinned)"
 
 
 @command.command(name="diff")
@@ -389,7 +272,7 @@ def diff_imports(store: Path, as_json: bool, before: int | None, after: int | No
                 "before": difference.before,
                 "after": difference.after,
                 "changes": [
-                    {"what": item.what, "publishers": list(item.publishers), **_describe_certificate(item.certificate)}
+                    {"what": item.what, "publishers": list(item.publishers), **describe_certificate(item.certificate)}
                     for item in difference.changes
                 ],
             }
@@ -398,13 +281,13 @@ def diff_imports(store: Path, as_json: bool, before: int | None, after: int | No
     click.echo(f"from import {difference.before} to import {difference.after}")
     for source in difference.sources:
         if source.kind in ("MASTER_LIST", "DEVIATION_LIST"):
-            click.echo(_tell_source(source))
+            click.echo(tell_source(source))
     rows = [
         (
             item.what,
             item.certificate.kind,
             item.certificate.country,
-            _short(item.certificate.fingerprint),
+            shorten(item.certificate.fingerprint),
             " ".join(item.publishers),
             item.certificate.subject + (f" ({item.certificate.held_for})" if item.what == "held" else ""),
         )
@@ -448,14 +331,14 @@ def anchors(store: Path, added: tuple[str, ...], removed: tuple[str, ...], as_js
     decisions.unpin_anchors(store, removed)
     pinned = decisions.list_anchors(store)
     if as_json:
-        told = [_describe_certificate(item) for item in pinned]
+        told = [describe_certificate(item) for item in pinned]
         _print({"format": "eid-trust-anchors", "version": 1, "anchors": told})
         return
     _tell_certificates(pinned, "no anchor is pinned: signed lists are refused")
 
 
 def _tell_certificates(items: Sequence[TrustedCertificate], nothing: str) -> None:
-    rows = [(item.country, item.fingerprint.hex(), _until(item), item.subject) for item in items]
+    rows = [(item.country, item.fingerprint.hex(), describe_end(item), item.subject) for item in items]
     click.echo(render_table(rows, ("state", "sha256", "until", "subject")) if rows else nothing)
 
 
@@ -502,10 +385,10 @@ def _tell_distrusts(entries: Iterable[decisions.DistrustEntry], as_json: bool) -
             {
                 "fingerprint": item.certificate.fingerprint.hex(),
                 "subject": item.certificate.subject,
-                "since": _time(item.since),
+                "since": format_time(item.since),
                 "reason": item.reason,
-                "noted_at": _time(item.noted_at),
-                "lifted_at": _time(item.lifted_at),
+                "noted_at": format_time(item.noted_at),
+                "lifted_at": format_time(item.lifted_at),
                 "same_key": list(item.also),
             }
             for item in entries
@@ -514,7 +397,7 @@ def _tell_distrusts(entries: Iterable[decisions.DistrustEntry], as_json: bool) -
         return
     rows = [
         (
-            _short(item.certificate.fingerprint),
+            shorten(item.certificate.fingerprint),
             f"{item.since:%Y-%m-%d}",
             "" if item.lifted_at is None else f"{item.lifted_at:%Y-%m-%d}",
             str(1 + len(item.also)),
