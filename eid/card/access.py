@@ -89,7 +89,7 @@ def require_update(card: Card, directory: Directory, file: TransparentFile) -> N
         CommandRefused: 6982 or 6985.
     """
     if card.memory.life_cycle is LifeCycle.OPERATIONAL:
-        if file.update is AccessCondition.NEVER:
+        if file.update is AccessCondition.NEVER and not is_closed(card, directory):
             raise CommandRefused(SW.CONDITIONS_NOT_SATISFIED, "the file is never written again")
         if not card.session.status.satisfies(file.update, _group(file)):
             raise CommandRefused(SW.SECURITY_STATUS_NOT_SATISFIED, "the file may not be written now")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from eid.card.access import require_read, require_update
+from eid.card.access import is_closed, require_read, require_update
 from eid.card.memory import Directory, TransparentFile
 from eid.card.session import Card
 from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE, CommandAPDU, ResponseAPDU
@@ -109,7 +109,7 @@ def _locate_even(card: Card, command: CommandAPDU) -> tuple[Directory, Transpare
     if p1 & 0x80:
         if p1 & 0x60:
             raise CommandRefused(SW.WRONG_P1P2, "bits 7 and 6 of P1 are zero beside an SFI")
-        return *_by_sfi(directory, p1 & 0x1F), command.p2
+        return *_by_sfi(card, p1 & 0x1F), command.p2
     if directory is None or selection.file is None:
         raise CommandRefused(SW.COMMAND_NOT_ALLOWED, "no current EF")
     return directory, selection.file, p1 << 8 | command.p2
@@ -124,17 +124,23 @@ def _locate_odd(card: Card, command: CommandAPDU) -> tuple[Directory, Transparen
             raise CommandRefused(SW.COMMAND_NOT_ALLOWED, "no current EF")
         return selection.directory, selection.file
     if reference <= 0x1E:
-        return _by_sfi(selection.directory, reference)
+        return _by_sfi(card, reference)
     file = None if selection.directory is None else selection.directory.files.get(reference)
-    if selection.directory is None or file is None:
-        raise CommandRefused(SW.FILE_NOT_FOUND, "no such file")
-    return selection.directory, file
+    return _require_file(card, file)
 
 
-def _by_sfi(directory: Directory | None, sfi: int) -> tuple[Directory, TransparentFile]:
-    file = None if directory is None else directory.by_sfi(sfi)
+def _by_sfi(card: Card, sfi: int) -> tuple[Directory, TransparentFile]:
+    directory = card.session.selection.directory
+    return _require_file(card, None if directory is None else directory.by_sfi(sfi))
+
+
+def _require_file(card: Card, file: TransparentFile | None) -> tuple[Directory, TransparentFile]:
+    """A file of the current DF; a closed application does not tell which ones it lacks (Doc 9303-11 4.2)."""
+    directory = card.session.selection.directory
+    if directory is not None and file is None and is_closed(card, directory):
+        raise CommandRefused(SW.SECURITY_STATUS_NOT_SATISFIED, "the application is closed")
     if directory is None or file is None:
-        raise CommandRefused(SW.FILE_NOT_FOUND, "no file of this short identifier")
+        raise CommandRefused(SW.FILE_NOT_FOUND, "no such file")
     return directory, file
 
 

@@ -316,4 +316,6 @@ def _decode_password(items: list[object]) -> StoredPassword:
     )
     if (password.tries is None) != (password.left is None) or not 0 <= (password.left or 0) <= (password.tries or 0):
         raise DecodeError("a password's tries contradict each other")
+    if not password.value.isascii():  # CHANGE REFERENCE DATA takes no other, and BAC reads it as text
+        raise DecodeError("a password is not of ASCII octets")
     return password

@@ -100,9 +100,10 @@ class SecurityStatus:
     def is_terminal(self, terminal_type: str) -> bool:
         """Whether a terminal of this type has authenticated itself, and the chip too, over a password that it may use.
 
-        For an authentication terminal that is the PIN, or the CAN where it has the right to (TR-03110-2 2.3.2.1).
+        For an authentication terminal that is the PIN, or the CAN where it has the right to (TR-03110-2 2.3.2.1); for
+        none of them the PUK (2.3).
         """
-        if not self._is_authenticated(terminal_type):
+        if not self._is_authenticated(terminal_type) or not self._may_read:
             return False
         if terminal_type != ID_AT or self.password is PasswordId.PIN:
             return True

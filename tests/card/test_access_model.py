@@ -51,7 +51,10 @@ OPEN = {
     None: {AccessCondition.ALWAYS},
     "bac": {AccessCondition.ALWAYS, AccessCondition.BAC_OR_PACE},
     "pace": {AccessCondition.ALWAYS, AccessCondition.BAC_OR_PACE, AccessCondition.PACE},
+    "puk": {AccessCondition.ALWAYS},  # it unblocks the PIN and opens nothing (TR-03110-2 2.3), whoever the terminal is
 }
+PASSWORDS = {"pace": Password(PasswordId.CAN, b"123456"), "puk": Password(PasswordId.PUK, b"1234567890")}
+MISSING = len(RULES) + 1
 
 
 def files() -> tuple[FileImage, ...]:
@@ -91,7 +94,10 @@ IMAGE = CardImage(
     ChipImage(Interface.CONTACTLESS, b"", SecurityDomainImage(bytes.fromhex("A000000151000000"))),
     (),
     (ApplicationImage(LDS, files(), (KEY,)), ApplicationImage(OTHER, files(), basic_access_control=False)),
-    (PasswordImage(PasswordId.MRZ, MRZ.encode()), PasswordImage(PasswordId.CAN, b"123456")),
+    (
+        PasswordImage(PasswordId.MRZ, MRZ.encode()),
+        *(PasswordImage(password.id, password.value) for password in PASSWORDS.values()),
+    ),
     (PACE,),
     trust_points=(terminals(3).cvca_certificate(),),
     trust_date=BEGIN,
@@ -140,11 +146,11 @@ class Access(RuleBasedStateMachine):
         assert self.send(CommandAPDU(0, 0xA4, 4, 0x0C, aid)).sw == 0x9000
         self.application = aid
 
-    @rule()
-    def pace(self) -> None:
-        result = drive(run_pace(PACE, Password(PasswordId.CAN, b"123456")), self)
+    @rule(access=st.sampled_from(["pace", "pace", "puk"]))
+    def pace(self, access: str) -> None:
+        result = drive(run_pace(PACE, PASSWORDS[access]), self)
         self.session = result.secure_messaging
-        self.access, self.rights = "pace", 0
+        self.access, self.rights = access, 0
         self.id_picc = compress_public_key(require_parameters(PACE).group, result.chip_public)
 
     @rule()
@@ -166,7 +172,7 @@ class Access(RuleBasedStateMachine):
         key = compress_public_key(chip.chip_key.group, chip.terminal_public_key)
         credentials = terminals(rights).credentials()
         drive(through(self.session, run_terminal_authentication(credentials, [CVCA], self.id_picc, key)), self)
-        self.rights = rights
+        self.rights = 0 if self.access == "puk" else rights
         event(f"terminal with rights {rights}")
 
     @precondition(lambda self: self.session is not None)
@@ -191,6 +197,8 @@ class Access(RuleBasedStateMachine):
     def read_all(self, way: str) -> None:
         for number in range(1, len(RULES) + 1):
             self.read(number, way)
+        if self.application is not None:  # a closed application does not tell what it lacks (Doc 9303-11 4.2)
+            assert self.read_by(MISSING, way).sw == (0x6982 if self.access is None else 0x6A82)
 
     def read(self, number: int, way: str) -> None:
         answer = self.read_by(number, way)

@@ -152,6 +152,15 @@ def test_a_chain_is_assembled(issued):
     assert issued.card._card.session.selection.directory.aid == LDS
 
 
+@pytest.mark.parametrize("command", ["00B0{sfi:02X}0000", "00B100{n:02X}0354010000", "00B101{n:02X}0354010000"])
+def test_a_closed_application_does_not_tell_which_files_it_has(issued, command: str):
+    """Doc 9303-11 4.2; by SELECT, by READ BINARY with a short or a long identifier, or by trying to write."""
+    assert issued.plain("00A4040C07" + LDS.hex()).sw == 0x9000
+    answers = {status(issued.card, command.format(n=n, sfi=0x80 | n)) for n in range(1, 0x1F)}
+    assert answers == {0x6982}
+    assert {status(issued.card, f"00D6{0x80 | n:02X}000100") for n in range(1, 0x1F)} == {0x6982}
+
+
 def test_a_broken_chain_is_refused_and_dropped(issued):
     assert issued.plain("10A4040C02A000").sw == 0x9000
     assert issued.plain("00B0000000").sw == 0x6883

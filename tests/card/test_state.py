@@ -58,6 +58,7 @@ def test_torn_and_altered_states_are_refused(issued):
         lambda v: v | {"passwords": {9: [b"", None, None]}},
         lambda v: v | {"passwords": {2: [b"1", 3, None]}},
         lambda v: v | {"passwords": {2: [b"1", 3, 4]}},
+        lambda v: v | {"passwords": {1: [b"\xff" * 24, None, None]}},
         lambda v: v | {"passwords": {2: [b"1", 3]}},
         lambda v: v | {"passwords": {2: [bytes(128), None, None]}},
         lambda v: v | {"pace": [b"0\0"]},
