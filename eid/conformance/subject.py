@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
 from eid.codec.status_word import describe_status_word
 from eid.crypto.group import Group
-from eid.errors import DecodeError, PeerProtocolError
+from eid.errors import DecodeError, LocalProtocolError, PeerProtocolError
 from eid.lds.card_access import decode_card_access
 from eid.lds.com import decode_ef_com
 from eid.lds.dg14 import decode_dg14
@@ -119,6 +119,11 @@ class Subject:
             pass  # LDS_01 tells of it
         return tuple(sorted(numbers))
 
+    @property
+    def opening(self) -> Entry | None:
+        """The way in for cases that name no other; the PUK is none, it opens no files (TR-03110-2 2.4.1)."""
+        return next((entry for entry in self.entries if entry.password.id is not PasswordId.PUK), None)
+
     def by_pace(self, mapping: PaceMapping | None = None, password: PasswordId | None = None) -> tuple[Entry, ...]:
         """The entries by PACE, of one mapping or by one password where that is asked for."""
         return tuple(
@@ -139,12 +144,15 @@ def enter(subject: Subject, entry: Entry | None = None) -> Exchange[SecureMessag
     """Reset the card, open it and select the eMRTD application in the session.
 
     Args:
-        entry: the way in; the first one where it is None.
+        entry: the way in; `Subject.opening` where it is None.
 
     Raises:
-        what `run_pace` or `run_bac` raises; StatusWordError where there is no application.
+        what `run_pace` or `run_bac` raises; StatusWordError where there is no application; LocalProtocolError where
+            nothing is known that opens the chip's files.
     """
-    entry = entry or subject.entries[0]
+    entry = entry or subject.opening
+    if entry is None:
+        raise LocalProtocolError("no way in")
     if entry.info is None:
         yield Reset()
         yield from select_application(subject.aid)

@@ -48,15 +48,16 @@ def survey(aid: bytes, passwords: tuple[Password, ...], random: Callable[[int], 
         TransportError: the card was lost.
     """
     atr = (yield Reset()).data
-    subject = Subject(atr, aid, passwords, random)
+    # MRZ and CAN first: no case may cost a try of the PIN or PUK where another password would do.
+    subject = Subject(atr, aid, tuple(sorted(passwords, key=lambda password: password.id)), random)
     subject = yield from _note(subject, EF_CARD_ACCESS, FileReader().read(EF_CARD_ACCESS))
     for file in (EF_ATR_INFO, EF_DIR):
         subject = yield from _note(subject, file, read_whole(file))
     subject = replace(subject, entries=(yield from _find_entries(subject)))
-    if not subject.entries:
+    if subject.opening is None:
         return subject
-    if subject.entries[0].info is not None:
-        subject = yield from _note(subject, EF_CARD_SECURITY, _read_card_security(subject))
+    if subject.opening.info is not None:
+        subject = yield from _note(subject, EF_CARD_SECURITY, _read_card_security(subject, subject.opening))
     return (yield from _read_application(subject))
 
 
@@ -110,8 +111,8 @@ def _offers_bac(subject: Subject) -> Exchange[bool]:
     return (yield from transmit(encode_get_challenge())).sw == SW.OK
 
 
-def _read_card_security(subject: Subject) -> Exchange[bytes]:
-    session = (yield from enter_by_pace(subject, subject.entries[0])).secure_messaging
+def _read_card_security(subject: Subject, entry: Entry) -> Exchange[bytes]:
+    session = (yield from enter_by_pace(subject, entry)).secure_messaging
     reader = FileReader(session.max_response_data(256))
     return (yield from through(session, reader.read(EF_CARD_SECURITY)))
 

@@ -13,12 +13,13 @@ from eid.card.memory import Memory
 from eid.codec.apdu import SM_BITS, CommandAPDU, ResponseAPDU
 from eid.errors import CommandRefused
 from eid.lds.atr_info import ExtendedLengthLimits, build_atr_info
+from eid.lds.card_security import decode_card_security
 from eid.lds.com import decode_ef_com
 from eid.lds.dg1 import build_dg1, decode_dg1
 from eid.lds.dg14 import DG14, decode_dg14
 from eid.lds.ef_dir import build_ef_dir
-from eid.lds.files import LDS1_AID, by_name
-from eid.lds.security_infos import ActiveAuthenticationInfo, PACEInfo
+from eid.lds.files import EF_CARD_SECURITY, LDS1_AID, by_name
+from eid.lds.security_infos import ActiveAuthenticationInfo, ChipAuthenticationPublicKeyInfo, PACEInfo
 from eid.profile.card_image import AccessCondition, KeyPurpose, PasswordId
 from eid.protocols.pace.card import PaceCard
 from eid.protocols.scp03.key_set import default_key_set
@@ -363,6 +364,14 @@ def _other_key(purpose: KeyPurpose) -> Build:
     return _holds(change)
 
 
+def _names_key_otherwise(card: SpecimenCard, memory: Memory) -> None:
+    """Chip-authentication mapping finds its key by the identifier of the PACEInfo (Doc 9303-11 9.2.1)."""
+    content = memory.master.files[EF_CARD_SECURITY.fid].content
+    infos = decode_card_security(bytes(content)).security_infos
+    other = (replace(info, key_id=1) if isinstance(info, ChipAuthenticationPublicKeyInfo) else info for info in infos)
+    content[:] = card.authority.sign_card_security(tuple(other))
+
+
 def _signs_once(card: SpecimenCard) -> VirtualCard:
     body = _Body(memory_of(card))
     kept: list[ResponseAPDU] = []
@@ -587,6 +596,7 @@ DEFECTS = (
         ("PACE_07", "CA_01", "CA_03", "CA_04"),
         _other_key(KeyPurpose.CHIP_AUTHENTICATION),
     ),
+    Defect("CAM's key has another identifier", "cam", ("PACE_07",), _holds(_names_key_otherwise)),
     Defect("half of the MAC is compared", "bac", ("SM_05", "SM_07", "SM_19"), _speaks(lax.HalfMac)),
     Defect("a command without a MAC is taken", "bac", ("SM_06", "SM_20"), _speaks(lax.OptionalMac)),
     Defect("the MAC does not cover P2", "bac", ("SM_12",), _speaks(lax.HeaderlessMac)),

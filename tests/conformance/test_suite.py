@@ -12,6 +12,7 @@ import pytest
 from eid.conformance import CASES, UNITS, Outcome, SuitePlan, run_suite
 from eid.conformance.report import report_to_json
 from eid.errors import CardRemovedError, TransportError, WrongPasswordError
+from eid.inspection.pin import report_passwords
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Checkpoint, drive
 from eid.protocols.pace.core import Password
@@ -66,6 +67,27 @@ def test_shipped_profiles_conform(name: str) -> None:
     assert [(result.case.id, result.observed) for result in report.failures] == []
     assert report.passed
     assert not any(password.value.decode() in json.dumps(report_to_json(report)) for password in known)
+
+
+@pytest.mark.parametrize("known", [PasswordId.PIN, PasswordId.PUK])
+def test_no_try_is_spent_where_only_a_counted_password_is_known(known: PasswordId) -> None:
+    card = issue_specimen("eid-application", NOW)
+    given = tuple(password for password in specimen_passwords(card) if password.id is known)
+    connection = card.connect()
+    before = drive(report_passwords(), connection)
+    report = drive(run_suite(SuitePlan(given), NOW), connection)
+    assert [(result.case.id, result.observed) for result in report.failures] == []
+    spared = {result.case.id: result.observed for result in report.results}
+    assert "may cost a try" in spared["PACE_16"]
+    assert drive(report_passwords(), connection) == before
+
+
+def test_passwords_that_are_not_counted_are_used_first() -> None:
+    card = issue_specimen("eid-application", NOW)
+    given = tuple(reversed(specimen_passwords(card)))
+    report = drive(run_suite(SuitePlan(given, units=frozenset(("PACE_16",))), NOW), card.connect())
+    assert report.entries[0].endswith(", MRZ")
+    assert report.passed
 
 
 def test_only_what_is_asked_for_is_run() -> None:

@@ -1,4 +1,4 @@
-"""EAC: Terminal Authentication, and what stays closed without it (Doc 9303-11 7.1, TR-03110-1 3.5, TR-03110-3 B.4)."""
+"""EAC: Terminal Authentication, and what stays closed without it (Doc 9303-11 7.1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_CERTIFICATE = bytes.fromhex("7F4E085F2901004201415F370400000000")  # body an
 
 def _lists(number: int) -> Precondition:
     def applies(subject: Subject) -> str | None:
-        if not subject.entries:
+        if subject.opening is None:
             return "no way in"
         return None if number in subject.listed else f"the chip has no DG{number}"
 
@@ -31,7 +31,7 @@ def _lists(number: int) -> Precondition:
 
 
 def _needs_terminal_authentication(subject: Subject) -> str | None:
-    if not subject.entries:
+    if subject.opening is None:
         return "no way in"
     announced = any(isinstance(info, TerminalAuthenticationInfo) for info in (*subject.dg14, *subject.card_access))
     return None if announced else "neither DG14 nor EF.CardAccess announces Terminal Authentication"
@@ -47,7 +47,7 @@ def _needs_cvca(subject: Subject) -> str | None:
 def _needs_sensitive_and_key(subject: Subject) -> str | None:
     if not {3, 4} & set(subject.listed):
         return "the chip has neither DG3 nor DG4"
-    return None if subject.entries and chip_keys(subject) else "DG14 has no key for Chip Authentication"
+    return None if subject.opening and chip_keys(subject) else "DG14 has no key for Chip Authentication"
 
 
 def _closed(number: int, command: CommandAPDU) -> Procedure:
@@ -138,7 +138,7 @@ UNIT = Unit(
         Case(
             "EAC_01",
             "DG3 by READ BINARY",
-            "Doc 9303-11 7.1",
+            "Doc 9303-11 7.1.3",
             "an error, no data",
             _closed(3, read_binary(3, 0, 8)),
             _lists(3),
@@ -146,7 +146,7 @@ UNIT = Unit(
         Case(
             "EAC_02",
             "DG4 by READ BINARY",
-            "Doc 9303-11 7.1",
+            "Doc 9303-11 7.1.3",
             "an error, no data",
             _closed(4, read_binary(4, 0, 8)),
             _lists(4),
@@ -154,7 +154,7 @@ UNIT = Unit(
         Case(
             "EAC_03",
             "DG3 by READ BINARY B1",
-            "Doc 9303-11 7.1",
+            "Doc 9303-11 7.1.3",
             "an error, no data",
             _closed(3, encode_read_odd(3, 0, 16)),
             _lists(3),
@@ -162,7 +162,7 @@ UNIT = Unit(
         Case(
             "EAC_04",
             "DG4 by READ BINARY B1",
-            "Doc 9303-11 7.1",
+            "Doc 9303-11 7.1.3",
             "an error, no data",
             _closed(4, encode_read_odd(4, 0, 16)),
             _lists(4),
@@ -170,7 +170,7 @@ UNIT = Unit(
         Case(
             "EAC_05",
             "DG3 selected, then read",
-            "Doc 9303-11 7.1",
+            "Doc 9303-11 7.1.3",
             "an error, no data",
             _closed_by_selection(3),
             _lists(3),
@@ -178,7 +178,7 @@ UNIT = Unit(
         Case(
             "EAC_06",
             "DG4 selected, then read",
-            "Doc 9303-11 7.1",
+            "Doc 9303-11 7.1.3",
             "an error, no data",
             _closed_by_selection(4),
             _lists(4),
@@ -186,18 +186,16 @@ UNIT = Unit(
         Case(
             "EAC_07",
             "After Chip Authentication alone",
-            "TR-03110-1 3.5",
+            "Doc 9303-11 7.1.3",
             "DG3 and DG4 stay closed",
             _after_chip_authentication,
             _needs_sensitive_and_key,
         ),
-        Case(
-            "EAC_08", "EF.CVCA", "TR-03110-1 A.1.2", "can be read, and names an authority", _trust_points, _needs_cvca
-        ),
+        Case("EAC_08", "EF.CVCA", "Doc 9303-11 K.2", "can be read, and names an authority", _trust_points, _needs_cvca),
         Case(
             "EAC_09",
             "Certificate of an unknown authority",
-            "TR-03110-3 B.4.1",
+            "Doc 9303-11 7.1.5.1",
             "an error",
             _unknown_authority,
             _needs_terminal_authentication,
@@ -205,7 +203,7 @@ UNIT = Unit(
         Case(
             "EAC_10",
             "Certificate without MSE:Set DST",
-            "TR-03110-3 B.4.2",
+            "Doc 9303-11 7.1.5.2",
             "an error",
             _certificate_without_key,
             _needs_terminal_authentication,
@@ -213,7 +211,7 @@ UNIT = Unit(
         Case(
             "EAC_11",
             "Terminal without a certificate",
-            "TR-03110-3 B.4.3",
+            "Doc 9303-11 7.1.5.3",
             "an error",
             _no_certificate,
             _needs_terminal_authentication,
@@ -221,11 +219,13 @@ UNIT = Unit(
         Case(
             "EAC_12",
             "EXTERNAL AUTHENTICATE out of order",
-            "TR-03110-3 B.4.5",
+            "Doc 9303-11 7.1.3, 7.1.5.5",
             "an error; the session goes on",
             _no_challenge,
             _needs_terminal_authentication,
         ),
-        Case("EAC_13", "Before access control", "TR-03110-1 3.5", "an error", _plain, _needs_terminal_authentication),
+        Case(
+            "EAC_13", "Before access control", "Doc 9303-11 7.1.5", "an error", _plain, _needs_terminal_authentication
+        ),
     ),
 )

@@ -22,7 +22,7 @@ _MIN_RSA = 1024
 
 def needs_dg15(subject: Subject) -> str | None:
     """DG15 is listed."""
-    if not subject.entries:
+    if subject.opening is None:
         return "no way in"
     return None if 15 in subject.listed else "the chip has no DG15"
 
@@ -126,12 +126,12 @@ UNIT = Unit(
         Case(
             "AA_01",
             "The chip signs a challenge",
-            "Doc 9303-11 6.1.2, 6.1.3",
+            "Doc 9303-11 6.1.1, 6.1.2",
             "a right signature by the key of DG15",
             _proves,
             needs_dg15,
         ),
-        Case("AA_02", "Two challenges", "Doc 9303-11 6.1", "two different signatures", _two_challenges, needs_dg15),
+        Case("AA_02", "Two challenges", "Doc 9303-11 6.1.1", "two different signatures", _two_challenges, needs_dg15),
         Case(
             "AA_03",
             "One challenge twice",
@@ -140,8 +140,8 @@ UNIT = Unit(
             _recoverable_part,
             _needs_rsa,
         ),
-        Case("AA_04", "Challenge of 4 octets", "Doc 9303-11 6.1.4", "an error", _short_challenge, needs_dg15),
-        Case("AA_05", "No challenge", "Doc 9303-11 6.1.4", "an error", _no_challenge, needs_dg15),
+        Case("AA_04", "Challenge of 4 octets", "Doc 9303-11 6.1.2.1", "an error", _short_challenge, needs_dg15),
+        Case("AA_05", "No challenge", "Doc 9303-11 6.1.3", "an error", _no_challenge, needs_dg15),
         Case(
             "AA_06",
             "Key of DG15",

@@ -158,27 +158,34 @@ UNIT = Unit(
     "BAC",
     "Basic Access Control",
     (
-        Case("BAC_01", "BAC opens the chip", "Doc 9303-11 4.3.3", "secure messaging works", _opens, needs_bac),
-        Case("BAC_02", "Length of RND.IC", "Doc 9303-11 4.3.4.1", "8 octets", _challenge_length, needs_bac),
-        Case("BAC_03", "RND.IC is fresh", "Doc 9303-11 4.3.3", "no two are the same", _challenge_fresh, needs_bac),
-        Case("BAC_04", "Wrong MRZ", "Doc 9303-11 4.3.3", "refused; then the right one opens", _wrong_mrz, needs_bac),
-        Case("BAC_05", "M.IFD altered", "Doc 9303-11 4.3.3.1 step 3 a)", "an error", _wrong_mac, needs_bac),
-        Case("BAC_06", "E.IFD altered", "Doc 9303-11 4.3.3.1 step 3 a)", "an error", _wrong_cryptogram, needs_bac),
+        Case("BAC_01", "BAC opens the chip", "Doc 9303-11 4.3.1", "secure messaging works", _opens, needs_bac),
+        Case("BAC_02", "Length of RND.IC", "Doc 9303-11 4.3.1", "8 octets", _challenge_length, needs_bac),
+        Case(
+            "BAC_03", "RND.IC is fresh", "Doc 9303-11 4.3.1 step 1", "no two are the same", _challenge_fresh, needs_bac
+        ),
+        Case(
+            "BAC_04",
+            "Wrong MRZ",
+            "Doc 9303-11 4.3.1 step 3 a)",
+            "refused; then the right one opens",
+            _wrong_mrz,
+            needs_bac,
+        ),
+        Case("BAC_05", "M.IFD altered", "Doc 9303-11 4.3.1 step 3 a)", "an error", _wrong_mac, needs_bac),
+        Case("BAC_06", "E.IFD altered", "Doc 9303-11 4.3.1 step 3 a)", "an error", _wrong_cryptogram, needs_bac),
         Case(
             "BAC_07",
             "Token over another RND.IC",
-            "Doc 9303-11 4.3.3.1 step 3 c)",
+            "Doc 9303-11 4.3.1 step 3 c)",
             "an error",
             _foreign_challenge,
             needs_bac,
         ),
-        Case(
-            "BAC_08", "Token of an earlier session", "Doc 9303-11 4.3.3.1 step 3 c)", "an error", _replayed, needs_bac
-        ),
+        Case("BAC_08", "Token of an earlier session", "Doc 9303-11 4.3.1 step 3 c)", "an error", _replayed, needs_bac),
         Case(
             "BAC_09",
             "EXTERNAL AUTHENTICATE without a challenge",
-            "Doc 9303-11 4.3.4.2",
+            "Doc 9303-11 4.3.1 step 3 c)",
             "an error",
             _without_challenge,
             needs_bac,
@@ -187,11 +194,11 @@ UNIT = Unit(
         Case(
             "BAC_11",
             "K.IC is fresh",
-            "Doc 9303-11 4.3.3.1 step 3 d)",
+            "Doc 9303-11 4.3.1 step 3 d)",
             "no two are the same",
             _keying_material,
             needs_bac,
         ),
-        Case("BAC_12", "Files after BAC has failed", "Doc 9303-11 4.2", "closed", _closed_after_failure, needs_bac),
+        Case("BAC_12", "Files after BAC has failed", "Doc 9303-11 4.3.2", "closed", _closed_after_failure, needs_bac),
     ),
 )

@@ -29,7 +29,7 @@ def chip_keys(subject: Subject) -> tuple[ChipKey, ...]:
 
 def needs_chip_key(subject: Subject) -> str | None:
     """DG14 announces Chip Authentication."""
-    if not subject.entries:
+    if subject.opening is None:
         return "no way in"
     return None if chip_keys(subject) else "DG14 has no key for Chip Authentication"
 
@@ -158,19 +158,19 @@ UNIT = Unit(
         Case(
             "CA_01",
             "Every key of DG14",
-            "Doc 9303-11 6.2.3",
+            "Doc 9303-11 6.2.1",
             "is proven: a right MAC under the new keys",
             _proves,
             needs_chip_key,
         ),
-        Case("CA_02", "Old keys", "Doc 9303-11 6.2.3", "are refused straight after it", _old_keys, needs_chip_key),
+        Case("CA_02", "Old keys", "Doc 9303-11 9.8.2", "are refused straight after it", _old_keys, needs_chip_key),
         Case(
-            "CA_03", "Old keys after a new command", "Doc 9303-11 6.2.3", "are refused", _old_keys_later, needs_chip_key
+            "CA_03", "Old keys after a new command", "Doc 9303-11 9.8.2", "are refused", _old_keys_later, needs_chip_key
         ),
-        Case("CA_04", "Files after Chip Authentication", "Doc 9303-11 6.2.3", "stay open", _rights, needs_chip_key),
-        Case("CA_05", "Key outside of the group", "Doc 9303-11 9.5", "an error", _bad_key, needs_chip_key),
-        Case("CA_06", "Empty key", "Doc 9303-11 6.2.4", "an error", _empty_key, needs_chip_key),
-        Case("CA_07", "Before access control", "Doc 9303-11 6.2.1", "an error", _plain, needs_chip_key),
+        Case("CA_04", "Files after Chip Authentication", "Doc 9303-11 6.2.2", "stay open", _rights, needs_chip_key),
+        Case("CA_05", "Key outside of the group", "Doc 9303-11 9.6", "an error", _bad_key, needs_chip_key),
+        Case("CA_06", "Empty key", "Doc 9303-11 6.2.4.3", "an error", _empty_key, needs_chip_key),
+        Case("CA_07", "Before access control", "Doc 9303-11 4.2", "an error", _plain, needs_chip_key),
         Case("CA_08", "Unknown protocol", "Doc 9303-11 6.2.4.2", "an error", _unknown_protocol, needs_chip_key),
         Case(
             "CA_09",
@@ -183,13 +183,18 @@ UNIT = Unit(
         Case(
             "CA_10",
             "GENERAL AUTHENTICATE without MSE:Set AT",
-            "Doc 9303-11 6.2.4.2",
+            "Doc 9303-11 6.2.4",
             "an error",
             _no_set_at,
             needs_chip_key,
         ),
         Case(
-            "CA_11", "Key identifiers of DG14", "Doc 9303-11 9.2.6", "tell the keys apart", _references, needs_chip_key
+            "CA_11",
+            "Key identifiers of DG14",
+            "Doc 9303-11 9.2.5, 9.2.6",
+            "tell the keys apart",
+            _references,
+            needs_chip_key,
         ),
     ),
 )

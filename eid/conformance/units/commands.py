@@ -1,4 +1,4 @@
-"""ISO: commands and files before access control (ISO/IEC 7816-4, Doc 9303-10 3, Doc 9303-11 4.2)."""
+"""ISO: commands and files before access control (ISO/IEC 7816-4, Doc 9303-10 3, Doc 9303-11 4)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def needs_card_access(subject: Subject) -> str | None:
 
 def needs_entry(subject: Subject) -> str | None:
     """A way in is known."""
-    return None if subject.entries else "no way in: no protocol that is spoken here, or no password for it"
+    return None if subject.opening else "no way in: no protocol that is spoken here, or no password for it"
 
 
 def _answer_to_reset(subject: Subject) -> Exchange[str]:
@@ -144,7 +144,9 @@ def _closed_select(subject: Subject) -> Exchange[str]:
     for file in (EF_COM, EF_SOD, *map(by_number, subject.listed)):
         yield Reset()
         yield from select_application(subject.aid)
-        yield from transmit(select_by_identifier(file.fid))  # 6982 where the chip follows Doc 9303-11 4.2 to the letter
+        yield from transmit(
+            select_by_identifier(file.fid)
+        )  # 6982 where the chip follows Doc 9303-11 4.4.2 to the letter
         response = yield from transmit(CommandAPDU(0x00, 0xB0, 0x00, 0x00, le=8))
         seen.add(refused(response, f"READ BINARY of {file.name} that was selected before access control"))
     return f"{', '.join(sorted(seen))}"
@@ -230,7 +232,7 @@ UNIT = Unit(
     "Commands and files",
     (
         Case("ISO_01", "Answer to reset", "ISO/IEC 7816-3 8.2", "well-formed, with its check octet", _answer_to_reset),
-        Case("ISO_02", "SELECT the eMRTD application", "Doc 9303-10 3.6.2", "9000, no data", _select),
+        Case("ISO_02", "SELECT the eMRTD application", "Doc 9303-10 3.6.1.2", "9000, no data", _select),
         Case("ISO_03", "SELECT the application twice", "ISO/IEC 7816-4 11.2.2", "9000 both times", _select_twice),
         Case("ISO_04", "SELECT an unknown application", "ISO/IEC 7816-4 11.2.2", "an error", _select_unknown),
         Case("ISO_05", "Unknown instruction", "ISO/IEC 7816-4 5.6", "6D00 or 6E00", _unknown_instruction),
@@ -262,15 +264,34 @@ UNIT = Unit(
         ),
         Case("ISO_11", "READ BINARY without a current file", "ISO/IEC 7816-4 11.3.3", "an error", _no_current_file),
         Case(
-            "ISO_12", "READ BINARY of every file, plain", "Doc 9303-11 4.2", "an error each", _closed_read, needs_entry
+            "ISO_12",
+            "READ BINARY of every file, plain",
+            "Doc 9303-11 4.3.2, 4.4.2",
+            "an error each",
+            _closed_read,
+            needs_entry,
         ),
-        Case("ISO_13", "Select and read files, plain", "Doc 9303-11 4.2", "an error each", _closed_select, needs_entry),
-        Case("ISO_14", "READ BINARY B1, plain", "Doc 9303-11 4.2", "an error each", _closed_odd_read, needs_entry),
+        Case(
+            "ISO_13",
+            "Select and read files, plain",
+            "Doc 9303-11 4.3.2, 4.4.2",
+            "an error each",
+            _closed_select,
+            needs_entry,
+        ),
+        Case(
+            "ISO_14",
+            "READ BINARY B1, plain",
+            "Doc 9303-11 4.3.2, 4.4.2",
+            "an error each",
+            _closed_odd_read,
+            needs_entry,
+        ),
         Case("ISO_15", "GET RESPONSE, nothing to fetch", "ISO/IEC 7816-4 11.9.1", "an error", _get_response),
         Case(
             "ISO_16",
             "INTERNAL AUTHENTICATE, plain",
-            "Doc 9303-11 6.1",
+            "Doc 9303-11 4",
             "an error: the chip is not traced by its signature",
             _internal_authenticate,
             needs_entry,
@@ -284,7 +305,7 @@ UNIT = Unit(
             _unknown_short_identifier,
             needs_entry,
         ),
-        Case("ISO_19", "EF.COM by both identifiers", "Doc 9303-10 3.6.3", "the same octets", _by_both, needs_entry),
+        Case("ISO_19", "EF.COM by both identifiers", "Doc 9303-10 3.5.1", "the same octets", _by_both, needs_entry),
         Case(
             "ISO_20",
             "End of a file in a session",
@@ -304,7 +325,7 @@ UNIT = Unit(
         Case(
             "ISO_22",
             "READ BINARY with odd instruction",
-            "Doc 9303-10 3.6.4",
+            "Doc 9303-10 3.6.6",
             "data object 53, at most Le octets in all",
             _odd_read,
             lambda subject: needs_entry(subject) or _needs_odd_read(subject),

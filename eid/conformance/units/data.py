@@ -285,7 +285,7 @@ def _group_cases() -> tuple[Case, ...]:
         Case(
             f"LDS_{20 + number}",
             f"DG{number}",
-            "Doc 9303-10 4.7",
+            f"Doc 9303-10 4.7.{number}",
             "has the form that its tag promises",
             _decodes(by_number(number), decode),
             _has_group(number),
@@ -306,7 +306,7 @@ UNIT = Unit(
             _decodes(EF_COM, decode_ef_com),
             needs_entry,
         ),
-        Case("LDS_02", "Versions of EF.COM", "Doc 9303-10 4.6.1", "LDS 0107 or 0108", _versions, needs_entry),
+        Case("LDS_02", "Versions of EF.COM", "Doc 9303-10 4.6.1.1", "LDS 0107 or 0108", _versions, needs_entry),
         Case(
             "LDS_03",
             "EF.COM lists what is there",
@@ -318,7 +318,7 @@ UNIT = Unit(
         Case(
             "LDS_04",
             "EF.SOD",
-            "Doc 9303-10 4.6.2",
+            "Doc 9303-10 4.6.2.2",
             "SignedData in DER, with an LDSSecurityObject",
             _decodes(EF_SOD, decode_ef_sod),
             needs_entry,
@@ -326,17 +326,24 @@ UNIT = Unit(
         Case(
             "LDS_05",
             "EF.SOD lists what is there",
-            "Doc 9303-10 4.6.2.3",
+            "Doc 9303-10 4.5.2",
             "every data group can be read",
             _signed_files_are_there,
             needs_entry,
         ),
-        Case("LDS_06", "EF.COM and EF.SOD", "Doc 9303-10 4.6", "list the same data groups", _same_groups, needs_entry),
-        Case("LDS_07", "Mandatory data groups", "Doc 9303-10 4.7", "DG1 and DG2", _mandatory, needs_entry),
+        Case(
+            "LDS_06",
+            "EF.COM and EF.SOD",
+            "Doc 9303-10 4.5.2, 4.6.1",
+            "list the same data groups",
+            _same_groups,
+            needs_entry,
+        ),
+        Case("LDS_07", "Mandatory data groups", "Doc 9303-10 4.7.1, 4.7.2", "DG1 and DG2", _mandatory, needs_entry),
         Case(
             "LDS_08",
             "Data groups that are not listed",
-            "Doc 9303-10 4.6.2.3",
+            "Doc 9303-10 4.5.2",
             "cannot be read",
             _no_others,
             needs_entry,
@@ -350,14 +357,14 @@ UNIT = Unit(
             _sod_certificate,
             needs_entry,
         ),
-        Case("LDS_11", "Signature of EF.SOD", "Doc 9303-11 5.1", "is the certificate's", _sod_signature, needs_entry),
+        Case("LDS_11", "Signature of EF.SOD", "Doc 9303-11 5.1.1", "is the certificate's", _sod_signature, needs_entry),
         Case(
-            "LDS_12", "LDS version of EF.COM and EF.SOD", "Doc 9303-10 4.6.2.3", "the same", _same_version, needs_entry
+            "LDS_12", "LDS version of EF.COM and EF.SOD", "Doc 9303-10 4.6.2.1", "the same", _same_version, needs_entry
         ),
         Case(
             "LDS_13",
             "EF.CardAccess",
-            "Doc 9303-11 9.2.11",
+            "Doc 9303-10 3.11.3",
             "SecurityInfos in DER",
             _decodes(EF_CARD_ACCESS, decode_card_access),
             needs_card_access,
@@ -373,7 +380,7 @@ UNIT = Unit(
         Case(
             "LDS_15",
             "EF.CardSecurity and EF.CardAccess",
-            "Doc 9303-11 9.2.12",
+            "Doc 9303-11 9.2.11",
             "it repeats every PACEInfo",
             _card_security_repeats,
             _has(EF_CARD_SECURITY),
@@ -381,7 +388,7 @@ UNIT = Unit(
         Case(
             "LDS_16",
             "Signature of EF.CardSecurity",
-            "Doc 9303-11 9.2.12",
+            "Doc 9303-10 3.11.4",
             "is the certificate's inside",
             _card_security_signature,
             _has(EF_CARD_SECURITY),

@@ -166,6 +166,6 @@ UNIT = Unit(
         Case(
             "LEN_07", "Chain that is broken off", "ISO/IEC 7816-4 5.3.3", "is not joined to what follows", _broken_chain
         ),
-        Case("LEN_08", "SELECT without Le in a session", "Doc 9303-10 3.6.3", "9000", _select_without_le, needs_entry),
+        Case("LEN_08", "SELECT without Le in a session", "Doc 9303-10 3.6.2", "9000", _select_without_le, needs_entry),
     ),
 )

@@ -1,4 +1,4 @@
-"""LIFE: a card that was issued takes no writing any more (Doc 9303-10 3.4, ISO/IEC 7816-4 7.4.10, GPC 5.1.1).
+"""LIFE: a card that was issued takes no writing any more (Doc 9303-10 4.5.1, ISO/IEC 7816-4 7.4.10, GPC 5.1.1).
 
 Every command is chosen so that it changes nothing on a card that carries it out by mistake: it writes what is there
 already, or names what is not. The ones that cannot be so are destructive.
@@ -124,22 +124,24 @@ UNIT = Unit(
     "LIFE",
     "Life cycle",
     (
-        Case("LIFE_01", "UPDATE BINARY, plain", "Doc 9303-10 3.4", "an error", _update_plain, needs_card_access),
-        Case("LIFE_02", "UPDATE BINARY of DG1", "Doc 9303-10 3.4", "an error", _update(by_name("DG1")), needs_entry),
+        Case("LIFE_01", "UPDATE BINARY, plain", "Doc 9303-10 3.11.3", "an error", _update_plain, needs_card_access),
+        Case("LIFE_02", "UPDATE BINARY of DG1", "Doc 9303-10 4.5.1", "an error", _update(by_name("DG1")), needs_entry),
         Case(
             "LIFE_03",
             "UPDATE BINARY of EF.COM and EF.SOD",
-            "Doc 9303-10 3.4",
+            "Doc 9303-10 4.5.1",
             "an error each",
             _update(EF_COM, EF_SOD),
             needs_entry,
         ),
-        Case("LIFE_04", "UPDATE BINARY with odd instruction", "Doc 9303-10 3.4", "an error", _update_odd, needs_entry),
-        Case("LIFE_05", "WRITE BINARY", "Doc 9303-10 3.4", "an error", _write_binary, needs_entry),
+        Case(
+            "LIFE_04", "UPDATE BINARY with odd instruction", "Doc 9303-10 4.5.1", "an error", _update_odd, needs_entry
+        ),
+        Case("LIFE_05", "WRITE BINARY", "Doc 9303-10 4.5.1", "an error", _write_binary, needs_entry),
         Case(
             "LIFE_06",
             "CREATE FILE of a file that is there",
-            "Doc 9303-10 3.4",
+            "Doc 9303-10 4.5.1",
             "an error",
             _in_session(CommandAPDU(0x00, 0xE0, 0x00, 0x00, _CREATE), "CREATE FILE"),
             needs_entry,
@@ -179,7 +181,7 @@ UNIT = Unit(
         Case(
             "LIFE_12",
             "A new PIN in a session of the CAN",
-            "TR-03110-2 2.3",
+            "TR-03110-2 2.4.1",
             "an error",
             _change_pin_by_can,
             _needs_can_and_pin,

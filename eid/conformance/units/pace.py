@@ -48,7 +48,7 @@ def needs_pace(subject: Subject) -> str | None:
 
 def _needs_mapping(mapping: Mapping) -> Precondition:
     def applies(subject: Subject) -> str | None:
-        return None if subject.by_pace(mapping) else f"no PACE with {_WORDS[mapping]} mapping"
+        return None if _opening(subject, mapping) else f"no PACE with {_WORDS[mapping]} mapping"
 
     return applies
 
@@ -64,12 +64,16 @@ def _needs_announcement(subject: Subject) -> str | None:
     return None if EF_CARD_ACCESS.name in subject.files else "the chip has no EF.CardAccess"
 
 
+def _opening(subject: Subject, mapping: Mapping) -> tuple[Entry, ...]:
+    return tuple(entry for entry in subject.by_pace(mapping) if entry.password.id is not PasswordId.PUK)
+
+
 def _needs_public_elements(subject: Subject) -> str | None:
-    return None if _with_mapping_key(subject) else "no PACE whose mapping has public keys"
+    return None if _with_mapping_key(subject.by_pace()) else "no PACE whose mapping has public keys"
 
 
-def _with_mapping_key(subject: Subject) -> tuple[Entry, ...]:
-    return tuple(entry for entry in subject.by_pace() if _mapping(entry) is not Mapping.INTEGRATED)
+def _with_mapping_key(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if _mapping(entry) is not Mapping.INTEGRATED)
 
 
 def _mapping(entry: Entry) -> Mapping:
@@ -80,9 +84,21 @@ def _first(subject: Subject) -> Entry:
     return subject.by_pace()[0]
 
 
-def _harmless(subject: Subject) -> Entry | None:
-    """A way in whose password may be wrong without harm."""
-    return next((entry for entry in subject.by_pace() if entry.password.id not in _NEVER_TRIED), None)
+def _harmless(subject: Subject) -> tuple[Entry, ...]:
+    """The ways in by PACE that may be broken off without harm: by a password that is not counted."""
+    return tuple(entry for entry in subject.by_pace() if entry.password.id not in _NEVER_TRIED)
+
+
+def _needs_harmless(subject: Subject) -> str | None:
+    if (reason := needs_pace(subject)) is not None:
+        return reason
+    return None if _harmless(subject) else "a run that is broken off may cost a try of the PIN or PUK; give the CAN"
+
+
+def _needs_harmless_elements(subject: Subject) -> str | None:
+    if (reason := _needs_harmless(subject)) is not None:
+        return reason
+    return None if _with_mapping_key(_harmless(subject)) else "no PACE whose mapping has public keys"
 
 
 def _announced(subject: Subject) -> Exchange[str]:
@@ -109,14 +125,14 @@ def _known(subject: Subject) -> Exchange[str]:
     unknown = [info for info in subject.pace_infos if find_parameters(info) is None and info.parameter_id is not None]
     if len(unknown) == len(subject.pace_infos):
         names = ", ".join(f"{info.protocol} with {info.parameter_id}" for info in unknown)
-        raise PeerProtocolError(f"nothing that Doc 9303-11 9.2.1 and 9.5.1 allow: {names}")
+        raise PeerProtocolError(f"nothing that Doc 9303-11 9.2 and 9.5.1 allow: {names}")
     return f"{len(subject.pace_infos) - len(unknown)} of {len(subject.pace_infos)} with standardised parameters"
 
 
 def _opens(mapping: Mapping) -> Procedure:
     def run(subject: Subject) -> Exchange[str]:
         opened = []
-        for entry in _one_for_each_info(subject.by_pace(mapping)):
+        for entry in _one_for_each_info(_opening(subject, mapping)):
             yield from _open_and_read(subject, entry)
             opened.append(str(entry))
         return "; ".join(opened)
@@ -173,7 +189,7 @@ def _with_wrong_token(subject: Subject) -> Exchange[ResponseAPDU]:
         return replace(command, data=command.data[:-1] + bytes((command.data[-1] ^ 0x01,)))
 
     yield Reset()
-    return (yield from interrupt(begin_pace(subject, _harmless(subject) or _first(subject)), Step.TOKEN, alter))
+    return (yield from interrupt(begin_pace(subject, _harmless(subject)[0]), Step.TOKEN, alter))
 
 
 def _wrong_token(subject: Subject) -> Exchange[str]:
@@ -189,7 +205,7 @@ def _answers(subject: Subject, entry: Entry) -> Exchange[list[bytes]]:
 
 def _fresh(step: Step, what: str) -> Procedure:
     def run(subject: Subject) -> Exchange[str]:
-        entry = (_with_mapping_key(subject) or (_first(subject),))[0]
+        entry = (_with_mapping_key(subject.by_pace()) or (_first(subject),))[0]
         first = (yield from _answers(subject, entry))[step]
         if first == (yield from _answers(subject, entry))[step]:
             raise PeerProtocolError(f"{what} comes again")
@@ -199,7 +215,7 @@ def _fresh(step: Step, what: str) -> Procedure:
 
 
 def _run_is_over(subject: Subject) -> Exchange[str]:
-    entry = _first(subject)
+    entry = _harmless(subject)[0]
     group = require_parameters(require_parameters_of(entry)).group
     empty = messages.encode_general_authenticate(Step.KEY_AGREEMENT, b"")
     yield Reset()
@@ -214,8 +230,13 @@ def _nonce_length(subject: Subject) -> Exchange[str]:
         parameters = require_parameters(require_parameters_of(entry))
         answers = yield from _answers(subject, entry)
         length = len(messages.decode_answer(Step.NONCE, answers[Step.NONCE]).value)
-        # Doc 9303-11 4.4.3.3: whole blocks, and at least as long as the key of the cipher; 3DES wants one of 128 bits
-        if length % parameters.suite.block_size or length < min(parameters.suite.key_length, 16):
+        # Doc 9303-11 4.4.3.3: any number of whole blocks; with integrated mapping the fewest that hold a key
+        is_integrated = parameters.mapping is Mapping.INTEGRATED
+        if (
+            not length
+            or length % parameters.suite.block_size
+            or (is_integrated and length != core.nonce_length(parameters))
+        ):
             raise PeerProtocolError(f"an encrypted nonce of {length} octets for {entry}")
         said.append(str(length))
     return f"{', '.join(said)} octets"
@@ -251,7 +272,7 @@ def _no_set_at(subject: Subject) -> Exchange[str]:
 
 
 def _out_of_order(subject: Subject) -> Exchange[str]:
-    entry = _with_mapping_key(subject)[0]
+    entry = _with_mapping_key(_harmless(subject))[0]
     group = require_parameters(require_parameters_of(entry)).group
     early = messages.encode_general_authenticate(Step.KEY_AGREEMENT, group.generate(subject.random).public)
     yield Reset()
@@ -264,9 +285,8 @@ def _out_of_order(subject: Subject) -> Exchange[str]:
 def _bad_element(step: Step) -> Procedure:
     def run(subject: Subject) -> Exchange[str]:
         said = []
-        for entry in _one_for_each_info(
-            subject.by_pace() if step is Step.KEY_AGREEMENT else _with_mapping_key(subject)
-        ):
+        entries = _harmless(subject)
+        for entry in _one_for_each_info(entries if step is Step.KEY_AGREEMENT else _with_mapping_key(entries)):
             bad = spoil(require_parameters(require_parameters_of(entry)).group, subject)
             command = messages.encode_general_authenticate(step, bad)
             yield Reset()
@@ -280,14 +300,14 @@ def _bad_element(step: Step) -> Procedure:
 def _empty_element(subject: Subject) -> Exchange[str]:
     command = messages.encode_general_authenticate(Step.KEY_AGREEMENT, b"")
     yield Reset()
-    answer = yield from interrupt(begin_pace(subject, _first(subject)), Step.KEY_AGREEMENT, lambda _: command)
+    answer = yield from interrupt(begin_pace(subject, _harmless(subject)[0]), Step.KEY_AGREEMENT, lambda _: command)
     return refused(answer, "an empty ephemeral key")
 
 
 def _malformed(subject: Subject) -> Exchange[str]:
     yield Reset()
     answer = yield from interrupt(
-        begin_pace(subject, _first(subject)),
+        begin_pace(subject, _harmless(subject)[0]),
         Step.MAPPING,
         lambda command: replace(command, data=encode_tlv(0x7C, encode_tlv(0x9F, bytes(8)))),
     )
@@ -301,28 +321,29 @@ def _chip_data(subject: Subject) -> Exchange[str]:
         result = yield from enter_by_pace(subject, entry)
         if result.chip_authentication is None:
             raise PeerProtocolError("no chip authentication data")
-        public = _public_on(subject, parameters.group.name)
+        public = _public_of(subject, require_parameters_of(entry))
         core.verify_chip_authentication_data(parameters.group, result.chip_authentication, public)
         said.append(parameters.group.name)
     return f"proven on {', '.join(said)}"
 
 
-def _public_on(subject: Subject, group: str) -> bytes:
+def _public_of(subject: Subject, pace: PACEInfo) -> bytes:
+    """The key whose identifier is that of the PACEInfo's domain parameters (Doc 9303-11 9.2.1, 9.2.6)."""
     infos = subject.dg14
     if EF_CARD_SECURITY.name in subject.files:
         infos = decode_card_security(subject.files[EF_CARD_SECURITY.name], defects=[]).security_infos
     for info in infos:
-        if isinstance(info, ChipAuthenticationPublicKeyInfo):
+        if isinstance(info, ChipAuthenticationPublicKeyInfo) and info.key_id == pace.parameter_id:
             found = find_public_key(info.protocol, info.public_key_info)
-            if found is not None and found[0].name == group:
+            if found is not None and found[0].name == require_parameters(pace).group.name:
                 return found[1]
-    raise DecodeError(f"neither EF.CardSecurity nor DG14 has a key on {group}", clause="Doc 9303-11 4.4.3.5.2")
+    raise DecodeError(f"no key with identifier {pace.parameter_id}, on that curve", clause="Doc 9303-11 9.2.1")
 
 
 def _keeps_no_run(subject: Subject) -> Exchange[str]:
     """After a reset in mid-protocol nothing of it is left."""
     yield Reset()
-    yield from interrupt(begin_pace(subject, _first(subject)), Step.NONCE, lambda command: command)
+    yield from interrupt(begin_pace(subject, _harmless(subject)[0]), Step.NONCE, lambda command: command)
     yield Reset()
     key = messages.encode_general_authenticate(Step.MAPPING, bytes(16))
     return refused((yield from transmit(key)), "GENERAL AUTHENTICATE that goes on after a reset")
@@ -363,7 +384,7 @@ UNIT = Unit(
         Case(
             "PACE_03",
             "Standardised domain parameters",
-            "Doc 9303-11 9.5.1",
+            "Doc 9303-11 9.2, 9.5.1",
             "one PACEInfo with them at least",
             _known,
             _needs_announcement,
@@ -387,7 +408,7 @@ UNIT = Unit(
         Case(
             "PACE_06",
             "Chip-authentication mapping opens the chip",
-            "Doc 9303-11 4.4.3.5",
+            "Doc 9303-11 4.4.3.3.3",
             "every PACEInfo, both tokens right",
             _opens(_CAM),
             _needs_mapping(_CAM),
@@ -403,7 +424,7 @@ UNIT = Unit(
         Case(
             "PACE_08",
             "With the MRZ",
-            "Doc 9303-11 4.4.1",
+            "Doc 9303-11 4.4",
             "opens",
             _opens_with(PasswordId.MRZ),
             _needs_password(PasswordId.MRZ),
@@ -411,7 +432,7 @@ UNIT = Unit(
         Case(
             "PACE_09",
             "With the CAN",
-            "Doc 9303-11 4.4.1",
+            "Doc 9303-11 4.4",
             "opens",
             _opens_with(PasswordId.CAN),
             _needs_password(PasswordId.CAN),
@@ -419,7 +440,7 @@ UNIT = Unit(
         Case(
             "PACE_10",
             "With the PIN",
-            "TR-03110-2 3.2",
+            "TR-03110-2 2.2.1",
             "opens",
             _opens_with(PasswordId.PIN),
             _needs_password(PasswordId.PIN),
@@ -427,7 +448,7 @@ UNIT = Unit(
         Case(
             "PACE_11",
             "With the PUK",
-            "TR-03110-2 3.2",
+            "TR-03110-2 2.2.2",
             "opens",
             _opens_with(PasswordId.PUK),
             _needs_password(PasswordId.PUK),
@@ -435,7 +456,7 @@ UNIT = Unit(
         Case(
             "PACE_12",
             "Wrong MRZ",
-            "Doc 9303-11 4.4.3.4",
+            "Doc 9303-11 4.4.1 step 3 f)",
             "refused; then the right one opens",
             _refuses(PasswordId.MRZ),
             _needs_password(PasswordId.MRZ),
@@ -443,7 +464,7 @@ UNIT = Unit(
         Case(
             "PACE_13",
             "Wrong CAN",
-            "Doc 9303-11 4.4.3.4",
+            "Doc 9303-11 4.4.1 step 3 f)",
             "refused; then the right one opens",
             _refuses(PasswordId.CAN),
             _needs_password(PasswordId.CAN),
@@ -451,7 +472,7 @@ UNIT = Unit(
         Case(
             "PACE_14",
             "Wrong PIN",
-            "TR-03110-2 2.3",
+            "TR-03110-2 2.2.3",
             "refused; then the right one opens",
             _refuses(PasswordId.PIN),
             _needs_password(PasswordId.PIN),
@@ -460,18 +481,25 @@ UNIT = Unit(
         Case(
             "PACE_15",
             "Wrong PUK",
-            "TR-03110-2 2.3",
+            "TR-03110-2 2.2.3",
             "refused; then the right one opens",
             _refuses(PasswordId.PUK),
             _needs_password(PasswordId.PUK),
             destructive=True,
         ),
-        Case("PACE_16", "T_IFD altered", "Doc 9303-11 4.4.3.4", "an error", _wrong_token, needs_pace),
-        Case("PACE_17", "Files after PACE has failed", "Doc 9303-11 4.2", "closed", _closed_after_failure, needs_pace),
+        Case("PACE_16", "T_IFD altered", "Doc 9303-11 4.4.1 step 3 f)", "an error", _wrong_token, _needs_harmless),
+        Case(
+            "PACE_17",
+            "Files after PACE has failed",
+            "Doc 9303-11 4.4.2",
+            "closed",
+            _closed_after_failure,
+            _needs_harmless,
+        ),
         Case(
             "PACE_18",
             "The nonce is fresh",
-            "Doc 9303-11 4.4.3.3",
+            "Doc 9303-11 4.4.1 step 1",
             "no two are the same",
             _fresh(Step.NONCE, "the encrypted nonce"),
             needs_pace,
@@ -479,7 +507,7 @@ UNIT = Unit(
         Case(
             "PACE_19",
             "The mapping key is fresh",
-            "Doc 9303-11 4.4.3.3.1",
+            "Doc 9303-11 4.4.1 step 3 a)",
             "no two are the same",
             _fresh(Step.MAPPING, "the mapping key"),
             _needs_public_elements,
@@ -487,17 +515,17 @@ UNIT = Unit(
         Case(
             "PACE_20",
             "The ephemeral key is fresh",
-            "Doc 9303-11 4.4.3.4",
+            "Doc 9303-11 4.4.1 step 3 c)",
             "no two are the same",
             _fresh(Step.KEY_AGREEMENT, "the ephemeral key"),
             needs_pace,
         ),
-        Case("PACE_21", "Run after a refused step", "Doc 9303-11 4.4.4.2", "is over", _run_is_over, needs_pace),
+        Case("PACE_21", "Run after a refused step", "Doc 9303-11 4.4.4.2", "is over", _run_is_over, _needs_harmless),
         Case(
             "PACE_22",
             "Length of the nonce",
             "Doc 9303-11 4.4.3.3",
-            "whole blocks, as long as the key",
+            "whole blocks; with integrated mapping as long as the key",
             _nonce_length,
             needs_pace,
         ),
@@ -514,34 +542,39 @@ UNIT = Unit(
             _no_set_at,
             needs_pace,
         ),
-        Case("PACE_27", "Steps out of order", "Doc 9303-11 4.4.4.2", "an error", _out_of_order, _needs_public_elements),
+        Case("PACE_27", "Steps out of order", "Doc 9303-11 4.4.5", "an error", _out_of_order, _needs_harmless_elements),
         Case(
             "PACE_28",
             "Mapping key outside of the group",
-            "Doc 9303-11 9.5",
+            "Doc 9303-11 9.6",
             "an error",
             _bad_element(Step.MAPPING),
-            _needs_public_elements,
+            _needs_harmless_elements,
         ),
         Case(
             "PACE_29",
             "Ephemeral key outside of the group",
-            "Doc 9303-11 9.5",
+            "Doc 9303-11 9.6",
             "an error",
             _bad_element(Step.KEY_AGREEMENT),
-            needs_pace,
+            _needs_harmless,
         ),
-        Case("PACE_30", "Empty ephemeral key", "Doc 9303-11 4.4.4.2", "an error", _empty_element, needs_pace),
+        Case("PACE_30", "Empty ephemeral key", "Doc 9303-11 4.4.5.3", "an error", _empty_element, _needs_harmless),
         Case(
             "PACE_31",
             "Dynamic authentication data of another tag",
-            "Doc 9303-11 4.4.4.2",
+            "Doc 9303-11 4.4.5",
             "an error",
             _malformed,
-            needs_pace,
+            _needs_harmless,
         ),
         Case(
-            "PACE_32", "Reset in mid-protocol", "ISO/IEC 7816-4 6", "nothing is left of it", _keeps_no_run, needs_pace
+            "PACE_32",
+            "Reset in mid-protocol",
+            "Doc 9303-11 4.4.4",
+            "nothing is left of it",
+            _keeps_no_run,
+            _needs_harmless,
         ),
         Case("PACE_33", "PACE inside the application", "Doc 9303-11 4.2", "opens", _in_application, needs_pace),
     ),

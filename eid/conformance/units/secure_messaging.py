@@ -203,8 +203,10 @@ def _without_protection(subject: Subject) -> Exchange[str]:
     return refused((yield from transmit(replace(_PROBE, cla=0x0C))), "class 0C with plain content")
 
 
-_CLAUSE = "Doc 9303-11 9.8.3"
+_ERROR = "Doc 9303-11 9.8.5"
 _OBJECTS = "Doc 9303-11 9.8.4"
+_END = "Doc 9303-11 9.8.3"
+_IN_A_SESSION = "Doc 9303-11 4.3.2"
 
 UNIT = Unit(
     "SM",
@@ -214,7 +216,7 @@ UNIT = Unit(
         Case(
             "SM_02",
             "Response with data",
-            "Doc 9303-11 9.8.5",
+            "Doc 9303-11 9.8.4",
             "data objects 87, 99, 8E",
             _protects_response,
             needs_entry,
@@ -222,7 +224,7 @@ UNIT = Unit(
         Case(
             "SM_03",
             "Response without data",
-            "Doc 9303-11 9.8.5",
+            "Doc 9303-11 9.8.4",
             "data objects 99, 8E",
             _protects_bare_response,
             needs_entry,
@@ -230,7 +232,7 @@ UNIT = Unit(
         Case(
             "SM_04",
             "Refusal in a session",
-            _CLAUSE,
+            _END,
             "is protected itself, and the session goes on",
             _protects_refusal,
             needs_entry,
@@ -238,7 +240,7 @@ UNIT = Unit(
         Case(
             "SM_05",
             "MAC altered",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_PROBE, _flip(DO_MAC), "an altered MAC"),
             needs_entry,
@@ -246,7 +248,7 @@ UNIT = Unit(
         Case(
             "SM_06",
             "MAC missing",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_PROBE, _without(DO_MAC), "a command without a MAC"),
             needs_entry,
@@ -262,7 +264,7 @@ UNIT = Unit(
         Case(
             "SM_08",
             "Cryptogram altered",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_SELECT, _flip(DO_PADDED_CRYPTOGRAM), "an altered cryptogram"),
             needs_entry,
@@ -270,7 +272,7 @@ UNIT = Unit(
         Case(
             "SM_09",
             "Cryptogram missing",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_SELECT, _without(DO_PADDED_CRYPTOGRAM), "a command without its cryptogram"),
             needs_entry,
@@ -278,7 +280,7 @@ UNIT = Unit(
         Case(
             "SM_10",
             "Protected Le altered",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_PROBE, _flip(DO_LE), "an altered data object 97"),
             needs_entry,
@@ -286,7 +288,7 @@ UNIT = Unit(
         Case(
             "SM_11",
             "Protected Le missing",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_PROBE, _without(DO_LE), "a command without its data object 97"),
             needs_entry,
@@ -294,7 +296,7 @@ UNIT = Unit(
         Case(
             "SM_12",
             "Header altered",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_PROBE, lambda command: replace(command, p2=command.p2 ^ 1), "a command with another P2"),
             needs_entry,
@@ -302,7 +304,7 @@ UNIT = Unit(
         Case(
             "SM_13",
             "Instruction altered",
-            _CLAUSE,
+            _ERROR,
             "an error, unprotected",
             _refuses(_PROBE, lambda command: replace(command, ins=0xB1), "a command with another instruction"),
             needs_entry,
@@ -319,33 +321,31 @@ UNIT = Unit(
             ),
             needs_entry,
         ),
-        Case("SM_15", "No data objects at all", _CLAUSE, "an error, unprotected", _without_protection, needs_entry),
-        Case("SM_16", "Command repeated", "Doc 9303-11 9.8.6.3", "an error, unprotected", _replayed, needs_entry),
-        Case("SM_17", "Command left out", "Doc 9303-11 9.8.6.3", "an error, unprotected", _skipped, needs_entry),
+        Case("SM_15", "No data objects at all", _ERROR, "an error, unprotected", _without_protection, needs_entry),
+        Case("SM_16", "Command repeated", "Doc 9303-11 9.8.2", "an error, unprotected", _replayed, needs_entry),
+        Case("SM_17", "Command left out", "Doc 9303-11 9.8.2", "an error, unprotected", _skipped, needs_entry),
         Case(
             "SM_18",
             "Command of another session",
-            "Doc 9303-11 9.8.3",
+            "Doc 9303-11 9.8.5",
             "an error, unprotected",
             _other_session,
             needs_entry,
         ),
-        Case(
-            "SM_19", "Session after a wrong MAC", _CLAUSE, "is over", _dies(_flip(DO_MAC), "a wrong MAC"), needs_entry
-        ),
+        Case("SM_19", "Session after a wrong MAC", _END, "is over", _dies(_flip(DO_MAC), "a wrong MAC"), needs_entry),
         Case(
             "SM_20",
             "Session after a missing MAC",
-            _CLAUSE,
+            _END,
             "is over",
             _dies(_without(DO_MAC), "a missing MAC"),
             needs_entry,
         ),
-        Case("SM_21", "Session after a reset", "ISO/IEC 7816-4 6", "is over", _after_reset, needs_entry),
+        Case("SM_21", "Session after a reset", "Doc 9303-11 9.8.5", "is over", _after_reset, needs_entry),
         Case(
             "SM_22",
             "Plain READ BINARY in a session",
-            _CLAUSE,
+            _IN_A_SESSION,
             "an error, no data",
             _plain(_DG1, "plain READ BINARY of DG1 in a session"),
             needs_entry,
@@ -353,21 +353,21 @@ UNIT = Unit(
         Case(
             "SM_23",
             "Plain READ BINARY of the file that a session has selected",
-            _CLAUSE,
+            _IN_A_SESSION,
             "an error, no data",
             _plain_current,
             needs_entry,
         ),
-        Case("SM_24", "Session after a plain command", _CLAUSE, "is over", _plain_ends, needs_entry),
+        Case("SM_24", "Session after a plain command", _END, "is over", _plain_ends, needs_entry),
         Case(
             "SM_25",
             "Session after a plain SELECT of the application",
-            _CLAUSE,
+            _IN_A_SESSION,
             "is over",
             _plain_select_ends,
             needs_entry,
         ),
-        Case("SM_26", "The counter counts", "Doc 9303-11 9.8.6.3", "no two answers are the same", _counts, needs_entry),
-        Case("SM_27", "A long session", "Doc 9303-11 9.8.6.3", "40 commands", _many, needs_entry),
+        Case("SM_26", "The counter counts", "Doc 9303-11 9.8.2", "no two answers are the same", _counts, needs_entry),
+        Case("SM_27", "A long session", "Doc 9303-11 9.8.2", "40 commands", _many, needs_entry),
     ),
 )
