@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from eid.codec.tlv import encode_tlv
@@ -240,12 +240,30 @@ def card_access_infos(profile: CardProfile) -> tuple[SecurityInfo, ...]:
 def card_security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
     """What EF.CardSecurity vouches for: EF.CardAccess's announcement, and the keys.
 
-    Doc 9303-11 9.2.12, TR-03110-3 A.1.2.2. The public keys of Restricted Identification are told to nobody: they would
+    Doc 9303-11 9.2.11, TR-03110-3 A.1.2.2. The public keys of Restricted Identification are told to nobody: they would
     be one name for the card in all sectors (TR-03110-2 3.5).
     """
-    infos = (info for key in _chip_keys(profile) for info in _key_infos(key, public_keys, profile.quirks))
-    keys = (info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
+    keys = (info for key in _chip_keys(profile) for info in _named_keys(key, profile, public_keys))
     return (*card_access_infos(profile), *keys, *_restricted_infos(profile))
+
+
+def _named_keys(
+    key: Key, profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]
+) -> Iterator[ChipAuthenticationPublicKeyInfo]:
+    """The key, once for each identifier by which EF.CardSecurity's protocols call it.
+
+    That is its reference for Chip Authentication of version 2, and with chip-authentication mapping the identifier of
+    the domain parameters (Doc 9303-11 9.2.1, 9.2.6).
+    """
+    names: set[int | None] = {
+        pace.info.parameter_id for pace in profile.access.pace if pace.mapping == "CAM" and pace.parameters == key.curve
+    }
+    if profile.eid_application is not None or not names:
+        names.add(key.reference)
+    if not profile.quirks.chip_authentication_key_id:
+        names = {None}
+    for name in sorted(names, key=lambda name: name or 0):
+        yield ChipAuthenticationPublicKeyInfo(ID_PK_ECDH, _public_key(public_keys, key.purpose), name)
 
 
 def _chip_keys(profile: CardProfile) -> tuple[Key, ...]:

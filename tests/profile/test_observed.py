@@ -24,7 +24,7 @@ OBSERVED = {
     "hk-passport-2025": (None, None, ("GM AES_256",), {AA: "brainpoolP256r1"}, None),
     "sg-passport-2023": (None, None, ("GM AES_256",), {}, None),
     "tw-passport-2024": (None, None, ("GM AES_256",), {}, None),
-    "fi-id-2023": (None, None, ("CAM AES_256 brainpoolP384r1",), {CA: "brainpoolP384r1"}, None),
+    "fi-id-2023": (None, None, ("CAM AES_256 brainpoolP384r1", "GM"), {CA: "brainpoolP384r1"}, None),
     "de-passport-2023": (None, None, ("CAM AES_128 brainpoolP256r1", "GM"), {CA: "brainpoolP256r1"}, None),
     "fr-id-2024": (None, None, ("GM AES_256 brainpoolP256r1", "IM AES_256 brainpoolP256r1"), {}, None),
     "im-only-p521": (None, False, ("IM AES_256 P-521",), {}, None),
