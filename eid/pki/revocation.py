@@ -29,20 +29,26 @@ def verify_not_revoked(
     """
     subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
     lists = [
-        _require_unrevoked(certificate.serial, trust.crls_of(issuer), time - grace)
+        _require_unrevoked(certificate.serial, trust.crls_covering(issuer, time), time - grace)
         for certificate, issuer in zip(subjects, path.authorities, strict=True)
     ]
     return lists[0]
 
 
-def _require_unrevoked(serial: int, crls: tuple[CertificateList, ...], fresh_at: datetime) -> CertificateList:
-    for crl in crls:
-        entry = crl.revoked.get(serial)
-        if entry is not None:
-            raise VerificationError(Reason.REVOKED, f"revoked on {entry.revoked_at:%Y-%m-%d}")
-    if not crls:
+def _require_unrevoked(
+    serial: int, crls_by_key: tuple[tuple[CertificateList, ...], ...], fresh_at: datetime
+) -> CertificateList:
+    """A fresh CRL, which is the newest of its key, where none of all names the certificate."""
+    for crls in crls_by_key:
+        for crl in crls:
+            entry = crl.revoked.get(serial)
+            if entry is not None:
+                raise VerificationError(Reason.REVOKED, f"revoked on {entry.revoked_at:%Y-%m-%d}")
+    for newest, *_ in crls_by_key:
+        if newest.next_update is not None and newest.next_update >= fresh_at:
+            return newest
+    if not crls_by_key:
         raise VerificationError(Reason.TRY_LATER, "no CRL of the issuer is at hand")
-    newest = crls[0]
-    if newest.next_update is None or newest.next_update < fresh_at:
-        raise VerificationError(Reason.TRY_LATER, f"the newest CRL is of {newest.this_update:%Y-%m-%d} and stale")
-    return newest
+    raise VerificationError(
+        Reason.TRY_LATER, f"the newest CRL is of {crls_by_key[0][0].this_update:%Y-%m-%d} and stale"
+    )

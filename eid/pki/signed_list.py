@@ -20,6 +20,7 @@ from eid.crypto.public_key import load_public_key
 from eid.errors import DecodeError, Reason, VerificationError
 from eid.pki.cms_signature import is_named_by, verify_cms_signature
 from eid.pki.deviation_list import DeviationList, decode_deviation_list
+from eid.pki.distrust import Distrust
 from eid.pki.master_list import MAX_LIST, decode_master_list
 from eid.pki.path import CertificatePath, find_path, verify_validity
 from eid.pki.reading import read_certificate
@@ -91,40 +92,52 @@ def list_countries(raw: bytes) -> frozenset[str]:
 
 
 def verify_master_list(
-    raw: bytes, anchors: Iterable[bytes], crls: Iterable[bytes] = (), *, now: datetime
+    raw: bytes,
+    anchors: Iterable[bytes],
+    crls: Iterable[bytes] = (),
+    *,
+    now: datetime,
+    distrusts: Iterable[Distrust] = (),
 ) -> tuple[SignedList, tuple[bytes, ...]]:
     """Accept a CSCA master list, and give the certificates in it.
 
     Args:
         raw: ContentInfo, DER, at most 16 MiB. anchors: certificates, DER, that the operator pinned. crls: DER.
-        now: UTC.
+        now: UTC. distrusts: keys that vouch for no list.
 
     Raises:
         DecodeError: malformed, something trails, not one SignerInfo. VerificationError: FORMAT_FAILURE, another content
             type; SIG_CRYPTO_FAILURE; NO_SIGNING_CERTIFICATE_FOUND; what `find_path` raises; NOT_YET_VALID,
-            OUT_OF_BOUNDS_NO_POE; REVOKED.
+            OUT_OF_BOUNDS_NO_POE; REVOKED; CSCA_DISTRUSTED.
     """
     defects: list[Defect] = []
     accepted = _verify(
-        raw, oid.CSCA_MASTER_LIST, oid.CSCA_MASTER_LIST_SIGNING_KEY, _Anchors(anchors, crls), now, defects
+        raw, oid.CSCA_MASTER_LIST, oid.CSCA_MASTER_LIST_SIGNING_KEY, _Anchors(anchors, crls, distrusts), now, defects
     )
     certificates = decode_master_list(accepted.content, defects)
     return _with_defects(accepted, defects), certificates
 
 
 def verify_deviation_list(
-    raw: bytes, anchors: Iterable[bytes], crls: Iterable[bytes] = (), *, now: datetime
+    raw: bytes,
+    anchors: Iterable[bytes],
+    crls: Iterable[bytes] = (),
+    *,
+    now: datetime,
+    distrusts: Iterable[Distrust] = (),
 ) -> tuple[SignedList, DeviationList]:
     """Accept a deviation list, and decode it.
 
     Args:
         raw: ContentInfo, DER. anchors: CSCA certificates, DER, that are trusted. crls: DER. now: UTC.
+        distrusts: keys that vouch for no list.
 
     Raises:
         As `verify_master_list`.
     """
     defects: list[Defect] = []
-    accepted = _verify(raw, oid.DEVIATION_LIST, oid.DEVIATION_LIST_SIGNING_KEY, _Anchors(anchors, crls), now, defects)
+    trusted = _Anchors(anchors, crls, distrusts)
+    accepted = _verify(raw, oid.DEVIATION_LIST, oid.DEVIATION_LIST_SIGNING_KEY, trusted, now, defects)
     content = decode_deviation_list(accepted.content, accepted.country, accepted.digest_name)
     return _with_defects(accepted, defects), content
 
@@ -133,11 +146,12 @@ def verify_deviation_list(
 class _Anchors:
     certificates: Iterable[bytes]
     crls: Iterable[bytes]
+    distrusts: Iterable[Distrust]
 
     def build_store(self, others: Iterable[bytes]) -> TrustStore:
         """The anchors, and of the other certificates the links: a self-signed one must not become an anchor."""
         links = [item.raw for item in build_trust_store(others).authorities if not item.is_anchor]
-        return build_trust_store((*self.certificates, *links), self.crls)
+        return build_trust_store((*self.certificates, *links), self.crls, distrusts=self.distrusts)
 
 
 def read_unpinned_list(raw: bytes) -> SignedList:
@@ -163,11 +177,12 @@ def _verify(
     # 4. Its signer: purpose, and a path to a pinned anchor
     trust = anchors.build_store(signed_data.certificates)
     path = _find_path(signer, trust, defects, purpose)
-    # 5. In time, and not revoked
+    # 5. In time, not revoked, not distrusted
     attributes = signed_data.signer_info.signed_attributes
     signing_time = None if attributes is None else attributes.signing_time
     _verify_time(path, signing_time, now)
-    _verify_unrevoked(path, trust)
+    _verify_unrevoked(path, trust, now)
+    trust.verify_not_distrusted((path.signer, *(item.certificate for item in path.authorities)), now)
     digest_name = oid.HASH_NAMES[signed_data.signer_info.digest_algorithm.oid]
     return SignedList(signed_data.content, signer, path, signing_time, digest_name, ())
 
@@ -267,10 +282,10 @@ def _verify_time(path: CertificatePath, signing_time: datetime | None, now: date
         verify_validity(certificate, now if signing_time is None else signing_time, "the signer of the list")
 
 
-def _verify_unrevoked(path: CertificatePath, trust: TrustStore) -> None:
+def _verify_unrevoked(path: CertificatePath, trust: TrustStore, now: datetime) -> None:
     """No CRL that is at hand names the signer or a link; having none says nothing here, for the anchor is pinned."""
     subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
     for certificate, issuer in zip(subjects, path.authorities, strict=True):
-        for crl in trust.crls_of(issuer):
-            if certificate.serial in crl.revoked:
+        for crls in trust.crls_covering(issuer, now):
+            if any(certificate.serial in crl.revoked for crl in crls):
                 raise VerificationError(Reason.REVOKED, "the signer of the list is revoked", clause="RFC 5280 6.3")

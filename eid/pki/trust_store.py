@@ -80,6 +80,7 @@ class TrustStore:
     _by_subject: Mapping[bytes, tuple[Authority, ...]] = field(repr=False)
     _by_name: Mapping[NormalisedName, tuple[Authority, ...]] = field(repr=False)
     _crls_by_authority: Mapping[bytes, tuple[CertificateList, ...]] = field(repr=False)
+    _later_keys: Mapping[bytes, tuple[Authority, ...]] = field(repr=False)
     newest_list: datetime | None = None
     signers: SignerSource = field(default=NO_SIGNERS, repr=False)
     distrusts: DistrustList = field(default=NO_DISTRUST, repr=False)
@@ -100,6 +101,21 @@ class TrustStore:
     def crls_of(self, authority: Authority) -> tuple[CertificateList, ...]:
         """The CRLs that this authority's key signed, newest first; their signatures are verified already."""
         return self._crls_by_authority.get(authority.raw, ())
+
+    def crls_covering(self, authority: Authority, time: datetime) -> tuple[tuple[CertificateList, ...], ...]:
+        """The CRLs that list what this authority issued, by key, newest first: its own, and those of later keys.
+
+        A CRL speaks for its issuer's name, not for one key (RFC 5280 5, 6.3.3): after a roll-over most states sign one
+        list, with the new key, for all that they issued. An earlier key, which may be a weaker one, does not speak for
+        a later one; nor does a key that is distrusted, or whose certificate is over, at the time of judging (UTC).
+        """
+        later = self._later_keys.get(authority.raw, ())
+        keys = (authority, *(item for item in later if self._may_speak(item, time))) if later else (authority,)
+        return tuple([lists for item in keys if (lists := self.crls_of(item))])
+
+    def _may_speak(self, authority: Authority, time: datetime) -> bool:
+        distrust = self.distrusts.find(authority.certificate)
+        return time <= authority.certificate.not_after and (distrust is None or distrust.since > time)
 
     def find_signers(self, issuer_raw: bytes, serial: int) -> tuple[bytes, ...]:
         """Document signers' certificates, DER, by issuer (DER) and serial number: untrusted until a path is found."""
@@ -159,8 +175,9 @@ def build_trust_store(
     authorities = [
         item for raw in raw_certificates if (item := _load_authority(raw, unusable, self_signed)) is not None
     ]
-    by_subject = _index(authorities, lambda item: item.certificate.subject_raw)
     by_name = _index(authorities, lambda item: _normalised(item.certificate.subject_raw))
+    # By the octets of a name all who bear it, however they write it: a state may change the string type at a roll-over.
+    by_subject = {item.certificate.subject_raw: group for group in by_name.values() for item in group}
     lists = [crl for raw in raw_crls if (crl := _load_crl(raw, unusable)) is not None]
     crls_by_authority = _assign_crls(lists, by_name, unusable)
     distrusted, deviations = DistrustList(distrusts), tuple(deviation_lists)
@@ -172,6 +189,7 @@ def build_trust_store(
         MappingProxyType(by_subject),
         MappingProxyType(by_name),
         MappingProxyType(crls_by_authority),
+        MappingProxyType(_find_later_keys(by_name.values(), crls_by_authority)),
         max((crl.this_update for signed in crls_by_authority.values() for crl in signed), default=None),
         signers,
         distrusted,
@@ -282,6 +300,25 @@ def _assign_crls(
             together = (*assigned.get(signer.raw, ()), crl)
             assigned[signer.raw] = tuple(sorted(together, key=_freshness, reverse=True))
     return assigned
+
+
+def _find_later_keys(
+    namesakes: Iterable[tuple[Authority, ...]], crls: Container[bytes]
+) -> dict[bytes, tuple[Authority, ...]]:
+    """For each authority the anchors of its name, of another key and not older, that signed CRLs."""
+    found: dict[bytes, tuple[Authority, ...]] = {}
+    for group in namesakes:
+        signers = [item for item in group if item.is_anchor and item.raw in crls]
+        for authority in group:
+            mine = authority.certificate
+            later = tuple(
+                item
+                for item in signers
+                if item.certificate.spki_raw != mine.spki_raw and item.certificate.not_before >= mine.not_before
+            )
+            if later:
+                found[authority.raw] = later
+    return found
 
 
 def _may_sign_crls(authority: Authority) -> bool:

@@ -208,11 +208,23 @@ def test_revocation(csca_key: made.Key, ds_key: made.Key, other_key: made.Key) -
     # A list with a lower number cannot hide what a list revoked, nor can one bring a certificate back
     hidden = made.crl(csca_key, [entry], number=6)
     assert revocation(certificate, build_trust_store([root], [clean, hidden])) is Reason.REVOKED
-    # Only the issuer's own lists count
+    # Only lists count that a key of the issuer's name signed, and of the operator's choice
     forged = made.crl(other_key, number=9)
     assert revocation(certificate, build_trust_store([root], [forged])) is Reason.TRY_LATER
-    alien = build_trust_store([root, made.csca_certificate(other_key, serial=2)], [made.crl(other_key, [entry])])
-    assert revocation(certificate, alien) is Reason.TRY_LATER
+    rolled_over = build_trust_store([root, made.csca_certificate(other_key, serial=2)], [made.crl(other_key, [entry])])
+    assert revocation(certificate, rolled_over) is Reason.REVOKED
+
+
+def test_an_issuer_may_write_its_name_otherwise_at_a_roll_over(
+    csca_key: made.Key, ds_key: made.Key, other_key: made.Key
+) -> None:
+    """Signers name it as the old certificate does, or as the new one, whichever key signed them."""
+    name = encode_name((("C", "UT"), ("O", "Specimen"), ("CN", "specimen csca")))
+    new = made.certificate(other_key, other_key, made.csca_extensions(other_key), issuer=name, subject=name)
+    trust = build_trust_store([made.csca_certificate(csca_key), new])
+    for issuer in (name, made.CSCA_NAME):
+        signer = made.certificate(other_key, ds_key, made.ds_extensions(other_key, ds_key), issuer=issuer)
+        assert find_path(decode_certificate(signer), trust).anchor.raw == new
 
 
 @pytest.mark.parametrize("critical", [True, False])
