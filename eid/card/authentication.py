@@ -170,8 +170,6 @@ def _pace(card: Card) -> PaceCard:
 
     def password_for(identifier: PasswordId) -> bytes | None:
         password = card.memory.passwords.get(identifier)
-        if password is not None and password.left == 0:
-            raise CommandRefused(SW.AUTHENTICATION_METHOD_BLOCKED, "the password is blocked")
         return None if password is None else password.value
 
     card.session.pace = PaceCard(

@@ -24,7 +24,10 @@ def is_usable(card: Card, identifier: PasswordId, password: StoredPassword) -> b
 
 
 def describe_status(card: Card, identifier: PasswordId) -> ResponseAPDU:
-    """What MSE:Set AT answers: 63Cx where tries have failed, 6283 where it is switched off (TR-03110-3 B.11.1)."""
+    """What MSE:Set AT answers: 63Cx where tries have failed, 63C0 where none is left, 6283 where it is switched off.
+
+    TR-03110-3 B.11.1.
+    """
     password = card.memory.passwords[identifier]
     if not password.active:
         return ResponseAPDU(b"", SW.FILE_DEACTIVATED)

@@ -103,11 +103,13 @@ def test_a_card_without_access_control_proves_itself_in_the_open(issued, image, 
     assert bench.plain("0022C1A40F800A04007F0007020204020283010 2".replace(" ", "")).sw == 0x6A81
 
 
-def test_a_blocked_password_is_refused_at_once(issued, image, issuer_keys):
+def test_a_blocked_password_says_so_and_begins_no_run(issued, image, issuer_keys):
+    """TR-03110-3 B.11.1: 63C0, which an ID card's terminal takes for "ask for the PUK"."""
     set_pin = "0022C1A40F800A04007F00070202040202830103"
     assert issued.plain(set_pin).sw == 0x9000
     issued.card._card.memory.passwords[PasswordId.PIN].left = 0
-    assert issued.plain(set_pin).sw == 0x6983
+    assert issued.plain(set_pin).sw == 0x63C0
+    assert issued.plain("10860000027C0000").sw == 0x6985
 
 
 def test_a_password_blocked_between_nonce_and_token_is_refused(issued):
