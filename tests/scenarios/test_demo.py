@@ -84,7 +84,10 @@ def test_every_outcome_is_the_expected_one(shown: Shown) -> None:
     assert (shown.exit_code, shown.err) == (0, "")
     assert shown.told["as_expected"] is True
     assert shown.told["verdict"] == "TOTAL_PASSED"
-    assert {check["outcome"] for check in shown.told["report"]["checks"]} == {"PASSED"}
+    fell_short = {
+        check["id"]: check["outcome"] for check in shown.told["report"]["checks"] if check["outcome"] != "PASSED"
+    }
+    assert fell_short == {"chip.pace_cam": "NOT_SUPPORTED"}  # the card maps generically; it proves itself by CA and AA
 
 
 def test_each_fraud_is_refused_by_the_checks_that_are_meant_for_it(shown: Shown) -> None:
