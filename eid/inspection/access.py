@@ -103,7 +103,7 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
 def _announces_card_security(card_access: ReadFile) -> bool:
     """Whether EF.CardSecurity is there: with chip-authentication mapping, or version 2 of Chip Authentication.
 
-    Doc 9303-11 9.2.12, TR-03110-3 A.1.2.3.
+    Doc 9303-11 9.2.11, TR-03110-3 A.1.2.3.
     """
     infos = _decode_infos(card_access)
     of_version_2 = any(isinstance(info, ChipAuthenticationInfo) for info in infos)

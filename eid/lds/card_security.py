@@ -1,4 +1,4 @@
-"""EF.CardSecurity: the signed announcement of a chip's protocols and keys (Doc 9303-11 9.2.12, TR-03110-3 A.1.2.5).
+"""EF.CardSecurity: the signed announcement of a chip's protocols and keys (Doc 9303-11 9.2.11, TR-03110-3 A.1.2.5).
 
 It is SecurityInfos in a CMS SignedData. Only the syntax is read here; nothing is verified.
 """

@@ -92,7 +92,7 @@ class ChipAuthenticationPublicKeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class TerminalAuthenticationInfo:
-    """TerminalAuthenticationInfo (Doc 9303-11 9.2.7); identifiers of EF.CVCA where the chip tells them."""
+    """TerminalAuthenticationInfo (Doc 9303-11 9.2.8); identifiers of EF.CVCA where the chip tells them."""
 
     protocol: str = ID_TA
     version: int = 1
@@ -135,7 +135,7 @@ class ActiveAuthenticationInfo:
 
 @dataclass(frozen=True, slots=True)
 class EFDIRInfo:
-    """EFDIRInfo (Doc 9303-11 9.2.9): an authentic copy of EF.DIR."""
+    """EFDIRInfo (Doc 9303-11 9.2.10): an authentic copy of EF.DIR."""
 
     ef_dir: bytes = field(repr=False)
     protocol: str = ID_EFDIR

@@ -198,7 +198,7 @@ def build_card(
         if sign_card_security is None:
             raise ProfileError("the profile wants EF.CardSecurity, and nobody signs it")
         content = sign_card_security(card_security_infos(profile, public_keys))
-        # Doc 9303-11 9.2.12: it opens by PACE only
+        # Doc 9303-10 3.11.4: it opens by PACE only
         master_files = (*master_files, _file(EF_CARD_SECURITY, content, AccessCondition.PACE))
     image = CardImage(
         chip=build_chip(profile),

@@ -1,4 +1,4 @@
-"""The EF.CardSecurity that a document signer signs (Doc 9303-11 9.2.12, TR-03110-3 A.1.2.5)."""
+"""The EF.CardSecurity that a document signer signs (Doc 9303-11 9.2.11, TR-03110-3 A.1.2.5)."""
 
 from __future__ import annotations
 

@@ -441,6 +441,6 @@ class CardProfile(Statement):
     def has_card_security(self) -> bool:
         """Whether the chip has EF.CardSecurity: with chip-authentication mapping, and with the eID application.
 
-        Doc 9303-11 9.2.12, TR-03110-2 2.3.4.
+        Doc 9303-11 9.2.11, TR-03110-2 2.3.4.
         """
         return self.eid_application is not None or any(pace.mapping == "CAM" for pace in self.access.pace)

@@ -49,7 +49,7 @@ _TOO_MUCH: Final = frozenset((SW.WRONG_LENGTH, SW.WRONG_OFFSET))
 
 
 def select_application(aid: bytes) -> Exchange[None]:
-    """SELECT by application identifier; no Le and no answer wanted (Doc 9303-10 3.6.2).
+    """SELECT by application identifier; no Le and no answer wanted (Doc 9303-10 3.6.1.2).
 
     Raises:
         StatusWordError: 6A82 the card has no such application, or another refusal.
@@ -58,7 +58,7 @@ def select_application(aid: bytes) -> Exchange[None]:
 
 
 def select_file(fid: int) -> Exchange[None]:
-    """SELECT by file identifier under the current DF (Doc 9303-10 3.6.3).
+    """SELECT by file identifier under the current DF (Doc 9303-10 3.6.2).
 
     Raises:
         StatusWordError: 6A82 no such file, or another refusal.

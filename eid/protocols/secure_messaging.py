@@ -106,7 +106,7 @@ class SecureMessaging:
         return CommandAPDU(cla, command.ins, command.p1, command.p2, data, le, extended)
 
     def unprotect_response(self, response: ResponseAPDU) -> ResponseAPDU:
-        """Check and unwrap a response (Doc 9303-11 9.8.5). An unprotected answer is a fault, whatever it says.
+        """Check and unwrap a response (Doc 9303-11 9.8.4). An unprotected answer is a fault, whatever it says.
 
         Raises:
             AuthenticationError: the response is unprotected, malformed or altered; the session is dead.

@@ -1,4 +1,4 @@
-"""INTERNAL AUTHENTICATE (Doc 9303-11 6.1.4)."""
+"""INTERNAL AUTHENTICATE (Doc 9303-11 6.1.3)."""
 
 from __future__ import annotations
 

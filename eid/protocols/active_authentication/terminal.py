@@ -9,7 +9,7 @@ from eid.protocols.exchange import Exchange, send
 
 
 def run_active_authentication(challenge: bytes, le: int = MAX_SHORT_LE, *, extended: bool = False) -> Exchange[bytes]:
-    """Have the chip sign the challenge (Doc 9303-11 6.1.4).
+    """Have the chip sign the challenge (Doc 9303-11 6.1.3).
 
     Args:
         challenge: RND.IFD, 8 octets. le: octets that the answer may have. extended: ask with extended lengths, for a

@@ -44,7 +44,7 @@ class BacCard:
         return ResponseAPDU(self._rnd_ic)
 
     def external_authenticate(self, command: CommandAPDU) -> tuple[ResponseAPDU, SecureMessaging]:
-        """Check the terminal's token, answer the chip's, open the session (Doc 9303-11 4.3.3.1 step 3).
+        """Check the terminal's token, answer the chip's, open the session (Doc 9303-11 4.3.1 step 3).
 
         The response itself goes out plain; the session begins with the next command.
 

@@ -51,7 +51,7 @@ def derive_document_keys(mrz_information: str) -> DocumentKeys:
 
 
 def encode_token(keys: DocumentKeys, token: Token) -> bytes:
-    """E || M of one end, 40 octets (Doc 9303-11 4.3.3.1 steps 2 and 3; no padding before encryption)."""
+    """E || M of one end, 40 octets (Doc 9303-11 4.3.1 steps 2 and 3, 4.3.3.1; no padding before encryption)."""
     plain = token.own_nonce + token.peer_nonce + token.keying_material
     cryptogram = encrypt_cbc(SUITE, keys.k_enc, _ZERO_IV, plain)
     return cryptogram + compute_mac(SUITE, keys.k_mac, cryptogram)
@@ -65,7 +65,7 @@ def decode_token(keys: DocumentKeys, raw: bytes) -> Token:
         AuthenticationError: the MAC is wrong: the other end knows another MRZ.
     """
     if len(raw) != TOKEN_LENGTH:
-        raise DecodeError(f"authentication token of {len(raw)} octets", clause="Doc 9303-11 4.3.3.1")
+        raise DecodeError(f"authentication token of {len(raw)} octets", clause="Doc 9303-11 4.3.1")
     cryptogram, mac = raw[:-MAC_LENGTH], raw[-MAC_LENGTH:]
     verify_mac(compute_mac(SUITE, keys.k_mac, cryptogram), mac)
     plain = decrypt_cbc(SUITE, keys.k_enc, _ZERO_IV, cryptogram)
@@ -73,7 +73,7 @@ def decode_token(keys: DocumentKeys, raw: bytes) -> Token:
 
 
 def derive_session(k_ifd: bytes, k_ic: bytes, rnd_ifd: bytes, rnd_ic: bytes) -> SecureMessaging:
-    """Secure messaging of the keying material of both ends (Doc 9303-11 4.3.3.1 step 4, 9.8.6.3)."""
+    """Secure messaging of the keying material of both ends (Doc 9303-11 4.3.1 step 5, 9.8.6.3)."""
     k_seed = bytes(ours ^ theirs for ours, theirs in zip(k_ifd, k_ic, strict=True))
     ssc = rnd_ic[-4:] + rnd_ifd[-4:]
     return SecureMessaging(SUITE, derive_k_enc(SUITE, k_seed), derive_k_mac(SUITE, k_seed), ssc)

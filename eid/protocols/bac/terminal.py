@@ -19,7 +19,7 @@ _WRONG_KEYS = frozenset(
 
 
 def run_bac(mrz_information: str, random: Callable[[int], bytes] = os.urandom) -> Exchange[SecureMessaging]:
-    """Open the chip with the MRZ (Doc 9303-11 4.3.3.1); the eMRTD application must be selected.
+    """Open the chip with the MRZ (Doc 9303-11 4.3.1); the eMRTD application must be selected.
 
     Args:
         mrz_information: document number, date of birth, date of expiry, each with its check digit (4.3.2).
@@ -50,7 +50,7 @@ def _external_authenticate(token: bytes) -> Exchange[bytes]:
 
 
 def _open_answer(keys: core.DocumentKeys, answer: bytes, rnd_ic: bytes, rnd_ifd: bytes) -> bytes:
-    """K.IC, once both nonces have come back (Doc 9303-11 4.3.3.1 step 4)."""
+    """K.IC, once both nonces have come back (Doc 9303-11 4.3.1 step 4)."""
     try:
         token = core.decode_token(keys, answer)
     except DecodeError as fault:
