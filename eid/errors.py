@@ -190,7 +190,7 @@ class PasswordBlockedError(AuthenticationError):
 
 
 class PasswordSuspendedError(AuthenticationError):
-    """One try is left, and the card grants it only in a session that the CAN has opened (TR-03110-2 2.3).
+    """One try is left, and the card grants it only in a session that the CAN has opened (TR-03110-2 2.2.3).
 
     Args:
         password: name of the password, never its value.

@@ -106,7 +106,7 @@ ID_IS: Final = "0.4.0.127.0.7.3.1.2.1"
 ID_AT: Final = "0.4.0.127.0.7.3.1.2.2"
 ID_ST: Final = "0.4.0.127.0.7.3.1.2.3"
 ID_SECTOR: Final = "0.4.0.127.0.7.3.1.3.2"  # certificate extension: terminal sector, TR-03110-3 C.3.2
-ID_DATE_OF_BIRTH: Final = "0.4.0.127.0.7.3.1.4.1"  # authenticated auxiliary data, TR-03110-3 A.6.5
+ID_DATE_OF_BIRTH: Final = "0.4.0.127.0.7.3.1.4.1"  # authenticated auxiliary data, TR-03110-3 A.7.5
 ID_DATE_OF_EXPIRY: Final = "0.4.0.127.0.7.3.1.4.2"
 ID_COMMUNITY_ID: Final = "0.4.0.127.0.7.3.1.4.3"
 

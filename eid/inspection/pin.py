@@ -1,4 +1,4 @@
-"""PIN management as whole visits to a card: from EF.CardAccess to the command (TR-03110-2 2.3, TR-03110-3 B.6)."""
+"""PIN management as whole visits to a card: from EF.CardAccess to the command (TR-03110-2 2.4, TR-03110-3 B.7)."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def card_security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, b
     """What EF.CardSecurity vouches for: EF.CardAccess's announcement, and the keys.
 
     Doc 9303-11 9.2.11, TR-03110-3 A.1.2.2. The public keys of Restricted Identification are told to nobody: they would
-    be one name for the card in all sectors (TR-03110-2 3.5).
+    be one name for the card in all sectors (TR-03110-2 3.6).
     """
     keys = (info for key in _chip_keys(profile) for info in _named_keys(key, profile, public_keys))
     return (*card_access_infos(profile), *keys, *_restricted_infos(profile))

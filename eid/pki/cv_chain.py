@@ -43,7 +43,7 @@ SIGNATURE_ALGORITHMS: Final = {
     ID_TA_ECDSA + ".4": SignatureAlgorithm("ecdsa-plain", "sha384"),
     ID_TA_ECDSA + ".5": SignatureAlgorithm("ecdsa-plain", "sha512"),
 }
-"""TR-03110-3 A.6.3.2, A.6.4: the salt of PSS is as long as the hash."""
+"""TR-03110-3 A.7.3.1: the salt of PSS is as long as the hash."""
 
 _ISSUES: Final = {
     Role.CVCA: frozenset((Role.CVCA, Role.DOMESTIC_DV, Role.FOREIGN_DV)),

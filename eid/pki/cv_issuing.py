@@ -24,7 +24,7 @@ from eid.pki.cv_chain import SIGNATURE_ALGORITHMS
 
 
 def find_algorithm_oid(algorithm: SignatureAlgorithm) -> str:
-    """The object identifier of id-TA that means this algorithm (TR-03110-3 A.6).
+    """The object identifier of id-TA that means this algorithm (TR-03110-3 A.7).
 
     Raises:
         LocalProtocolError: there is none.

@@ -208,7 +208,7 @@ class Access(Statement):
         if named & {"PIN", "PUK"} and not self.pace:
             raise ValueError("PIN and PUK need PACE")
         if ("PIN" in named and "CAN" not in named) or ("PUK" in named and "PIN" not in named):
-            raise ValueError("a PIN needs the CAN, which resumes it, and a PUK the PIN (TR-03110-2 2.3)")
+            raise ValueError("a PIN needs the CAN, which resumes it, and a PUK the PIN (TR-03110-2 2.4.1)")
         return self
 
     def tries(self, password: PasswordId) -> int | None:
@@ -343,7 +343,7 @@ class EidApplication(Statement):
 
 
 class Cvca(Statement):
-    """The demonstration CVCA, whose terminals may read what Terminal Authentication protects (TR-03110-3 A.6)."""
+    """The demonstration CVCA, whose terminals may read what Terminal Authentication protects (TR-03110-3 A.7)."""
 
     mnemonic: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,9}$")]  # behind the country in the holder reference
     curve: CurveName

@@ -83,7 +83,7 @@ class SecurityStatus:
 
     @property
     def _may_read(self) -> bool:
-        """The PUK unblocks the PIN and opens nothing else (TR-03110-2 2.3)."""
+        """The PUK unblocks the PIN and opens nothing else (TR-03110-2 2.4.1)."""
         return self.password is not PasswordId.PUK
 
     def has_right(self, terminal_type: str, bit: int) -> bool:

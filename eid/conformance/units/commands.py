@@ -13,6 +13,7 @@ from eid.protocols.files import encode_read_odd, select_application
 
 _UNKNOWN_AID = bytes.fromhex("F0455049442D4E4F4E45")
 _UNKNOWN_FID = 0x01FE
+_UNKNOWN_INSTRUCTION = 0xFA  # assigned neither by ISO/IEC 7816-4 nor by TR-03110-3
 
 
 def needs_card_access(subject: Subject) -> str | None:
@@ -53,8 +54,8 @@ def _select_unknown(subject: Subject) -> Exchange[str]:
 
 def _unknown_instruction(subject: Subject) -> Exchange[str]:
     yield Reset()
-    response = yield from transmit(CommandAPDU(0x00, 0xEE, 0x00, 0x00))
-    return _one_of(response.sw, (0x6D00, 0x6E00), refused(response, "instruction EE"))
+    response = yield from transmit(CommandAPDU(0x00, _UNKNOWN_INSTRUCTION, 0x00, 0x00))
+    return _one_of(response.sw, (0x6D00, 0x6E00), refused(response, f"instruction {_UNKNOWN_INSTRUCTION:02X}"))
 
 
 def _one_of(sw: int, allowed: tuple[int, ...], said: str) -> str:

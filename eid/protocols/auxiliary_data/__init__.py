@@ -1,1 +1,1 @@
-"""Auxiliary data verification: the card says yes or no and keeps its data (TR-03110-3 A.6.5, B.5)."""
+"""Auxiliary data verification: the card says yes or no and keeps its data (TR-03110-3 A.7.5, B.6)."""

@@ -1,4 +1,4 @@
-"""What a terminal may ask without reading: age, validity, community; and how the card answers (TR-03110-3 A.6.5)."""
+"""What a terminal may ask without reading: age, validity, community; and how the card answers (TR-03110-3 A.7.5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eid.protocols.terminal_authentication.core import AuxiliaryDatum
 
 RIGHTS: Final = {ID_DATE_OF_BIRTH: "age-verification", ID_COMMUNITY_ID: "community-id-verification"}
 """The right, by its name, that a question takes; whether a document has expired, every terminal may ask."""
-_CLAUSE: Final = "TR-03110-3 A.6.5"
+_CLAUSE: Final = "TR-03110-3 A.7.5"
 
 
 def ask_age(years: int, today: date) -> AuxiliaryDatum:

@@ -1,4 +1,4 @@
-"""VERIFY of authenticated auxiliary data (TR-03110-3 B.11.8)."""
+"""VERIFY of authenticated auxiliary data (TR-03110-3 B.6)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from eid.protocols.exchange import Exchange, send
 
 
 def verify_auxiliary_data(oid: str) -> Exchange[bool]:
-    """Let the card compare what the terminal has signed with what it stores: yes or no (TR-03110-3 B.5).
+    """Let the card compare what the terminal has signed with what it stores: yes or no (TR-03110-3 B.6).
 
     Args:
         oid: of a datum that was part of Terminal Authentication, dotted.

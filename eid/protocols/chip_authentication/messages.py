@@ -1,4 +1,4 @@
-"""Commands and data objects of Chip Authentication (Doc 9303-11 6.2.4; version 2: TR-03110-3 B.3)."""
+"""Commands and data objects of Chip Authentication (Doc 9303-11 6.2.4; version 2: TR-03110-3 B.2)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def decode_answer(data: bytes) -> ChipAnswer:
     objects = decode_tlv(data, DO_DYNAMIC_AUTHENTICATION).children()
     answer = ChipAnswer(require_tlv(objects, DO_NONCE).value, require_tlv(objects, DO_TOKEN).value)
     if len(answer.nonce) != NONCE_LENGTH or len(objects) != 2:
-        raise DecodeError("Chip Authentication answers a nonce of 8 octets and a token", clause="TR-03110-3 B.3.2")
+        raise DecodeError("Chip Authentication answers a nonce of 8 octets and a token", clause="TR-03110-3 B.2")
     return answer
 
 

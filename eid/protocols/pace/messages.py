@@ -52,7 +52,7 @@ class SetAuthenticationTemplate:
     """What MSE:Set AT says: protocol, password, and which domain parameters where that is ambiguous.
 
     Args:
-        chat: terminal type and the rights that the holder leaves it (TR-03110-3 B.2.1); None before no Terminal
+        chat: terminal type and the rights that the holder leaves it (TR-03110-3 B.1); None before no Terminal
             Authentication version 2.
     """
 

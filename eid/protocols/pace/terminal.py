@@ -102,7 +102,7 @@ def _set_at(template: SetAuthenticationTemplate, password: Password) -> Exchange
     if response.sw == SW.TRIES_LEFT:  # 63C0: none
         raise PasswordBlockedError(password.id.name)
     if response.sw & 0xFFF0 == SW.TRIES_LEFT:
-        return  # earlier tries have failed; the password may still be used (TR-03110-3 B.11.1)
+        return  # earlier tries have failed; the password may still be used (TR-03110-3 B.14.1)
     _require_success(response, "MSE:Set AT", password)
 
 

@@ -1,4 +1,4 @@
-"""What a PIN can be like, and what a new one must look like (TR-03110-2 2.3)."""
+"""What a PIN can be like, and what a new one must look like (TR-03110-2 2.2.1)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATUS_WORDS: Final = (SW.FILE_DEACTIVATED, SW.AUTHENTICATION_METHOD_BLOCKED, *r
 
 
 def interpret_status_word(sw: int) -> PinStatus:
-    """What 9000, or one of `STATUS_WORDS`, says about the password (TR-03110-3 B.11.1)."""
+    """What 9000, or one of `STATUS_WORDS`, says about the password (TR-03110-3 B.14.1)."""
     if sw == SW.FILE_DEACTIVATED:
         return PinStatus(PinState.DEACTIVATED)
     if sw == SW.AUTHENTICATION_METHOD_BLOCKED:

@@ -1,4 +1,4 @@
-"""Commands of PIN management (TR-03110-3 B.6)."""
+"""Commands of PIN management (TR-03110-3 B.7)."""
 
 from __future__ import annotations
 

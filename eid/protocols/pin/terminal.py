@@ -26,7 +26,7 @@ from eid.protocols.pin.core import STATUS_WORDS, PinState, PinStatus, interpret_
 def read_pin_status(
     info: PACEInfo, password: PasswordId = PasswordId.PIN, *, name_parameters: bool = False
 ) -> Exchange[PinStatus]:
-    """Ask for the state of a password, without trying it: MSE:Set AT for PACE (TR-03110-3 B.11.1).
+    """Ask for the state of a password, without trying it: MSE:Set AT for PACE (TR-03110-3 B.14.1).
 
     Raises:
         StatusWordError: the card has no such password, or does not run this protocol.
@@ -46,7 +46,7 @@ def open_with_pin(
     chat: Chat | None = None,
     use_last_try: bool = False,
 ) -> Exchange[PaceResult]:
-    """PACE with the PIN; a suspended one is resumed by the CAN first, in one go (TR-03110-2 2.3).
+    """PACE with the PIN; a suspended one is resumed by the CAN first, in one go (TR-03110-2 2.2.3).
 
     Args:
         chat: as `run_pace` has it; the CAN resumes without it.
@@ -86,7 +86,7 @@ def open_with_puk(
     name_parameters: bool = False,
     use_last_try: bool = False,
 ) -> Exchange[PaceResult]:
-    """PACE with the PUK, whose tries are never given back on some cards (TR-03110-2 2.3).
+    """PACE with the PUK, whose tries are never given back on some cards (TR-03110-2 2.2.2).
 
     Raises:
         LastTryError: one try is left, and it is not to be used. PasswordBlockedError: none is left.

@@ -1,4 +1,4 @@
-"""The role-blind part of Restricted Identification, over curves and MODP groups (TR-03110-2 3.5, TR-03110-3 2.7, A.5).
+"""The role-blind part of Restricted Identification, over curves and MODP groups (TR-03110-2 3.6, TR-03110-3 2.7, A.5).
 
 The sector's private key belongs to a third party. Who holds it can compute the identifier from the chip's public key
 alone; that is how a lost card is put on every sector's list without being named (TR-03110-3 2.7.3).

@@ -25,7 +25,7 @@ class SectorIdentifiers:
 def run_restricted_identification(
     key_id: int | None, first: SectorPublicKey | None, second: SectorPublicKey | None = None
 ) -> Exchange[SectorIdentifiers]:
-    """Ask for the card's identifier in the sectors that the terminal's certificate names (TR-03110-2 3.5).
+    """Ask for the card's identifier in the sectors that the terminal's certificate names (TR-03110-2 3.6).
 
     Args:
         key_id: the chip's key, from RestrictedIdentificationInfo; None where it has only one.

@@ -1,4 +1,4 @@
-"""The role-blind part of Terminal Authentication, versions 1 and 2 (TR-03110-1 3.5, TR-03110-2 3.3, TR-03110-3 A.6)."""
+"""The role-blind part of Terminal Authentication, versions 1 and 2 (TR-03110-1 3.5, TR-03110-2 3.3, TR-03110-3 A.7)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DATES_AND_CHECK_DIGITS: Final = 14  # octets of the MRZ information behind the 
 
 @dataclass(frozen=True, slots=True)
 class AuxiliaryDatum:
-    """One discretionary data template that the terminal has signed: what to compare (TR-03110-3 A.6.5)."""
+    """One discretionary data template that the terminal has signed: what to compare (TR-03110-3 A.7.5)."""
 
     oid: str
     data: bytes = field(repr=False)
@@ -40,7 +40,7 @@ class AuthenticatedTerminal:
     signature_hash: str = ""
 
     def find_auxiliary(self, oid: str) -> bytes | None:
-        """What the terminal has committed to under this identifier; of several the last counts (TR-03110-3 A.6.5)."""
+        """What the terminal has committed to under this identifier; of several the last counts (TR-03110-3 A.7.5)."""
         return next((item.data for item in reversed(self.auxiliary) if item.oid == oid), None)
 
 

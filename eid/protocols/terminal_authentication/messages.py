@@ -1,4 +1,4 @@
-"""Commands and data objects of Terminal Authentication (TR-03110-3 B.4, A.6.5)."""
+"""Commands and data objects of Terminal Authentication (TR-03110-3 B.3, A.7.5)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DO_PROTOCOL: Final = 0x80
 DO_REFERENCE: Final = 0x83
 DO_EPHEMERAL_KEY: Final = 0x91
 DO_AUXILIARY: Final = 0x67
-_CLAUSE: Final = "TR-03110-3 B.4"
+_CLAUSE: Final = "TR-03110-3 B.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def decode_auxiliary_data(raw: bytes) -> tuple[AuxiliaryDatum, ...]:
     items = []
     for template in decode_tlv(raw, DO_AUXILIARY).children():
         if template.tag != cv_tags.DISCRETIONARY_TEMPLATE:
-            raise DecodeError("auxiliary data are discretionary data templates", clause="TR-03110-3 A.6.5")
+            raise DecodeError("auxiliary data are discretionary data templates", clause="TR-03110-3 A.7.5")
         objects = template.children()
         oid = decode_oid_content(require_tlv(objects, cv_tags.OID).value)
         items.append(AuxiliaryDatum(oid, require_tlv(objects, cv_tags.DISCRETIONARY_DATA).value))

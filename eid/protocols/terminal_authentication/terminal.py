@@ -107,6 +107,6 @@ def _authenticate(
     yield from send(messages.encode_set_at(template), "MSE:Set AT")
     challenge = (yield from send(messages.encode_get_challenge(), "GET CHALLENGE")).data
     if len(challenge) != core.CHALLENGE_LENGTH:
-        raise PeerProtocolError(f"a challenge of {len(challenge)} octets (TR-03110-3 B.4.4)")
+        raise PeerProtocolError(f"a challenge of {len(challenge)} octets (Doc 9303-11 7.1.5.4)")
     signed = core.build_signed_data(id_picc, challenge, compressed_key, template.auxiliary)
     yield from send(messages.encode_external_authenticate(sign_plain(signer, signed)), EXTERNAL_AUTHENTICATE)
