@@ -5,6 +5,7 @@ Signatures and constraints are checked here; validity in time is a question of i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,6 +18,7 @@ from eid.errors import Reason, VerificationError
 from eid.pki.trust_store import Authority, TrustStore, is_signed_by
 
 MAX_LENGTH: Final = 6  # document signer, four key roll-overs, CSCA
+MAX_TRIES: Final = 256  # signatures verified for one path: keys of one name can vouch for each other in circles
 _DIGITAL_SIGNATURE: Final = KeyUsage.DIGITAL_SIGNATURE.value  # as plain numbers, which are combined much quicker
 _KEY_CERT_SIGN: Final = KeyUsage.KEY_CERT_SIGN.value
 
@@ -59,7 +61,7 @@ def find_path(
             an extension forbids it; ALGORITHM_UNSUPPORTED.
     """
     _require_signer(signer, purpose)
-    return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1, 0, defects))
+    return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1, 0, defects, iter(range(MAX_TRIES))))
 
 
 def _require_signer(signer: Certificate, purpose: str | None) -> None:
@@ -93,7 +95,7 @@ def _require_signer(signer: Certificate, purpose: str | None) -> None:
 
 
 def _climb(
-    certificate: Certificate, trust: TrustStore, room: int, below: int, defects: Defects
+    certificate: Certificate, trust: TrustStore, room: int, below: int, defects: Defects, tries: Iterator[int]
 ) -> tuple[Authority, ...]:
     """The authorities above a certificate, of which `below` stand under the one that is looked for."""
     candidates = trust.candidates(certificate) if room else ()
@@ -105,12 +107,16 @@ def _climb(
     if len(candidates) > 1:
         candidates = tuple(sorted(candidates, key=lambda item: _rank(item, certificate)))
     for candidate in candidates:
+        if next(tries, None) is None:
+            raise VerificationError(
+                Reason.NO_CERTIFICATE_CHAIN_FOUND, f"no path was found with {MAX_TRIES} signatures verified"
+            )
         try:
             _require_issued(certificate, candidate, below, defects)
             if candidate.is_anchor:
                 return (candidate,)
             counted = below if _is_link(candidate.certificate) else below + 1
-            return (candidate, *_climb(candidate.certificate, trust, room - 1, counted, defects))
+            return (candidate, *_climb(candidate.certificate, trust, room - 1, counted, defects, tries))
         except VerificationError as error:
             failure = failure if failure is not None and _weight(failure) >= _weight(error) else error
     raise failure or VerificationError(Reason.NO_CERTIFICATE_CHAIN_FOUND)

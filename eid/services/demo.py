@@ -46,7 +46,7 @@ from eid.services.inspection import Inspected, inspect_card
 from eid.services.issuance import IssuedCard, begin
 from eid.services.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
 from eid.services.trust import import_trust
-from eid.store.database import open_database
+from eid.store.database import locate_file, open_database
 from eid.store.schema_version import upgrade
 from eid.transport.metered import MeteredConnection, StepMeter
 
@@ -198,7 +198,7 @@ class Demonstration:
     ) -> tuple[IssuedCard, tuple[StepMeter, ...], VirtualCard]:
         self.narrator.chapter("Personalisation")
         card = VirtualCard.blank(build_chip(loaded.profile), serial=secrets.token_bytes(10))
-        engine = open_database(f"sqlite:///{self.home / 'eid.db'}")
+        engine = open_database(locate_file(self.home / "eid.db"))
         upgrade(engine)
         teller = _Steps(self.narrator)
         metered = MeteredConnection(slot.insert(card), checkpoints=teller)

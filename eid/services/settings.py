@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from eid.codec.toml import decode_toml
 from eid.errors import DecodeError, ProfileError
+from eid.store.database import locate_file
 
 PREFIX: Final = "EID_"
 FILE_NAME: Final = "eid.toml"
@@ -38,7 +39,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The database's URL."""
-        return self.database or f"sqlite:///{self.home / 'eid.db'}"
+        return self.database or locate_file(self.home / "eid.db").render_as_string()
 
     @property
     def trust_directory(self) -> Path:

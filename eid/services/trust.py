@@ -28,7 +28,7 @@ from eid.pki.signed_list import (
     verify_deviation_list,
     verify_master_list,
 )
-from eid.services.trust_files import identify_signer, open_index
+from eid.services.trust_files import identify_signer, load_distrusts, open_index
 from eid.services.trust_policy import TrustPolicy, load_trust_policy
 from eid.services.trust_settling import describe_findings, restore_findings, settle
 from eid.services.trust_sources import Claim, Piece, SourceFile, find_sources
@@ -262,14 +262,18 @@ class _Import:
 
     def _verify_master_list(self, raw: bytes) -> tuple[SignedList, tuple[bytes, ...]]:
         """The list and its certificates; one whose signer is not pinned only where the operator vouches for it."""
-        pins = index.list_pins(self.connection, with_raw=True)
+        pins = [item for item in index.list_pins(self.connection, with_raw=True) if item.state == "ACCEPTED"]
         countries = {item.country for item in pins}
         crls = index.list_crls(
             self.connection, with_raw=True, where=(trust_crl.c.usable, trust_crl.c.country.in_(countries))
         )
         try:
             accepted, certificates = verify_master_list(
-                raw, [item.raw for item in pins], [item.raw for item in crls], now=self.now
+                raw,
+                [item.raw for item in pins],
+                [item.raw for item in crls],
+                now=self.now,
+                distrusts=load_distrusts(self.connection),
             )
         except VerificationError as refusal:
             if refusal.reason is not Reason.NO_CERTIFICATE_CHAIN_FOUND or not self.unsigned:
@@ -277,10 +281,11 @@ class _Import:
             accepted = read_unpinned_list(raw)
             return accepted, decode_master_list(accepted.content, [])
         newest = index.newest_signed_at(self.connection, accepted.country, "MASTER_LIST", self.import_id)
-        if newest is not None and accepted.signing_time is not None and accepted.signing_time < newest:
+        if newest is not None and (accepted.signing_time is None or accepted.signing_time < newest):
+            signed_at = accepted.signing_time
+            age = "has no date, and may be" if signed_at is None else f"is of {signed_at:%Y-%m-%d},"
             raise LifecycleError(
-                f"the list is of {accepted.signing_time:%Y-%m-%d}, older than that of {newest:%Y-%m-%d}"
-                " by the same signer, which was imported before"
+                f"the list {age} older than that of {newest:%Y-%m-%d} by the same signer, which was imported before"
             )
         return accepted, certificates
 
@@ -311,7 +316,9 @@ class _Import:
         """Take a deviation list, once its issuer may have come in: an accepted CSCA of its own country."""
         name = f"{source.name}: {piece.place}" if piece.place else source.name
         try:
-            accepted, _ = verify_deviation_list(piece.raw, *self._find_anchors(piece.raw), now=self.now)
+            anchors, crls = self._find_anchors(piece.raw)
+            distrusts = load_distrusts(self.connection)
+            accepted, _ = verify_deviation_list(piece.raw, anchors, crls, now=self.now, distrusts=distrusts)
         except (VerificationError, DecodeError) as refusal:
             if not source.is_ldif:
                 raise _named(refusal, name) from refusal

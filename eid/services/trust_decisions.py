@@ -45,7 +45,8 @@ def pin_anchors(directory: Path, fingerprints: Iterable[str], now: datetime) -> 
     """Pin CSCA certificates of the store as anchors for the signers of lists.
 
     Raises:
-        LifecycleError: it is no usable CSCA certificate. NotStoredError, DecodeError: as `find_certificate`.
+        LifecycleError: it is no usable CSCA certificate, or is rejected.
+        NotStoredError, DecodeError: as `find_certificate`.
     """
 
     def pin(connection: Connection) -> tuple[index.TrustedCertificate, ...]:
@@ -53,6 +54,8 @@ def pin_anchors(directory: Path, fingerprints: Iterable[str], now: datetime) -> 
         for item in found:
             if item.kind != "CSCA" or not item.usable:
                 raise LifecycleError(f"{item.fingerprint.hex()[:16]} is no usable self-signed CSCA certificate")
+            if item.state == "REJECTED":
+                raise LifecycleError(f"{item.fingerprint.hex()[:16]} is rejected: approve it first")
             index.release(connection, [item.fingerprint])
             index.add_pin(connection, item.fingerprint, now)
         return found

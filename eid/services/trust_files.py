@@ -22,7 +22,7 @@ from eid.pki.signed_list import decode_signed_list
 from eid.pki.signer_source import digest_fingerprints
 from eid.pki.trust_store import TrustStore, build_trust_store
 from eid.store import trust_index as index
-from eid.store.database import in_transaction, open_database
+from eid.store.database import in_transaction, locate_file, open_database
 from eid.store.schema_version import check, upgrade
 from eid.store.tables import trust_certificate, trust_crl
 
@@ -54,7 +54,7 @@ def open_index(directory: Path, *, make: bool = False) -> Engine:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"trust store {directory}: {error.strerror}") from error
-    engine = open_database(f"sqlite:///{directory / INDEX}")
+    engine = open_database(locate_file(directory / INDEX))
     if not check(engine).is_ready:
         upgrade(engine)
     return engine
@@ -162,7 +162,7 @@ class StoredSigners:
         return self._find(ski=subject_key_identifier)
 
     def _find(self, **column: bytes) -> tuple[bytes, ...]:
-        engine = open_database(f"sqlite:///{self.directory / INDEX}")
+        engine = open_database(locate_file(self.directory / INDEX))
         query = select(trust_certificate.c.raw).filter_by(kind="DS", usable=True, **column).limit(_MOST)
         try:
             return in_transaction(engine, lambda connection: tuple(connection.execute(query).scalars()))

@@ -20,6 +20,7 @@ from eid.errors import DecodeError, VerificationError
 from eid.pki.lint import Finding, Grade
 from eid.pki.reading import read_certificate
 from eid.pki.trust_store import is_signed_by
+from eid.services.trust_files import load_distrusts
 from eid.services.trust_policy import TrustPolicy
 from eid.store import trust_index as index
 from eid.store.tables import trust_certificate, trust_crl
@@ -115,10 +116,12 @@ def _release_held(connection: Connection, policy: TrustPolicy) -> None:
         return
     publishers = index.publishers(connection, list(held))
     relations = _group_relations(index.list_relations(connection))
+    distrusted = _find_distrusted(connection)
     while True:
         accepted = {
             (item.key_id, item.subject_id): item
             for item in index.stream_certificates(connection, kinds=("LINK",), states=("ACCEPTED",))
+            if distrusted.isdisjoint(relations.get(item.fingerprint, ()))
         }
         states = index.load_certificates(connection, [issuer for item in held for issuer in relations.get(item, ())])
         released = [
@@ -126,7 +129,10 @@ def _release_held(connection: Connection, policy: TrustPolicy) -> None:
             for item in held.values()
             if _speaks_enough(item, publishers[item.fingerprint], policy)
             or (item.kind == "CSCA" and (item.key_id, item.subject_id) in accepted)
-            or any(states[issuer].state == "ACCEPTED" for issuer in relations.get(item.fingerprint, ()))
+            or any(
+                states[issuer].state == "ACCEPTED" and issuer not in distrusted
+                for issuer in relations.get(item.fingerprint, ())
+            )
         ]
         index.release(connection, [item.fingerprint for item in released])
         for item in released:
@@ -137,6 +143,12 @@ def _release_held(connection: Connection, policy: TrustPolicy) -> None:
         known = len(publishers[item.fingerprint])
         why = f"known to {known} of {policy.quorum} signed lists" if known else "nobody signed for it"
         index.set_state(connection, item.fingerprint, "HELD", why)
+
+
+def _find_distrusted(connection: Connection) -> frozenset[bytes]:
+    """Fingerprints of all certificates of distrusted keys: who has such a key could vouch for any key of his own."""
+    keys = {item.key_id for item in load_distrusts(connection)}
+    return frozenset(item.fingerprint for key in keys for item in index.certificates_of_key(connection, key))
 
 
 def _speaks_enough(item: index.TrustedCertificate, publishers: frozenset[str], policy: TrustPolicy) -> bool:

@@ -212,8 +212,10 @@ def find_gaps(directory: Path, now: datetime, countries: Sequence[str] = ()) -> 
     def collect(connection: Connection) -> tuple[Gap, ...]:
         authorities: dict[str, list[index.TrustedCertificate]] = defaultdict(list)
         crls: dict[str, list[index.TrustedCrl]] = defaultdict(list)
+        distrusted = {item.key_id for item in load_distrusts(connection) if item.since <= now}
         for item in index.stream_certificates(connection):
-            authorities[item.country].extend((item,) if item.kind in index.AUTHORITIES else ())
+            counts = item.kind in index.AUTHORITIES and item.key_id not in distrusted
+            authorities[item.country].extend((item,) if counts else ())
         for crl in index.list_crls(connection):
             crls[crl.country].append(crl)
         named = {item.upper() for item in countries}

@@ -51,6 +51,11 @@ def open_database(url: str | URL) -> Engine:
     return engine
 
 
+def locate_file(path: Path) -> URL:
+    """The URL of a SQLite file, whatever characters its path has: a question mark in a text would end the path."""
+    return URL.create("sqlite", database=str(path))
+
+
 def journal_mode(library_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
     """The journal mode that this version of the SQLite library keeps files safe with."""
     return "WAL" if library_version >= WAL_IS_SAFE_FROM else "DELETE"

@@ -199,6 +199,8 @@ def test_an_older_list_of_the_same_signer(
     old = owner.master_list(content, signing_time=lists.SIGNED_AT - timedelta(days=1))
     with pytest.raises(LifecycleError, match="older than that of"):
         take(store, put(old))
+    with pytest.raises(LifecycleError, match="has no date"):
+        take(store, put(owner.master_list(content, signing_time=None)))
     assert len(list_trust(store).certificates) == 3
     assert take(store, put(owner.master_list(content[:2])), days=1).new == 0  # the same again is none
 
@@ -450,6 +452,67 @@ def test_distrust_and_lift(store: Path, put: Put, owner: lists.Publisher) -> Non
     for reason in ("", " ", "x" * 257):
         with pytest.raises(LifecycleError):
             decisions.distrust(store, fingerprint, since=NOW, reason=reason, now=NOW)
+
+
+def test_a_distrusted_key_vouches_for_nothing(store: Path, put: Put, owner: lists.Publisher, content: tuple) -> None:
+    """Who stole a CSCA's key could sign lists, deviation lists, and a link to a key of his own."""
+    take(store, put(owner.master_list(content[:1])))
+    digits = made.hashlib.sha256(owner.csca).hexdigest()
+    decisions.distrust(store, digits, since=NOW, reason="its key leaked", now=NOW)
+    later = owner.master_list(content, signing_time=lists.SIGNED_AT + timedelta(days=1))
+    assert refused(store, put(later)) is Reason.CSCA_DISTRUSTED
+    with pytest.raises(VerificationError, match="its key leaked"):
+        take(store, put(later), unsigned=True)
+    signer = lists.publisher("UT", csca_key=owner.csca_key, csca=owner.csca, purposes=(oid.DEVIATION_LIST_SIGNING_KEY,))
+    assert refused(store, put(deviations(signer), "ut.dvl")) is Reason.CSCA_DISTRUSTED
+    thief = made.ec_key()
+    names = {"issuer": lists.state_name("UT"), "subject": lists.state_name("UT")}
+    link = made.certificate(owner.csca_key, thief, made.csca_extensions(thief), serial=5, **names)
+    root = lists.state_csca(thief, "UT", serial=6)
+    stolen = put(lists.ldif([("cACertificate", link), ("cACertificate", root)]), "pkd.ldif")
+    assert take(store, stolen, days=1).held == 2
+    assert root not in {item.raw for item in load_trust_store(store).anchors}
+    assert {item.country: item.why for item in find_gaps(store, NOW)}["UT"][0].startswith("no CSCA")
+    decisions.lift_distrust(store, digits, NOW)
+    assert take(store, stolen, days=2).held == 0  # a link by a key that is trusted confirms both
+    # accepted before the key was known to have leaked, the link vouches for no further certificate
+    decisions.distrust(store, digits, since=NOW, reason="its key leaked", now=NOW)
+    again = put(lists.ldif([("cACertificate", lists.state_csca(thief, "UT", serial=7))]), "pkd.ldif")
+    assert take(store, again, days=3).held == 1
+
+
+def test_a_rejected_anchor_vouches_for_no_list(store: Path, put: Put, owner: lists.Publisher, content: tuple) -> None:
+    digits = made.hashlib.sha256(owner.csca).hexdigest()
+    decisions.approve(store, [digits], reject=True)
+    assert refused(store, put(owner.master_list(content))) is Reason.NO_CERTIFICATE_CHAIN_FOUND
+    with pytest.raises(LifecycleError, match="approve it first"):
+        decisions.pin_anchors(store, [digits], NOW)
+    decisions.approve(store, [digits])
+    assert take(store, put(owner.master_list(content))).new == 5
+
+
+def test_links_in_circles_take_no_time(store: Path, put: Put, owner: lists.Publisher, content: tuple) -> None:
+    """Hundreds of certificates of two keys that vouch for each other, in a list that nobody has vouched for yet."""
+    one, two = made.ec_key(), made.ec_key()
+    names = {"issuer": lists.state_name("FI"), "subject": lists.state_name("FI")}
+    pairs = ((one, two), (two, one))
+    circle = [
+        made.certificate(above, below, made.csca_extensions(below), serial=serial, **names)
+        for serial in range(1, 33)
+        for above, below in pairs
+    ]
+    forger = lists.publisher("FI", csca_key=one, csca=circle[0])
+    raw = forger.master_list(content, certificates=(forger.certificate, *circle))
+    begun = time.monotonic()
+    assert refused(store, put(raw)) is Reason.NO_CERTIFICATE_CHAIN_FOUND
+    assert time.monotonic() - begun < 2
+
+
+def test_a_store_whose_name_is_odd(tmp_path: Path, put: Put, content: tuple[bytes, ...]) -> None:
+    odd = tmp_path / "a?b#c%20 é"
+    assert take(odd, put(content[0])).new == 1
+    assert len(load_trust_store(odd).anchors) == 1
+    assert {item.name for item in tmp_path.iterdir()} == {odd.name, "list.ml"}
 
 
 def test_fingerprints(store: Path, put: Put, owner: lists.Publisher, content: tuple[bytes, ...]) -> None:
