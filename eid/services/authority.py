@@ -220,6 +220,7 @@ class IssuingAuthority(AuthorityHoldings):
                 continue
 
     def _require_unrevoked(self) -> None:
+        self.register = decode_register(load_file(self.directory / REGISTER))  # another process may have revoked it
         if self.is_revoked(decode_certificate(self.signer_certificate).serial):
             # Not rolled over in silence: whatever made the key suspect may have reached the next one, too.
             raise LifecycleError("the document signer is revoked: make the next one with: eid pki ds")

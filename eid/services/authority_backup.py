@@ -25,6 +25,7 @@ from eid.pki.crl import RevocationReason
 from eid.pki.trust_store import is_signed_by
 from eid.services.authority_register import REGISTER, decode_register, load_file, lock_directory, store_file
 from eid.services.cv_register import REGISTER as CV_REGISTER
+from eid.services.cv_register import SEQUENCE_DIGITS, decode_cv_register
 
 FORMAT: Final = "eid-authority-backup"
 VERSION: Final = 1
@@ -32,6 +33,7 @@ MANIFEST: Final = "MANIFEST.json"
 MAX_ARCHIVE: Final = 1 << 31  # octets
 MAX_FILE: Final = 1 << 30
 NAME: Final = re.compile(r"(?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_-][A-Za-z0-9._-]*")
+KEYS_SKIPPED: Final = 100  # of a CV authority, that may have been made since: a holder reference names one key for ever
 NUMBERS_SKIPPED: Final = 1000  # of CRLs that may have been issued since the backup, where nobody has the newest
 
 
@@ -99,12 +101,14 @@ def restore_backup(archive: Path, directory: Path, published_crl: bytes | None =
         LifecycleError: the CRL is not this authority's. DecodeError: the CRL is malformed.
     """
     files = _read_archive(archive)
-    if directory.exists() and any(directory.iterdir()):
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise AlreadyDoneError(f"{directory} is not empty: a backup is restored into a directory of its own")
     crl = None if published_crl is None else decode_crl(published_crl)
     register, told = files.get(REGISTER), Restored(len(files), None, 0, ())
     if register is not None:
         files[REGISTER], told = _renew_register(register, files, crl)
+    if CV_REGISTER in files:
+        files[CV_REGISTER] = _renew_cv_register(files[CV_REGISTER])
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name in sorted({name.partition("/")[0] for name in files if "/" in name}):
@@ -151,7 +155,7 @@ def _renew_register(raw: bytes, files: dict[str, bytes], crl: CertificateList | 
     number = register.crl_number + NUMBERS_SKIPPED
     taken: tuple[tuple[int, str, str], ...] = ()
     if crl is not None:
-        _require_own_crl(crl, [files[f"{label}.cer"] for label in register.cscas])
+        _require_own_crl(crl, [files[name] for label in register.cscas if (name := f"{label}.cer") in files])
         number = max(register.crl_number, crl.extensions.crl_number() or 0)
         known = {serial for serial, _, _ in register.revocations}
         taken = tuple(
@@ -166,6 +170,11 @@ def _renew_register(raw: bytes, files: dict[str, bytes], crl: CertificateList | 
     retired = (*register.signers, *register.list_signers)
     renewed = replace(register, crl_number=number, revocations=(*register.revocations, *taken), retired=retired)
     return renewed.encode(), Restored(len(files), number, len(taken), retired)
+
+
+def _renew_cv_register(raw: bytes) -> bytes:
+    register = decode_cv_register(raw)
+    return replace(register, sequence=min(register.sequence + KEYS_SKIPPED, 10**SEQUENCE_DIGITS - 1)).encode()
 
 
 def _require_own_crl(crl: CertificateList, cscas: list[bytes]) -> None:

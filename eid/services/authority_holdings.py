@@ -113,9 +113,21 @@ class AuthorityHoldings:
 
     def crl_due(self, now: datetime) -> datetime | None:
         """Since when the next CRL is due; None where it is not yet."""
-        known = [decode_crl(raw) for raw in self.crls]
-        due = min(map(due_time, known), default=now)
-        return due if due <= now or len(known) < len(self.register.crls) else None
+        due = now if self.is_crl_behind else min(map(due_time, map(decode_crl, self.crls)))
+        return due if due <= now else None
+
+    @property
+    def is_crl_behind(self) -> bool:
+        """Whether the newest CSCA has no CRL, or one that does not know the register: an attempt broke off before it.
+
+        Of older CSCAs it is not asked: one whose key was destroyed signs no further CRL.
+        """
+        if self.csca_label not in dict(self.register.crls):
+            return True
+        crl = decode_crl(self.crl)
+        times = (datetime.fromisoformat(at).replace(microsecond=0) for _, at, _ in self.register.revocations)
+        is_said = all(at <= crl.this_update for at in times)
+        return not is_said or any(not self.is_revoked(serial) for serial in crl.revoked)
 
     def issuer_of(self, label: str) -> bytes:
         """The CSCA certificate that a signer's certificate was issued under."""

@@ -99,6 +99,8 @@ def _list_signer_duties(authority: AuthorityHoldings, now: datetime) -> Iterator
 
 
 def _crl_duties(authority: AuthorityHoldings, now: datetime) -> Iterator[Duty]:
+    if authority.is_crl_behind:
+        yield Duty("crl", DutyState.OVERDUE, "the newest one does not say what the register says", None, "eid pki crl")
     for label, number in authority.register.crls:
         crl = decode_crl(load_file(authority.crl_path(number)))
         until = crl.next_update or crl.this_update

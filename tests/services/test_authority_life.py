@@ -236,6 +236,37 @@ def test_a_crl_is_issued_when_it_is_due(make: Make) -> None:
     assert authority.crl_due(due + DAY) is None
 
 
+def test_a_crl_that_an_attempt_left_behind_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The register is written before the CRL that says the same: whoever asks what is due hears of what is missing."""
+    authority = make_authority(tmp_path / "pki", PROFILE)
+    held = authority.signers()[0][1].serial
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: authority.revoke(held, RevocationReason.CERTIFICATE_HOLD, NOW + DAY),
+        lambda: authority.release(held, NOW + 2 * DAY),
+        lambda: authority.add_csca(NOW + 3 * DAY),
+    )
+    for day, step in enumerate(steps, 1):
+        with monkeypatch.context() as torn:
+            torn.setattr(IssuingAuthority, "_issue_crl", lambda *_: (_ for _ in ()).throw(StoreError("torn")))
+            with pytest.raises(StoreError, match="torn"):
+                step()
+        now = NOW + day * DAY
+        authority = reopen(tmp_path / "pki")
+        assert authority.crl_due(now) == now
+        assert states(authority, now)["crl"] == "OVERDUE"
+        authority.issue_crl(now)
+        assert authority.crl_due(now) is None
+        assert "crl" not in states(authority, now)
+
+
+def test_a_signer_that_another_process_revoked_signs_no_more(tmp_path: Path) -> None:
+    authority = make_authority(tmp_path / "pki", PROFILE)
+    authority.sign_sod(SECURITY_OBJECT, NOW)
+    reopen(tmp_path / "pki").revoke(authority.signers()[0][1].serial, RevocationReason.KEY_COMPROMISE, NOW)
+    with pytest.raises(LifecycleError, match="is revoked"):
+        authority.sign_sod(SECURITY_OBJECT, NOW)
+
+
 def test_a_certificate_on_hold_is_released(make: Make) -> None:
     authority = make()
     serial = authority.signers()[0][1].serial
@@ -397,6 +428,10 @@ def test_damaged_backups(tmp_path: Path) -> None:
             continue
         kept = {path.name: path.read_bytes() for path in (tmp_path / f"at-{at}").glob("*.cer")}
         assert kept == {path.name: path.read_bytes() for path in (tmp_path / "pki").glob("*.cer")}  # a bit of padding
+    archive.write_bytes(raw)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AlreadyDoneError):
+        restore_backup(archive, tmp_path / "file")
     for content in (b"", b"x" * 2000, raw[: len(raw) // 2]):
         archive.write_bytes(content)
         with pytest.raises(StoreError):

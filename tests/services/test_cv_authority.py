@@ -38,6 +38,7 @@ from eid.pki.cv_request import authenticate_cv_request, build_cv_request
 from eid.pki.cv_rights import all_rights, name_rights, rights_of
 from eid.protocols.restricted_identification.core import find_terminal_sector, hash_sector_key
 from eid.protocols.restricted_identification.sector_key import build_sector_key
+from eid.services.authority_backup import restore_backup, write_backup
 from eid.services.cv_authority import CvAuthority, create_cv_authority, open_cv_authority
 from eid.services.cv_register import CvRegister, CvRole, decode_cv_register
 from tests.builders.issuing import clear_token, software_keys
@@ -189,6 +190,17 @@ def test_a_foreign_document_verifier(make: Make) -> None:
         home.countersign(stranger.request(NOW), NOW)
     with pytest.raises(LifecycleError, match="vouches for a request"):
         dv.countersign(request, NOW)
+
+
+def test_a_restored_authority_gives_no_reference_twice(software: Make, tmp_path: Path) -> None:
+    cvca = software("cvca", "UTCVCASPEC")
+    cvca.renew(NOW, 1095, BOTH)
+    write_backup(cvca.directory, tmp_path / "backup.tar")
+    lost = decode_cv_certificate(cvca.renew(NOW, 1095, BOTH)).holder_reference
+    restore_backup(tmp_path / "backup.tar", tmp_path / "again")
+    again = open_cv_authority(tmp_path / "again", software_keys(tmp_path / "again"))
+    renewed = decode_cv_certificate(again.renew(NOW, 1095, BOTH)).holder_reference
+    assert (lost, renewed) == ("UTCVCASPEC00002", "UTCVCASPEC00102")
 
 
 def test_another_country_does_not_vouch(software: Make) -> None:
