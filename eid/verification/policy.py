@@ -55,6 +55,7 @@ class _PolicyFile(_Statement):
     informative: tuple[str, ...] = ()
     access: tuple[Literal["pace", "bac"], ...] = ("pace", "bac")
     refuse_downgrade: bool = False
+    issued_challenge: bool = False
     reference_time: ReferenceTime = "now"
     crl_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
     tolerated: tuple[DefectCode, ...] = ()
@@ -81,6 +82,7 @@ class Policy:
         required: checks that must pass. required_one_of: of each group, one check must pass.
         informative: checks that may fail without sinking the verdict.
         access: access protocols that satisfy it. refuse_downgrade: BAC fails where the issuer signed for PACE.
+        issued_challenge: chip.aa counts only over a challenge that this verifier issued, or a known station asked.
         reference_time: when certificates must have been valid: at the time of judging, when EF.SOD says that it was
             signed, or on the day of issue in DG12. crl_grace_days: for how long a stale CRL is still taken.
         tolerated: departures from the specifications that it accepts; each one met is reported.
@@ -97,6 +99,7 @@ class Policy:
     informative: frozenset[str]
     access: frozenset[str]
     refuse_downgrade: bool
+    issued_challenge: bool
     reference_time: ReferenceTime
     crl_grace_days: int
     tolerated: frozenset[DefectCode]
@@ -168,6 +171,7 @@ def _build_policy(stated: _PolicyFile, digest: str) -> Policy:
         informative=frozenset(stated.informative),
         access=frozenset(stated.access),
         refuse_downgrade=stated.refuse_downgrade,
+        issued_challenge=stated.issued_challenge,
         reference_time=stated.reference_time,
         crl_grace_days=stated.crl_grace_days,
         tolerated=frozenset(stated.tolerated),

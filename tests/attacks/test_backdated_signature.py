@@ -106,10 +106,19 @@ def test_signed_when_the_key_was_out_of_use(document: Document) -> None:
     assert (border.verdict, found.detail) == (Verdict.TOTAL_PASSED, "tolerated: USAGE_PERIOD")
 
 
-def test_undated_signature_cannot_be_told_from_one_out_of_use(document: Document) -> None:
-    report = judge(signed_at(document, None))
+@pytest.mark.parametrize("policy", shipped_policies())
+def test_undated_signature_cannot_be_told_from_one_out_of_use(document: Document, policy: str) -> None:
+    """EF.SOD need not say when it was signed; whoever stole a key would write a date that fits. So it is told only."""
+    report = judge(signed_at(document, None), policy=policy)
     assert outcome(report, "ds.usage_period") == (Outcome.INDETERMINATE, Reason.OUT_OF_BOUNDS_NO_POE)
-    assert (failed(report), report.verdict) == ({}, Verdict.INDETERMINATE)
+    assert (failed(report), report.verdict) == ({}, Verdict.TOTAL_PASSED)
+
+
+def test_a_policy_may_insist_on_a_date(document: Document) -> None:
+    strict = load_policy("strict")
+    insisting = replace(strict, required=strict.required | {"ds.usage_period"})
+    assert under(insisting, signed_at(document, issuer.SIGNING_TIME)).verdict is Verdict.TOTAL_PASSED
+    assert under(insisting, signed_at(document, None)).verdict is Verdict.INDETERMINATE
 
 
 def test_signer_for_documents_of_another_kind(document: Document) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from eid.errors import Reason
-from eid.evidence import ProtocolName
-from eid.verification.report import Verdict
-from tests.builders.document import Document, failed, judge, transcript
+from eid.evidence import Origin, ProtocolName
+from eid.verification.report import Outcome, Verdict
+from tests.builders.document import CHALLENGE, Document, failed, judge, outcome, transcript
 
 TODAY = bytes.fromhex("A0A1A2A3A4A5A6A7")
 
@@ -27,3 +29,16 @@ def test_relabelled_answer(document: Document) -> None:
 def test_evidence_that_names_one_challenge_and_answers_another(document: Document) -> None:
     evidence = document.evidence(challenge=TODAY)
     assert failed(judge(document, evidence, expected_challenge=None)) == {"chip.aa": Reason.CHALLENGE_MISMATCH}
+
+
+@pytest.mark.parametrize("named", [None, CHALLENGE], ids=["the reader's own", "named in the evidence"])
+def test_no_challenge_was_issued(document: Document, named: bytes | None) -> None:
+    """The chip did answer once, nobody knows to whom: no proof of this session, unless a known station asked."""
+    sent = document.evidence(origin=Origin.UPLOAD, challenge=named)
+    report = judge(document, sent, "kyc-remote", expected_challenge=None)
+    assert outcome(report, "chip.aa") == (Outcome.NOT_PERFORMED, Reason.CLIENT_ASSERTED)
+    assert (failed(report), report.verdict) == ({}, Verdict.INDETERMINATE)
+    asked = document.evidence(challenge=named)
+    assert judge(document, asked, "kyc-remote", expected_challenge=None).verdict is Verdict.TOTAL_PASSED
+    unknown = judge(document, asked, "kyc-remote", expected_challenge=None, stations={})
+    assert outcome(unknown, "chip.aa") == (Outcome.NOT_PERFORMED, Reason.UNTRUSTED_STATION)

@@ -13,6 +13,7 @@ from eid.lds.security_infos import ID_AA, ActiveAuthenticationInfo
 from eid.protocols.active_authentication.core import verify_active_authentication
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
+from eid.verification.checks.chip_authentication import require_witness
 from eid.verification.checks.deviations import find_deviations, is_key_compromised
 
 DATA_GROUP: Final = 15
@@ -34,6 +35,8 @@ def run(case: Case, check_id: str) -> str:
     if is_key_compromised(find_deviations(case)):
         raise VerificationError(Reason.KEY_COMPROMISED, "the issuer says that others may know the chip's key")
     if case.expected_challenge is None:
+        if case.policy.issued_challenge:
+            require_witness(case)  # what this verifier did not ask, a known station must have
         whose = "the reader's own challenge" if case.evidence.challenge is None else "the challenge in the evidence"
         return f"over {whose}; nothing here says when it was asked"
     return "over the challenge that was issued for this verification"

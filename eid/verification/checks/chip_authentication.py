@@ -10,7 +10,7 @@ from typing import Final
 
 from eid.codec.oid import encode_oid_content
 from eid.errors import Reason, VerificationError
-from eid.evidence import Origin, ProtocolName, ProtocolOutcome, ProtocolTranscript
+from eid.evidence import Origin, ProtocolName, ProtocolOutcome
 from eid.lds.dg14 import find_in_dg14
 from eid.lds.security_infos import ID_PK, ID_PK_DH, ID_PK_ECDH, ChipAuthenticationPublicKeyInfo
 from eid.verification.case import Case
@@ -35,8 +35,10 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Chip Authentication")
     if transcript.outcome is not ProtocolOutcome.SUCCEEDED:
         raise VerificationError(Reason.CLONE_SUSPECTED, "the chip did not prove the key that the issuer signed")
-    require_witness(case)
-    return _require_signed_key(transcript, keys)
+    witness = require_witness(case)
+    if transcript.messages.get("chip_public_key") not in keys:
+        raise VerificationError(Reason.KEY_MISMATCH, "Chip Authentication ran with a key that DG14 does not hold")
+    return witness
 
 
 def _announced_keys(dg14: bytes) -> frozenset[bytes]:
@@ -47,23 +49,18 @@ def _announced_keys(dg14: bytes) -> frozenset[bytes]:
     return keys
 
 
-def require_witness(case: Case) -> None:
-    """Insist that somebody whose word counts ran the protocol.
+def require_witness(case: Case) -> str:
+    """Who ran the protocol, if it is somebody whose word counts.
 
     Raises:
         VerificationError: CLIENT_ASSERTED, UNTRUSTED_STATION.
     """
     if case.relayed:
-        return
+        return "run by this verifier, through a relayed reader"
     if case.evidence.origin is not Origin.STATION or case.envelope is None:
         raise VerificationError(Reason.CLIENT_ASSERTED, "whoever sent this evidence claims it; nothing proves it")
     if not case.passed("station.signature"):
         raise VerificationError(Reason.UNTRUSTED_STATION, "only a known station's word would count")
-
-
-def _require_signed_key(transcript: ProtocolTranscript, keys: frozenset[bytes]) -> str:
-    if transcript.messages.get("chip_public_key") not in keys:
-        raise VerificationError(Reason.KEY_MISMATCH, "Chip Authentication ran with a key that DG14 does not hold")
     return "on the word of a known station"
 
 

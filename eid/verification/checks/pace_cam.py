@@ -36,7 +36,7 @@ def run(case: Case, check_id: str) -> str:
     info = None if transcript is None else _find_info(transcript)
     if transcript is None or info is None or transcript.outcome is not ProtocolOutcome.SUCCEEDED:
         raise _why_not(case)
-    require_witness(case)
+    witness = require_witness(case)
     file = require_card_security(case)
     if info not in file.pace_infos:
         raise VerificationError(Reason.KEY_MISMATCH, "EF.CardSecurity announces no such PACE protocol")
@@ -44,7 +44,7 @@ def run(case: Case, check_id: str) -> str:
     if parameters is None:
         raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"PACE {info.protocol} with {info.parameter_id}")
     _verify(transcript, parameters.group, _find_keys(file, parameters.group))
-    return "on the word of a known station"
+    return witness
 
 
 def _find_info(transcript: ProtocolTranscript) -> PACEInfo | None:
