@@ -49,13 +49,15 @@ def read_card_access(session: Session) -> Exchange[ReadFile]:
 
 
 def learn_lengths(session: Session) -> Exchange[None]:
-    """Ask EF.ATR/INFO for extended lengths (Doc 9303-10 3.11.1); most chips have none, and one command tells so."""
+    """Ask EF.ATR/INFO for extended lengths and chaining (Doc 9303-10 3.11.1); most chips have no such file."""
     try:
         info = decode_atr_info((yield from read_whole(EF_ATR_INFO, may_select=False)))
     except (StatusWordError, DecodeError):
         return
     if info.supports_extended_length and info.extended_length_limits is not None:
         session.allow_extended(info.extended_length_limits.max_response - STATUS_LENGTH)
+    if info.supports_chaining and not info.supports_extended_length:
+        session.chain_commands()
 
 
 @dataclass(frozen=True, slots=True)

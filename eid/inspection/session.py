@@ -26,7 +26,7 @@ from eid.lds.files import ElementaryFile
 from eid.lds.security_infos import PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.bac.terminal import run_bac
-from eid.protocols.exchange import Checkpoint, Exchange, Reset, through
+from eid.protocols.exchange import Checkpoint, Exchange, Reset, in_links, through
 from eid.protocols.files import FileReader, PartialFile, select_application
 from eid.protocols.pace.core import PaceResult, require_parameters
 from eid.protocols.pace.terminal import run_pace
@@ -85,12 +85,17 @@ class Session:
         habits = plan.habits
         self._reader = FileReader(min(plan.max_response, habits.piece or plan.max_response), is_eager=habits.is_eager)
         self._max_response = plan.max_response
+        self._takes_chains_only = False
         self._losses = 0
         self._entry: Entry | None = None
 
     def run(self, exchange: Exchange[T]) -> Exchange[T]:
         """Run an exchange inside the session in force."""
-        return exchange if self.channel is None else through(self.channel, exchange)
+        if self.channel is None:
+            return exchange
+        if self._takes_chains_only:  # as many octets fit a short protected command as a short protected answer
+            exchange = in_links(exchange, self.channel.max_response_data(MAX_SHORT_LE))
+        return through(self.channel, exchange)
 
     def rekey(self, channel: SecureMessaging) -> None:
         """Go on under new keys; asks for as much as fits into a protected response."""
@@ -205,6 +210,10 @@ class Session:
         """Ask for so many octets at once, which the card has announced; for fewer where it is known to give fewer."""
         self._max_response = max(self._max_response, min(max_response, MAX_EXTENDED_LE))
         self._reader.chunk = self.plan.habits.piece or self._max_response
+
+    def chain_commands(self) -> None:
+        """Send what does not fit a short command as a chain: the card has announced that, and no extended length."""
+        self._takes_chains_only = True
 
     def read(self, file: ElementaryFile) -> Exchange[ReadFile]:
         """Read a file; one that the card refuses is evidence too.

@@ -21,6 +21,7 @@ CARD_CAPABILITIES: Final = 0x47
 EXTENDED_LENGTH_INFORMATION: Final = 0x7F66
 INTEGER: Final = 0x02
 EXTENDED_LENGTH_FLAG: Final = 0x40  # bit 7 of the third octet of the card capabilities
+CHAINING_FLAG: Final = 0x80  # bit 8 of it
 MAX_LENGTH_OCTETS: Final = 4
 
 
@@ -48,8 +49,16 @@ class AtrInfo:
     @property
     def supports_extended_length(self) -> bool:
         """Whether the card capabilities say that Lc and Le may be extended."""
+        return self._says(EXTENDED_LENGTH_FLAG)
+
+    @property
+    def supports_chaining(self) -> bool:
+        """Whether they say that a long command may come as a chain of short ones (ISO/IEC 7816-4 5.3.3)."""
+        return self._says(CHAINING_FLAG)
+
+    def _says(self, flag: int) -> bool:
         capabilities = self.card_capabilities or b""
-        return len(capabilities) > 2 and bool(capabilities[2] & EXTENDED_LENGTH_FLAG)
+        return len(capabilities) > 2 and bool(capabilities[2] & flag)
 
     def encode(self) -> bytes:
         """The file's bytes."""

@@ -8,15 +8,20 @@ from dataclasses import replace
 import pytest
 
 from eid.card import VirtualCard
+from eid.card.memory import TransparentFile
+from eid.card.state import decode_state
+from eid.codec.apdu import CommandAPDU, decode_command
 from eid.codec.cv import Role
+from eid.crypto.signatures import SignatureAlgorithm
 from eid.evidence import Evidence, ProtocolName, ProtocolOutcome, ProtocolTranscript
 from eid.evidence.codec import decode_evidence, encode_evidence
 from eid.inspection.plan import InspectionPlan
 from eid.inspection.procedure import inspect
+from eid.lds.atr_info import build_atr_info
 from eid.lds.cvca import decode_ef_cvca
-from eid.lds.files import EF_CVCA
+from eid.lds.files import EF_ATR_INFO, EF_CVCA
 from eid.personalization.build import CardData, build_card
-from eid.profile.card_image import PasswordId
+from eid.profile.card_image import AccessCondition, PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import drive
@@ -24,8 +29,10 @@ from eid.protocols.pace.core import Password
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
 from eid.testing.authority import SpecimenAuthority
 from eid.testing.specimen import SpecimenCard, issue_data, make_chip_keys, specimen_for, specimen_secrets
+from eid.transport.loopback import LoopbackConnection
+from tests.builders.exchanges import Link
 from tests.builders.inspected import CHALLENGE, NOW, Station, can_of, gather, specimen
-from tests.builders.terminals import BEGIN, CVCA, DV, TERMINAL, TerminalPki, build_terminal_pki, ec_signer
+from tests.builders.terminals import BEGIN, CVCA, DV, TERMINAL, TerminalPki, build_terminal_pki, ec_signer, rsa_signer
 
 PROFILE = "eu-passport-eac"
 TA = ProtocolName.TERMINAL_AUTHENTICATION
@@ -91,6 +98,31 @@ def test_the_fingers_open_to_who_has_the_right(trusting, by_bac: bool) -> None:
     assert report.check("sod.dg_hashes.dg3").outcome == "PASSED"
     used = ProtocolName.BAC if by_bac else ProtocolName.PACE
     assert evidence.transcript(used).outcome is ProtocolOutcome.SUCCEEDED
+
+
+def test_long_certificates_go_as_chains_where_the_chip_says_so(trusting) -> None:
+    """An RSA chain to a chip without extended length, whose EF.ATR/INFO announces chaining; each link is protected."""
+    signer = rsa_signer("all of the chain", SignatureAlgorithm("rsa-pss", "sha256", 32))
+    pki = TerminalPki(signer, signer, signer)
+    card = trusting(pki)
+    memory = decode_state(card.card.state())
+    memory.chip = replace(memory.chip, extended_length=False, max_command_data=255, max_response_data=256)
+    raw = bytearray(build_atr_info(bytes.fromhex("000080")).encode())
+    always, never = AccessCondition.ALWAYS, AccessCondition.NEVER
+    memory.master.files[EF_ATR_INFO.fid] = TransparentFile(EF_ATR_INFO.fid, EF_ATR_INFO.sfi, raw, always, never)
+    sent: list[CommandAPDU] = []
+
+    def watch(way: str, _number: int, raw: bytes) -> None:
+        if way == "command":
+            sent.append(decode_command(raw))
+
+    plan = replace(plan_for(card, pki.credentials()), max_response=256, announced_lengths=True)
+    evidence = drive(inspect(plan, NOW), Link(LoopbackConnection(VirtualCard(memory)), watch))
+    assert ran(evidence).outcome is ProtocolOutcome.SUCCEEDED
+    assert evidence.content("DG3") == card.files["DG3"]
+    assert not any(command.is_extended for command in sent)
+    links = [command.ins for command in sent if command.cla == 0x1C]
+    assert (links.count(0x2A) >= 4, links.count(0x82)) == (True, 1), "two certificates and the signature"
 
 
 def without_pace(card: SpecimenCard, pki: TerminalPki) -> CardData:

@@ -59,6 +59,7 @@ def test_atr_info_layout() -> None:
     decoded = decode_atr_info(raw)
     assert decoded == built
     assert decoded.supports_extended_length
+    assert decoded.supports_chaining
     assert decoded.card_capabilities == bytes.fromhex("F301E0")
 
 
@@ -71,6 +72,7 @@ def test_atr_info_round_trips_whatever_else_it_holds() -> None:
     assert silent.card_capabilities is None
     assert not silent.supports_extended_length
     assert not build_atr_info(b"\xff").supports_extended_length
+    assert not build_atr_info(b"\0\0\x40").supports_chaining
 
 
 def test_a_limit_written_as_a_positive_integer_is_read_alike() -> None:

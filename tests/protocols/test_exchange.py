@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eid.codec.apdu import CommandAPDU, ResponseAPDU
+from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_command
 from eid.errors import (
     AuthenticationError,
     CardRemovedError,
@@ -13,7 +13,7 @@ from eid.errors import (
     PeerProtocolError,
     StatusWordError,
 )
-from eid.protocols.exchange import Checkpoint, Exchange, Reset, drive, send, through, transmit
+from eid.protocols.exchange import Checkpoint, Exchange, Reset, drive, in_links, send, through, transmit
 from tests.builders.exchanges import play
 
 PING = CommandAPDU(0x00, 0xB0, 0x00, 0x00, le=2)
@@ -246,3 +246,44 @@ def test_a_link_that_is_refused_ends_the_chain() -> None:
     with pytest.raises(StatusWordError):
         exchange.send(ResponseAPDU(b"", 0x6884))
     assert channel.seen == [0x6884]
+
+
+LONG = CommandAPDU(0x00, 0x2A, 0x00, 0xBE, bytes(range(200)) * 3)
+
+
+def test_links_inside_a_channel_are_commands_of_their_own() -> None:
+    """As ISO secure messaging has it: each link is protected, and each answer is unprotected."""
+    channel = Plain()
+    _, sent = play(through(channel, in_links(send(LONG, "PSO"), 223)), [b"\x90\x00"] * 3)
+    links = [decode_command(raw) for raw in sent]
+    assert [(link.cla, len(link.data)) for link in links] == [(0x10, 223), (0x10, 223), (0x00, 154)]
+    assert b"".join(link.data for link in links) == LONG.data
+    assert channel.seen == [0x9000] * 3
+
+
+def test_a_refused_link_is_the_answer_to_the_command() -> None:
+    with pytest.raises(StatusWordError, match="6884"):
+        play(in_links(send(LONG, "PSO"), 223), [b"\x68\x84"])
+
+
+def test_what_is_never_cut() -> None:
+    steps = CommandAPDU(0x10, 0x86, 0x00, 0x00, bytes(300), le=256)
+    _, sent = play(in_links(transmit(steps), 223), [b"\x90\x00"])
+    assert sent == [steps.encode()]
+    _, sent = play(in_links(transmit(PING), 223), [b"\x01\x90\x00"])
+    assert sent == [PING.encode()]
+
+
+def test_a_fault_reaches_the_exchange_whose_commands_are_cut() -> None:
+    def forgiving() -> Exchange[str]:
+        try:
+            yield from transmit(LONG)
+        except CardRemovedError:
+            return "noticed"
+        return "missed"
+
+    exchange = in_links(forgiving(), 223)
+    next(exchange)
+    with pytest.raises(StopIteration) as stop:
+        exchange.throw(CardRemovedError("gone"))
+    assert stop.value.value == "noticed"

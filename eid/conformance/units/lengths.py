@@ -13,8 +13,6 @@ from eid.lds.atr_info import AtrInfo, decode_atr_info
 from eid.lds.files import EF_ATR_INFO, EF_COM, by_name
 from eid.protocols.exchange import Exchange, Reset, transmit
 
-_CHAINING_FLAG = 0x80  # bit 8 of the third octet of the card capabilities (ISO/IEC 7816-4 12.1.1.9)
-
 
 def _announcement(subject: Subject) -> AtrInfo | None:
     try:
@@ -39,8 +37,7 @@ def _needs_limits(subject: Subject) -> str | None:
 
 def _needs_chaining(subject: Subject) -> str | None:
     info = _announcement(subject)
-    capabilities = (info.card_capabilities if info is not None else None) or b""
-    return None if len(capabilities) > 2 and capabilities[2] & _CHAINING_FLAG else "EF.ATR/INFO announces no chaining"
+    return None if info is not None and info.supports_chaining else "EF.ATR/INFO announces no chaining"
 
 
 def _extended_plain(subject: Subject) -> Exchange[str]:
