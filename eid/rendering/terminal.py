@@ -11,7 +11,7 @@ from eid.conformance.report import ConformanceReport
 from eid.locale import FALLBACK, assurance_text, text
 from eid.rendering.page import StepFigures
 from eid.verification.policy_lint import UNSAFE
-from eid.verification.report import VerificationReport
+from eid.verification.report import Verdict, VerificationReport
 
 # Characters that move the cursor, change colours, end a line or turn the direction of what follows.
 _UNSAFE: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -60,9 +60,16 @@ def render_report(report: VerificationReport, language: str = FALLBACK) -> str:
     time = report.reference_time.isoformat().replace("+00:00", "Z")
     return (
         f"{report.verdict.value}  policy {report.policy}, judged at {time} ({report.reference_source})\n"
-        f"{assurance_text(language, report.policy, report.assurance)[0]}\n{_render_hazards(report, language)}\n"
+        f"{_render_assurance(report, language)}{_render_hazards(report, language)}\n"
         f"{render_table(rows, ('check', 'outcome', 'reason', 'detail'))}{_render_reasons(report, language)}"
     )
+
+
+def _render_assurance(report: VerificationReport, language: str) -> str:
+    """What the policy's TOTAL_PASSED says; nothing under another verdict, where it would not be true."""
+    if report.verdict is not Verdict.TOTAL_PASSED:
+        return ""
+    return f"{assurance_text(language, report.policy, report.assurance)[0]}\n"
 
 
 def _render_hazards(report: VerificationReport, language: str) -> str:
