@@ -60,6 +60,11 @@ def issuing_codes(country: str) -> frozenset[str]:
     return _CODES.get(country.upper(), _UNKNOWN)
 
 
+def is_issuing_code(state: str) -> bool:
+    """Whether documents of a known country may show this issuing-state code, with or without its fillers."""
+    return any(state.rstrip("<").upper() in codes for codes in _CODES.values())
+
+
 def is_same_state(country: str, state: str) -> bool:
     """Whether a certificate's country and a document's issuing state are one issuer; False where either is unknown.
 

@@ -111,5 +111,7 @@ def _require_valid(path: CertificatePath, time: datetime) -> None:
 
 def _require_same_state(case: Case, path: CertificatePath) -> None:
     """Whoever may sign for one state must not vouch for the chips of another."""
-    if path.anchor.certificate.country != case.require_path().anchor.certificate.country:
+    own, other = path.anchor.certificate, case.require_path().anchor.certificate
+    is_same = own.subject_raw == other.subject_raw if own.country is None else own.country == other.country
+    if not is_same:
         raise VerificationError(Reason.ISSUER_MISMATCH, f"{_NAME} is signed for another state than EF.SOD")
