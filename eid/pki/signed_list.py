@@ -175,8 +175,7 @@ def _verify(
 ) -> SignedList:
     signed_data, signer = _read(raw, content_type, defects)
     # 4. Its signer: purpose, and a path to a pinned anchor
-    trust = anchors.build_store(signed_data.certificates)
-    path = _find_path(signer, trust, defects, purpose)
+    trust, path = _find_way(signed_data, signer, anchors, defects, purpose)
     # 5. In time, not revoked, not distrusted
     attributes = signed_data.signer_info.signed_attributes
     signing_time = None if attributes is None else attributes.signing_time
@@ -185,6 +184,24 @@ def _verify(
     trust.verify_not_distrusted((path.signer, *(item.certificate for item in path.authorities)), now)
     digest_name = oid.HASH_NAMES[signed_data.signer_info.digest_algorithm.oid]
     return SignedList(signed_data.content, signer, path, signing_time, digest_name, ())
+
+
+def _find_way(
+    signed_data: SignedData, signer: Certificate, anchors: _Anchors, defects: list[Defect], purpose: str
+) -> tuple[TrustStore, CertificatePath]:
+    """The signer's path to an anchor, and the store in which it was found.
+
+    After a key roll-over the links to the signer's CSCA stand among the certificates of the CMS, or in the master list
+    itself. There nothing is believed yet: a link counts by the signature of the anchor, or of a link before it.
+    """
+    trust = anchors.build_store(signed_data.certificates)
+    try:
+        return trust, _find_path(signer, trust, defects, purpose)
+    except VerificationError as failure:
+        if failure.reason is not Reason.NO_CERTIFICATE_CHAIN_FOUND or signed_data.content_type == oid.DEVIATION_LIST:
+            raise
+    trust = anchors.build_store((*signed_data.certificates, *decode_master_list(signed_data.content, [])))
+    return trust, _find_path(signer, trust, defects, purpose)
 
 
 def _find_path(signer: Certificate, trust: TrustStore, defects: list[Defect], purpose: str) -> CertificatePath:
