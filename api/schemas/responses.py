@@ -43,7 +43,7 @@ class Report(_Response):
     reference_time: datetime
     reference_source: str
     trust_store_digest: Digest
-    assurance: str = Field(description="What the verdict says, and what it does not")
+    assurance: str = Field(description="What TOTAL_PASSED says and what it does not; else not established")
     certificates: list[str] = Field(description="Subject names of the chain, document signer first")
     checks: Annotated[list[Check], Field(min_length=1)]
 

@@ -103,7 +103,7 @@ class VerificationReport:
         reference_time: the time at which certificates were judged, UTC. reference_source: where it came from.
         policy, policy_version, policy_digest: the policy by name, version and SHA-256 of its file (hexadecimal).
         trust_store_digest: SHA-256 of the trust material that was used (hexadecimal).
-        assurance: what the verdict says and what it does not, in one sentence.
+        assurance: what TOTAL_PASSED says and what it does not; under another verdict it is not established.
         hazards: what the policy leaves open, by name; is_unsafe: whether somebody without a genuine document may pass.
         chain: subject names of the certificates that were used, DER, document signer first; empty where none was found.
     """
