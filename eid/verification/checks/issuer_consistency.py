@@ -24,7 +24,7 @@ def run(case: Case, check_id: str) -> str:
         if is_same_state(country, state):
             continue
         if not issuing_codes(country) and not is_issuing_code(state):
-            raise VerificationError(Reason.DATA_MISSING, f"neither the country of the {what} nor the state is known here")
+            raise VerificationError(Reason.DATA_MISSING, f"neither the {what}'s country nor the state is known here")
         raise VerificationError(Reason.ISSUER_MISMATCH, f"the {what} is of another state than the MRZ names")
     return ""
 
