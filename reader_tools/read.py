@@ -71,6 +71,7 @@ names a file that holds it, else it is prompted for.
 @click.option("--pin-file", type=FILE, help="The same, from a file; --can-file then resumes a suspended PIN.")
 @USE_LAST_TRY
 @click.option("--dg", "groups", default="all", show_default=True, help="Data groups to read, e.g. 1,2,11.")
+@click.option("--all", "everything", is_flag=True, help="Read every data group, as without --dg.")
 @click.option("--challenge", type=HexOctets(8), help="What the chip is to sign: 8 octets from whoever will judge.")
 @click.option("--out", type=FILE, help="Write the evidence to this file.")
 @click.option("--unsigned", is_flag=True, help="Write it bare: then only the signatures of issuer and chip count.")
@@ -103,6 +104,7 @@ def command(
     pin_file: Path | None,
     use_last_try: bool,
     groups: str,
+    everything: bool,
     challenge: bytes | None,
     out: Path | None,
     unsigned: bool,
@@ -128,6 +130,8 @@ def command(
     if reader is not None and card_file is not None:
         raise click.UsageError("give --reader or --card-file, not both")
     data_groups = _parse_groups(groups)
+    if everything and data_groups != "all":
+        raise click.UsageError("give --dg or --all, not both")
     home = load_settings(os.environ).home
     # What can be known to be wrong is told before anybody is asked for a secret.
     if card_file is None:

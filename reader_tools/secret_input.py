@@ -64,7 +64,7 @@ def ask_digits(path: Path | None, what: str, *, confirm: bool = False) -> bytes:
     else:
         digits = read_secret_line(path, what).strip()
     if not (digits.isascii() and digits.isdecimal() and len(digits) in PIN_LENGTHS):
-        raise DecodeError(f"the {what} is not {PIN_LENGTHS[0]} to {PIN_LENGTHS[-1]} digits", clause="TR-03110-2 2.3")
+        raise DecodeError(f"the {what} is not {PIN_LENGTHS[0]} to {PIN_LENGTHS[-1]} digits", clause="TR-03110-2 2.2.1")
     return digits.encode("ascii")
 
 

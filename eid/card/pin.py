@@ -1,4 +1,4 @@
-"""The card's passwords while it serves its holder: retry counter, suspension, change, unblocking (TR-03110-2 2.3)."""
+"""The card's passwords while it serves its holder: retry counter, suspension, change, unblocking (TR-03110-2 2.4)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_usable(card: Card, identifier: PasswordId, password: StoredPassword) -> b
 def describe_status(card: Card, identifier: PasswordId) -> ResponseAPDU:
     """What MSE:Set AT answers: 63Cx where tries have failed, 63C0 where none is left, 6283 where it is switched off.
 
-    TR-03110-3 B.11.1.
+    TR-03110-3 B.14.1.
     """
     password = card.memory.passwords[identifier]
     if not password.active:
@@ -53,7 +53,7 @@ def _may_manage(card: Card) -> bool:
 
 
 def reset_retry_counter(card: Card, command: CommandAPDU) -> ResponseAPDU:
-    """RESET RETRY COUNTER: a new PIN, or only all of its tries (TR-03110-3 B.6.1).
+    """RESET RETRY COUNTER: a new PIN, or only all of its tries (TR-03110-3 B.7.1).
 
     Raises:
         CommandRefused: 6985 not operational, 6982 not in this session, 6A86, 6A88 no such password, 6A80 no PIN, 6700.
@@ -77,7 +77,7 @@ def reset_retry_counter(card: Card, command: CommandAPDU) -> ResponseAPDU:
 
 
 def switch(card: Card, command: CommandAPDU) -> ResponseAPDU:
-    """ACTIVATE and DEACTIVATE of the PIN (TR-03110-3 B.6.2, B.6.3).
+    """ACTIVATE and DEACTIVATE of the PIN (TR-03110-3 B.7.2).
 
     Raises:
         CommandRefused: 6985 not operational, 6982 not for this terminal, 6A86, 6A88, 6700.

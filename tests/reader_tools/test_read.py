@@ -120,6 +120,13 @@ def test_chosen_data_groups(eid, card_file, can_file, tmp_path):
     assert names == {"EF.CardAccess", "EF.COM", "EF.SOD", "DG1", "DG11", "DG14", "DG15"}  # 14 and 15 prove the chip
 
 
+def test_every_data_group(eid, card_file, can_file, tmp_path):
+    given = ("--card-file", card_file, "--can-file", can_file, "--unsigned", "--out")
+    assert eid("read", *given, tmp_path / "all", "--all").code == eid("read", *given, tmp_path / "default").code == 0
+    everything, default = (decode_evidence((tmp_path / name).read_bytes()).files for name in ("all", "default"))
+    assert {item.name for item in everything} == {item.name for item in default} >= {"DG1", "DG2", "DG11"}
+
+
 def test_longer_pieces_need_fewer_commands(eid, card_file, can_file):
     def commands(*given: str) -> int:
         last = eid("read", "--card-file", card_file, "--can-file", can_file, *given).out.split("total")[1]
@@ -193,6 +200,7 @@ def test_malformed_mrz_file(eid, card_file, tmp_path, content):
         ("--dg", "0"),
         ("--dg", ""),
         ("--dg", "1,x"),
+        ("--dg", "1", "--all"),
         ("--challenge", "00"),
         ("--max-response", "10"),
     ],
