@@ -48,6 +48,7 @@ from eid.store.signature_record import SignatureLimitError
 KEYS: Final = "keys"  # the folder of the software key store
 LIST_LABELS: Final = {ListKind.MASTER: "mls", ListKind.DEVIATION: "dls"}
 LIST_FILES: Final = {ListKind.MASTER: ("masterlist", "ml"), ListKind.DEVIATION: ("deviationlist", "dl")}
+MAX_NAME: Final = 64  # characters, of a common name, RFC 5280 A.1 ub-common-name
 LIST_KEY_DAYS: Final = (
     366  # a list signer's key signs for a year, and its certificate outlives the last list by another
 )
@@ -118,7 +119,13 @@ class IssuingAuthority(AuthorityHoldings):
             return self.csca_certificate
 
     def certify_csca(self, label: str, name: str, now: datetime) -> None:
-        """Make a CSCA's key and self-signed certificate; the register does not name them yet."""
+        """Make a CSCA's key and self-signed certificate; the register does not name them yet.
+
+        Raises:
+            LifecycleError: the name is none that a certificate can carry.
+        """
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise LifecycleError(f"a common name has 1 to {MAX_NAME} printable characters")
         stated = self.profile.authority
         key = self._make_key(label, stated.csca_curve, _algorithm(stated, stated.csca_curve, stated.csca_hash))
         usage = Validity(now, now + timedelta(days=stated.csca_key_days))

@@ -438,3 +438,13 @@ def test_openssl_reads_the_explicit_parameters(tmp_path: Path, require_tool: Cal
     text = said.stdout.replace(" ", "").replace("\n", "").lower()
     assert "8c:b9:1e:82:a3:38:6d:28" in text  # p of brainpoolP384r1 (RFC 5639 3.6)
     assert PASSPHRASE.decode() not in said.stdout
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "a\0b", "\udcff"])
+def test_names_that_no_certificate_can_carry(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LifecycleError, match="common name"):
+        create_authority(tmp_path / "pki", PROFILE, software_keys(tmp_path / "pki"), NOW, name=name)
+    authority = make_authority(tmp_path / "pki", PROFILE)
+    with pytest.raises(LifecycleError, match="common name"):
+        authority.certify_csca("csca-002", name, NOW)
+    assert authority.keys.labels() == ("csca-001", "ds-001")
