@@ -51,7 +51,7 @@ OPEN = {
     None: {AccessCondition.ALWAYS},
     "bac": {AccessCondition.ALWAYS, AccessCondition.BAC_OR_PACE},
     "pace": {AccessCondition.ALWAYS, AccessCondition.BAC_OR_PACE, AccessCondition.PACE},
-    "puk": {AccessCondition.ALWAYS},  # it unblocks the PIN and opens nothing (TR-03110-2 2.4.1), whoever the terminal is
+    "puk": {AccessCondition.ALWAYS},  # unblocks the PIN, opens nothing (TR-03110-2 2.4.1), whoever the terminal is
 }
 PASSWORDS = {"pace": Password(PasswordId.CAN, b"123456"), "puk": Password(PasswordId.PUK, b"1234567890")}
 MISSING = len(RULES) + 1
