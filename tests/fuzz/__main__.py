@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.fuzz import targets
 
-CARDS = ("card, blank", "card, PACE", "card, BAC", "card, inside BAC")
+CARDS = ("card, blank", "card, PACE", "card, BAC", "card, inside BAC", "card, inside eID")
 HANG = 5  # seconds of one input
 MEMORY = 1024  # MB of one group
 LONGEST = 8192  # octets of one input

@@ -11,11 +11,9 @@ from pathlib import Path
 from eid.codec.apdu import decode_response
 from eid.inspection import InspectionPlan, inspect
 from eid.profile.card_image import PasswordId
-from eid.profile.loader import load_profile
 from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
-from eid.testing.authority import SpecimenAuthority
-from eid.testing.specimen import SpecimenCard, build_specimen, issue_data, specimen_for
+from eid.testing.specimen import SpecimenCard, issue_specimen
 from eid.transport.loopback import LoopbackConnection
 from tests.fuzz.targets import Decoder, attempt
 
@@ -39,9 +37,7 @@ class Recorded(LoopbackConnection):
 
 
 def specimen(name: str) -> SpecimenCard:
-    profile = load_profile(name).profile
-    authority = SpecimenAuthority(profile, NOW)
-    return issue_data(profile, authority, build_specimen(profile, authority, specimen_for(profile, NOW)))
+    return issue_specimen(name, NOW)
 
 
 def conversation(card: SpecimenCard) -> list[tuple[bytes, bytes]]:
