@@ -120,8 +120,11 @@ def order_batch(
     return BatchOrder(trust.resolve(), policy, time, time_source, station_keys, load_policy(policy).digest, digest)
 
 
-def find_evidence(place: Path) -> tuple[Path, tuple[str, ...]]:
+def find_evidence(place: Path, out: Path | None = None) -> tuple[Path, tuple[str, ...]]:
     """The files of a batch: all below a directory, but hidden ones, or those that a list names, one on each line.
+
+    Args:
+        out: the ledger, which is no evidence where it lies in the directory.
 
     Returns:
         The folder that names are relative to, and the names: of a directory sorted, of a list as they stand there.
@@ -132,11 +135,17 @@ def find_evidence(place: Path) -> tuple[Path, tuple[str, ...]]:
     if not place.is_dir():
         return place.parent, _read_list(place)
     try:
-        found = (path.relative_to(place) for path in place.rglob("*") if path.is_file())
+        ledger = None if out is None else out.resolve()
+        files = (path for path in place.rglob("*") if path.is_file() and not _is_same(path, ledger))
+        found = (path.relative_to(place) for path in files)
         names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
     except OSError as failure:
         raise StoreError(f"{place}: {failure.strerror}") from failure
     return place, tuple(names)
+
+
+def _is_same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.name == other.name and path.resolve() == other
 
 
 def _read_list(place: Path) -> tuple[str, ...]:
@@ -166,7 +175,7 @@ def verify_batch(
         LifecycleError: the ledger is another batch's. StoreError: it cannot be written, the trust store changed under
             way, or a worker died; then the same call goes on. DecodeError, ProfileError: nothing could begin.
     """
-    root, names = find_evidence(place)
+    root, names = find_evidence(place, out)
     summary = BatchSummary()
     with open_ledger(out, _build_header(order, names), names) as ledger:
         began = datetime.fromisoformat(ledger.header["reference_time"])
@@ -232,7 +241,21 @@ def judge_task(task: BatchTask) -> JudgedTask:
     summary = BatchSummary()
     for result in results:
         summary.count(result)
-    return JudgedTask([json.dumps(result, ensure_ascii=False) for result in results], summary)
+    return JudgedTask([_encode_line(result) for result in results], summary)
+
+
+def _encode_line(result: dict[str, Any]) -> str:
+    """A result in one line of text that UTF-8 can hold: the name of a file need not be text, and is escaped then."""
+    line = json.dumps(result, ensure_ascii=False)
+    return line if line.isascii() or _is_unicode(line) else json.dumps(result)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=2)

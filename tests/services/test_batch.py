@@ -232,6 +232,29 @@ def test_a_list_of_files(order: BatchOrder, place: Path, tmp_path: Path) -> None
     assert results[-1]["error"] == "No such file or directory"
 
 
+def test_a_ledger_among_the_evidence(order: BatchOrder, place: Path, tmp_path: Path) -> None:
+    """It is no evidence, and a second run finds the same files."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "0.cbor").write_bytes((place / find_evidence(place)[1][0]).read_bytes())
+    for _ in range(2):
+        assert verify_batch(order, folder, folder / "out.jsonl", InlineExecutor()).total == 1
+    assert [item.get("file") for item in lines(folder / "out.jsonl")] == [None, "0.cbor"]
+
+
+def test_a_name_that_is_no_text(order: BatchOrder, place: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    raw = (place / find_evidence(place)[1][0]).read_bytes()
+    for name in (b"\xff.cbor", "ب.cbor".encode(), b"a\nb.cbor"):
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_bytes(raw)
+    for _ in range(2):
+        assert verify_batch(order, folder, tmp_path / "out.jsonl", InlineExecutor()).total == 3
+    found = [item["file"] for item in lines(tmp_path / "out.jsonl")[1:]]
+    assert found == ["a\nb.cbor", "ب.cbor", "\udcff.cbor"]
+    assert "ب" in (tmp_path / "out.jsonl").read_text("utf-8")
+
+
 def test_a_list_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"\xff\xfe")
     with pytest.raises(DecodeError, match="no list of files"):
