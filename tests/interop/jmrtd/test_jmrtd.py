@@ -20,11 +20,12 @@ from eid.keystore.software import SoftwareSigner
 from eid.lds.security_infos import ID_PACE_ECDH_CAM
 from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
+from eid.profile.schema import CardProfile
 from eid.protocols.pace.core import Password
 from eid.services.inspection import inspect_card
 from eid.transport.pcsc import open_reader
 from eid.transport.pcscd import PcscHost
-from tests.builders.issuance import CAN, NOW, Authority, Issued
+from tests.builders.issuance import CAN, NOW, Authority, Issued, issue
 from tests.builders.machine import missing
 from tests.builders.terminals import BEGIN, ECDSA, TerminalPki, build_terminal_pki
 from tests.interop.cards import (
@@ -115,6 +116,24 @@ def test_reads_the_card(
     assert proven[0] == "BAC" or any(proven[0].startswith(f"PACE {info.mapping} ") for info in announced)
     how = "" if access == "bac" else f" ({access[5:].upper()})"
     ledger(WHO, profile, f"{proven[0]}{how}, {', '.join(proven[1:])}", counted.commands)
+
+
+@pytest.mark.parametrize("mapping", ["GM", "IM"])
+@pytest.mark.parametrize(
+    ("cipher", "group"),
+    [("AES_128", "MODP-1024-160"), ("TDES_112", "MODP-2048-224"), ("AES_256", "MODP-2048-256")],
+)
+def test_opens_the_card_over_a_modp_group(
+    jmrtd: Terminal, ledger: Ledger, mapping: str, cipher: str, group: str
+) -> None:
+    """Both mappings with DH, of which the shipped profiles have one only."""
+    stated = load_profile("it-cie-3").profile.model_dump(mode="json")
+    stated["access"]["pace"] = [{"mapping": mapping, "cipher": cipher, "parameters": group}]
+    genuine = issue(CardProfile.model_validate(stated))
+    reading, counted = jmrtd.read(genuine, twin(genuine), "pace-can", pace=genuine.profile.access.pace[0].info.protocol)
+    proven = verify_reading(reading, genuine, closed(genuine.card))
+    assert proven[0].startswith(f"PACE {mapping} ")
+    ledger(WHO, f"a card with {group}", ", ".join(proven), counted.commands)
 
 
 @pytest.mark.parametrize("option", ["sfi", "extended"])
