@@ -30,6 +30,7 @@ from eid.services.virtual_cards import CardSlot, create_card, open_card
 from eid.store.stored_card import StoredCard
 from eid.transport.reactive_card import ReactiveCard
 from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
+from reader_tools.command_group import CommandGroup
 from reader_tools.values import FILE, HexOctets, HostPort
 
 SERIAL_LENGTH = 10  # octets of the key diversification data
@@ -44,7 +45,7 @@ Examples:
 """
 
 
-@click.group(name="card", epilog=EXAMPLES)
+@click.group(name="card", cls=CommandGroup, epilog=EXAMPLES)
 def command() -> None:
     """Virtual cards that live in files."""
 

@@ -9,9 +9,10 @@ import click
 from eid.services.database import check_database, init_database, upgrade_database
 from eid.services.settings import Settings, load_settings
 from reader_tools import exit_codes
+from reader_tools.command_group import CommandGroup
 
 
-@click.group(name="db")
+@click.group(name="db", cls=CommandGroup)
 def command() -> None:
     """The database: EID_DATABASE, else SQLite in EID_HOME/eid.db."""
 
@@ -33,7 +34,10 @@ def upgrade() -> None:
 
 @command.command(name="check")
 def check() -> int:
-    """Tell whether this program can work on the database; exit code 1 where it cannot."""
+    """Tell whether this program can work on the database.
+
+    Exit codes: 0 it can, 1 it cannot, 73 there is none.
+    """
     status = check_database(_settings())
     if status.is_ready:
         click.echo(f"ready, version {status.current}")

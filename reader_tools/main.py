@@ -21,12 +21,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pin": ("pin", "The PIN of a card: status, change, resume, unblock."),
     "identify": ("identify", "Ask the eID application: age, data groups, pseudonym."),
     "verify": ("verify", "Judge evidence, or EF.SOD and data groups."),
-    "conformance": ("conformance", "Test a card, case by case, and write a report."),
     "verify-batch": ("verify_batch", "Judge many pieces of evidence, on several processors."),
+    "conformance": ("conformance", "Test a card, case by case, and write a report."),
     "personalize": ("personalize", "Write an identity record to a blank card."),
     "card": ("card", "Virtual cards: new, run, show."),
     "pki": ("pki", "Issuing authority: CSCA, signers, CRLs, lists, CVCA; what is due."),
-    "trust": ("trust", "Trust store: import, list, show, diff, gaps, anchors, distrust."),
+    "trust": ("trust", "Trust store: import, fetch, list, show, diff, approve, gaps, anchors, distrust."),
     "profile": ("profile", "Card profiles: list, show, check."),
     "mrz": ("mrz", "Read or write a machine-readable zone."),
     "db": ("db", "Database: init, upgrade, check."),
@@ -62,8 +62,8 @@ def eid() -> None:
     """Issue electronic identity cards, read them, and verify them.
 
     State lives under EID_HOME (default: var/eid in the current directory). Exit codes: 0 passed, 1 failed,
-    2 indeterminate, 64 wrong usage, 65 malformed input, 69 reader or card unavailable; 70 to 78 as in sysexits.h;
-    130 interrupted.
+    2 indeterminate, 64 wrong usage, 65 malformed input, 69 reader or card unavailable, 77 wrong
+    password; 70 to 78 as in sysexits.h, 80 to 82 what state the PIN is in (`eid pin --help`), 130 interrupted.
     """
 
 

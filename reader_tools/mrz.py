@@ -13,6 +13,7 @@ import click
 from eid.errors import DecodeError, RecordError
 from eid.mrz import Mrz, MrzFormat, build_mrz, decode_mrz
 from eid.services.input_file import read_input
+from reader_tools.command_group import CommandGroup
 from reader_tools.values import FILE
 
 FORMAT = "eid-mrz"
@@ -44,7 +45,7 @@ Examples:
 """
 
 
-@click.group(name="mrz", epilog=EXAMPLES)
+@click.group(name="mrz", cls=CommandGroup, epilog=EXAMPLES)
 def command() -> None:
     """The machine-readable zone of Doc 9303-3: TD1, TD2, TD3 and visas."""
 
@@ -75,18 +76,23 @@ def check(file: Path) -> None:
 
 
 @command.command(name="write")
-@click.option("--format", "mrz_format", type=click.Choice([item.value for item in MrzFormat], case_sensitive=False))
+@click.option(
+    "--format",
+    "mrz_format",
+    type=click.Choice([item.value for item in MrzFormat], case_sensitive=False),
+    help="Which zone; needed here or in the JSON file.",
+)
 @click.option("--from", "source", type=FILE, help='Take the fields from a JSON file ("-": standard input).')
 @click.option("--document-code", help="Two characters, e.g. I, ID, P.")
 @click.option("--issuing-state", help="Three letters, e.g. UTO.")
-@click.option("--document-number")
+@click.option("--document-number", help="Letters and digits, as printed.")
 @click.option("--nationality", help="Three letters.")
 @click.option("--date-of-birth", help="YYMMDD; < for what is not known.")
 @click.option("--sex", help="M, F or X.")
 @click.option("--date-of-expiry", help="YYMMDD.")
 @click.option("--family-name", help="In Latin letters, as approved; transliterated as Doc 9303-3 says.")
-@click.option("--given-names")
-@click.option("--optional-data-1")
+@click.option("--given-names", help="The same, parted by blanks.")
+@click.option("--optional-data-1", help="Letters and digits.")
 @click.option("--optional-data-2", help="TD1 only.")
 @click.option("--language", help="Language of the names, where their transliteration depends on it, e.g. de.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")

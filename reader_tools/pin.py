@@ -15,6 +15,7 @@ from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
 from eid.protocols.pin.core import PinState, PinStatus
 from reader_tools.card_connection import connect
+from reader_tools.command_group import CommandGroup
 from reader_tools.pin_guard import USE_LAST_TRY, authorize_by_pin, guard, read_report
 from reader_tools.secret_input import ask_digits
 from reader_tools.values import FILE
@@ -54,7 +55,7 @@ def _of_a_card(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group(name="pin", epilog=EXAMPLES)
+@click.group(name="pin", cls=CommandGroup, epilog=EXAMPLES)
 def command() -> None:
     """The PIN of a card: status, change, resume, unblock.
 

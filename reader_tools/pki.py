@@ -25,6 +25,7 @@ from eid.services.authority_status import Duty, DutyState, list_duties
 from eid.services.input_file import read_input
 from reader_tools import exit_codes, pki_cv
 from reader_tools.authority_options import key_options, open_keys, operator_option
+from reader_tools.command_group import CommandGroup
 from reader_tools.values import DIRECTORY, FILE
 
 AUTHORITY: Final = click.option(
@@ -43,7 +44,7 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-@click.group(name="pki")
+@click.group(name="pki", cls=CommandGroup)
 def command() -> None:
     """The issuing authority: CSCA, document signers, CRLs, lists; and card-verifiable certificates.
 

@@ -32,6 +32,7 @@ from eid.services.cv_register import CvRegister, CvRole
 from eid.services.input_file import read_input
 from eid.services.terminal_credentials import load_sector
 from reader_tools.authority_options import key_options, open_keys, operator_option
+from reader_tools.command_group import CommandGroup
 from reader_tools.values import DIRECTORY, FILE
 
 AUTHORITY: Final = click.option(
@@ -61,7 +62,7 @@ def _holder_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group(name="cv")
+@click.group(name="cv", cls=CommandGroup)
 def command() -> None:
     """Card-verifiable certificates: whom a card lets read fingers, irises and the eID application."""
 
@@ -69,10 +70,22 @@ def command() -> None:
 @command.command(name="init")
 @click.option("--role", required=True, type=click.Choice(get_args(CvRole)), help="What it is.")
 @click.option("--holder", required=True, help="Country and mnemonic, e.g. UTCVCASPEC.")
-@click.option("--type", "terminal_type", default="is", show_default=True, type=click.Choice(list(TERMINAL_TYPES)))
+@click.option(
+    "--type",
+    "terminal_type",
+    default="is",
+    show_default=True,
+    type=click.Choice(list(TERMINAL_TYPES)),
+    help="Of the terminals: inspection system, authentication or signature terminal.",
+)
 @click.option("--key", "kind", default="brainpoolP256r1", show_default=True, help="A curve, or RSA-2048 to RSA-4096.")
 @click.option(
-    "--hash", "hash_name", default="sha256", show_default=True, type=click.Choice(("sha256", "sha384", "sha512"))
+    "--hash",
+    "hash_name",
+    default="sha256",
+    show_default=True,
+    type=click.Choice(("sha256", "sha384", "sha512")),
+    help="Of its signatures.",
 )
 @click.option("--scheme", default="pss", show_default=True, type=click.Choice(("pss", "pkcs1")), help="Of RSA keys.")
 @AUTHORITY

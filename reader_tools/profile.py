@@ -11,10 +11,11 @@ from eid.errors import DecodeError, ProfileError
 from eid.profile.loader import MAX_SIZE, check_profile, load_profile, shipped_profiles
 from eid.services.input_file import read_input
 from reader_tools import exit_codes
+from reader_tools.command_group import CommandGroup
 from reader_tools.values import FILE
 
 
-@click.group(name="profile")
+@click.group(name="profile", cls=CommandGroup)
 def command() -> None:
     """Card products, one TOML file each."""
 

@@ -20,6 +20,7 @@ from eid.services.trust import ImportReport, import_trust
 from eid.services.trust_fetch import fetch_trust
 from eid.store.trust_index import TrustedCertificate
 from reader_tools import exit_codes
+from reader_tools.command_group import CommandGroup
 from reader_tools.trust_output import (
     crl_columns,
     describe_certificate,
@@ -42,7 +43,7 @@ STORE = click.option("--store", required=True, type=DIRECTORY, help="Directory o
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@click.group(name="trust")
+@click.group(name="trust", cls=CommandGroup)
 def command() -> None:
     """The CSCA certificates, CRLs and lists that verification trusts."""
 

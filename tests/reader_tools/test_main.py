@@ -144,3 +144,19 @@ def test_commands_are_those_of_the_table() -> None:
     context = click.Context(eid)
     assert eid.list_commands(context) == list(COMMANDS)
     assert eid.get_command(context, "no-such") is None
+
+
+def test_no_help_is_cut_short_and_every_option_has_one() -> None:
+    def walk(command: click.Command, context: click.Context) -> None:
+        told = command.get_help(context)
+        where = context.command_path
+        assert all(option.help for option in command.params if isinstance(option, click.Option)), where
+        if not isinstance(command, click.Group):
+            return
+        assert not [line for line in told.splitlines() if line.endswith("...") and "Usage:" not in line], where
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            walk(below, click.Context(below, info_name=name, parent=context, terminal_width=80))
+
+    walk(eid, click.Context(eid, info_name="eid", terminal_width=80))
