@@ -253,6 +253,9 @@ def _read_extension(data: bytes, offset: int, end: int, defects: Defects) -> tup
     return name, critical, start, behind
 
 
+_MAX_PATH_LENGTH: Final = (1 << 31) - 1  # some write the largest number that they have for "any"
+
+
 def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects) -> BasicConstraints:
     what = "BasicConstraints"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
@@ -264,7 +267,10 @@ def _read_basic_constraints(data: bytes, offset: int, end: int, defects: Defects
             tolerate(defects, DefectCode.ENCODED_DEFAULT, "cA: FALSE is written out", offset, "X.690 11.5")
         offset = behind
     if offset < stop:
-        path_length, offset = der.read_unsigned(data, offset, stop, "pathLenConstraint")
+        path_length, behind = der.read_unsigned(data, offset, stop, "pathLenConstraint")
+        if path_length > _MAX_PATH_LENGTH:
+            raise DecodeError("pathLenConstraint: no number of certificates", offset=offset, clause="RFC 5280 4.2.1.9")
+        offset = behind
     der.check_end(offset, stop, what)
     return BasicConstraints(ca, path_length)
 
@@ -429,9 +435,14 @@ def _read_name_change(data: bytes, offset: int, end: int, defects: Defects) -> b
     return True
 
 
+_MAX_CRL_NUMBER: Final = 160  # bits
+
+
 def _read_crl_number(data: bytes, offset: int, end: int, defects: Defects) -> int:
     number, stop = der.read_unsigned(data, offset, end, "CRLNumber")
     der.check_end(stop, end, "CRLNumber")
+    if number.bit_length() > _MAX_CRL_NUMBER:
+        raise DecodeError("CRLNumber: over 20 octets", offset=offset, clause="RFC 5280 5.2.3")
     return number
 
 

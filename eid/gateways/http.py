@@ -43,6 +43,8 @@ def is_public(address: Address) -> bool:
             return is_public(address.ipv4_mapped)
         if address.sixtofour is not None or address.teredo is not None or address in _NAT64:
             return False
+        if address.is_site_local:  # fec0::/10, the private addresses of earlier years (RFC 3879)
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

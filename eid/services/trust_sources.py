@@ -87,6 +87,8 @@ def find_sources(path: Path) -> tuple[SourceFile, ...]:
 
 
 def _is_ldif(path: Path) -> bool:
+    if not path.is_file():  # what comes through a pipe can be read only once
+        return False
     try:
         with path.open("rb") as file:
             return LDIF_BEGIN.match(file.read(4096)) is not None

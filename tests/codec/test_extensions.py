@@ -110,6 +110,16 @@ def test_absent_extensions() -> None:
     assert (value.find(oid.KEY_USAGE), value.all) == (None, ())
 
 
+def test_numbers_have_bounds() -> None:
+    """Python writes no number of over 4,300 digits, and no list may be refused for one certificate that has such."""
+    assert read(build.crl_number((1 << 160) - 1)).crl_number() == (1 << 160) - 1
+    with pytest.raises(DecodeError, match="over 20 octets"):
+        read(build.crl_number(1 << 160)).crl_number()
+    assert read(build.basic_constraints(True, (1 << 31) - 1)).basic_constraints == BasicConstraints(True, (1 << 31) - 1)
+    with pytest.raises(DecodeError, match="pathLenConstraint"):
+        read(build.basic_constraints(True, 1 << 31))
+
+
 def test_document_types_in_the_form_of_doc_9303_12() -> None:
     assert build.document_type_list(("ID",)).value.hex() == "3009020100310413024944"
 
@@ -120,6 +130,7 @@ def test_document_types_in_the_form_of_doc_9303_12() -> None:
         (oid.BASIC_CONSTRAINTS, "3003010101"),
         (oid.BASIC_CONSTRAINTS, "30060101ff0201ff"),
         (oid.BASIC_CONSTRAINTS, "30000500"),
+        (oid.BASIC_CONSTRAINTS, "300a0101ff02050080000000"),
         (oid.KEY_USAGE, "03020600"),
         (oid.KEY_USAGE, "0302078005"),
         (oid.EXTENDED_KEY_USAGE, "30020601"),

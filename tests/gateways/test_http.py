@@ -132,6 +132,7 @@ def test_a_server_that_drips(start: bytes) -> None:
         ("::", False),
         ("fe80::1", False),
         ("fc00::1", False),
+        ("fec0::1", False),
         ("ff02::1", False),
         ("::ffff:127.0.0.1", False),
         ("::ffff:93.184.216.34", True),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import sqlite3
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -77,6 +79,27 @@ def codes(item: Imported) -> list[str]:
 
 
 # --- what comes in
+
+
+def test_numbers_that_nobody_can_write(tmp_path: Path, put: Put, key: made.Key, csca: bytes) -> None:
+    """One absurd CRL or certificate keeps nothing else out."""
+    crl = made.crl(key, number=1 << 20_000)
+    extensions = (*made.csca_extensions(key)[:3], build.basic_constraints(True, 1 << 20_000))
+    odd = made.certificate(key, key, extensions, subject=made.CSCA_NAME, serial=2)
+    items = take(tmp_path / "store", put(crl, "crl"), put(odd, "odd"), put(csca, "csca"))
+    assert [item.usable for item in items] == [False, True, True]
+    assert "MALFORMED_EXTENSION" in codes(items[1])
+    assert len(load_trust_store(tmp_path / "store").crls) == 0
+
+
+def test_a_pipe(tmp_path: Path, csca: bytes) -> None:
+    """What comes through a pipe comes once: it is not read to find out what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(csca,))
+    writer.start()
+    assert [item.kind for item in take(tmp_path / "store", pipe)] == ["CSCA"]
+    writer.join()
 
 
 def test_der(tmp_path: Path, put: Put, csca: bytes, crl: bytes) -> None:
