@@ -19,6 +19,7 @@ from eid.errors import DecodeError
 
 MAX_LIST: Final = 1 << 20  # octets
 MAX_DEVIATIONS: Final = 4096
+MAX_NUMBER: Final = 255  # of a data group, or of a field of the MRZ
 _CLAUSE: Final = "Doc 9303-12 10.2"
 
 
@@ -270,7 +271,10 @@ def _read_description(data: bytes, offset: int, end: int) -> Deviation:
     if offset < end and data[offset] == 0xA0:
         start, offset = der.enter(data, offset, end, 0xA0, "parameters")
         if data[start : start + 1] == b"\x02":
-            number, start = der.read_unsigned(data, start, offset, "parameters")
+            number, behind = der.read_unsigned(data, start, offset, "parameters")
+            if number > MAX_NUMBER:
+                raise DecodeError("parameters: no number of a data group or field", offset=start, clause=_CLAUSE)
+            start = behind
         else:
             _, _, start = der.read_any(data, start, offset, "parameters")
         der.check_end(start, offset, "parameters")

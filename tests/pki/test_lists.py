@@ -273,6 +273,15 @@ def test_malformed_deviation_lists(text: str) -> None:
         decode_deviation_list(bytes.fromhex(text))
 
 
+def test_a_deviation_of_no_field() -> None:
+    """A number that nobody can write must not come as far as a verdict."""
+    kind = DeviationKind.LDS
+    for number in (256, 1 << 20_000):
+        described = (DeviantDocuments(), (Deviation(kind, KIND_OIDS[kind], "SPECIMEN", number),))
+        with pytest.raises(DecodeError, match="no number of"):
+            decode_deviation_list(encode_deviation_list(DeviationList("UT", "sha256", (described,))))
+
+
 # --- distrust
 
 
