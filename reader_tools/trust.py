@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from eid.pki.lint import Kind
 from eid.rendering.terminal import make_printable, render_table
 from eid.services import trust_decisions as decisions
 from eid.services import trust_views as views
+from eid.services.settings import load_settings
 from eid.services.trust import ImportReport, import_trust
 from eid.services.trust_fetch import fetch_trust
 from eid.store.trust_index import TrustedCertificate
@@ -39,7 +41,17 @@ from reader_tools.trust_output import (
 )
 from reader_tools.values import DIRECTORY, FILE, UtcTime
 
-STORE = click.option("--store", required=True, type=DIRECTORY, help="Directory of the trust store.")
+
+def _settled_store() -> Path:
+    return load_settings(os.environ).trust_directory
+
+
+STORE = click.option(
+    "--store",
+    type=DIRECTORY,
+    default=_settled_store,
+    help="Directory of the trust store, which an import makes; default: EID_TRUST, else EID_HOME/trust.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -60,7 +72,7 @@ def _print(told: dict[str, Any]) -> None:
 
 
 @command.command(name="import")
-@click.option("--store", required=True, type=DIRECTORY, help="Directory of the trust store; made where it is missing.")
+@STORE
 @click.option("--unsigned", is_flag=True, help="You vouch for lists that nobody signed; that is never forgotten.")
 @AS_JSON
 @click.argument("files", nargs=-1, required=True, type=FILE)

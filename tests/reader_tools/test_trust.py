@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.builders import issuer as made
 from tests.builders import trust_lists as lists
 from tests.builders.document import Document
@@ -140,3 +142,15 @@ def test_fetch_asks_nobody_without_being_told(eid: Eid, tmp_path: Path, document
     assert "127.0.0.1 has an address that is not public" in told.out
     told = json.loads(eid("trust", "fetch", "--store", store, "--json").out)
     assert told["locations"][0]["import"] is None
+
+
+def test_the_store_of_the_settings(eid: Eid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    csca = tmp_path / "csca.cer"
+    csca.write_bytes(made.csca_certificate(made.ec_key()))
+    assert eid("trust", "list").code == 73
+    assert eid("trust", "import", csca).code == 0
+    assert (tmp_path / "home" / "trust" / "index.db").exists()
+    monkeypatch.setenv("EID_TRUST", str(tmp_path / "elsewhere"))
+    assert eid("trust", "list").code == 73
+    monkeypatch.setenv("EID_TRUST", str(tmp_path / "home" / "trust"))
+    assert "1 CSCA" in eid("trust", "list").out
