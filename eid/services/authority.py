@@ -352,14 +352,18 @@ class IssuingAuthority(AuthorityHoldings):
         """Revoke a certificate that a CSCA issued, and issue CRLs that say so; the newest CSCA's, DER.
 
         Raises:
-            LifecycleError: no certificate has that serial number, or it is revoked already.
+            LifecycleError: no certificate has that serial number, it is revoked already, or no CRL can say so.
         """
         with self._alone():
-            if serial not in {certificate.serial for _, certificate in self.issued()}:
+            meant = next((certificate for _, certificate in self.issued() if certificate.serial == serial), None)
+            if meant is None:
                 raise LifecycleError(f"no document signer has the serial number {serial:x}")
             if self.is_revoked(serial):
                 raise AlreadyDoneError(f"the document signer {serial:x} is revoked already")
             self._require_csca_key()  # a revocation that no CRL can say would be believed to be published
+            issuers = (decode_certificate(self.load(label)).subject_raw for label in self.crl_issuers(now))
+            if meant.issuer_raw not in issuers:
+                raise LifecycleError(f"no key of the name that issued {serial:x} signs CRLs any more")
             entry = (serial, now.isoformat(), "" if reason is None else reason.name)
             self._keep(replace(self.register, revocations=(*self.register.revocations, entry)))
             return self._issue_crl(now)

@@ -226,6 +226,17 @@ def test_a_destroyed_key_signs_no_crl(tmp_path: Path) -> None:
 # --- CRLs
 
 
+def test_a_revocation_that_no_crl_can_say_is_refused(tmp_path: Path) -> None:
+    authority = make_authority(tmp_path / "pki", PROFILE)
+    authority.add_csca(NOW, name="SPECIMEN CSCA of Utopia")
+    (key,) = (tmp_path / "pki" / "keys").glob(f"{CSCA}*")
+    key.unlink()
+    serial = authority.signers()[0][1].serial
+    with pytest.raises(LifecycleError, match="signs CRLs any more"):
+        authority.revoke(serial, RevocationReason.KEY_COMPROMISE, NOW)
+    assert not reopen(tmp_path / "pki").is_revoked(serial)
+
+
 def test_a_crl_is_issued_when_it_is_due(make: Make) -> None:
     authority = make()
     days = authority.profile.authority.crl_days
