@@ -23,7 +23,7 @@ from eid.inspection.session import PaceEntry, Session
 from eid.lds.atr_info import decode_atr_info
 from eid.lds.card_access import decode_card_access
 from eid.lds.files import EF_ATR_INFO, EF_CARD_ACCESS, EF_CARD_SECURITY
-from eid.lds.security_infos import ChipAuthenticationInfo, PACEInfo, SecurityInfo
+from eid.lds.security_infos import ChipAuthenticationInfo, PACEInfo, SecurityInfo, find_pace_infos
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange
 from eid.protocols.files import read_whole, select_master_file
@@ -107,9 +107,8 @@ def _announces_card_security(card_access: ReadFile) -> bool:
 
     Doc 9303-11 9.2.11, TR-03110-3 A.1.2.3.
     """
-    infos = _decode_infos(card_access)
-    of_version_2 = any(isinstance(info, ChipAuthenticationInfo) for info in infos)
-    return of_version_2 or any(isinstance(info, PACEInfo) and _is_chip_authenticating(info) for info in infos)
+    of_version_2 = any(isinstance(info, ChipAuthenticationInfo) for info in _decode_infos(card_access))
+    return of_version_2 or any(_is_chip_authenticating(info) for info in decode_pace_infos(card_access))
 
 
 def _is_chip_authenticating(info: PACEInfo) -> bool:
@@ -146,8 +145,8 @@ def _open_by_bac(session: Session, allowed: bool) -> Exchange[ProtocolTranscript
 
 
 def decode_pace_infos(card_access: ReadFile) -> tuple[PACEInfo, ...]:
-    """The PACE protocols that the chip announces."""
-    return tuple(info for info in _decode_infos(card_access) if isinstance(info, PACEInfo))
+    """The PACE protocols that the chip announces, with the domain parameters that it states beside them."""
+    return find_pace_infos(_decode_infos(card_access))
 
 
 def _decode_infos(card_access: ReadFile) -> tuple[SecurityInfo, ...]:
