@@ -83,6 +83,8 @@ OWN_ARITHMETIC = ("brainpoolP160r1", "brainpoolP192r1", "brainpoolP224r1", "brai
 # The anchor's own certificate binds it here: Doc 9303-12 7.1.1 says what a CSCA is. To others an anchor is a key and a
 # name (RFC 5280 6.1.1 (d)), and what its certificate says of itself is not asked.
 ANCHOR = "it does not ask what the anchor's certificate says of itself (RFC 5280 6.1.1 (d))"
+# RFC 5280 6.3.3 (f) validates a path for the issuer of the CRL, which need not be that of the certificate's key.
+OTHER_KEY = "to it a CRL speaks for the key that signed it; here for the name, so that a roll-over hides no revocation"
 PURPOSE = "it knows no extended key usage of Doc 9303-12 7.1.1, table 7, and was asked for none"
 
 CERTVALIDATOR: dict[str, str] = {
@@ -100,6 +102,8 @@ CERTVALIDATOR: dict[str, str] = {
     "link, new name": ANCHOR,
     "authority below a CSCA of path length 0": ANCHOR,
     "signer of master lists": PURPOSE,
+    "CRL by a later key of the name": OTHER_KEY,
+    "CRLs by both keys, one revokes": OTHER_KEY,
 }
 OPENSSL: dict[str, str] = {
     **dict.fromkeys(EXPLICIT_CURVES, "it refuses explicit parameters (issue 25461), which Doc 9303-12 4.1.6.3 demands"),
@@ -108,6 +112,8 @@ OPENSSL: dict[str, str] = {
     "link that says NameChange": "it counts the link in the path length, which is 0 in every CSCA (7.1.1)",
     "signer that may sign no documents": "it was asked for any purpose: it knows none of a document signer",
     "signer of master lists": PURPOSE,
+    "CRL by a later key of the name": OTHER_KEY,
+    "CRLs by both keys, one revokes": OTHER_KEY,
 }
 
 
@@ -122,7 +128,7 @@ def differences(opinion: Callable[[PathCase], str]) -> dict[str, tuple[str, str]
 
 
 def test_cases_have_names_of_their_own() -> None:
-    assert len({case.name for case in CASES}) == len(CASES) == 60
+    assert len({case.name for case in CASES}) == len(CASES) == 63
 
 
 def test_certvalidator(ledger: Ledger) -> None:
