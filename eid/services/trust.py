@@ -38,6 +38,7 @@ from eid.store.tables import trust_certificate, trust_crl
 
 MAX_TEXT: Final = 1024  # characters that the index holds of a name or a reason
 MAX_TOLD: Final = 1000  # objects of an import that are told one by one; all are counted
+MAX_WAITING: Final = 64 << 20  # octets of deviation lists in one import, of which each state has one of a few KiB
 BATCH: Final = 500
 Progress = Callable[[int], None]
 
@@ -165,7 +166,7 @@ class _Import:
                 self._take_master_list(piece, source)
                 continue
             if piece.claim is Claim.DEVIATION_LIST:
-                self.waiting.append((piece, source))
+                self._keep_waiting(piece, source)
                 continue
             source_id = source_id or self._note_file(source, piece)
             if piece.claim is Claim.CRL:
@@ -311,6 +312,16 @@ class _Import:
             self.connection,
             index.TrustSource(self.import_id, name[:MAX_TEXT], kind, digest, refusal=str(refusal)[:MAX_TEXT]),
         )
+
+    def _keep_waiting(self, piece: Piece, source: SourceFile) -> None:
+        """Keep a deviation list until all else is in; a stream of them must not fill the memory."""
+        if sum(len(kept.raw) for kept, _ in self.waiting) + len(piece.raw) <= MAX_WAITING:
+            self.waiting.append((piece, source))
+            return
+        refusal = LifecycleError(f"{source.name}: over {MAX_WAITING} octets of deviation lists in one import")
+        if not source.is_ldif:
+            raise refusal
+        self._note_refused(piece, f"{source.name}: {piece.place}", "DEVIATION_LIST", refusal)
 
     def _take_deviation_list(self, piece: Piece, source: SourceFile) -> None:
         """Take a deviation list, once its issuer may have come in: an accepted CSCA of its own country."""

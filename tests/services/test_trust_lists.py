@@ -606,6 +606,21 @@ def test_a_deviation_list_takes_part(store: Path, put: Put, owner: lists.Publish
     assert refused(store, put(deviations(owner), "ut2.dvl")) is Reason.CHAIN_CONSTRAINTS_FAILURE
 
 
+def test_deviation_lists_do_not_fill_the_memory(
+    store: Path, put: Put, owner: lists.Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = lists.publisher("UT", csca_key=owner.csca_key, csca=owner.csca, purposes=(oid.DEVIATION_LIST_SIGNING_KEY,))
+    first, second = deviations(signer), deviations(signer, signing_time=NOW)
+    monkeypatch.setattr(module, "MAX_WAITING", len(first) + 10)
+    report = take(store, put(lists.ldif([("anyName", first), ("anyName", second)]), "pkd.ldif"))
+    assert report.counts == {"DVL": 1}
+    assert [item.refusal.partition(": ")[2] for item in report.sources if item.refusal] == [
+        f"over {len(first) + 10} octets of deviation lists in one import"
+    ]
+    with pytest.raises(LifecycleError, match="octets of deviation lists"):
+        take(store, put(first, "1.dvl"), put(second, "2.dvl"))
+
+
 # --- looking
 
 
