@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from eid.codec import extension_builders as build
 from eid.errors import Reason
 from eid.pki.trust_store import build_trust_store
 from eid.verification.report import Outcome, Verdict
@@ -70,3 +73,20 @@ def test_document_signer_that_issues_another(document: Document) -> None:
 def test_signature_by_another_key_than_the_certificate(document: Document) -> None:
     forged = build_files(replace(document, signer=issuer.ec_key()))
     assert failed(judge(forged)) == {"sod.signature": Reason.SIG_CRYPTO_FAILURE}
+
+
+@pytest.mark.parametrize("by_name", [True, False], ids=["a link under the name", "one that names the CSCA's key"])
+def test_forged_link(document: Document, by_name: bool) -> None:
+    """A certificate says that the trusted CSCA rolled over to the impostor's key; the CSCA did not sign it."""
+    impostor, forger = build_document(), issuer.ec_key("P-384", "sha384")
+    named = build.authority_key_identifier((forger if by_name else document.csca).key_identifier())
+    extensions = [named if item.oid == named.oid else item for item in issuer.csca_extensions(impostor.csca)]
+    link = issuer.certificate(forger, impostor.csca, extensions, subject=issuer.CSCA_NAME)
+    trust = build_trust_store((document.csca_certificate, link), (issuer.crl(document.csca), issuer.crl(impostor.csca)))
+    told = (
+        (Outcome.INDETERMINATE, Reason.NO_CERTIFICATE_CHAIN_FOUND)
+        if by_name
+        else (Outcome.FAILED, Reason.PATH_SIGNATURE_FAILURE)
+    )
+    assert outcome(judge(impostor, trust=trust), "ds.path") == told
+    assert judge(document, trust=trust).verdict is Verdict.TOTAL_PASSED
