@@ -92,10 +92,15 @@ def _problems(error: ValidationError, text: str) -> tuple[Problem, ...]:
     lines = index_lines(text)
     found = []
     for item in error.errors(include_url=False, include_input=False, include_context=False):
-        key = _dotted(item["loc"])
+        place = tuple(part for part in item["loc"] if isinstance(part, int) or _is_key(part))
         message = item["msg"].removeprefix("Value error, ")
-        found.append(Problem(key, _line_of(key, lines), message))
+        found.append(Problem(_dotted(place), _line_of(place, lines), message))
     return tuple(sorted(found, key=lambda problem: problem.line))
+
+
+def _is_key(part: str) -> bool:
+    """Whether a part of a place is a key: pydantic also names there which kind of value it was trying."""
+    return re.fullmatch(r"[A-Za-z0-9_-]+", part) is not None
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
@@ -105,12 +110,10 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return key
 
 
-def _line_of(key: str, lines: dict[str, int]) -> int:
-    while key:
-        if key in lines:
-            return lines[key]
-        key = re.sub(r"(\.[^.\[\]]+|\[\d+\])$|^[^.\[\]]+$", "", key)
-    return 1
+def _line_of(location: tuple[int | str, ...], lines: dict[str, int]) -> int:
+    """The line of the key, or of the nearest thing around it that stands in the file."""
+    around = (_dotted(location[:length]) for length in range(len(location), 0, -1))
+    return next((lines[key] for key in around if key in lines), 1)
 
 
 def index_lines(text: str) -> dict[str, int]:

@@ -26,14 +26,15 @@ def allow_loopback(address: http.Address) -> bool:
 def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
     """A server that answers each connection by a function; its port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)  # so that the thread sees the end
         stop = threading.Event()
 
         def run() -> None:
             while not stop.is_set():
                 try:
                     connection, _ = server.accept()
-                except OSError:
-                    return
+                except TimeoutError:
+                    continue
                 with connection:
                     connection.settimeout(5)
                     try:
@@ -44,9 +45,11 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        yield server.getsockname()[1]
-        stop.set()
-        server.close()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            stop.set()
+            thread.join()
 
 
 def get(port: int, **options: object) -> bytes:
