@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, unique
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import Engine
 
+from eid.codec.apdu import MAX_SHORT_DATA
 from eid.codec.x509 import decode_certificate
 from eid.errors import (
     AlreadyDoneError,
@@ -50,7 +51,7 @@ from eid.personalization.public_keys import collect_public_keys
 from eid.profile.card_image import CardImage
 from eid.profile.loader import LoadedProfile
 from eid.profile.schema import CardProfile
-from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, drive, through
+from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, Exchange, drive, through
 from eid.protocols.scp03.core import SecurityLevel
 from eid.services.authority import IssuingAuthority
 from eid.services.card_material import derive_secrets, require_trust_points
@@ -62,6 +63,7 @@ from eid.store.personalization_jobs import PersonalizationJob, change_job, creat
 from eid.store.status_places import allocate_place
 from eid.verification.report import VerificationReport, report_to_json
 
+T = TypeVar("T")
 LOCK: Final = "lock the card"
 SIGN: Final = "sign EF.SOD"
 TRUST: Final = "choose trust points"
@@ -226,7 +228,7 @@ class Issuance:
         if opened.is_locked:
             products = collect_products(progress.results, orders.keys)
         else:
-            products = drive(through(opened.channel, apply(orders.keys, known)), connection, journal)
+            products = drive(self._channel(opened, apply(orders.keys, known)), connection, journal)
         explicit = self.profile.authority.ec_parameters == "explicit"
         data = build_card(
             record,
@@ -244,8 +246,13 @@ class Issuance:
                 journal.record(Checkpoint(LOCK, "result", FOUND))
         else:
             plan = plan_card(data.image, self.profile.personalization.dialect)
-            drive(through(opened.channel, apply((*plan.files, *plan.lock), known)), connection, journal)
+            drive(self._channel(opened, apply((*plan.files, *plan.lock), known)), connection, journal)
         return data, opened
+
+    def _channel(self, opened: OpenedCard, steps: Exchange[T]) -> Exchange[T]:
+        """Steps in the channel; a chip without extended length is sent a long command as a chain."""
+        max_link = None if self.profile.chip.extended_length else MAX_SHORT_DATA
+        return through(opened.channel, steps, max_link=max_link)
 
     def _note_trust_points(self, progress: JobProgress, journal: _Relay) -> date | None:
         """The date that the card will believe in: the day on which it was first told whom to trust.
