@@ -35,7 +35,7 @@ lint: ## ruff, mypy --strict, import layers
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports | sed '1,/^Contracts/d'
 
-compile: ## write build/compiled, a copy whose innermost readers are machine code (docs/adr/0017)
+compile: ## write build/compiled, a copy in which Passive Authentication is machine code (docs/adr/0017)
 	@.ci/setup dev
 	@.ci/compile
 

@@ -211,7 +211,7 @@ def test_reading_needs_pace_except_ef_card_access(opensc_tool: Tool, reader: Vir
         ("0070000001", "6881"),  # MANAGE CHANNEL
         ("0001000000", "6D00"),
         ("80E60C0000", "6D00"),  # INSTALL
-        ("00D6810001FF", "6985"),  # nobody writes to an issued card
+        ("00D6810001FF", "6982"),  # nobody writes to an issued card, nor learns from a closed one which files it has
     ],
 )
 def test_wrong_commands_are_refused(opensc_tool: Tool, reader: VirtualReader, command: str, sw: str) -> None:
