@@ -71,7 +71,7 @@ def test_pipes_are_written_as_they_are(tmp_path):
         (click.Abort(), 64, "eid: given up"),
         (errors.StatusWordError(0x6A82, "SELECT", "not found"), 76, "eid: SELECT answered 6A82: not found"),
         (errors.CardRemovedError("gone"), 69, "eid: gone"),
-        (errors.PasswordBlockedError("CAN"), 77, "eid: the CAN of this card is blocked"),
+        (errors.PasswordBlockedError("CAN"), 81, "eid: the CAN of this card is blocked"),
         (errors.EidError("unforeseen"), 70, "eid: unforeseen"),
         (ConnectionRefusedError(111, "Connection refused"), 69, "eid: Connection refused"),
         (FileNotFoundError(2, "No such file or directory", "x"), 65, "eid: No such file or directory: x"),
