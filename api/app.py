@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from fastapi import FastAPI
@@ -38,4 +39,8 @@ def create_app_from_environment() -> FastAPI:
     Raises:
         StoreError: the trust store is empty, or other state cannot be used. ProfileError: a setting is malformed.
     """
-    return create_app(open_verification_service(load_settings(os.environ)))
+    app = create_app(open_verification_service(load_settings(os.environ)))
+    # What stands now stands until the process ends: no collection of short-lived values looks at it again.
+    gc.collect()
+    gc.freeze()
+    return app

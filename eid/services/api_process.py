@@ -112,7 +112,18 @@ def start_api(home: Path, trust: Path, stations: Path) -> Iterator[ApiProcess]:
     Args:
         home: where its database is. trust: trust store. stations: public keys of the stations whose word counts.
     """
-    command = [sys.executable, "-m", "reader_tools.main", "serve", "--attached", "--host", "127.0.0.1", "--port", "0"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "reader_tools.main",
+        "serve",
+        "--attached",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    ]
     command += ["--home", str(home), "--trust", str(trust), "--stations", str(stations)]
     # A setting of the user's own service (EID_DATABASE, say) is not this one's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EID_")}
