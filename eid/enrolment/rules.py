@@ -16,12 +16,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from eid.codec.toml import decode_toml
 from eid.enrolment.stamp import StampScheme
 from eid.errors import RecordError, StoreError
+from eid.identity import FINGERS
 
 FORMAT: Final = "eid-enrolment-rules"
 OldCard = Literal[
     "none", "supersede", "data-changed", "revoke-lost", "revoke-stolen", "revoke-damaged", "revoke-defect"
 ]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+FINGER: Final = f"^({'|'.join(FINGERS)})$"
 
 
 def _known_zone(name: str) -> str:
@@ -107,6 +109,41 @@ class Reason(_Table):
     old_card: OldCard
 
 
+class Issuer(_Table):
+    """Who issues: its name as it stands on the card, in both scripts."""
+
+    arabic: str
+    latin: str
+
+
+class CaptureRules(_Table):
+    """What is taken of a person, and how good it must be.
+
+    Args:
+        fingers: in order of preference, of which `fingers_wanted` are taken. finger_quality: the lowest NFIQ 2 value
+            that is taken at once; a worse one only after `attempts`. portrait_width, portrait_height: pixels, at least.
+        card_portrait_octets: of the portrait on the chip, at most. days_late: how long after a capture its record is
+            taken in, for units that work without a connection.
+    """
+
+    fingers: tuple[Annotated[str, Field(pattern=FINGER)], ...] = Field(min_length=1)
+    fingers_wanted: int = Field(ge=1, le=10)
+    finger_quality: int = Field(ge=0, le=100)
+    attempts: int = Field(ge=1, le=20)
+    portrait_width: int = Field(ge=1)
+    portrait_height: int = Field(ge=1)
+    card_portrait_octets: int = Field(ge=2000, le=100_000)
+    days_late: int = Field(ge=0)
+
+
+class RefusalCode(_Table):
+    """Why an application is refused; appeal: whether another look can be asked for."""
+
+    code: Code
+    title: dict[str, str]
+    appeal: bool = True
+
+
 class _Dated(Protocol):
     @property
     def starts(self) -> date: ...
@@ -126,14 +163,17 @@ class EnrolmentRules(_Table):
     languages: tuple[str, ...]
     phone: str
     personal_number: str
+    issuer: Issuer
     ages: tuple[Ages, ...]
     validity: tuple[Validity, ...]
     stamps: Stamps
     fees: tuple[Fee, ...]
     deadlines: Deadlines
+    capture: CaptureRules
     papers: PaperLimits
     paper: tuple[Paper, ...]
     reason: tuple[Reason, ...]
+    refusal: tuple[RefusalCode, ...]
 
     @model_validator(mode="after")
     def _names_exist(self) -> EnrolmentRules:
@@ -145,6 +185,9 @@ class EnrolmentRules(_Table):
         for item in self.paper:
             if set(item.title) != set(self.languages):
                 raise ValueError(f"paper {item.code} has no title in every language")
+        for refusal in self.refusal:
+            if set(refusal.title) != set(self.languages):
+                raise ValueError(f"refusal {refusal.code} has no title in every language")
         return self
 
     def ages_on(self, day: date) -> Ages:
@@ -188,6 +231,17 @@ class EnrolmentRules(_Table):
         reason = self.find_reason(code)
         guardian = ("guardian-card",) if minor else ()
         return tuple(dict.fromkeys((*reason.papers, *(reason.abroad if abroad else reason.home), *guardian)))
+
+    def find_refusal(self, code: str) -> RefusalCode:
+        """The refusal with this code.
+
+        Raises:
+            RecordError: there is none.
+        """
+        found = next((item for item in self.refusal if item.code == code), None)
+        if found is None:
+            raise RecordError("the rules know no such refusal")
+        return found
 
     def find_paper(self, code: str) -> Paper:
         """The paper with this code.

@@ -44,7 +44,8 @@ SESSION_STATES: Final = ("CREATED", "COLLECTING", "DECIDED", "EXPIRED")
 metadata = MetaData(naming_convention=NAMING)
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """The constraint that a column has one of these values."""
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
 
 
@@ -60,7 +61,7 @@ personalization_job = Table(
     Column("card_serial", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    _one_of("state", JOB_STATES),
+    one_of("state", JOB_STATES),
 )
 
 personalization_step = Table(  # append-only: eid.store.triggers
@@ -72,7 +73,7 @@ personalization_step = Table(  # append-only: eid.store.triggers
     Column("phase", String(8), nullable=False),
     Column("detail", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    _one_of("phase", STEP_PHASES),
+    one_of("phase", STEP_PHASES),
 )
 
 status_place = Table(  # one place belongs to one card for ever: to revoke it must not revoke another
@@ -122,7 +123,7 @@ trust_source = Table(  # a file of an import, or a list inside one; who signed i
     Column("signed_at", UtcDateTime),
     Column("refusal", String(1024), nullable=False),
     Column("findings", JSON, nullable=False),
-    _one_of("kind", SOURCE_KINDS),
+    one_of("kind", SOURCE_KINDS),
     Index(None, "import_id"),
 )
 
@@ -150,8 +151,8 @@ trust_certificate = Table(
     Column("findings", JSON, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
-    _one_of("kind", CERTIFICATE_KINDS),
-    _one_of("state", TRUST_STATES),
+    one_of("kind", CERTIFICATE_KINDS),
+    one_of("state", TRUST_STATES),
     Index(None, "country", "kind"),
     Index(None, "kind", "subject_id"),
     Index(None, "ski"),
@@ -236,7 +237,7 @@ verification_session = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
     Column("result", JSON(none_as_null=True)),
-    _one_of("state", SESSION_STATES),
+    one_of("state", SESSION_STATES),
     Index(None, "state", "expires_at"),
 )
 

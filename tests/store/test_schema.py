@@ -12,7 +12,7 @@ from eid.errors import StoreError
 from eid.store import triggers
 from eid.store.database import open_database
 from eid.store.schema_version import check, needed_version, require_ready, upgrade
-from eid.store.tables import metadata
+from eid.store.all_tables import metadata
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from eid.store.tables import metadata
+from eid.store.all_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

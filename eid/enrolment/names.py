@@ -1,0 +1,131 @@
+"""Names in two scripts: folding for search, and warnings for whoever copies them from the civil status.
+
+What is stored is what the civil-status record says, in Unicode normalization form C. Folding forgets what people write
+now so, now so, and serves search alone: nothing folded is ever shown, printed or compared as a fact. The Latin spelling
+is copied, never computed; a skeleton of both spellings only warns that they may belong to different names.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from typing import Final
+
+LIKENESS: Final = 0.6  # of the skeletons of both spellings, below which an officer is warned
+LEGACY_TITLES: Final = frozenset(("moulay", "mly", "sidi", "lalla", "مولاي", "سيدي", "للا", "لالا"))
+MANY_GIVEN_NAMES: Final = 2
+
+_ARABIC: Final = str.maketrans(
+    {
+        "\u0640": None,  # tatweel
+        **dict.fromkeys("أإآٱ", "ا"),
+        "ى": "ي",
+        "ی": "ي",
+        "ئ": "ي",
+        "ؤ": "و",
+        "ة": "ه",
+        "ء": None,
+        "ک": "ك",
+        "گ": "ك",
+        "ڭ": "ك",
+        "ڤ": "ف",
+        "پ": "ب",
+    }
+)
+_LATIN: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i"})
+_SEPARATORS: Final = frozenset(("Zs", "Pd", "Cc", "Zl", "Zp"))
+
+
+def fold(text: str) -> str:
+    """A name for search: one case, no marks, no apostrophes, variants of a letter as one, words parted by one blank."""
+    plain = text.translate(_ARABIC).casefold()
+    letters = unicodedata.normalize("NFKD", plain).translate(_ARABIC).translate(_LATIN)
+    return " ".join("".join(_fold_letter(letter) for letter in letters).split())
+
+
+def _fold_letter(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category in _SEPARATORS:
+        return " "
+    if category == "Nd":
+        return str(unicodedata.digit(letter))
+    return letter if category[0] == "L" else ""
+
+
+def build_search_keys(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The keys by which a person is found: for each pair of family and given names both orders, folded.
+
+    An Arabic article is part of the name; it is found without it, too.
+    """
+    keys = set()
+    for family, given in pairs:
+        first, second = fold(family), fold(given)
+        for head, tail in ((first, second), (second, first), (without_article(first), second)):
+            keys.add(f"{head} {tail}".strip()[:KEY_LENGTH])
+    return frozenset(keys - {""})
+
+
+KEY_LENGTH: Final = 256  # characters of a key, eid.store.application_tables.ORDERED_TEXT
+
+
+def without_article(folded: str) -> str:
+    """A folded family name without the article before it ("el mithal", "المثال")."""
+    for article in ("el ", "al ", "ال"):
+        if folded.startswith(article) and len(folded) > len(article) + 1:
+            return folded[len(article) :]
+    return folded
+
+
+def find_name_warnings(family: tuple[str, str], given: tuple[str, str]) -> tuple[str, ...]:
+    """What an officer should look at again, by code; nothing of it forbids a name.
+
+    Args:
+        family, given: the Arabic and the Latin spelling of each.
+    """
+    words = [fold(text).split() for text in (*family, *given)]
+    warnings = []
+    if any(LEGACY_TITLES & set(part) for part in words):
+        warnings.append("legacy-title")
+    if any(letter.isdigit() for part in words for word in part for letter in word):
+        warnings.append("digits")
+    if max(len(words[2]), len(words[3])) > MANY_GIVEN_NAMES:
+        warnings.append("many-given-names")
+    if any(_may_differ(arabic, latin) for arabic, latin in (family, given)):
+        warnings.append("spellings-differ")
+    return tuple(warnings)
+
+
+# Consonants as they are heard; what Latin spellings render in many ways (vowels, ع, ه, ح, و, ي) is left out.
+_ARABIC_SKELETON: Final = {
+    **dict(zip("بتثجخدذرزسشصضطظغفقكلمن", "bttjkddrzscsdtdgfkklmn", strict=True)),
+}
+_DIGRAPHS: Final = (("tch", "c"), ("ch", "c"), ("sh", "c"), ("kh", "k"), ("gh", "g"), ("th", "t"), ("dh", "d"))
+_LATIN_SKELETON: Final = {**{letter: letter for letter in "bdfgjklmnrstz"}, "c": "c", "q": "k", "p": "b", "v": "f"}
+
+
+def _may_differ(arabic: str, latin: str) -> bool:
+    heard, written = _arabic_skeleton(arabic), _latin_skeleton(latin)
+    if not heard or not written:
+        return False
+    return SequenceMatcher(None, heard, written, autojunk=False).ratio() < LIKENESS
+
+
+def _arabic_skeleton(text: str) -> str:
+    return _collapse(_ARABIC_SKELETON.get(letter, "") for letter in fold(text))
+
+
+def _latin_skeleton(text: str) -> str:
+    word = fold(text)
+    for sound, letter in _DIGRAPHS:
+        word = word.replace(sound, letter)
+    return _collapse(_LATIN_SKELETON.get(letter, "") for letter in word)
+
+
+def _collapse(letters: Iterable[str]) -> str:
+    """Without doubled consonants."""
+    collapsed = ""
+    for letter in letters:
+        if not collapsed.endswith(letter) or not letter:
+            collapsed += letter
+    return collapsed

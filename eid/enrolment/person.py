@@ -1,0 +1,370 @@
+"""The identity record of the service: who somebody is, as he states it and as the civil status has it.
+
+A draft may leave anything out; what stands in it obeys its limits. `find_missing` says what an application still needs,
+`find_faults` what the rules of the country or the day refuse. Faults are codes at places (JSON pointers); their
+sentences stand in `eid.locale`, and no text of the record is ever part of one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from eid.enrolment.rules import EnrolmentRules
+from eid.errors import RecordError
+from eid.identity import LINES_LIMIT, NOTIFY_LIMIT, TEXT_LIMIT, BilingualText
+from eid.mrz import PartialDate
+
+OLDEST: Final = 130  # years
+_FORBIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+_INTERNATIONAL_PHONE: Final = r"\+[1-9][0-9]{6,14}"  # ITU-T E.164
+_EMAIL: Final = r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in a record: JSON pointer and code, never the text itself."""
+
+    pointer: str
+    code: str
+
+
+class FaultyRecordError(RecordError):
+    """A record breaks limits or rules.
+
+    Args:
+        faults: all of them, each at its place.
+    """
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(f"{fault.pointer}: {fault.code}" for fault in faults))
+
+
+def _refuse(code: str) -> PydanticCustomError:
+    return PydanticCustomError(code, "refused")  # the sentence is the locale's
+
+
+def _text(lines: int, limit: int, script: str | None) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        text = unicodedata.normalize("NFC", value)
+        parts = text.split("\n")
+        if not text or any(not part or part != part.strip() for part in parts):
+            raise _refuse("blank")
+        if len(text) > limit or len(parts) > lines:
+            raise _refuse("text_too_long")
+        if any(unicodedata.category(letter) in _FORBIDDEN for part in parts for letter in part):
+            raise _refuse("hidden_character")
+        letters = [unicodedata.name(letter, "") for letter in text if unicodedata.category(letter)[0] == "L"]
+        if script is not None and letters and not any(name.startswith(script) for name in letters):
+            raise _refuse("other_script")
+        return text
+
+    return check
+
+
+def _matching(pattern: str, code: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise _refuse(code)
+        return value
+
+    return check
+
+
+def _partial_date(value: object) -> PartialDate:
+    if isinstance(value, PartialDate):
+        return value
+    try:
+        return PartialDate.fromisoformat(str(value)[:32])
+    except ValueError:
+        raise _refuse("partial_date_form") from None
+
+
+def _name_text(script: str | None) -> Any:
+    return Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, script))]
+
+
+Arabic = _name_text("ARABIC")
+Latin = _name_text("LATIN")
+Tifinagh = _name_text("TIFINAGH")
+ArabicLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "ARABIC"))]
+LatinLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "LATIN"))]
+CountryCode = Annotated[str, AfterValidator(_matching(r"[A-Z]{1,3}", "country_form"))]
+Phone = Annotated[str, AfterValidator(_matching(_INTERNATIONAL_PHONE, "phone_form"))]
+Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email_form")), Field(max_length=254)]
+NumberText = Annotated[str, AfterValidator(_matching(r"[A-Z0-9]{1,20}", "personal_number_form"))]
+StatusNumber = Annotated[str, AfterValidator(_matching(r"[A-Z0-9/ -]{1,32}", "civil_status_form"))]
+AreaCode = Annotated[str, AfterValidator(_matching(r"[0-9]{1,12}", "area_form"))]
+PostalCode = Annotated[str, AfterValidator(_matching(r"[A-Z0-9][A-Z0-9 -]{2,11}", "postal_code_form"))]
+BirthDate = Annotated[
+    PartialDate,
+    PlainValidator(_partial_date),
+    PlainSerializer(lambda value: value.isoformat(), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"}),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+    __str__ = __repr__
+
+
+class TwoScripts(_Part):
+    """One text in Arabic and in Latin script, as the civil-status record has it; Tifinagh where it has that, too."""
+
+    arabic: Arabic
+    latin: Latin
+    tifinagh: Tifinagh | None = None
+
+    def bilingual(self) -> BilingualText:
+        """As the approved record has it."""
+        return BilingualText(self.arabic, self.latin)
+
+
+class AddressLines(_Part):
+    """Up to three lines in each script, parted by line feeds."""
+
+    arabic: ArabicLines
+    latin: LatinLines
+
+    def bilingual(self) -> BilingualText:
+        """As the approved record has it."""
+        return BilingualText(self.arabic, self.latin)
+
+
+class Address(_Part):
+    """Where somebody lives, at home (codes of the administrative division) or abroad."""
+
+    lines: AddressLines
+    country: CountryCode
+    postal_code: PostalCode | None = None
+    commune: AreaCode | None = None
+    province: AreaCode | None = None
+    region: AreaCode | None = None
+    since: date | None = Field(default=None, strict=False)
+
+
+class Partner(_Part):
+    """The optional mention of a wife, widow or widower."""
+
+    relation: Literal["wife", "widow", "widower"]
+    name: TwoScripts
+
+
+class CivilStatus(_Part):
+    """The civil-status record that names were copied from."""
+
+    number: StatusNumber
+    year: int | None = Field(default=None, ge=1800, le=2999)
+    office: TwoScripts | None = None
+
+
+class Guardian(_Part):
+    """Who applies for a minor, and as what."""
+
+    capacity: Literal["father", "mother", "guardian"]
+    name: TwoScripts
+    personal_number: NumberText
+    valid_until: date | None = Field(default=None, strict=False)
+
+
+class EmergencyPerson(_Part):
+    """Somebody to tell in an emergency; Latin letters, as the chip has them."""
+
+    name: Latin
+    phone: Phone
+    address: LatinLines
+
+
+Consent = Literal["phone-on-chip", "email-on-chip", "emergency-on-chip"]
+
+
+class Contact(_Part):
+    """How somebody is reached, and what of it he wants on the chip."""
+
+    phone: Phone | None = None
+    email: Email | None = None
+    emergency: tuple[EmergencyPerson, ...] = Field(default=(), max_length=NOTIFY_LIMIT, strict=False)
+    consents: tuple[Consent, ...] = Field(default=(), max_length=3, strict=False)
+
+
+class PersonRecord(_Part):
+    """Who somebody is; of a draft anything may be missing."""
+
+    family_name: TwoScripts | None = None
+    given_names: TwoScripts | None = None
+    partner: Partner | None = None
+    date_of_birth: BirthDate | None = None
+    place_of_birth: TwoScripts | None = None
+    country_of_birth: CountryCode | None = None
+    sex: Literal["M", "F", "X"] | None = None
+    nationality: CountryCode | None = None
+    personal_number: NumberText | None = None
+    father: TwoScripts | None = None
+    mother: TwoScripts | None = None
+    civil_status: CivilStatus | None = None
+    address: Address | None = None
+    guardian: Guardian | None = None
+    contact: Contact | None = None
+    specimen: bool = False
+
+    @property
+    def born(self) -> date | None:
+        """The day of birth that ages are reckoned from: the first that an incomplete date may mean."""
+        return None if self.date_of_birth is None else self.date_of_birth.earliest
+
+
+NAME_FIELDS: Final = ("family_name", "given_names", "partner")
+REQUIRED: Final = (
+    "family_name",
+    "given_names",
+    "date_of_birth",
+    "place_of_birth",
+    "sex",
+    "nationality",
+    "father",
+    "mother",
+    "civil_status",
+    "address",
+    "contact",
+)
+
+
+def decode_person(document: object) -> PersonRecord:
+    """A record out of parsed JSON; texts are brought into normalization form C.
+
+    Raises:
+        FaultyRecordError: with every fault at its place.
+    """
+    try:
+        return PersonRecord.model_validate(document)
+    except ValidationError as failure:
+        errors = failure.errors(include_url=False, include_context=False, include_input=False)
+        raise FaultyRecordError(tuple(_to_fault(error["loc"], error["type"]) for error in errors)) from None
+
+
+def encode_person(record: PersonRecord) -> dict[str, Any]:
+    """The record as JSON values; what is absent is left out."""
+    return record.model_dump(mode="json", exclude_none=True)
+
+
+def encode_name(record: PersonRecord) -> dict[str, Any]:
+    """Only the names of a record."""
+    return record.model_dump(mode="json", include=set(NAME_FIELDS), exclude_none=True)
+
+
+OWN_CODES: Final = frozenset(
+    (
+        "blank",
+        "hidden_character",
+        "text_too_long",
+        "other_script",
+        "country_form",
+        "phone_form",
+        "email_form",
+        "personal_number_form",
+        "civil_status_form",
+        "area_form",
+        "postal_code_form",
+        "partial_date_form",
+        "in_the_future",
+        "too_long_ago",
+        "own_guardian",
+        "guardian_not_due",
+        "guardian_expired",
+    )
+)
+"""Codes of faults that are not pydantic's own; `eid.locale` has a sentence for each."""
+
+
+def _to_fault(place: tuple[int | str, ...], code: str) -> Fault:
+    """Names in a pointer are ours; a name of the sender's becomes "?"."""
+    parts = [str(part) if part in _KNOWN or isinstance(part, int) else "?" for part in place]
+    return Fault("".join(f"/{part}" for part in parts), code)
+
+
+_KNOWN: Final = frozenset(name for part in (_Part, *_Part.__subclasses__()) for name in part.model_fields)
+
+
+def find_missing(record: PersonRecord, rules: EnrolmentRules, day: date) -> frozenset[str]:
+    """Pointers of what an application of that day needs and the record leaves out."""
+    missing = {f"/{name}" for name in REQUIRED if getattr(record, name) is None}
+    if record.contact is not None and record.contact.phone is None and record.contact.email is None:
+        missing.add("/contact/phone")
+    born = record.born
+    if born is not None and record.guardian is None and rules.needs_guardian(born, day):
+        missing.add("/guardian")
+    return frozenset(missing)
+
+
+def find_faults(record: PersonRecord, rules: EnrolmentRules, day: date, *, abroad: bool) -> tuple[Fault, ...]:
+    """What the country's rules or the day refuse, though each value by itself is well formed."""
+    found = [*_faults_of_dates(record, rules, day), *_faults_of_numbers(record, rules, abroad=abroad)]
+    return tuple(found)
+
+
+def _faults_of_dates(record: PersonRecord, rules: EnrolmentRules, day: date) -> list[Fault]:
+    found, born = [], record.born
+    if born is not None and born > day:
+        found.append(Fault("/date_of_birth", "in_the_future"))
+    elif born is not None and day.year - born.year > OLDEST:
+        found.append(Fault("/date_of_birth", "too_long_ago"))
+    if record.address is not None and record.address.since is not None and record.address.since > day:
+        found.append(Fault("/address/since", "in_the_future"))
+    guardian = record.guardian
+    if guardian is not None:
+        if guardian.valid_until is not None and guardian.valid_until < day:
+            found.append(Fault("/guardian/valid_until", "guardian_expired"))
+        if born is not None and born <= day and not rules.needs_guardian(born, day):
+            found.append(Fault("/guardian", "guardian_not_due"))
+    return found
+
+
+def _faults_of_numbers(record: PersonRecord, rules: EnrolmentRules, *, abroad: bool) -> list[Fault]:
+    found = []
+    numbers = {"/personal_number": record.personal_number}
+    if record.guardian is not None:
+        numbers["/guardian/personal_number"] = record.guardian.personal_number
+        if record.guardian.personal_number == record.personal_number:
+            found.append(Fault("/guardian/personal_number", "own_guardian"))
+    for pointer, number in numbers.items():
+        if number is not None and not re.fullmatch(rules.personal_number, number, re.ASCII):
+            found.append(Fault(pointer, "personal_number_form"))
+    phone = None if record.contact is None else record.contact.phone
+    if phone is not None and not abroad and not re.fullmatch(rules.phone, phone, re.ASCII):
+        found.append(Fault("/contact/phone", "phone_form"))
+    return found
+
+
+def find_divergences(registered: PersonRecord, stated: PersonRecord) -> frozenset[str]:
+    """Names of the fields in which an application differs from the register; what it leaves out differs in nothing."""
+    compared: Mapping[str, tuple[object, object]] = {
+        name: (getattr(registered, name), getattr(stated, name))
+        for name in ("family_name", "given_names", "date_of_birth", "sex", "nationality", "father", "mother")
+    }
+    return frozenset(
+        name for name, (old, new) in compared.items() if old is not None and new is not None and old != new
+    )

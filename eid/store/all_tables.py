@@ -1,0 +1,19 @@
+"""Every table of the schema: whoever compares or makes the whole of it imports `metadata` from here."""
+
+from __future__ import annotations
+
+from eid.store import application_tables as _applications
+from eid.store import notification_tables as _notifications
+from eid.store import tree_head_tables as _tree_heads
+from eid.store import work_tables as _work
+from eid.store.tables import metadata
+
+__all__ = ["metadata"]
+
+FAMILIES = (
+    _applications,
+    _notifications,
+    _tree_heads,
+    _work,
+)
+"""The modules of tables beside `eid.store.tables`, one for each family of rows."""

@@ -1,0 +1,218 @@
+"""Rows of persons: the record, every name that somebody had, the keys by which he is found."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from eid.enrolment.names import fold
+from eid.errors import LifecycleError
+from eid.store.application_tables import person as table
+from eid.store.application_tables import person_name, person_search_key, personal_number
+from eid.store.audit import bucket_of
+from eid.store.types import new_id
+
+END: Final = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPerson:
+    """A person's row; nothing of it shows but identifier, state and version.
+
+    Args:
+        state: CLAIMED by an applicant, VALID (an officer compared it with the civil status), MERGED into another,
+            ERASED. record: JSON of `eid.enrolment.person`.
+    """
+
+    id: uuid.UUID
+    state: str
+    version: int
+    record: Mapping[str, Any] = field(repr=False)
+    personal_number: str | None = field(default=None, repr=False)
+    date_of_birth: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    merged_into: uuid.UUID | None = None
+    deceased_on: date | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NameVersion:
+    """A name that somebody has or had. source: code of the paper it was copied from, or "claim"."""
+
+    version: int
+    name: Mapping[str, Any] = field(repr=False)
+    source: str
+    effective_from: date
+    recorded_by: str
+    recorded_at: datetime
+    application_id: uuid.UUID | None = None
+
+
+def insert_person(connection: Connection, person: StoredPerson, keys: Iterable[str], now: datetime) -> None:
+    """Enter a person."""
+    values = _values(person) | {"bucket": bucket_of(person.id), "id": person.id, "created_at": now, "updated_at": now}
+    connection.execute(insert(table).values(**values))
+    _add_keys(connection, person.id, frozenset(keys))
+
+
+def replace_person(
+    connection: Connection, person: StoredPerson, keys: Iterable[str], now: datetime, *, keep_keys: bool
+) -> StoredPerson:
+    """Write a person's record anew, as its next version.
+
+    Args:
+        person: with the version that the caller has read. keep_keys: he is still found by his former names.
+
+    Raises:
+        LifecycleError: somebody else has changed it meanwhile.
+    """
+    bucket = bucket_of(person.id)
+    changed = connection.execute(
+        update(table)
+        .where(table.c.bucket == bucket, table.c.id == person.id, table.c.version == person.version)
+        .values(**(_values(person) | {"version": person.version + 1, "updated_at": now}))
+    )
+    if changed.rowcount != 1:
+        raise LifecycleError("the identity record was changed by somebody else meanwhile")
+    found = (person_search_key.c.bucket == bucket, person_search_key.c.person_id == person.id)
+    wanted = frozenset(keys)
+    if not keep_keys:
+        connection.execute(delete(person_search_key).where(*found))
+    else:
+        wanted -= set(connection.execute(select(person_search_key.c.key).where(*found)).scalars())
+    _add_keys(connection, person.id, wanted)
+    return replace(person, version=person.version + 1)
+
+
+def load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson | None:
+    """The person, or None."""
+    query = select(table).where(table.c.bucket == bucket_of(person_id), table.c.id == person_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _person(row)
+
+
+def add_name(connection: Connection, person_id: uuid.UUID, name: NameVersion) -> NameVersion:
+    """Add a name as the next version; `name.version` is not looked at."""
+    mine = (person_name.c.bucket == bucket_of(person_id), person_name.c.person_id == person_id)
+    last = connection.execute(select(func.coalesce(func.max(person_name.c.version), 0)).where(*mine)).scalar_one()
+    added = replace(name, version=last + 1)
+    connection.execute(
+        insert(person_name).values(
+            bucket=bucket_of(person_id),
+            person_id=person_id,
+            version=added.version,
+            name=dict(added.name),
+            source=added.source,
+            application_id=added.application_id,
+            effective_from=added.effective_from,
+            recorded_by=added.recorded_by,
+            recorded_at=added.recorded_at,
+        )
+    )
+    return added
+
+
+def load_names(connection: Connection, person_id: uuid.UUID) -> tuple[NameVersion, ...]:
+    """Every name of a person, oldest first."""
+    columns = [person_name.c[name] for name in NameVersion.__dataclass_fields__]
+    rows = connection.execute(
+        select(*columns)
+        .where(person_name.c.bucket == bucket_of(person_id), person_name.c.person_id == person_id)
+        .order_by(person_name.c.version)
+    ).mappings()
+    return tuple(NameVersion(**row) for row in rows)
+
+
+# Search
+
+
+def find_by_name(connection: Connection, prefix: str, limit: int = 20) -> tuple[uuid.UUID, ...]:
+    """Persons whose name, in either script and either order, begins with this; in the order of the names."""
+    key = fold(prefix)
+    if not key:
+        return ()
+    column = person_search_key.c.key
+    query = (
+        select(column, person_search_key.c.person_id)
+        .where(column >= key, column < key + END)
+        .order_by(column, person_search_key.c.person_id)
+        .limit(3 * limit)  # somebody is found by several keys
+    )
+    return tuple(dict.fromkeys(row.person_id for row in connection.execute(query)))[:limit]
+
+
+def find_by_column(connection: Connection, column: str, value: str, limit: int = 20) -> tuple[uuid.UUID, ...]:
+    """Persons with this personal number, phone or email, as they state it; oldest first."""
+    if column not in ("personal_number", "phone", "email"):
+        raise ValueError(column)
+    query = select(table.c.id).where(table.c[column] == value, table.c.state.in_(("CLAIMED", "VALID")))
+    return tuple(connection.execute(query.order_by(table.c.id).limit(limit)).scalars())
+
+
+# Personal numbers: a family of its own, so each function below has a transaction to itself
+
+
+def holder_of_number(connection: Connection, number: str) -> uuid.UUID | None:
+    """The person to whom a personal number belongs."""
+    query = select(personal_number.c.person_id).where(personal_number.c.number == number)
+    found: uuid.UUID | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def claim_number(connection: Connection, number: str, person_id: uuid.UUID, now: datetime) -> uuid.UUID:
+    """Enter whose a personal number is, where nobody has it; whose it is then."""
+    try:
+        with connection.begin_nested():
+            values = {"number": number, "person_id": person_id, "claimed_at": now}
+            connection.execute(insert(personal_number).values(**values))
+    except IntegrityError:
+        pass
+    return connection.execute(
+        select(personal_number.c.person_id).where(personal_number.c.number == number)
+    ).scalar_one()
+
+
+def move_number(connection: Connection, number: str, old: uuid.UUID, new: uuid.UUID, now: datetime) -> bool:
+    """Give a number to another person, if it still is the former's."""
+    changed = connection.execute(
+        update(personal_number)
+        .where(personal_number.c.number == number, personal_number.c.person_id == old)
+        .values(person_id=new, claimed_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def new_person_id(now: datetime) -> uuid.UUID:
+    """An identifier that begins a family."""
+    return new_id(now)
+
+
+def _add_keys(connection: Connection, person_id: uuid.UUID, keys: frozenset[str]) -> None:
+    rows = [{"bucket": bucket_of(person_id), "person_id": person_id, "key": key} for key in sorted(keys)]
+    if rows:
+        connection.execute(insert(person_search_key), rows)
+
+
+def _values(person: StoredPerson) -> dict[str, Any]:
+    names = (
+        "state",
+        "version",
+        "personal_number",
+        "date_of_birth",
+        "phone",
+        "email",
+        "merged_into",
+        "deceased_on",
+    )
+    return {name: getattr(person, name) for name in names} | {"record": dict(person.record)}
+
+
+def _person(row: RowMapping) -> StoredPerson:
+    return StoredPerson(**{name: row[name] for name in StoredPerson.__dataclass_fields__})
