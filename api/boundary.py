@@ -3,48 +3,65 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from typing import Any, Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.metrics import Metrics
+
 LOGGER: Final = logging.getLogger("eid.api")
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",  # an answer is data, whatever shows it
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+CACHE_CONTROL: Final = "no-store"  # unless the route says otherwise: published lists are for caches
+REQUEST_ID: Final = "X-Request-Id"
 
 
 class Boundary:
     """ASGI middleware.
 
-    The log line is an allow-list: method, the *route's* path, status, milliseconds. The path that was asked, the query,
-    headers and bodies may hold anything and are never logged.
+    The log line is an allow-list: method, the *route's* path, status, milliseconds, and the number that the answer
+    carries too. The path that was asked, the query, headers and bodies may hold anything and are never logged; the
+    number is always ours, for the same reason.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics or Metrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started, status, request_id = time.perf_counter(), 500, secrets.token_hex(8)
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update({**HEADERS, REQUEST_ID: request_id})
+                headers.setdefault("Cache-Control", CACHE_CONTROL)
             await send(message)
 
+        self._metrics.in_flight += 1
         try:
             await self._app(scope, receive, send_guarded)
         finally:
-            _log(scope, status, time.perf_counter() - started)
+            self._metrics.in_flight -= 1
+            self._tell(scope, status, time.perf_counter() - started, request_id)
 
-
-def _log(scope: Scope, status: int, seconds: float) -> None:
-    method = scope["method"] if scope["method"] in METHODS else "OTHER"
-    route: Any = scope.get("route")
-    LOGGER.info("%s %s %d %.1f ms", method, getattr(route, "path", "(unknown)"), status, 1000 * seconds)
+    def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        route: Any = scope.get("route")
+        path = getattr(route, "path", "(unknown)")
+        self._metrics.observe(method, path, status, seconds)
+        LOGGER.info("%s %s %d %.1f ms %s", method, path, status, 1000 * seconds, request_id)

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.problems import MEDIA_TYPE, Problem
+from api.problems import MEDIA_TYPE, Problem, ProblemKind
 from api.schemas import requests
 from api.schemas.responses import ProblemDetails
 
@@ -33,18 +33,16 @@ _BINARY: Final = {
 }
 
 
-def problems(*kinds: Problem) -> dict[int | str, dict[str, Any]]:
+def problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     """The problem responses of a route."""
-    by_status: dict[int, list[Problem]] = defaultdict(list)
+    by_status: dict[int, list[ProblemKind]] = defaultdict(list)
     for kind in (*kinds, *EVERYWHERE):
         by_status[kind.status].append(kind)
     return {status: _describe_problems(found) for status, found in sorted(by_status.items())}
 
 
-def _describe_problems(kinds: list[Problem]) -> dict[str, Any]:
-    examples = {
-        kind.value.slug: {"value": {"type": kind.urn, "title": kind.title, "status": kind.status}} for kind in kinds
-    }
+def _describe_problems(kinds: list[ProblemKind]) -> dict[str, Any]:
+    examples = {kind.slug: {"value": {"type": kind.urn, "title": kind.title, "status": kind.status}} for kind in kinds}
     reference = _REFERENCE.format(model=ProblemDetails.__name__)
     return {
         "description": "; ".join(f"{kind.title} (`{kind.urn}`)" for kind in kinds),

@@ -30,9 +30,38 @@ class _Kind:
     title: str
 
 
+class ProblemKind(Enum):
+    """A problem that an API of ours answers; `slug` makes its stable type URN."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status code."""
+        return self._kind.status
+
+    @property
+    def title(self) -> str:
+        """What happened, always in the same words."""
+        return self._kind.title
+
+    @property
+    def urn(self) -> str:
+        """The problem type."""
+        return URN + self._kind.slug
+
+    @property
+    def slug(self) -> str:
+        """The last part of the type, by which texts in other languages are found."""
+        return self._kind.slug
+
+    @property
+    def _kind(self) -> _Kind:
+        found: _Kind = self.value
+        return found
+
+
 @unique
-class Problem(Enum):
-    """Every problem that the API answers; `slug` makes its stable type URN."""
+class Problem(ProblemKind):
+    """The problems of every API, and those of the verification API."""
 
     MALFORMED_BODY = _Kind("malformed-body", 400, "The body is not JSON of the allowed form and size")
     MALFORMED_EVIDENCE = _Kind("malformed-evidence", 400, "The evidence container is malformed")
@@ -51,42 +80,34 @@ class Problem(Enum):
     INTERNAL_ERROR = _Kind("internal-error", 500, "An error of this service")
     STORE_UNAVAILABLE = _Kind("store-unavailable", 503, "The database cannot be used at the moment")
 
-    @property
-    def status(self) -> int:
-        """The HTTP status code."""
-        return self.value.status
-
-    @property
-    def title(self) -> str:
-        """What happened, always in the same words."""
-        return self.value.title
-
-    @property
-    def urn(self) -> str:
-        """The problem type."""
-        return URN + self.value.slug
-
 
 class ProblemError(EidError):
     """A request cannot be served.
 
     Args:
         detail: one sentence that holds nothing of what was sent. errors: places in the body and what is wrong there.
-        close: the connection is of no further use, for its body was not read to the end.
+        close: the connection is of no further use, for its body was not read to the end. headers: of the answer.
     """
 
     def __init__(
-        self, problem: Problem, detail: str = "", *, errors: Sequence[Mapping[str, str]] = (), close: bool = False
+        self,
+        problem: ProblemKind,
+        detail: str = "",
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        close: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.problem = problem
         self.detail = detail
         self.errors = tuple(errors)
         self.close = close
+        self.headers = dict(headers or {})
         super().__init__(problem.title, detail)
 
 
 def problem_response(
-    problem: Problem,
+    problem: ProblemKind,
     detail: str = "",
     *,
     errors: Sequence[Mapping[str, str]] = (),
@@ -151,7 +172,7 @@ _BY_STATUS: Final = {
 async def _on_problem(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, ProblemError):
         return await _on_unexpected(request, error)
-    headers = {"Connection": "close"} if error.close else {}
+    headers = error.headers | ({"Connection": "close"} if error.close else {})
     if error.problem is Problem.TOO_BUSY:
         headers["Retry-After"] = "1"
     return problem_response(error.problem, error.detail, errors=error.errors, headers=headers)

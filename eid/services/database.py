@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from eid.errors import NotStoredError, StoreError
 from eid.services.settings import Settings
 from eid.store.database import open_database
-from eid.store.schema_version import SchemaStatus, check, upgrade
+from eid.store.schema_version import SchemaStatus, check, require_ready, upgrade
 
 
 def init_database(settings: Settings) -> SchemaStatus:
@@ -46,6 +46,21 @@ def ready_database(settings: Settings) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def open_store(settings: Settings) -> Engine:
+    """The database for as long as a service runs; one without tables is given them.
+
+    Raises:
+        StoreError: it cannot be opened, or is of another version.
+    """
+    if not settings.database:
+        _make_home(settings.home)
+    engine = open_database(settings.database_url)
+    if check(engine).current is None:
+        upgrade(engine)
+    require_ready(engine)
+    return engine
 
 
 def upgrade_database(settings: Settings) -> tuple[SchemaStatus, SchemaStatus]:

@@ -14,7 +14,7 @@ from eid.store.database import locate_file
 PREFIX: Final = "EID_"
 FILE_NAME: Final = "eid.toml"
 MAX_FILE: Final = 1 << 16  # octets
-BOUNDS: Final = {"port": (0, 65535), "challenge_seconds": (1, 86_400)}
+BOUNDS: Final = {"port": (0, 65535), "challenge_seconds": (1, 86_400), "development": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class Settings:
         trust: directory of the trust store; empty means `home`/trust.
         stations: directory of the public keys (PEM) of the inspection stations whose word counts; empty: none counts.
         challenge_seconds: how long a verification waits for its evidence.
+        country: whose enrolment rules hold. issuer: the `iss` of the access tokens that count; audience: their `aud`.
+        jwks: file or https address of the issuer's public keys. roles_claim: where a token has the roles.
+        development: 1 lets the development issuer's tokens count.
+        audit_origin: the audit log's name in its signed heads, for ever. heads: where those are written to; empty means
+            `home`/heads.
+        sms: URL of the SMS gateway; sms_token_file: what it knows us by. mail: URL of the SMTP server, such as
+            smtp+starttls://user@host; mail_password_file: the user's password; mail_from: the sender's address. Where
+            there is no gateway, messages are laid into `home`/messages, and reach nobody.
     """
 
     home: Path = Path("var/eid")
@@ -35,6 +43,19 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     challenge_seconds: int = 300
+    country: str = "morocco"
+    issuer: str = ""
+    audience: str = "eid-registry"
+    jwks: str = ""
+    roles_claim: str = "roles"
+    development: int = 0
+    audit_origin: str = "eid.invalid/audit"
+    heads: str = ""
+    sms: str = ""
+    sms_token_file: str = ""
+    mail: str = ""
+    mail_password_file: str = ""
+    mail_from: str = "no-reply@eid.invalid"
 
     @property
     def database_url(self) -> str:
@@ -45,6 +66,11 @@ class Settings:
     def trust_directory(self) -> Path:
         """The trust store's directory."""
         return Path(self.trust) if self.trust else self.home / "trust"
+
+    @property
+    def heads_directory(self) -> Path:
+        """Where signed heads of the audit log are written to."""
+        return Path(self.heads) if self.heads else self.home / "heads"
 
     @property
     def stations_directory(self) -> Path | None:

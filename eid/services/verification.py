@@ -19,12 +19,12 @@ from sqlalchemy import Connection, Engine
 from eid.errors import NotStoredError, ProfileError, StoreError
 from eid.evidence.codec import SignedEvidence
 from eid.pki.trust_store import TrustStore
+from eid.services.database import open_store
 from eid.services.settings import Settings
 from eid.services.stations import NO_STATIONS, Stations, load_stations
 from eid.services.submission import Submission, Upload, build_evidence
 from eid.services.trust_files import load_trust_store
-from eid.store.database import in_transaction, open_database
-from eid.store.schema_version import check, require_ready, upgrade
+from eid.store.database import in_transaction
 from eid.store.verification_sessions import (
     VerificationSession,
     consume_challenge,
@@ -186,15 +186,5 @@ def open_verification_service(settings: Settings) -> VerificationService:
     directory = settings.stations_directory
     stations = NO_STATIONS if directory is None else load_stations(directory)
     return VerificationService(
-        _open_store(settings), trust, stations, lifetime=timedelta(seconds=settings.challenge_seconds)
+        open_store(settings), trust, stations, lifetime=timedelta(seconds=settings.challenge_seconds)
     )
-
-
-def _open_store(settings: Settings) -> Engine:
-    if not settings.database:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(settings.database_url)
-    if check(engine).current is None:
-        upgrade(engine)
-    require_ready(engine)
-    return engine

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from eid.errors import LifecycleError
 from eid.store.tables import idempotency_key as table
+
+UNDER_WAY: Final = 0  # the status of a request that has no answer yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,35 @@ def keep_reply(connection: Connection, caller: str, key: str, request: bytes, gi
             created_at=now,
         )
     )
+
+
+def claim(connection: Connection, caller: str, key: str, request: bytes, now: datetime) -> GivenReply | None:
+    """Take a key for a request before it is done; None where it was free.
+
+    Raises:
+        KeyReusedError: the key stands for another request.
+    """
+    found = find_reply(connection, caller, key, request)
+    if found is not None:
+        return found
+    try:
+        with connection.begin_nested():  # of two at once the second finds the first one's
+            keep_reply(connection, caller, key, request, GivenReply(UNDER_WAY, None), now)
+    except IntegrityError:
+        return find_reply(connection, caller, key, request)
+    return None
+
+
+def complete(connection: Connection, caller: str, key: str, given: GivenReply) -> None:
+    """Keep the answer of a request whose key was claimed."""
+    ours = (table.c.caller == caller, table.c.key == key, table.c.status == UNDER_WAY)
+    connection.execute(update(table).where(*ours).values(status=given.status, reply=given.reply))
+
+
+def release(connection: Connection, caller: str, key: str) -> None:
+    """Give back a key that was claimed; an answer that stands stays."""
+    ours = (table.c.caller == caller, table.c.key == key, table.c.status == UNDER_WAY)
+    connection.execute(delete(table).where(*ours))
 
 
 def forget_replies(connection: Connection, before: datetime) -> int:

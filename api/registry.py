@@ -1,0 +1,54 @@
+"""The registry's application: `create_registry` over a registry, `create_registry_from_environment` for a process.
+
+It is an office's: staff, applicants and systems with their tokens. Relying parties ask the verification API
+(`api.app`), which is another process and knows nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from api.boundary import Boundary
+from api.idempotency import Idempotency
+from api.intake import Intake
+from api.metrics import Metrics
+from api.registry_openapi import install_registry_openapi
+from api.registry_problems import install_registry_problems
+from api.routes import registry_health, sessions
+from eid.services.registry import Registry, open_registry
+from eid.services.settings import load_settings
+
+# One line for each part; the order is that of the OpenAPI document.
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    sessions.router,
+    registry_health.router,
+)
+
+
+def create_registry(registry: Registry) -> FastAPI:
+    """The application over a registry."""
+    # The interactive pages would load scripts of another site; an address with a slash too many is another address.
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.registry = registry
+    app.state.metrics = Metrics()
+    for router in ROUTERS:
+        app.include_router(router)
+    # The last one added is the outermost: every answer goes through the boundary.
+    app.add_middleware(Idempotency, registry=registry)
+    app.add_middleware(Intake)
+    app.add_middleware(Boundary, metrics=app.state.metrics)
+    install_registry_problems(app)
+    install_registry_openapi(app)
+    return app
+
+
+def create_registry_from_environment() -> FastAPI:
+    """The application as EID_... in the environment describes it (docs/registry.md).
+
+    Raises:
+        EidError: the state, the keys or the issuer of tokens cannot be used. ProfileError: a setting is malformed.
+    """
+    return create_registry(open_registry(load_settings(os.environ)))

@@ -1,0 +1,94 @@
+"""The registry's OpenAPI document: what FastAPI derives, with our problems in the place of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.openapi import _REFERENCE, problems
+from api.problems import Problem
+from api.registry_problems import RegistryProblem
+from api.schemas.responses import ProblemDetails
+
+TITLE: Final = "eID registry"
+VERSION: Final = "1"
+DESCRIPTION: Final = """From application to hand-over of an identity card: applications, papers, electronic stamps,
+appointments, enrolment, approval, production, card status.
+
+Staff and systems bring an access token of the OpenID provider, applicants the session that they opened with a one-time
+code. Faults are RFC 9457 problems; `Idempotency-Key` is honoured on every POST."""
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A request that comes again under the same key is answered the same and done once",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[!-~]+$"},
+}
+_BODY: Final = (
+    Problem.MALFORMED_REQUEST,
+    Problem.MALFORMED_BODY,
+    Problem.BODY_TOO_SLOW,
+    Problem.BODY_TOO_LARGE,
+    Problem.UNSUPPORTED_MEDIA_TYPE,
+    Problem.INVALID_REQUEST,
+    Problem.TOO_BUSY,
+)
+_POST: Final = (RegistryProblem.UNFINISHED, RegistryProblem.KEY_REUSED)
+_ALWAYS: Final = (Problem.INTERNAL_ERROR, Problem.STORE_UNAVAILABLE, RegistryProblem.TOO_MANY_REQUESTS)
+_SECURED: Final = (RegistryProblem.UNAUTHENTICATED, RegistryProblem.FORBIDDEN)
+
+
+def install_registry_openapi(app: FastAPI) -> None:
+    """Have the application serve the completed document."""
+
+    def build() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = build_document(app)
+        return app.openapi_schema
+
+    app.openapi = build  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def build_document(app: FastAPI) -> dict[str, Any]:
+    """The document: every operation with the problems that any operation of its kind may answer."""
+    document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            _complete(method, operation)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    _, stated = models_json_schema([(ProblemDetails, "serialization")], ref_template=_REFERENCE)
+    schemas.update(stated["$defs"])
+    return document
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    """Declare what middleware and dependencies may answer, beside what the route itself declares."""
+    responses: dict[str, Any] = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422", "")):
+        del responses["422"]
+    possible = [*_ALWAYS, Problem.INVALID_REQUEST, Problem.MALFORMED_REQUEST]
+    if "requestBody" in operation:
+        possible += _BODY
+    if "security" in operation:
+        possible += _SECURED
+        if method == "post":
+            possible += _POST
+            operation.setdefault("parameters", []).append(_KEY)
+    for status, described in problems(*dict.fromkeys(possible)).items():
+        standing = responses.get(str(status))
+        responses[str(status)] = described if standing is None else _joined(standing, described)
+
+
+def _joined(standing: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
+    """Two descriptions of one status as one."""
+    texts = [*standing.get("description", "").split("; "), *further["description"].split("; ")]
+    content = {**further["content"], **standing.get("content", {})}
+    for kind, value in further["content"].items():
+        examples = {**value.get("examples", {}), **content[kind].get("examples", {})}
+        content[kind] = {**value, **content[kind], "examples": examples}
+    return {**standing, "description": "; ".join(dict.fromkeys(filter(None, texts))), "content": content}

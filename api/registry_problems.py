@@ -1,0 +1,197 @@
+"""Problems of the registry (RFC 9457): errors of its use cases as answers, in the applicant's language.
+
+Texts come from `eid.locale` or from our own rules; nothing that was sent is ever part of an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import unique
+from functools import lru_cache
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.problems import MEDIA_TYPE, Problem, ProblemError, ProblemKind, _Kind
+from eid.errors import (
+    AlreadyDoneError,
+    DecodeError,
+    EidError,
+    EnrolmentError,
+    GatewayError,
+    LifecycleError,
+    NotStoredError,
+    RecordError,
+    Refusal,
+    StoreError,
+    TooLateError,
+)
+from eid.locale import FALLBACK, LANGUAGES, texts
+from eid.services.access_tokens import TokenRefusedError
+
+CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
+
+
+@unique
+class RegistryProblem(ProblemKind):
+    """What the registry answers besides the problems of every API."""
+
+    UNAUTHENTICATED = _Kind("unauthenticated", 401, "Who is calling is not known, or not any more")
+    FORBIDDEN = _Kind("forbidden", 403, "This is for other roles")
+    UNKNOWN = _Kind("unknown", 404, "There is no such thing, or it is not yours to see")
+    WRONG_STATE = _Kind("wrong-state", 409, "This cannot be done in the present state")
+    CONDITION = _Kind("condition", 409, "A condition is not met")
+    ALREADY_DONE = _Kind("already-done", 409, "This was done before")
+    UNFINISHED = _Kind("unfinished", 409, "A request with this key is under way, or broke off: look before you repeat")
+    TOO_LATE = _Kind("too-late", 410, "The time for this is over")
+    KEY_REUSED = _Kind("key-reused", 422, "This idempotency key was used for another request")
+    INVALID_VALUE = _Kind("invalid-value", 422, "A value is not allowed")
+    TOO_MANY_REQUESTS = _Kind("too-many-requests", 429, "Too many requests; wait a little")
+    GATEWAY = _Kind("gateway", 502, "A service outside does not answer")
+
+
+_BY_REFUSAL: Final = {
+    Refusal.WRONG_STATE: RegistryProblem.WRONG_STATE,
+    Refusal.FORBIDDEN: RegistryProblem.FORBIDDEN,
+    Refusal.GUARD: RegistryProblem.CONDITION,
+    Refusal.UNKNOWN_EVENT: RegistryProblem.INVALID_VALUE,
+}
+_BY_ERROR: Final[tuple[tuple[type[EidError], ProblemKind], ...]] = (
+    (TokenRefusedError, RegistryProblem.UNAUTHENTICATED),
+    (NotStoredError, RegistryProblem.UNKNOWN),
+    (AlreadyDoneError, RegistryProblem.ALREADY_DONE),
+    (TooLateError, RegistryProblem.TOO_LATE),
+    (LifecycleError, RegistryProblem.WRONG_STATE),
+    (StoreError, Problem.STORE_UNAVAILABLE),
+    (RecordError, RegistryProblem.INVALID_VALUE),
+    (DecodeError, RegistryProblem.INVALID_VALUE),
+    (GatewayError, RegistryProblem.GATEWAY),
+)
+_BY_STATUS: Final[Mapping[int, ProblemKind]] = {
+    401: RegistryProblem.UNAUTHENTICATED,
+    403: RegistryProblem.FORBIDDEN,
+    404: Problem.NOT_FOUND,
+    405: Problem.METHOD_NOT_ALLOWED,
+    413: Problem.BODY_TOO_LARGE,
+}
+
+
+def language_of(request: Request) -> str:
+    """The first language of Accept-Language that we have (RFC 9110 12.5.4, in the order stated), else English."""
+    for stated in request.headers.get("accept-language", "")[:200].split(","):
+        wanted = stated.partition(";")[0].strip().lower().partition("-")[0]
+        if wanted in LANGUAGES:
+            return wanted
+    return FALLBACK
+
+
+def answer_problem(
+    request: Request,
+    problem: ProblemKind,
+    detail: str = "",
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: str | None,
+) -> JSONResponse:
+    """The response for a problem, its title in the caller's language; type and codes are the same in each."""
+    language = language_of(request)
+    title = texts(language).get("problem", {}).get(problem.slug, problem.title)
+    content: dict[str, Any] = {"type": problem.urn, "title": title, "status": problem.status}
+    content |= {name: value for name, value in {"detail": detail, **more}.items() if value}
+    if errors:
+        content["errors"] = [dict(item) for item in errors]
+    stated = {"Content-Language": language, **(headers or {})}
+    if problem is RegistryProblem.UNAUTHENTICATED:
+        stated = {**CHALLENGE, **stated}
+    return JSONResponse(content, problem.status, stated, MEDIA_TYPE)
+
+
+def problem_of_error(request: Request, error: EidError) -> JSONResponse:
+    """The response for an error of ours."""
+    if isinstance(error, ProblemError):
+        headers = error.headers | ({"Connection": "close"} if error.close else {})
+        return answer_problem(request, error.problem, error.detail, errors=error.errors, headers=headers)
+    if isinstance(error, EnrolmentError):
+        problem = _BY_REFUSAL[error.refusal]
+        return answer_problem(request, problem, error.detail, refusal=error.refusal.value, guard=error.guard)
+    found = next((kind for cause, kind in _BY_ERROR if isinstance(error, cause)), Problem.INTERNAL_ERROR)
+    # What a rule or a decoder says names no value; a store's or a gateway's text may name places of this machine.
+    told = isinstance(error, LifecycleError | RecordError | DecodeError)
+    return answer_problem(request, found, str(error) if told else "")
+
+
+def install_registry_problems(app: FastAPI) -> None:
+    """Answer every error with a problem response; FastAPI's own would quote what was sent."""
+
+    async def on_known_error(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, EidError):
+            return problem_of_error(request, error)
+        return answer_problem(request, Problem.INTERNAL_ERROR)
+
+    async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        default = Problem.MALFORMED_REQUEST if status < 500 else Problem.INTERNAL_ERROR
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return answer_problem(request, _BY_STATUS.get(status, default), headers=headers)
+
+    async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        if any(item["type"] == "json_invalid" for item in found):
+            return answer_problem(request, Problem.MALFORMED_BODY)
+        errors = describe_fields(found, _declared_names(app), language_of(request))
+        return answer_problem(request, Problem.INVALID_REQUEST, errors=errors)
+
+    app.add_exception_handler(EidError, on_known_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(Exception, on_known_error)
+
+
+def describe_fields(errors: Sequence[Any], known: frozenset[str], language: str) -> list[dict[str, str]]:
+    """What is wrong with each field: where, code, and a sentence in a language, without a word of what was sent.
+
+    Args:
+        known: names that our own schemas declare; any other name is the sender's and becomes "?".
+    """
+    sentences = {**texts(FALLBACK).get("field", {}), **texts(language).get("field", {})}
+    described = []
+    for item in errors:
+        place, *path = map(str, item["loc"])
+        parts = [part if part in known or part.isdecimal() else "?" for part in path if part != "[key]"]
+        code = item["type"]
+        described.append(
+            {
+                ("pointer" if place == "body" else place): "".join(f"/{part}" for part in parts),
+                "code": code,
+                "detail": sentences.get(code, sentences.get("other", "is not valid")),
+            }
+        )
+    return described
+
+
+def _declared_names(app: FastAPI) -> frozenset[str]:
+    return _names_of(app)
+
+
+@lru_cache(maxsize=4)
+def _names_of(app: FastAPI) -> frozenset[str]:
+    """Every member and parameter that the application's OpenAPI document names."""
+    names: set[str] = set()
+
+    def walk(value: object) -> None:
+        if isinstance(value, dict):
+            names.update(value.get("properties", {}) if isinstance(value.get("properties"), dict) else ())
+            if isinstance(value.get("name"), str) and "in" in value:
+                names.add(value["name"])
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(app.openapi())
+    return frozenset(names)

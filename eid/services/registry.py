@@ -1,0 +1,80 @@
+"""What every use case of the registry works on: database, a country's rules, keys, clock, and who issues tokens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Engine
+
+from eid.enrolment.rules import EnrolmentRules, load_rules
+from eid.errors import ProfileError
+from eid.keystore.service_keys import FILE_NAME, ServiceKeys, load_service_keys
+from eid.services.access_tokens import TokenIssuer, load_issuer
+from eid.services.database import open_store
+from eid.services.settings import Settings
+from eid.store.schema_version import require_ready
+
+KEYS: Final = "keys"  # under `home`
+
+
+def utc_now() -> datetime:
+    """The clock of the machine, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One office's registry, whatever serves it.
+
+    Args:
+        rules: of the country. keys: for keyed hashes and what is sealed. issuer: whose access tokens count.
+        clock: answers the moment, UTC. random: octets that nobody can foresee.
+    """
+
+    engine: Engine = field(repr=False)
+    rules: EnrolmentRules = field(repr=False)
+    rules_digest: bytes = field(repr=False)
+    keys: ServiceKeys = field(repr=False)
+    issuer: TokenIssuer
+    clock: Callable[[], datetime] = field(default=utc_now, repr=False)
+    random: Callable[[int], bytes] = field(default=os.urandom, repr=False)
+
+    def now(self) -> datetime:
+        """The registry's clock, UTC."""
+        return self.clock()
+
+
+def load_keys(settings: Settings) -> ServiceKeys:
+    """The service's keys, which lie under `home`.
+
+    Raises:
+        KeyStoreError: their file is malformed, or others may read it.
+    """
+    return load_service_keys(settings.home / KEYS / FILE_NAME)
+
+
+def open_registry(settings: Settings) -> Registry:
+    """The registry that the settings describe.
+
+    Raises:
+        StoreError: the database or the rules cannot be used. KeyStoreError: the keys cannot.
+        ProfileError: nobody is named whose tokens count. GatewayError: his keys cannot be fetched.
+    """
+    if not settings.issuer or not settings.jwks:
+        raise ProfileError("nobody is named whose access tokens count: set EID_ISSUER and EID_JWKS")
+    loaded = load_rules(settings.country)
+    issuer = load_issuer(settings)
+    return Registry(open_store(settings), loaded.rules, loaded.digest, load_keys(settings), issuer)
+
+
+def require_answer(registry: Registry) -> None:
+    """Insist that the database answers and is of this program's version.
+
+    Raises:
+        StoreError: it does not, or is not.
+    """
+    require_ready(registry.engine)
