@@ -30,7 +30,8 @@
     +- KeyStoreError                a key cannot be reached or used
     +- StoreError                   persistent state is missing, locked or damaged
     |  +- NotStoredError            there is no object with this identifier
-    +- GatewayError                 a service outside failed
+    +- GatewayError                 a service outside failed; a retry may help
+       +- GatewayRefusedError       it will not do it, however often it is asked
 
 Texts name what, where and which clause. They never hold a key, a password, an MRZ, a computed MAC or a portrait.
 """
@@ -246,6 +247,7 @@ class Reason(StrEnum):
     PATH_SIGNATURE_FAILURE = "PATH_SIGNATURE_FAILURE"
     NOT_YET_VALID = "NOT_YET_VALID"
     REVOKED = "REVOKED"
+    SUSPENDED = "SUSPENDED"
     CSCA_DISTRUSTED = "CSCA_DISTRUSTED"
     CLONE_SUSPECTED = "CLONE_SUSPECTED"
     CHALLENGE_MISMATCH = "CHALLENGE_MISMATCH"
@@ -367,3 +369,7 @@ class NotStoredError(StoreError):
 
 class GatewayError(EidError):
     """A service outside this system failed."""
+
+
+class GatewayRefusedError(GatewayError):
+    """A service outside will not do what it was asked, however often it is asked."""

@@ -64,16 +64,28 @@ def _lock_head(connection: Connection, bucket: int) -> tuple[int, bytes]:
 def read_chain(connection: Connection, bucket: int, after: int = 0) -> Iterator[AuditRow]:
     """The rows of a chain behind a number, in order, a page at a time."""
     while True:
-        rows = connection.execute(
-            select(audit_row)
-            .where(audit_row.c.bucket == bucket, audit_row.c.seq > after)
-            .order_by(audit_row.c.seq)
-            .limit(PAGE)
-        ).all()
-        yield from (_to_row(row) for row in rows)
+        rows = read_page(connection, bucket, after, PAGE)
+        yield from rows
         if len(rows) < PAGE:
             return
         after = rows[-1].seq
+
+
+def read_page(connection: Connection, bucket: int, after: int, limit: int) -> tuple[AuditRow, ...]:
+    """Some rows of a chain behind a number, in order."""
+    rows = connection.execute(
+        select(audit_row)
+        .where(audit_row.c.bucket == bucket, audit_row.c.seq > after)
+        .order_by(audit_row.c.seq)
+        .limit(limit)
+    )
+    return tuple(_to_row(row) for row in rows)
+
+
+def read_heads(connection: Connection) -> dict[int, tuple[int, bytes]]:
+    """The head of each chain by its number: how many rows, and the hash of the last."""
+    rows = connection.execute(select(audit_chain.c.bucket, audit_chain.c.size, audit_chain.c.hash))
+    return {row.bucket: (row.size, row.hash) for row in rows}
 
 
 def read_buckets(connection: Connection) -> tuple[int, ...]:

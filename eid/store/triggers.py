@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-APPEND_ONLY_TABLES: Final = ("personalization_step", "audit_row")
+APPEND_ONLY_TABLES: Final = ("personalization_step", "audit_row", "tree_head")
 _OPERATIONS: Final = ("UPDATE", "DELETE")
 
 

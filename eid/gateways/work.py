@@ -1,0 +1,171 @@
+"""The durable engine that work runs on, behind one port; the one place that knows DBOS Transact.
+
+Only its MIT core is used, and of that as little as can be: a queue, one workflow, and `resume_workflow` for the work of
+dead executors. No conductor, no key, no schedules, no steps: a job is one call, which may be repeated. What is settled
+here for good, because it cannot be changed once a work database exists: no LISTEN/NOTIFY, which takes a lock over the
+whole of PostgreSQL at each commit; JSON instead of pickles; a constant application version, so that a new release goes
+on with the work of the old one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, TypeAlias
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
+
+from eid.errors import GatewayError
+
+QUEUE: Final = "eid-work"
+WORKFLOW: Final = "eid-work"
+VERSION: Final = "1"  # of what the engine keeps; the same over releases, or work of an older one would be stranded
+SCHEMA: Final = "eid_work"
+POLLING: Final = 0.1  # seconds
+CONCURRENCY: Final = 8  # jobs at once in one process
+FORGET_AT_ONCE: Final = 500  # finished jobs that are dropped in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done. id: never used for anything else, not even after it is done."""
+
+    id: str
+    kind: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+Perform: TypeAlias = Callable[[Job, int], timedelta | None]
+"""Does a job, given the number of the attempt from 0; how long to wait before another one, None where it is over."""
+
+
+class WorkEngine(Protocol):
+    """Where jobs go: each is performed, by this process or another, until it is over."""
+
+    def submit(self, job: Job, attempt: int = 0) -> None:
+        """Take a job; one that was taken before under the same identifier and attempt is not taken twice.
+
+        Raises:
+            GatewayError: it could not be made durable.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class InlineEngine:
+    """Performs each job at once, in the caller's process, until it is over: for one process without a worker."""
+
+    perform: Perform
+
+    def submit(self, job: Job, attempt: int = 0) -> None:
+        """Perform the job; waiting between attempts is left out."""
+        while self.perform(job, attempt) is not None:
+            attempt += 1
+
+
+class DbosEngine:
+    """Jobs on DBOS; one for each process. Make it with `dbos_engine`."""
+
+    def submit(self, job: Job, attempt: int = 0) -> None:
+        """Put a job on the queue; harmless where it is there or done."""
+        _enqueue(job, attempt, None)
+
+    def resume(self, executor: str) -> int:
+        """Put what a dead executor had begun back on the queue; return how many jobs that are."""
+        with _failures_told():
+            begun = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
+            for item in begun:
+                DBOS.resume_workflow(item.workflow_id, queue_name=QUEUE)
+        return len(begun)
+
+    def count(self, status: str) -> int:
+        """How many jobs are in a state of the engine: "ENQUEUED", "PENDING", "DELAYED", "SUCCESS" or "ERROR"."""
+        with _failures_told():
+            return len(DBOS.list_workflows(status=status, load_input=False, load_output=False))
+
+    def forget(self, before: datetime) -> int:
+        """Drop some of the jobs that were over before this moment; return how many."""
+        with _failures_told():
+            over = DBOS.list_workflows(
+                status=["SUCCESS", "ERROR"],
+                completed_before=before.astimezone(UTC).isoformat(),
+                limit=FORGET_AT_ONCE,
+                load_input=False,
+                load_output=False,
+            )
+            if over:
+                DBOS.delete_workflows([item.workflow_id for item in over])
+        return len(over)
+
+
+@contextmanager
+def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int = CONCURRENCY) -> Iterator[DbosEngine]:
+    """Run the engine in this process while the context lasts; jobs that it had begun when it last died are resumed.
+
+    Args:
+        url: of the work database, SQLAlchemy's form. executor: name of this process, used by no other at the same time.
+
+    Raises:
+        GatewayError: the work database cannot be opened.
+    """
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = DBOSConfig(
+        name="eid-work",
+        system_database_url=url,
+        dbos_system_schema=SCHEMA,
+        application_version=VERSION,
+        executor_id=executor,
+        serializer=DBOSPortableJSONSerializer(),
+        use_listen_notify=False,
+        enable_otlp=False,
+        log_level="ERROR",
+        sys_db_pool_size=concurrency + 4,
+    )
+
+    def run(job_id: str, kind: str, payload: dict[str, Any], created_at: str, attempt: int) -> str:
+        job = Job(job_id, kind, payload, datetime.fromisoformat(created_at))
+        pause = perform(job, attempt)
+        if pause is not None:
+            _enqueue(job, attempt + 1, pause)
+        return "over" if pause is None else "again"
+
+    with _failures_told():
+        DBOS(config=config)
+        DBOS.workflow(name=WORKFLOW)(run)
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE, worker_concurrency=concurrency, polling_interval_sec=POLLING, on_conflict="always_update"
+        )
+    try:
+        yield DbosEngine()
+    finally:
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=STOP_SECONDS)
+
+
+STOP_SECONDS: Final = 10  # for jobs under way when the process is asked to end; what is cut short is resumed
+
+
+def _enqueue(job: Job, attempt: int, pause: timedelta | None) -> None:
+    options: dict[str, Any] = {
+        "workflow_name": WORKFLOW,
+        "queue_name": QUEUE,
+        "workflow_id": f"{job.id}:{attempt}",
+        "app_version": VERSION,
+    }
+    if pause is not None:
+        options["delay_seconds"] = pause.total_seconds()
+    told = (job.id, job.kind, dict(job.payload), job.created_at.isoformat(), attempt)
+    with _failures_told():
+        DBOS.enqueue_workflow_with_options(options, *told)  # type: ignore[arg-type] # built as a plain dictionary
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Turn what the engine raises into our error; its own text may hold what was to be stored."""
+    try:
+        yield
+    except error.DBOSException as failure:
+        raise GatewayError(f"the work engine failed: {type(failure).__name__}") from failure
