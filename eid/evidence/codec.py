@@ -24,16 +24,7 @@ from eid.evidence import (
     ProtocolTranscript,
     ReadFile,
 )
-from eid.evidence.cose import (
-    ES256,
-    HEADER_ALGORITHM,
-    HEADER_CONTENT_TYPE,
-    HEADER_KEY_ID,
-    SIGNATURE_LENGTH,
-    CoseSign1,
-    decode_cose_sign1,
-    encode_sig_structure,
-)
+from eid.evidence.cose import SIGNATURE_LENGTH, decode_signed, sign_cose
 
 FORMAT: Final = "eid-evidence"
 CONTENT_TYPE: Final = "application/eid-evidence+cbor"
@@ -46,7 +37,6 @@ MAX_ENTRIES: Final = 16  # of a transcript's parameters, and of its messages
 MAX_MESSAGE: Final = 64 << 10
 MAX_TEXT: Final = 256  # characters
 MAX_CHALLENGE: Final = 64
-KEY_ID_LENGTH: Final = 32  # SHA-256 of the station's SubjectPublicKeyInfo
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 _COORDINATE: Final = SIGNATURE_LENGTH // 2
@@ -156,13 +146,7 @@ def sign_evidence(evidence: Evidence, signer: Callable[[bytes], bytes], key_id: 
         ValueError: a malformed key identifier, or limits of the format are broken; the caller's mistake.
         DecodeError: the signer returned something else than a P-256 signature.
     """
-    if len(key_id) != KEY_ID_LENGTH:
-        raise ValueError(f"a key identifier has {KEY_ID_LENGTH} octets")
-    header: Map = {HEADER_ALGORITHM: ES256, HEADER_CONTENT_TYPE: CONTENT_TYPE, HEADER_KEY_ID: key_id}
-    protected = encode_cbor(header)
-    payload = encode_evidence(evidence)
-    signature = _encode_plain_signature(signer(encode_sig_structure(protected, payload)))
-    return CoseSign1(protected, header, {}, payload, signature).encode()
+    return sign_cose(encode_evidence(evidence), CONTENT_TYPE, signer, key_id)
 
 
 def decode_signed_evidence(raw: bytes) -> SignedEvidence:
@@ -171,28 +155,14 @@ def decode_signed_evidence(raw: bytes) -> SignedEvidence:
     Raises:
         DecodeError: not a COSE_Sign1 with exactly our headers, or malformed evidence inside.
     """
-    envelope = decode_cose_sign1(raw, max_octets=MAX_EVIDENCE)
-    header = envelope.protected_header
-    key_id = header.get(HEADER_KEY_ID)
-    expected: Map = {HEADER_ALGORITHM: ES256, HEADER_CONTENT_TYPE: CONTENT_TYPE, HEADER_KEY_ID: key_id}
-    if header != expected or envelope.unprotected_header:
-        raise DecodeError("COSE headers are not those of signed evidence", clause=CLAUSE)
-    if not isinstance(key_id, bytes) or len(key_id) != KEY_ID_LENGTH or len(envelope.signature) != SIGNATURE_LENGTH:
-        raise DecodeError("key identifier or signature of another length", clause=CLAUSE)
+    envelope = decode_signed(raw, CONTENT_TYPE, max_octets=MAX_EVIDENCE, clause=CLAUSE)
     return SignedEvidence(
-        decode_evidence(envelope.payload), envelope.payload, key_id, envelope.to_be_signed, envelope.signature
+        decode_evidence(envelope.payload),
+        envelope.payload,
+        envelope.key_id,
+        envelope.to_be_signed,
+        envelope.signature,
     )
-
-
-def _encode_plain_signature(signature: bytes) -> bytes:
-    """R || s of an ECDSA-Sig-Value (RFC 9053 2.1)."""
-    start, stop = der.read_sequence(signature, "ECDSA-Sig-Value")
-    r, offset = der.read_unsigned(signature, start, stop, "r")
-    s, offset = der.read_unsigned(signature, offset, stop, "s")
-    der.check_end(offset, stop, "ECDSA-Sig-Value")
-    if max(r, s).bit_length() > 8 * _COORDINATE:
-        raise DecodeError("signature of another curve than P-256", clause="RFC 9053 2.1")
-    return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
 
 
 def _decode_file(value: CborValue) -> ReadFile:
