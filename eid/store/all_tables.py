@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eid.store import access_tables as _access
 from eid.store import application_tables as _applications
 from eid.store import notification_tables as _notifications
 from eid.store import tree_head_tables as _tree_heads
@@ -11,6 +12,7 @@ from eid.store.tables import metadata
 __all__ = ["metadata"]
 
 FAMILIES = (
+    _access,
     _applications,
     _notifications,
     _tree_heads,
