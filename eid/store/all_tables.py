@@ -5,6 +5,7 @@ from __future__ import annotations
 from eid.store import access_tables as _access
 from eid.store import application_tables as _applications
 from eid.store import notification_tables as _notifications
+from eid.store import production_tables as _production
 from eid.store import tree_head_tables as _tree_heads
 from eid.store import work_tables as _work
 from eid.store.tables import metadata
@@ -15,6 +16,7 @@ FAMILIES = (
     _access,
     _applications,
     _notifications,
+    _production,
     _tree_heads,
     _work,
 )
