@@ -68,15 +68,18 @@ def _encode_head(major: int, argument: int) -> bytes:
     raise ValueError("an integer over 64 bits")
 
 
-def decode_cbor(raw: bytes, *, max_octets: int) -> CborValue:
+def decode_cbor(raw: bytes, *, max_octets: int, any_order: bool = False) -> CborValue:
     """Decode one value that fills `raw`.
+
+    Args:
+        any_order: take the keys of a map in whatever order they stand, for what others have encoded.
 
     Raises:
         DecodeError: over `max_octets`, not deterministic, not of the part described above, cut, or octets follow.
     """
     if len(raw) > max_octets:
         raise DecodeError(f"CBOR of {len(raw)} octets is over {max_octets}", offset=0)
-    reader = _Reader(raw)
+    reader = _Reader(raw, any_order)
     value = reader.read(1)
     if reader.offset != len(raw):
         raise DecodeError("octets follow the CBOR data item", offset=reader.offset, clause=CLAUSE)
@@ -86,8 +89,9 @@ def decode_cbor(raw: bytes, *, max_octets: int) -> CborValue:
 class _Reader:
     """A place in the input, and how many data items were met."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, any_order: bool = False) -> None:
         self.raw = raw
+        self.any_order = any_order
         self.offset = 0
         self.items = 0
 
@@ -158,7 +162,7 @@ class _Reader:
             encoded = self.raw[start : self.offset]
             if isinstance(key, bool) or not isinstance(key, int | str):
                 raise DecodeError("CBOR map key is neither integer nor text", offset=start)
-            if encoded <= previous:
+            if key in result if self.any_order else encoded <= previous:
                 raise DecodeError("CBOR map keys are not sorted, or one occurs twice", offset=start, clause=CLAUSE)
             previous = encoded
             result[key] = self.read(depth + 1)

@@ -93,6 +93,9 @@ CERTIFICATE_POLICIES: Final = "2.5.29.32"
 AUTHORITY_KEY_IDENTIFIER: Final = "2.5.29.35"
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
 ANY_EXTENDED_KEY_USAGE: Final = "2.5.29.37.0"
+# Purpose of the signers of status lists. id-kp-oauthStatusSigning (Token Status List, 10) has no number yet, so this is
+# one of our own (a UUID, ITU-T X.667), to be replaced when the number is assigned.
+STATUS_LIST_SIGNING_KEY: Final = "2.25.228218433172031625300315239300555131947"
 AUTHORITY_INFORMATION_ACCESS: Final = "1.3.6.1.5.5.7.1.1"
 
 # TR-03110-3 App. A.1

@@ -23,10 +23,11 @@ class ListKind(Enum):
 
     MASTER = (oid.CSCA_MASTER_LIST, oid.CSCA_MASTER_LIST_SIGNING_KEY)
     DEVIATION = (oid.DEVIATION_LIST, oid.DEVIATION_LIST_SIGNING_KEY)
+    STATUS = ("", oid.STATUS_LIST_SIGNING_KEY)  # not in CMS: eid.pki.status_token
 
     @property
     def content_type(self) -> str:
-        """eContentType, dotted."""
+        """eContentType, dotted; "" for lists that are not signed in CMS."""
         return self.value[0]
 
     @property
@@ -47,7 +48,7 @@ def build_list_signer_certificate(
     *,
     random: Callable[[int], bytes] = os.urandom,
 ) -> bytes:
-    """A master list or deviation list signer's certificate, DER; its extended key usage is critical.
+    """A list signer's certificate, DER; its extended key usage is critical.
 
     Args and Raises: those of `build_document_signer_certificate`.
     """
