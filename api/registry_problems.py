@@ -29,7 +29,7 @@ from eid.errors import (
     StoreError,
     TooLateError,
 )
-from eid.locale import FALLBACK, LANGUAGES, texts
+from eid.locale import FALLBACK, LANGUAGES, text
 from eid.services.access_tokens import TokenRefusedError
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
@@ -99,7 +99,7 @@ def answer_problem(
 ) -> JSONResponse:
     """The response for a problem, its title in the caller's language; type and codes are the same in each."""
     language = language_of(request)
-    title = texts(language).get("problem", {}).get(problem.slug, problem.title)
+    title = text(language, "problem", problem.slug)
     content: dict[str, Any] = {"type": problem.urn, "title": title, "status": problem.status}
     content |= {name: value for name, value in {"detail": detail, **more}.items() if value}
     if errors:
@@ -142,7 +142,7 @@ def install_registry_problems(app: FastAPI) -> None:
         found = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in found):
             return answer_problem(request, Problem.MALFORMED_BODY)
-        errors = describe_fields(found, _declared_names(app), language_of(request))
+        errors = describe_fields(found, _names_of(app), language_of(request))
         return answer_problem(request, Problem.INVALID_REQUEST, errors=errors)
 
     app.add_exception_handler(EidError, on_known_error)
@@ -151,30 +151,58 @@ def install_registry_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_known_error)
 
 
+# pydantic's code: ours, which has a sentence in every language. Its own sentences may quote what was sent.
+_FAULTS: Final = {
+    "missing": "missing",
+    "extra_forbidden": "unknown-member",
+    "literal_error": "choice",
+    "enum": "choice",
+    "string_too_short": "too-short",
+    "bytes_too_short": "too-short",
+    "too_short": "too-short",
+    "string_too_long": "too-long",
+    "bytes_too_long": "too-long",
+    "too_long": "too-long",
+    "string_pattern_mismatch": "form",
+    "bool_type": "truth",
+    "bool_parsing": "truth",
+}
+_FAMILIES: Final = (
+    ("uuid", "identifier"),
+    ("date", "date"),
+    ("time", "date"),
+    ("timezone", "date"),
+    ("int", "number"),
+    ("float", "number"),
+    ("decimal", "number"),
+    ("greater", "number"),
+    ("less", "number"),
+    ("finite", "number"),
+    ("string", "text"),
+)
+
+
+def fault_of(code: str) -> str:
+    """Our code for one of pydantic's."""
+    return _FAULTS.get(code) or next((fault for start, fault in _FAMILIES if code.startswith(start)), "other")
+
+
 def describe_fields(errors: Sequence[Any], known: frozenset[str], language: str) -> list[dict[str, str]]:
     """What is wrong with each field: where, code, and a sentence in a language, without a word of what was sent.
 
     Args:
         known: names that our own schemas declare; any other name is the sender's and becomes "?".
     """
-    sentences = {**texts(FALLBACK).get("field", {}), **texts(language).get("field", {})}
     described = []
     for item in errors:
         place, *path = map(str, item["loc"])
         parts = [part if part in known or part.isdecimal() else "?" for part in path if part != "[key]"]
-        code = item["type"]
+        code = fault_of(item["type"])
+        name = "pointer" if place == "body" else place
         described.append(
-            {
-                ("pointer" if place == "body" else place): "".join(f"/{part}" for part in parts),
-                "code": code,
-                "detail": sentences.get(code, sentences.get("other", "is not valid")),
-            }
+            {name: "".join(f"/{part}" for part in parts), "code": code, "detail": text(language, "fault", code)}
         )
     return described
-
-
-def _declared_names(app: FastAPI) -> frozenset[str]:
-    return _names_of(app)
 
 
 @lru_cache(maxsize=4)

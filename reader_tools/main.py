@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "mrz": ("mrz", "Read or write a machine-readable zone."),
     "db": ("db", "Database: init, upgrade, check."),
     "serve": ("serve", "Start the verification API."),
+    "registry": ("registry", "The registry: applications, stamps, appointments, cards, over HTTP."),
+    "dev-issuer": ("dev_issuer", "Access tokens for a developer's registry. Not for production."),
     "completion": ("completion", "Print the shell completion script for bash, zsh or fish."),
 }
 

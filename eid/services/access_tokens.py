@@ -33,7 +33,7 @@ MAX_TOKEN: Final = 8 << 10  # octets
 MAX_KEYS: Final = 256 << 10  # octets of a key set
 DEVELOPMENT: Final = "NOT-FOR-PRODUCTION"  # stands in the name of every key of the development issuer
 _NOT_BY_TOKEN: Final = frozenset((Role.APPLICANT, Role.SYSTEM))  # who have no account at the provider
-_ROLES: Final = {role.value: role for role in Role if role not in _NOT_BY_TOKEN}
+TOKEN_ROLES: Final = {role.value: role for role in Role if role not in _NOT_BY_TOKEN}
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9._|:-]{1,64}")
 _SITE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -103,7 +103,7 @@ class TokenIssuer:
         found: Any = claims
         for part in self.roles_claim.split("."):
             found = found.get(part) if isinstance(found, Mapping) else None
-        return frozenset(_ROLES[name] for name in _texts(found) if name in _ROLES)
+        return frozenset(TOKEN_ROLES[name] for name in _texts(found) if name in TOKEN_ROLES)
 
 
 def load_issuer(settings: Settings) -> TokenIssuer:

@@ -65,7 +65,7 @@ def open_registry(settings: Settings) -> Registry:
         ProfileError: nobody is named whose tokens count. GatewayError: his keys cannot be fetched.
     """
     if not settings.issuer or not settings.jwks:
-        raise ProfileError("nobody is named whose access tokens count: set EID_ISSUER and EID_JWKS")
+        raise ProfileError("nobody is named whose access tokens count: say --issuer and --jwks, or --development")
     loaded = load_rules(settings.country)
     issuer = load_issuer(settings)
     return Registry(open_store(settings), loaded.rules, loaded.digest, load_keys(settings), issuer)
