@@ -39,11 +39,16 @@ class Encounter:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody whose biometrics are like those that were searched. rank: from 1; score: on the system's own scale."""
+    """Somebody whose biometrics are like those that were searched.
+
+    Args:
+        rank: from 1. score: on the system's own scale. encounters: on which occasions, where the system says so.
+    """
 
     person: str
     rank: int
     score: float
+    encounters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

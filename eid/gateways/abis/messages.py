@@ -12,6 +12,7 @@ from eid.gateways.abis import Biometric, Candidate, Encounter
 
 CLAUSE: Final = "OSIA ABIS 1.6.0"
 MAX_CANDIDATES: Final = 100
+MAX_SCORES: Final = 1000
 MAX_ID: Final = 64  # characters
 TYPES: Final = ("FACE", "FINGER", "IRIS", "SIGNATURE", "UNKNOWN")
 
@@ -70,7 +71,14 @@ def _decode_biometric(value: object) -> Biometric:
 
 def encode_candidates(candidates: tuple[Candidate, ...]) -> list[dict[str, Any]]:
     """A list of `Candidate`."""
-    return [{"personId": item.person, "rank": item.rank, "score": item.score} for item in candidates]
+    return [_encode_candidate(item) for item in candidates]
+
+
+def _encode_candidate(item: Candidate) -> dict[str, Any]:
+    told: dict[str, Any] = {"personId": item.person, "rank": item.rank, "score": item.score}
+    if item.encounters:
+        told["scores"] = [{"score": item.score, "encounterId": name} for name in sorted(item.encounters)]
+    return told
 
 
 def decode_candidates(value: object) -> tuple[Candidate, ...]:
@@ -91,7 +99,15 @@ def _decode_candidate(value: object) -> Candidate:
         raise DecodeError("candidate: rank", clause=CLAUSE)
     if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
         raise DecodeError("candidate: score", clause=CLAUSE)
-    return Candidate(_text(fields.get("personId"), "personId"), rank, float(score))
+    return Candidate(_text(fields.get("personId"), "personId"), rank, float(score), _decode_scores(fields))
+
+
+def _decode_scores(fields: dict[str, Any]) -> frozenset[str]:
+    scores = fields.get("scores", [])
+    if not isinstance(scores, list) or len(scores) > MAX_SCORES:
+        raise DecodeError(f"candidate: scores are not an array of at most {MAX_SCORES}", clause=CLAUSE)
+    details = [_object(item, "score") for item in scores]
+    return frozenset(_text(item["encounterId"], "encounterId") for item in details if "encounterId" in item)
 
 
 def decode_task(value: object) -> str:

@@ -17,7 +17,7 @@ from eid.gateways.abis import Biometric, Candidate, Encounter, Pending
 from eid.imaging.decode import decode_image
 from eid.imaging.measure import shrink_image
 
-SIDE: Final = 16  # pixels of a thumbnail
+SIDE: Final = 64  # pixels of a thumbnail
 MATCH: Final = 3000.0  # OSIA's scale has no end; these are ours
 THRESHOLD: Final = 0.97  # likeness, 1 for the same picture
 
@@ -69,17 +69,22 @@ class SandboxAbis:
         return task in self.tasks
 
     def _features(self, encounter: Encounter) -> tuple[tuple[str, str, bytes], ...]:
-        wanted = (item for item in encounter.biometrics if item.type in ("FACE", "FINGER"))
+        """Of the fingers where there are any, else of the face: drawn specimens have one face and many fingers."""
+        fingers = tuple(item for item in encounter.biometrics if item.type == "FINGER")
+        wanted = fingers or tuple(item for item in encounter.biometrics if item.type == "FACE")
         return tuple((item.type, item.subtype, self.feature(item)) for item in wanted)
 
     def _search(self, probe: tuple[tuple[str, str, bytes], ...]) -> tuple[Candidate, ...]:
-        best: dict[str, float] = {}
-        for (person, _), kept in self.encounters.items():
+        found: dict[str, dict[str, float]] = {}
+        for (person, encounter), kept in self.encounters.items():
             likeness = max((_likeness(one, other) for one in probe for other in kept), default=0.0)
             if likeness >= THRESHOLD:
-                best[person] = max(best.get(person, 0.0), likeness)
-        ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
-        return tuple(Candidate(person, rank, MATCH * score) for rank, (person, score) in enumerate(ordered, 1))
+                found.setdefault(person, {})[encounter] = likeness
+        ordered = sorted(found.items(), key=lambda item: (-max(item[1].values()), item[0]))
+        return tuple(
+            Candidate(person, rank, MATCH * max(scores.values()), frozenset(scores))
+            for rank, (person, scores) in enumerate(ordered, 1)
+        )
 
 
 def _likeness(one: tuple[str, str, bytes], other: tuple[str, str, bytes]) -> float:
