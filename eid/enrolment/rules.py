@@ -9,12 +9,13 @@ from datetime import date, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Final, Literal, Protocol, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eid.codec.toml import decode_toml
+from eid.enrolment.appointment_rules import AppointmentRules, Category, Service
 from eid.enrolment.stamp import StampScheme
+from eid.enrolment.wall_time import known_zone
 from eid.errors import RecordError, StoreError
 from eid.identity import FINGERS
 
@@ -24,14 +25,6 @@ OldCard = Literal[
 ]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 FINGER: Final = f"^({'|'.join(FINGERS)})$"
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("no such time zone") from None
-    return name
 
 
 class _Table(BaseModel):
@@ -159,7 +152,7 @@ class EnrolmentRules(_Table):
     version: Literal[1]
     country: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
     title: str
-    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    time_zone: Annotated[str, AfterValidator(known_zone)]
     languages: tuple[str, ...]
     phone: str
     personal_number: str
@@ -170,6 +163,7 @@ class EnrolmentRules(_Table):
     fees: tuple[Fee, ...]
     deadlines: Deadlines
     capture: CaptureRules
+    appointments: AppointmentRules
     papers: PaperLimits
     paper: tuple[Paper, ...]
     reason: tuple[Reason, ...]
@@ -188,6 +182,21 @@ class EnrolmentRules(_Table):
         for refusal in self.refusal:
             if set(refusal.title) != set(self.languages):
                 raise ValueError(f"refusal {refusal.code} has no title in every language")
+        return self
+
+    @model_validator(mode="after")
+    def _appointments_fit(self) -> EnrolmentRules:
+        papers, reasons = ({item.code for item in rows} for rows in (self.paper, self.reason))
+        for service in self.appointments.service:
+            if not papers.issuperset(service.papers):
+                raise ValueError(f"service {service.code} wants a paper that is not described")
+        for category in self.appointments.category:
+            if not reasons.issuperset(category.reasons):
+                raise ValueError(f"category {category.code} names a reason that there is not")
+        titled: tuple[Service | Category, ...] = (*self.appointments.service, *self.appointments.category)
+        untitled = next((row.code for row in titled if set(row.title) != set(self.languages)), None)
+        if untitled is not None:
+            raise ValueError(f"{untitled} of appointments has no title in every language")
         return self
 
     def ages_on(self, day: date) -> Ages:
@@ -213,7 +222,15 @@ class EnrolmentRules(_Table):
 
     def fee(self, service: str, born: date, day: date) -> int:
         """What a service costs a person on a day."""
-        return _of_age([row for row in self.fees if row.service == service], born, day, f"fee of {service}").amount
+        return self.fee_row(service, born, day).amount
+
+    def fee_row(self, service: str, born: date, day: date) -> Fee:
+        """The row of the fees that counts for a person on a day.
+
+        Raises:
+            RecordError: there is none.
+        """
+        return _of_age([row for row in self.fees if row.service == service], born, day, f"fee of {service}")
 
     def find_reason(self, code: str) -> Reason:
         """The reason with this code.

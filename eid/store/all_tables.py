@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from eid.store import access_tables as _access
 from eid.store import application_tables as _applications
+from eid.store import appointment_tables as _appointments
+from eid.store import card_tables as _cards
 from eid.store import notification_tables as _notifications
 from eid.store import production_tables as _production
 from eid.store import tree_head_tables as _tree_heads
@@ -15,6 +17,8 @@ __all__ = ["metadata"]
 FAMILIES = (
     _access,
     _applications,
+    _appointments,
+    _cards,
     _notifications,
     _production,
     _tree_heads,

@@ -1,0 +1,260 @@
+"""Rows of sites, appointments and places. A site's rows lie in its bucket, and so do the ids of its appointments."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from eid.enrolment.site import Site, decode_site
+from eid.enrolment.wall_time import WallTime, decode_wall_time
+from eid.errors import NotStoredError
+from eid.store.appointment_tables import appointment, appointment_hold, appointment_place, site, site_closure
+from eid.store.audit import bucket_of
+
+_LIVE: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSite:
+    """A site, and the number of its definition."""
+
+    site: Site
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """An appointment's row. slot: what people are told; starts_at, ends_at: computed from it; expires_at: of a hold."""
+
+    id: uuid.UUID
+    site: str
+    application_id: uuid.UUID
+    service: str
+    minutes: int
+    category: str | None
+    slot: str
+    place: int
+    starts_at: datetime
+    ends_at: datetime
+    expires_at: datetime | None
+    state: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def wall_time(self) -> WallTime:
+        """The slot as a value."""
+        return decode_wall_time(self.slot)
+
+
+_COLUMNS: Final = tuple(appointment.c[name] for name in Appointment.__dataclass_fields__)
+
+
+def site_key(code: str) -> uuid.UUID:
+    """An identifier to which those of the site's family are alike: its last octet is drawn from the code's hash."""
+    return uuid.UUID(bytes=hashlib.sha256(b"eid-site" + code.encode()).digest()[:16])
+
+
+def site_bucket(code: str) -> int:
+    """Where the rows of a site lie."""
+    return bucket_of(site_key(code))
+
+
+def find_site(connection: Connection, code: str, *, change: bool = False) -> StoredSite:
+    """A site, held as it is until the transaction ends; `change` lets nobody else book there meanwhile.
+
+    Raises:
+        NotStoredError: there is none of this code.
+    """
+    query = select(site.c.definition, site.c.version).where(site.c.bucket == site_bucket(code), site.c.code == code)
+    row = connection.execute(query.with_for_update(read=not change)).one_or_none()
+    if row is None:
+        raise NotStoredError("there is no such site")
+    return StoredSite(decode_site(row.definition), row.version)
+
+
+def list_sites(connection: Connection) -> tuple[StoredSite, ...]:
+    """All sites by code."""
+    rows = connection.execute(select(site.c.definition, site.c.version).order_by(site.c.code))
+    return tuple(StoredSite(decode_site(row.definition), row.version) for row in rows)
+
+
+def store_site(connection: Connection, definition: Mapping[str, Any], code: str, now: datetime) -> int:
+    """Make a site or give it another definition; the number of the definition."""
+    bucket = site_bucket(code)
+    where = (site.c.bucket == bucket, site.c.code == code)
+    version = connection.execute(select(site.c.version).where(*where).with_for_update()).scalar()
+    values = {"definition": dict(definition), "version": (version or 0) + 1, "updated_at": now}
+    if version is None:
+        connection.execute(insert(site).values(bucket=bucket, code=code, **values))
+    else:
+        connection.execute(update(site).where(*where).values(**values))
+    return (version or 0) + 1
+
+
+def find_closures(connection: Connection, code: str, first: date, last: date) -> Mapping[date, str]:
+    """Days on which a site is closed, and why."""
+    rows = connection.execute(
+        select(site_closure.c.day, site_closure.c.reason)
+        .where(site_closure.c.bucket == site_bucket(code), site_closure.c.site == code)
+        .where(site_closure.c.day.between(first, last))
+        .order_by(site_closure.c.day)
+    )
+    return {row.day: row.reason for row in rows}
+
+
+def store_closure(connection: Connection, code: str, day: date, reason: str, now: datetime) -> None:
+    """Close a site on a day on which it is not closed yet."""
+    values = {"bucket": site_bucket(code), "site": code, "day": day, "reason": reason, "closed_at": now}
+    connection.execute(insert(site_closure).values(**values))
+
+
+def forget_closure(connection: Connection, code: str, day: date) -> bool:
+    """Open a site again on a day; whether it was closed."""
+    where = (site_closure.c.bucket == site_bucket(code), site_closure.c.site == code, site_closure.c.day == day)
+    return connection.execute(delete(site_closure).where(*where)).rowcount == 1
+
+
+def find_appointment(connection: Connection, identifier: uuid.UUID) -> Appointment:
+    """The appointment with this identifier.
+
+    Raises:
+        NotStoredError: there is none.
+    """
+    where = (appointment.c.bucket == bucket_of(identifier), appointment.c.id == identifier)
+    row = connection.execute(select(*_COLUMNS).where(*where)).one_or_none()
+    if row is None:
+        raise NotStoredError("there is no such appointment")
+    return _to_appointment(row)
+
+
+def find_live(connection: Connection, code: str, application_id: uuid.UUID) -> Appointment | None:
+    """The appointment of an application that keeps a place at a site."""
+    where = (appointment.c.application_id == application_id, appointment.c.live == _LIVE)
+    row = connection.execute(_at_site(code).where(*where)).one_or_none()
+    return None if row is None else _to_appointment(row)
+
+
+def list_appointments(
+    connection: Connection, code: str, since: datetime, until: datetime | None = None, *, live: bool = False
+) -> tuple[Appointment, ...]:
+    """Appointments at a site that begin from a moment on and before another, in order."""
+    query = _at_site(code).where(appointment.c.starts_at >= since)
+    if until is not None:
+        query = query.where(appointment.c.starts_at < until)
+    if live:
+        query = query.where(appointment.c.live == _LIVE)
+    rows = connection.execute(query.order_by(appointment.c.starts_at, appointment.c.place, appointment.c.id))
+    return tuple(_to_appointment(row) for row in rows)
+
+
+def list_due_holds(
+    connection: Connection, now: datetime, limit: int, code: str | None = None
+) -> tuple[Appointment, ...]:
+    """Places held longer than allowed; those that another transaction is at are passed over."""
+    query = select(*_COLUMNS) if code is None else _at_site(code)
+    query = query.where(appointment.c.state == "HELD", appointment.c.expires_at <= now)
+    rows = connection.execute(query.order_by(appointment.c.expires_at).limit(limit).with_for_update(skip_locked=True))
+    return tuple(_to_appointment(row) for row in rows)
+
+
+def list_missed(connection: Connection, ended_before: datetime, limit: int) -> tuple[Appointment, ...]:
+    """Appointments to which nobody has come."""
+    query = select(*_COLUMNS).where(appointment.c.state == "BOOKED", appointment.c.ends_at <= ended_before)
+    rows = connection.execute(query.order_by(appointment.c.ends_at).limit(limit))
+    return tuple(_to_appointment(row) for row in rows)
+
+
+def find_taken(connection: Connection, code: str, first: date, last: date) -> Mapping[WallTime, set[int]]:
+    """The places of a site that are taken in the cells of some days."""
+    table = appointment_place
+    rows = connection.execute(
+        select(table.c.slot, table.c.place)
+        .where(table.c.bucket == site_bucket(code), table.c.site == code)
+        .where(table.c.slot >= str(first), table.c.slot < str(last + timedelta(days=1)))
+    )
+    taken: defaultdict[WallTime, set[int]] = defaultdict(set)
+    for row in rows:
+        taken[decode_wall_time(row.slot)].add(row.place)
+    return taken
+
+
+def store_appointment(connection: Connection, new: Appointment, cells: Iterable[WallTime]) -> bool:
+    """Keep a new appointment and its place; False, and nothing kept, where somebody else was quicker.
+
+    That is decided by the database's constraints: the place, or the application at this site, is taken.
+    """
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(appointment).values(bucket=bucket_of(new.id), live=_LIVE, **asdict(new)))
+            _take(connection, new.id, new.site, new.place, cells)
+    except IntegrityError:
+        return False
+    return True
+
+
+def take_cells(connection: Connection, of: Appointment, place: int, cells: Iterable[WallTime]) -> bool:
+    """Take a place for an appointment; False, and nothing taken, where somebody else was quicker."""
+    try:
+        with connection.begin_nested():
+            _take(connection, of.id, of.site, place, cells)
+    except IntegrityError:
+        return False
+    return True
+
+
+def free_cells(connection: Connection, of: Appointment) -> None:
+    """Give back what an appointment has taken."""
+    table = appointment_place
+    connection.execute(delete(table).where(table.c.bucket == bucket_of(of.id), table.c.appointment_id == of.id))
+
+
+def find_held(connection: Connection, application_id: uuid.UUID) -> uuid.UUID | None:
+    """What has been held last for an application, and not booked."""
+    found: uuid.UUID | None = connection.execute(
+        select(appointment_hold.c.appointment_id).where(*_held_for(application_id))
+    ).scalar()
+    return found
+
+
+def remember_held(connection: Connection, application_id: uuid.UUID, identifier: uuid.UUID, now: datetime) -> None:
+    """Note what has been held last for an application."""
+    forget_held(connection, application_id)
+    connection.execute(
+        insert(appointment_hold).values(
+            bucket=bucket_of(application_id), application_id=application_id, appointment_id=identifier, held_at=now
+        )
+    )
+
+
+def forget_held(connection: Connection, application_id: uuid.UUID) -> None:
+    """Nothing is held for an application any more."""
+    connection.execute(delete(appointment_hold).where(*_held_for(application_id)))
+
+
+def _held_for(application_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+    table = appointment_hold
+    return table.c.bucket == bucket_of(application_id), table.c.application_id == application_id
+
+
+def _take(connection: Connection, identifier: uuid.UUID, code: str, place: int, cells: Iterable[WallTime]) -> None:
+    same = {"bucket": bucket_of(identifier), "site": code, "place": place, "appointment_id": identifier}
+    # In the order of time: two who take overlapping times never wait for each other.
+    connection.execute(insert(appointment_place), [{**same, "slot": str(cell)} for cell in cells])
+
+
+def _at_site(code: str) -> Select[Any]:
+    return select(*_COLUMNS).where(appointment.c.bucket == site_bucket(code), appointment.c.site == code)
+
+
+def _to_appointment(row: Row[Any]) -> Appointment:
+    return Appointment(**row._mapping)
