@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
-from eid.enrolment.roles import Role
-from eid.enrolment.transitions import Lifecycle, Transition
+from eid.enrolment.roles import Actor, Role
+from eid.enrolment.transitions import Guard, Lifecycle, Transition
 
 
 @unique
@@ -37,17 +37,35 @@ class RevocationCause(StrEnum):
     DEFECT = "defect"
 
 
+@unique
+class SuspensionCause(StrEnum):
+    """Why a card was suspended."""
+
+    LOST = "lost"
+    STOLEN = "stolen"
+    EXAMINED = "examined"  # staff looks into it
+
+
 STATUS_VALUES: Final = {CardState.ACTIVE: 0, CardState.REVOKED: 1, CardState.SUSPENDED: 2}
 """Values of the status list: 0 VALID, 1 INVALID, 2 SUSPENDED; a card that is none of these yet counts as INVALID."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """Nothing is asked of a card beyond its state."""
+    """What the life cycle asks of a card beyond its state. holder: the identifier under which its holder acts."""
+
+    holder: str | None = None
+
+
+def _refuse_stranger(facts: CardFacts, actor: Actor) -> str | None:
+    if actor.roles & _ANYBODY != {Role.APPLICANT}:
+        return None
+    return None if facts.holder is not None and actor.id == facts.holder else "an applicant acts for his own card only"
 
 
 _S = CardState
 _ANYBODY: Final = frozenset((Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR))
+_HOLDER: Final[Guard[CardFacts]] = Guard("holder", _refuse_stranger)
 _MAKERS: Final = frozenset((Role.PRODUCTION_OPERATOR, Role.SYSTEM))
 _COUNTER: Final = frozenset((Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))
 
@@ -59,7 +77,7 @@ CARD: Final = Lifecycle[CardState, CardFacts](
         Transition("void", frozenset((_S.ORDERED, _S.PERSONALISED)), _S.VOID, _MAKERS),
         Transition("store", frozenset((_S.PERSONALISED,)), _S.IN_STOCK, _MAKERS | {Role.DELIVERY_OPERATOR}),
         Transition("activate", frozenset((_S.IN_STOCK,)), _S.ACTIVE, _COUNTER),
-        Transition("suspend", frozenset((_S.ACTIVE,)), _S.SUSPENDED, _ANYBODY),
+        Transition("suspend", frozenset((_S.ACTIVE,)), _S.SUSPENDED, _ANYBODY, (_HOLDER,)),
         Transition("resume", frozenset((_S.SUSPENDED,)), _S.ACTIVE, _COUNTER),
         Transition(
             "revoke",

@@ -369,7 +369,7 @@ class Authority(Statement):
     email: str = "csca@example.org"
     crl_uri: str = "https://csca.example.org/crl.der"
     status_list_uri: str = "https://status.example.org/1"
-    status_list_size: Annotated[int, Field(ge=1, le=1 << 32)] = 1 << 20
+    status_list_size: Annotated[int, Field(ge=1, le=1 << 26)] = 1 << 20  # 2 bits each: 16 MiB at most
     cvca: Cvca | None = None
 
 

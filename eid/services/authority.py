@@ -46,7 +46,8 @@ from eid.services.recorded_signer import RecordedSigner
 from eid.store.signature_record import SignatureLimitError
 
 KEYS: Final = "keys"  # the folder of the software key store
-LIST_LABELS: Final = {ListKind.MASTER: "mls", ListKind.DEVIATION: "dls"}
+LIST_LABELS: Final = {ListKind.MASTER: "mls", ListKind.DEVIATION: "dls", ListKind.STATUS: "sls"}
+STATUS_CURVE: Final = "P-256"  # JOSE has no names for the Brainpool curves
 LIST_FILES: Final = {ListKind.MASTER: ("masterlist", "ml"), ListKind.DEVIATION: ("deviationlist", "dl")}
 MAX_NAME: Final = 64  # characters, of a common name, RFC 5280 A.1 ub-common-name
 LIST_KEY_DAYS: Final = (
@@ -270,6 +271,18 @@ class IssuingAuthority(AuthorityHoldings):
             store_file(path, raw)
             return path, raw
 
+    def status_signer(self, now: datetime) -> tuple[Signer, bytes]:
+        """The key that signs status lists, its certificate, DER; made where none may sign.
+
+        Raises:
+            LifecycleError: the CSCA's key may not sign any more. KeyStoreError: a key cannot be used or made.
+        """
+        with self._alone():
+            kind = ListKind.STATUS
+            label = self._find_list_signer(kind, now) or self._add_list_signer(kind, now)
+            limit = self.profile.authority.signer_signatures
+            return self._recorded(self._open_key(label, "sha256"), "status list", now, limit), self.load(label)
+
     def _find_list_signer(self, kind: ListKind, now: datetime) -> str | None:
         prefix = LIST_LABELS[kind]
         return next(
@@ -286,7 +299,9 @@ class IssuingAuthority(AuthorityHoldings):
         number = 1 + sum(label.startswith(prefix) for label in self.register.list_signers)
         label = f"{prefix}-{number:03}"
         csca = self._csca_signer(now, f"certificate {label}")
-        key = self._make_key(label, stated.signer_curve, _algorithm(stated, stated.signer_curve, stated.signer_hash))
+        is_status = kind is ListKind.STATUS
+        curve, hash_name = (STATUS_CURVE, "sha256") if is_status else (stated.signer_curve, stated.signer_hash)
+        key = self._make_key(label, curve, _algorithm(stated, curve, hash_name))
         usage = Validity(now, now + timedelta(days=LIST_KEY_DAYS))
         certificate = build_list_signer_certificate(
             kind,

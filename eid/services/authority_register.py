@@ -29,7 +29,7 @@ REGISTER: Final = "authority.json"
 MASTER_KEY: Final = "card-master"
 CSCA: Final = "csca-001"
 CSCA_NAME: Final = "SPECIMEN CSCA"
-LABEL: Final = re.compile(r"(?:csca|ds|mls|dls)-[0-9]{3,9}")
+LABEL: Final = re.compile(r"(?:csca|ds|mls|dls|sls)-[0-9]{3,9}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,14 +332,14 @@ class Issuance:
 
     def _place(self, progress: JobProgress, journal: _Relay) -> StatusListReference:
         """The card's place in a status list, which no other card has."""
-        uri, place = self.profile.authority.status_list_uri, self._allocate_place()
+        uri, place = self._allocate_place()
         if PLACE not in progress.results:
             detail = {"uri": uri, "index": str(place)}
             journal.record(Checkpoint(PLACE, "intent", detail))
             journal.record(Checkpoint(PLACE, "result", detail))
         return StatusListReference(uri, place)
 
-    def _allocate_place(self) -> int:
+    def _allocate_place(self) -> tuple[str, int]:
         stated = self.profile.authority
         return in_transaction(
             self.engine,

@@ -50,13 +50,18 @@ def fetch_trust(
     places = []
     for item in wanted:
         try:
-            places.append((item, _build_location(item, policy.hosts)))
+            places.append((item, build_location(item, policy.hosts)))
         except ValueError as refusal:
             raise LifecycleError(str(refusal)) from refusal
     return tuple(_fetch_one(directory, text, place, now, fetch_file) for text, place in places)
 
 
-def _build_location(text: str, hosts: tuple[str, ...]) -> Location:
+def build_location(text: str, hosts: tuple[str, ...]) -> Location:
+    """Where a URL of a configured host leads.
+
+    Raises:
+        ValueError: its host is not configured, or it is malformed.
+    """
     scheme, host, port = require_location(text, hosts)
     parts = urlsplit(text)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

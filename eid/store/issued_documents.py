@@ -94,6 +94,12 @@ def find_documents(connection: Connection, document_number_tag: bytes) -> tuple[
     return tuple(_document(row) for row in rows)
 
 
+def load_document(connection: Connection, document_id: uuid.UUID) -> IssuedDocument | None:
+    """The document with this identifier, or None."""
+    row = connection.execute(select(table).where(table.c.id == document_id)).mappings().one_or_none()
+    return None if row is None else _document(row)
+
+
 def find_by_sod(connection: Connection, sod_hash: bytes) -> IssuedDocument | None:
     """The document with this security object (SHA-256 of EF.SOD), or None."""
     row = connection.execute(select(table).where(table.c.sod_hash == sod_hash)).mappings().one_or_none()

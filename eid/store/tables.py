@@ -62,6 +62,7 @@ personalization_job = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     one_of("state", JOB_STATES),
+    Index(None, "state"),
 )
 
 personalization_step = Table(  # append-only: eid.store.triggers

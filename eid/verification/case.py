@@ -23,6 +23,7 @@ from eid.pki.trust_store import TrustStore
 from eid.verification.policy import Policy
 from eid.verification.report import CheckResult, Outcome
 from eid.verification.signers import load_signer_key
+from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
 
 _PASSED: Final = Outcome.PASSED
 
@@ -37,6 +38,7 @@ class Case:
         envelope: the station's signature around the evidence, or None.
         stations: known stations' keys by key identifier.
         relayed: this verifier itself ran the protocols that the evidence tells of, through a relayed reader.
+        status_lists: those at hand, verified.
         signers: the certificates of which one may be the document signer's. reference_time: when certificates must
             have been valid.
         sod, signers, signer, path, reference_time: set by the checks that establish them; mrz, signer_key: made when
@@ -52,6 +54,7 @@ class Case:
     stations: Mapping[bytes, PublicKey] = field(default_factory=dict)
     relayed: bool = False
     time_source: str = "now"
+    status_lists: StatusLists = NO_STATUS_LISTS
     sod: SecurityObject | None = None
     signers: tuple[Certificate, ...] = ()
     signer: Certificate | None = None

@@ -58,6 +58,7 @@ class _PolicyFile(_Statement):
     issued_challenge: bool = False
     reference_time: ReferenceTime = "now"
     crl_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
+    status_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
     tolerated: tuple[DefectCode, ...] = ()
     algorithms: Algorithms = Algorithms()
 
@@ -84,7 +85,8 @@ class Policy:
         access: access protocols that satisfy it. refuse_downgrade: BAC fails where the issuer signed for PACE.
         issued_challenge: chip.aa counts only over a challenge that this verifier issued, or a known station asked.
         reference_time: when certificates must have been valid: at the time of judging, when EF.SOD says that it was
-            signed, or on the day of issue in DG12. crl_grace_days: for how long a stale CRL is still taken.
+            signed, or on the day of issue in DG12. crl_grace_days, status_grace_days: for how long a stale CRL or
+            status list is still taken.
         tolerated: departures from the specifications that it accepts; each one met is reported.
         digest: SHA-256 of the policy's file, hexadecimal. hazards: what it leaves open, by `policy_lint`.
     """
@@ -102,6 +104,7 @@ class Policy:
     issued_challenge: bool
     reference_time: ReferenceTime
     crl_grace_days: int
+    status_grace_days: int
     tolerated: frozenset[DefectCode]
     algorithms: Algorithms
     hazards: tuple[Hazard, ...] = ()
@@ -174,6 +177,7 @@ def _build_policy(stated: _PolicyFile, digest: str) -> Policy:
         issued_challenge=stated.issued_challenge,
         reference_time=stated.reference_time,
         crl_grace_days=stated.crl_grace_days,
+        status_grace_days=stated.status_grace_days,
         tolerated=frozenset(stated.tolerated),
         algorithms=stated.algorithms,
     )

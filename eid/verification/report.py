@@ -49,6 +49,7 @@ OUTCOMES: Final[dict[Reason, Outcome]] = {
     Reason.PATH_SIGNATURE_FAILURE: Outcome.FAILED,
     Reason.NOT_YET_VALID: Outcome.FAILED,
     Reason.REVOKED: Outcome.FAILED,
+    Reason.SUSPENDED: Outcome.FAILED,
     Reason.CSCA_DISTRUSTED: Outcome.FAILED,
     Reason.CLONE_SUSPECTED: Outcome.FAILED,
     Reason.CHALLENGE_MISMATCH: Outcome.FAILED,

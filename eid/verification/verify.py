@@ -20,6 +20,7 @@ from eid.verification.case import Case
 from eid.verification.checks import CHECKS, Check
 from eid.verification.policy import Policy
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict, VerificationReport
+from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
 
 # To fetch a member from its enumeration takes longer than to compare it.
 _PASSED: Final = Outcome.PASSED
@@ -37,6 +38,7 @@ def verify(
     envelope: SignedEvidence | None = None,
     stations: Mapping[bytes, PublicKey] | None = None,
     relayed: bool = False,
+    status_lists: StatusLists = NO_STATUS_LISTS,
 ) -> VerificationReport:
     """Judge evidence.
 
@@ -45,11 +47,13 @@ def verify(
         expected_challenge: the challenge that this verifier issued, if it did; evidence that answers another one fails.
         envelope: the signed form in which the evidence came, if any. stations: keys of the stations whose word counts.
         relayed: the caller gathered this evidence itself, through a relayed reader; the evidence alone never says so.
+        status_lists: what is at hand of published statuses.
 
     Returns:
         The report; this function raises nothing for any evidence.
     """
-    case = Case(evidence, trust, policy, time, expected_challenge, envelope, stations or {}, relayed, time_source)
+    known = stations or {}
+    case = Case(evidence, trust, policy, time, expected_challenge, envelope, known, relayed, time_source, status_lists)
     found = case.results
     for check in CHECKS:
         if check.expand is None:

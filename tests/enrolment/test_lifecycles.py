@@ -152,8 +152,14 @@ def test_a_card_that_is_not_active_is_not_valid() -> None:
         CardState.REVOKED: 1,
         CardState.VOID: 1,
     }
-    holder = actor("a", Role.APPLICANT)
-    assert CARD.step(CardState.ACTIVE, "suspend", CardFacts(), holder)[0].target is CardState.SUSPENDED
+    holder, mine = actor("a", Role.APPLICANT), CardFacts("a")
+    assert CARD.step(CardState.ACTIVE, "suspend", mine, holder)[0].target is CardState.SUSPENDED
+    for others in (CardFacts(), CardFacts("b")):
+        with pytest.raises(EnrolmentError, match="his own card"):
+            CARD.step(CardState.ACTIVE, "suspend", others, holder)
+        both = Actor("a", frozenset((Role.APPLICANT, Role.CALL_CENTRE_AGENT)))
+        for staff in (actor("a", Role.CALL_CENTRE_AGENT), both):
+            assert CARD.step(CardState.ACTIVE, "suspend", others, staff)[0].target is CardState.SUSPENDED
     with pytest.raises(EnrolmentError, match="other roles"):
         CARD.step(CardState.SUSPENDED, "resume", CardFacts(), holder)
 

@@ -489,15 +489,17 @@ def test_a_document_number_is_issued_once(shop: Workshop) -> None:
     refused(shop, AlreadyDoneError, "document_number is issued already", document_number=record.document_number)
 
 
-def test_a_full_status_list_is_found_first(tmp_path: Path) -> None:
+def test_a_full_status_list_is_followed_by_the_next(tmp_path: Path) -> None:
     shop = Workshop(tmp_path, "ma-cnie")
     stated = shop.loaded.profile.authority.model_copy(update={"status_list_size": 1})
     shop.loaded = replace(shop.loaded, profile=shop.loaded.profile.model_copy(update={"authority": stated}))
-    issued = shop.begin().run(shop.record(), LoopbackConnection(shop.blank()))
-    place = decode_dg13(issued.evidence.content("DG13") or b"").status_list
-    assert place is not None
-    assert (place.uri, place.index) == (stated.status_list_uri, 0)
-    refused(shop, LifecycleError, "no place left")
+    places = []
+    for number in ("SPM00001", "SPM00002"):
+        issued = shop.begin().run(replace(shop.record(), document_number=number), LoopbackConnection(shop.blank()))
+        place = decode_dg13(issued.evidence.content("DG13") or b"").status_list
+        assert place is not None
+        places.append((place.uri, place.index))
+    assert places == [(stated.status_list_uri, 0), (f"{stated.status_list_uri}-2", 0)]
 
 
 def test_an_authority_that_cannot_sign_is_found_first(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from eid.verification.checks.chip_authentication import CHIP_AUTHENTICATION
 from eid.verification.checks.csca_trust import CSCA_TRUST
 from eid.verification.checks.data_group_hashes import DATA_GROUP_HASHES
 from eid.verification.checks.deviations import DEVIATIONS
+from eid.verification.checks.document_status import DOCUMENT_STATUS
 from eid.verification.checks.document_type import DOCUMENT_TYPE
 from eid.verification.checks.document_validity import DOCUMENT_VALIDITY
 from eid.verification.checks.issuer_consistency import ISSUER_CONSISTENCY
@@ -47,6 +48,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     MRZ_CONSISTENCY,
     ISSUER_CONSISTENCY,
     DOCUMENT_VALIDITY,
+    DOCUMENT_STATUS,
 )
 
 __all__ = ["CHECKS", "Check"]

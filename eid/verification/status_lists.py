@@ -1,0 +1,39 @@
+"""The status lists that a verification may ask: verified before, looked up by what DG13 names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from eid.pki.status_token import VerifiedStatusList
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLists:
+    """Lists by URI. A URI may be claimed by signers of several states, each of which speaks for its own cards."""
+
+    _by_uri: Mapping[tuple[str, str], VerifiedStatusList] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, lists: Iterable[VerifiedStatusList]) -> StatusLists:
+        """Of two of one list and state the younger counts."""
+        kept: dict[tuple[str, str], VerifiedStatusList] = {}
+        for item in sorted(lists, key=lambda item: item.claims.issued_at):
+            kept[item.claims.uri, item.country] = item
+        return cls(MappingProxyType(kept))
+
+    def find(self, uri: str, country: str) -> VerifiedStatusList | None:
+        """The list at a URI that a state's signer (two letters) published, or None."""
+        return self._by_uri.get((uri, country))
+
+    @property
+    def all(self) -> tuple[VerifiedStatusList, ...]:
+        """All of them, by URI."""
+        return tuple(self._by_uri[key] for key in sorted(self._by_uri))
+
+    def __bool__(self) -> bool:
+        return bool(self._by_uri)
+
+
+NO_STATUS_LISTS = StatusLists()
