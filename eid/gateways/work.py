@@ -25,7 +25,7 @@ WORKFLOW: Final = "eid-work"
 VERSION: Final = "1"  # of what the engine keeps; the same over releases, or work of an older one would be stranded
 SCHEMA: Final = "eid_work"
 POLLING: Final = 0.1  # seconds
-CONCURRENCY: Final = 8  # jobs at once in one process
+CONCURRENCY: Final = 24  # jobs at once in one process; they wait for the database and the world, not for the processor
 FORGET_AT_ONCE: Final = 500  # finished jobs that are dropped in one go
 
 

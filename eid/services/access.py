@@ -17,13 +17,14 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
 from eid.audit.chain import AuditEvent
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AuthenticationError, RecordError
+from eid.keystore.service_keys import ServiceKeys
 from eid.locale import FALLBACK, LANGUAGES
 from eid.services.access_tokens import Caller, TokenRefusedError
 from eid.services.registry import Registry
@@ -66,6 +67,17 @@ class SentCode:
 
     id: uuid.UUID
     expires_at: datetime
+
+
+class KeysAndClock(Protocol):
+    """What opens a sealed code: a `Registry`, or the workshop of a worker."""
+
+    @property
+    def keys(self) -> ServiceKeys:
+        """Keys of the service."""
+
+    def now(self) -> datetime:
+        """The clock, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,7 @@ def send_code(registry: Registry, channel: Channel, stated: str, language: str =
     return SentCode(code_id, expires_at)
 
 
-def read_message(registry: Registry, connection: Connection, code_id: uuid.UUID) -> CodeMessage | None:
+def read_message(registry: KeysAndClock, connection: Connection, code_id: uuid.UUID) -> CodeMessage | None:
     """What is to be sent for a piece of work of this kind; None where the code's time is over or it was used."""
     found = rows.load_code(connection, code_id, registry.now())
     if found is None:

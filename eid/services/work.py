@@ -29,6 +29,7 @@ from eid.enrolment.rules import EnrolmentRules
 from eid.errors import EidError, GatewayError, GatewayRefusedError, StoreError, TransportError
 from eid.gateways.messages import MessageGateway
 from eid.keystore.service_keys import ServiceKeys
+from eid.services.audit import Sealer, export_heads
 from eid.services.settings import Settings
 from eid.store.database import in_transaction
 from eid.store.outbox import Work
@@ -42,7 +43,12 @@ UNEXPECTED: Final = "an unexpected error: see the log"
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a handler may use. rules: of the country. now: the clock. sms, mail: the ways to people."""
+    """What a handler may use.
+
+    Args:
+        rules: of the country. now: the clock. sms, mail: the ways to people. sealer: None where this process does not
+            sign heads of the audit log.
+    """
 
     engine: Engine = field(repr=False)
     settings: Settings = field(repr=False)
@@ -51,6 +57,7 @@ class Workshop:
     now: Callable[[], datetime]
     sms: MessageGateway = field(repr=False)
     mail: MessageGateway = field(repr=False)
+    sealer: Sealer | None = field(default=None, repr=False)
 
 
 Handler: TypeAlias = Callable[[Workshop, Work], None]
@@ -87,6 +94,13 @@ def once(workshop: Workshop, work: Work, effect: Callable[[Connection], None]) -
         return True
 
     return in_transaction(workshop.engine, run)
+
+
+def seal_heads(workshop: Workshop) -> None:
+    """Put new rows of the audit log under a signed head, and write heads to where they are kept."""
+    if workshop.sealer is not None:
+        workshop.sealer.seal(workshop.now())
+        export_heads(workshop.engine, workshop.settings.heads_directory)
 
 
 def perform(workshop: Workshop, handlers: Mapping[str, Handler], work: Work, attempt: int) -> Outcome:

@@ -6,9 +6,17 @@ To add a kind, write ``handle(workshop: Workshop, work: Work) -> None`` in the s
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
-from eid.services.work import Handler, Timer
+from eid.services import notifications
+from eid.services.work import Handler, Timer, seal_heads
 
-HANDLERS: Final[dict[str, Handler]] = {}
-TIMERS: Final[dict[str, Timer]] = {}
+HANDLERS: Final[dict[str, Handler]] = {
+    "notify": notifications.tell,
+    "sms.stamp": notifications.tell_stamp,
+    "access.code": notifications.tell_code,
+}
+TIMERS: Final[dict[str, Timer]] = {
+    "seal": Timer(timedelta(seconds=10), seal_heads),
+}

@@ -1,0 +1,264 @@
+"""A worker process: takes work out of the outbox, does it, and looks after workers that died.
+
+Any number of workers may run on one database, on any machines whose clocks agree within seconds. Each holds a lease on
+its name; a worker whose lease has run out is dead to the others, who put what it had begun back on the queue. One that
+finds its own lease taken ends at once. One worker at a time relays the outbox, and one takes each turn of a timer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import make_url
+
+from eid.errors import EidError, StoreError
+from eid.gateways.work import CONCURRENCY, DbosEngine, InlineEngine, Job, WorkEngine, dbos_engine
+from eid.services.settings import Settings
+from eid.services.work import Handler, Outcome, Timer, Workshop, pause_after, perform
+from eid.services.work_handlers import HANDLERS, TIMERS
+from eid.store.database import in_transaction, open_database
+from eid.store.outbox import Work, forget, waiting
+from eid.store.work_records import (
+    Lease,
+    drop_failure,
+    forget_done,
+    hold_lease,
+    list_failures,
+    list_leases,
+    release_lease,
+    renew_lease,
+    take_turn,
+)
+
+T = TypeVar("T")
+LEASE: Final = timedelta(seconds=15)  # how long a worker may be silent
+BEAT: Final = 5.0  # seconds between signs of life
+TICK: Final = 0.2  # seconds between looks into the outbox
+RELAY: Final = "relay"
+RELAY_LEASE: Final = timedelta(seconds=5)
+AT_ONCE: Final = 200  # pieces of work that are relayed in one go
+KEPT: Final = timedelta(days=7)  # finished jobs in the engine
+MARKED: Final = timedelta(days=90)  # marks of effects that count once; longer than any job can be repeated
+TIDYING: Final = timedelta(hours=1)
+_WORKER: Final = "worker:"
+_TIMER: Final = "timer:"
+log: Final = logging.getLogger("eid.worker")
+
+
+def locate_work_database(settings: Settings) -> str:
+    """The URL of the engine's own database: the same PostgreSQL, another file beside SQLite's."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return settings.database_url
+    path = Path(url.database)
+    return url.set(database=str(path.with_name(f"{path.stem}.work{path.suffix}"))).render_as_string(hide_password=False)
+
+
+def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE) -> int:
+    """Hand work that waits over to the engine; return how much that was.
+
+    Work is forgotten after it was handed over. What is handed over twice, because a process died between the two, the
+    engine knows by its identifier.
+    """
+    fresh = in_transaction(engine, partial(waiting, limit=limit))
+    for work in fresh:
+        work_engine.submit(_job(work))
+    again = in_transaction(engine, partial(list_failures, asked_again=True, limit=limit))
+    for failure in again:
+        work_engine.submit(_job(failure.work), failure.attempts)
+
+    def drop(connection: Connection) -> None:
+        for work in fresh:
+            forget(connection, work)
+        for failure in again:
+            drop_failure(connection, failure.work.id)
+
+    if fresh or again:
+        in_transaction(engine, drop)
+    return len(fresh) + len(again)
+
+
+def drain(workshop: Workshop, handlers: Mapping[str, Handler] | None = None) -> int:
+    """Do all work that waits, and what that causes, here and now, without a worker; return how much that was.
+
+    Work that was asked to be tried again is tried again at once, and is a failure after its last attempt.
+    """
+    table = HANDLERS if handlers is None else handlers
+    inline, done = InlineEngine(partial(_perform, workshop, table)), 0
+    while taken := relay(workshop.engine, inline):
+        done += taken
+    return done
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker. name: used by no other at the same time. Make one with `working`."""
+
+    workshop: Workshop
+    engine: DbosEngine
+    name: str
+    timers: Mapping[str, Timer]
+    token: str = field(default_factory=lambda: uuid4().hex)
+    lost: threading.Event = field(default_factory=threading.Event)
+    _relay_until: float = 0.0
+    _tidied_at: float = 0.0
+
+    def run(self, stop: threading.Event, *, until_idle: bool = False) -> None:
+        """Work until `stop` is set, or, if asked so, until there is nothing to do.
+
+        Raises:
+            StoreError: somebody else took this worker's name.
+        """
+        while not stop.is_set() and not self.lost.is_set():
+            try:
+                taken = self.turn()
+            except EidError as failure:  # the database or the engine, for a while
+                log.warning("worker %s waits: %s", self.name, failure)
+                stop.wait(BEAT)
+                continue
+            if until_idle and not taken and self._is_idle():
+                return
+            if not taken:
+                stop.wait(TICK)
+        if self.lost.is_set():
+            raise StoreError(f"the worker {self.name} was silent too long: others have taken over its work")
+
+    def turn(self) -> int:
+        """Look once at timers and outbox; return how much work was handed over."""
+        self._run_timers()
+        return relay(self.workshop.engine, self.engine) if self._may_relay() else 0
+
+    def beat(self) -> None:
+        """Give a sign of life, and look after workers that give none."""
+        now = self.workshop.now()
+        if not self._transact(renew_lease, self._lease(_WORKER + self.name, now + LEASE)):
+            self.lost.set()
+            return
+        for lease in self._transact(list_leases, _WORKER):
+            if lease.expires_at <= now:
+                self._take_over(lease, now)
+
+    def _take_over(self, dead: Lease, now: datetime) -> None:
+        """Put a dead worker's work back on the queue; its lease goes last, so that who dies here is followed, too."""
+        watched = self._lease(dead.name, now + LEASE)
+        if not self._transact(take_turn, watched, now):
+            return
+        resumed = self.engine.resume(dead.name.removeprefix(_WORKER))
+        self._transact(release_lease, watched)
+        log.warning("worker %s is dead: %d jobs resumed", dead.name.removeprefix(_WORKER), resumed)
+
+    def _may_relay(self) -> bool:
+        """Whether this worker is the one that relays; asked of the database at half time only."""
+        if time.monotonic() < self._relay_until:
+            return True
+        now = self.workshop.now()
+        if not self._transact(hold_lease, self._lease(RELAY, now + RELAY_LEASE), now):
+            return False
+        self._relay_until = time.monotonic() + RELAY_LEASE.total_seconds() / 2
+        return True
+
+    def _run_timers(self) -> None:
+        for name, timer in self.timers.items():
+            now = self.workshop.now()
+            if self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
+                timer.run(self.workshop)
+        if time.monotonic() >= self._tidied_at + TIDYING.total_seconds():
+            self._tidied_at = time.monotonic()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        now = self.workshop.now()
+        while self.engine.forget(now - KEPT):
+            pass
+        self._transact(forget_done, now - MARKED)
+
+    def _is_idle(self) -> bool:
+        return not any(self.engine.count(status) for status in ("ENQUEUED", "PENDING"))
+
+    def _lease(self, name: str, until: datetime) -> Lease:
+        return Lease(name, self.token, until)
+
+    def _transact(self, work: Callable[..., T], *arguments: object) -> T:
+        return in_transaction(self.workshop.engine, lambda connection: work(connection, *arguments))
+
+
+@contextmanager
+def working(
+    workshop: Workshop,
+    name: str,
+    *,
+    handlers: Mapping[str, Handler] | None = None,
+    timers: Mapping[str, Timer] | None = None,
+    concurrency: int = CONCURRENCY,
+    work_database: str | None = None,
+) -> Iterator[Worker]:
+    """A worker of this process, which gives signs of life while the context lasts.
+
+    Raises:
+        StoreError: a worker of this name is alive. GatewayError: the engine cannot be started.
+    """
+    url = work_database or locate_work_database(workshop.settings)
+    if make_url(url).get_backend_name() == "sqlite":
+        open_database(url).dispose()  # made here, so that nobody else may read it
+    done = partial(_perform, workshop, HANDLERS if handlers is None else handlers)
+    token = _claim_name(workshop, name)
+    with dbos_engine(url, name, done, concurrency=concurrency) as engine:
+        worker = Worker(workshop, engine, name, TIMERS if timers is None else timers, token)
+        stop = threading.Event()
+        heart = threading.Thread(target=_keep_beating, args=(worker, stop), name="eid-worker-heart", daemon=True)
+        heart.start()
+        try:
+            yield worker
+        finally:
+            stop.set()
+            heart.join()
+    lease = Lease(_WORKER + name, token, workshop.now())
+    in_transaction(workshop.engine, lambda connection: release_lease(connection, lease))
+
+
+def _claim_name(workshop: Workshop, name: str) -> str:
+    """Take the lease on a name; that of a worker which died a moment ago is waited for."""
+    token, patience = uuid4().hex, time.monotonic() + 1.2 * LEASE.total_seconds()
+    while True:
+        now = workshop.now()
+        lease = Lease(_WORKER + name, token, now + LEASE)
+        if in_transaction(workshop.engine, partial(hold_lease, lease=lease, now=now)):
+            return token
+        if time.monotonic() > patience:
+            raise StoreError(f"a worker named {name} is at work: give this one another name")
+        time.sleep(TICK)
+
+
+def _keep_beating(worker: Worker, stop: threading.Event) -> None:
+    silent_since = time.monotonic()
+    while not stop.wait(BEAT) and not worker.lost.is_set():
+        try:
+            worker.beat()
+            silent_since = time.monotonic()
+        except EidError as failure:
+            log.warning("worker %s gives no sign of life: %s", worker.name, failure)
+            if time.monotonic() > silent_since + LEASE.total_seconds():
+                worker.lost.set()
+
+
+def _perform(workshop: Workshop, handlers: Mapping[str, Handler], job: Job, attempt: int) -> timedelta | None:
+    work = Work(UUID(job.id), job.kind, job.payload, job.created_at)
+    outcome = perform(workshop, handlers, work, attempt)
+    level = logging.INFO if outcome is Outcome.DONE else logging.WARNING
+    log.log(level, "%s %s, attempt %d: %s", work.kind, work.id, attempt + 1, outcome.value)
+    return pause_after(attempt) if outcome is Outcome.AGAIN else None
+
+
+def _job(work: Work) -> Job:
+    return Job(str(work.id), work.kind, work.payload, work.created_at)
