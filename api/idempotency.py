@@ -20,11 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.access import identify
 from api.intake import BODY
 from api.problems import Problem, ProblemError
 from api.registry_problems import RegistryProblem, problem_of_error
-from eid.errors import AuthenticationError, EidError
+from eid.errors import EidError
 from eid.services.access_tokens import Caller
 from eid.services.idempotency import claim_key, keep_answer, release_key
 from eid.services.registry import Registry
@@ -63,7 +62,7 @@ class _Answer:
 
 
 class Idempotency:
-    """ASGI middleware; inside of `Intake`, which has the body."""
+    """ASGI middleware; inside of `Intake`, which has the body, and of `Callers`, which knows who asks."""
 
     def __init__(self, app: ASGIApp, registry: Registry) -> None:
         self._app = app
@@ -77,7 +76,7 @@ class Idempotency:
         request = Request(scope)
         key = request.headers.get(HEADER)
         try:
-            caller = None if key is None else await self._identify(request, key)
+            caller = None if key is None else _caller_of(request, key)
             if key is None or caller is None:
                 await self._app(scope, receive, send)
                 return
@@ -85,19 +84,6 @@ class Idempotency:
         except EidError as error:
             response = problem_of_error(request, error)
         await response(scope, receive, send)
-
-    async def _identify(self, request: Request, key: str) -> Caller | None:
-        if not _KEY.fullmatch(key):
-            raise ProblemError(Problem.MALFORMED_REQUEST, "an idempotency key has 1 to 128 visible ASCII characters")
-        kind, _, credentials = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer":
-            return None
-        try:
-            request.state.caller = await to_thread.run_sync(identify, self._registry, credentials.strip())
-        except AuthenticationError:
-            return None  # the route says so
-        found: Caller = request.state.caller
-        return found
 
     async def _once(self, caller: str, key: str, scope: Scope, receive: Receive) -> Response:
         asked = _describe(scope)
@@ -116,6 +102,13 @@ class Idempotency:
         elif answer.status < 500:
             await to_thread.run_sync(keep_answer, self._registry, caller, key, answer.status, answer.to_bytes())
         return answer.response()
+
+
+def _caller_of(request: Request, key: str) -> Caller | None:
+    if not _KEY.fullmatch(key):
+        raise ProblemError(Problem.MALFORMED_REQUEST, "an idempotency key has 1 to 128 visible ASCII characters")
+    found: Caller | None = request.state.caller
+    return found
 
 
 def _describe(scope: Scope) -> bytes:

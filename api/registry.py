@@ -12,9 +12,11 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from api.boundary import Boundary
+from api.callers import Callers
 from api.idempotency import Idempotency
 from api.intake import Intake
 from api.metrics import Metrics
+from api.rates import Rates
 from api.registry_openapi import install_registry_openapi
 from api.registry_problems import install_registry_problems
 from api.routes import registry_health, sessions
@@ -28,8 +30,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 
 
-def create_registry(registry: Registry) -> FastAPI:
-    """The application over a registry."""
+def create_registry(registry: Registry, rates: Rates | None = None, proxy: str = "") -> FastAPI:
+    """The application over a registry.
+
+    Args:
+        rates: how often one caller may ask. proxy: address of the reverse proxy in front of it.
+    """
     # The interactive pages would load scripts of another site; an address with a slash too many is another address.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.registry = registry
@@ -39,6 +45,7 @@ def create_registry(registry: Registry) -> FastAPI:
     # The last one added is the outermost: every answer goes through the boundary.
     app.add_middleware(Idempotency, registry=registry)
     app.add_middleware(Intake)
+    app.add_middleware(Callers, registry=registry, rates=rates or Rates(), proxy=proxy)
     app.add_middleware(Boundary, metrics=app.state.metrics)
     install_registry_problems(app)
     install_registry_openapi(app)
@@ -51,4 +58,5 @@ def create_registry_from_environment() -> FastAPI:
     Raises:
         EidError: the state, the keys or the issuer of tokens cannot be used. ProfileError: a setting is malformed.
     """
-    return create_registry(open_registry(load_settings(os.environ)))
+    settings = load_settings(os.environ)
+    return create_registry(open_registry(settings), proxy=settings.proxy)

@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import Engine
 
+from api.rates import UNLIMITED
 from api.registry import create_registry
 from eid.enrolment.roles import Role
 from eid.enrolment.rules import load_rules
@@ -58,7 +59,7 @@ class Office:
     app: FastAPI = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = create_registry(self.registry)
+        self.app = create_registry(self.registry, UNLIMITED)
 
     def client(self, raises: bool = True) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=raises)
