@@ -103,10 +103,17 @@ class Reason(_Table):
 
 
 class Issuer(_Table):
-    """Who issues: its name as it stands on the card, in both scripts."""
+    """Who issues: its name as it stands on the card, in both scripts, and which product; letters of its numbers.
+
+    Args:
+        profile: the card profile. number: how a document number begins, and how many letters or digits follow.
+    """
 
     arabic: str
     latin: str
+    profile: Code
+    number_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{0,8}$")]
+    number_length: int = Field(ge=4, le=20)
 
 
 class CaptureRules(_Table):
