@@ -146,7 +146,7 @@ def find_missing_parts(
         wanted_papers(application, record, now), held, rules
     )
     if application.requested_at is not None:
-        since = {item.paper for item in documents if item.uploaded_at >= application.requested_at}
+        since = {item.paper for item in documents if item.uploaded_at > application.requested_at}
         missing |= frozenset(application.requested_papers) - since
     return missing
 
@@ -224,6 +224,8 @@ def _works_of(application: StoredApplication, event: str, target: ApplicationSta
         yield _work(application, "notify", now, template=f"application-{event}")
     if target in STAMP_ENDS and application.stamp_id is not None:
         yield stamp_release(application, now)
+    if event == "approve" and application.stamp_id is not None:
+        yield _work(application, "stamp.consume", now, stamp=str(application.stamp_id))
 
 
 def stamp_release(application: StoredApplication, now: datetime) -> Work:

@@ -39,6 +39,7 @@ from eid.services.lifecycle import begin
 from eid.store.application_tables import application as table
 from eid.store.applications import (
     StoredApplication,
+    applications_by,
     build_number,
     change_columns,
     find_by_number,
@@ -124,6 +125,7 @@ def create_application(
     _require_faultless(new.record, loaded.rules, day, abroad=new.abroad)
 
     def work(connection: Connection) -> StoredApplication:
+        _require_few_drafts(connection, actor)
         person = _new_person(connection, new.record, now)
         application_id = new_id_like(person.id, now)
         application = StoredApplication(
@@ -397,6 +399,12 @@ def _new_person(connection: Connection, record: PersonRecord, now: datetime) -> 
     holder = None if number is None else holder_of_number(connection, number)
     person_id = new_person_id(now) if holder is None else new_id_like(holder, now)
     return StoredPerson(person_id, "CLAIMED", 1, **columns_of(record))
+
+
+def _require_few_drafts(connection: Connection, actor: Actor) -> None:
+    drafts = sum(item.state == S.DRAFT.value for item in applications_by(connection, actor.id))
+    if Role.APPLICANT in actor.roles and drafts >= MAX_DRAFTS:
+        raise EnrolmentError(Refusal.GUARD, "there are too many drafts: submit or withdraw one", guard="few-drafts")
 
 
 def columns_of(record: PersonRecord) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def overdue(connection: Connection, states: Iterable[str], now: datetime, limit:
 
 
 def build_number(application_id: uuid.UUID) -> str:
-    """The number of the receipt: the identifier's last 60 bits, and a check character (ISO/IEC 7064 MOD 37,36)."""
+    """The number of the receipt: the identifier's last 60 bits, and a check character."""
     value = application_id.int & ((1 << 5 * NUMBER_LENGTH) - 1)
     body = "".join(ALPHABET[value >> 5 * place & 31] for place in reversed(range(NUMBER_LENGTH)))
     return body + _check_character(body)
@@ -160,22 +160,18 @@ def parse_number(text: str) -> str:
     body, last = plain[:NUMBER_LENGTH], plain[NUMBER_LENGTH:]
     if len(last) != 1 or set(body) - set(ALPHABET):
         raise RecordError("a receipt's number has thirteen letters and digits")
-    check = _check_character(body)
-    if check.translate(_SLIPS) != last:
+    if _check_character(body) != last:
         raise RecordError("the receipt's number is mistyped: its last character does not fit")
-    return body + check
-
-
-_CHECK: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return plain
 
 
 def _check_character(body: str) -> str:
-    """ISO/IEC 7064, hybrid system MOD 37,36."""
-    product = 36
+    """The hybrid system of ISO/IEC 7064 (clause 8) with the modulus 32, so over this alphabet: any one slip is told."""
+    product = 32
     for character in body:
-        total = (product + _CHECK.index(character)) % 36 or 36
-        product = 2 * total % 37
-    return _CHECK[(37 - product) % 36]
+        total = (product + ALPHABET.index(character)) % 32 or 32
+        product = 2 * total % 33
+    return ALPHABET[(33 - product) % 32]
 
 
 def _decode(body: str) -> int:
