@@ -224,8 +224,6 @@ def _works_of(application: StoredApplication, event: str, target: ApplicationSta
         yield _work(application, "notify", now, template=f"application-{event}")
     if target in STAMP_ENDS and application.stamp_id is not None:
         yield stamp_release(application, now)
-    if event == "approve" and application.stamp_id is not None:
-        yield _work(application, "stamp.consume", now, stamp=str(application.stamp_id))
 
 
 def stamp_release(application: StoredApplication, now: datetime) -> Work:

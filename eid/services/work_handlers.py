@@ -9,14 +9,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from eid.services import notifications
+from eid.services import notifications, stamp_work
 from eid.services.work import Handler, Timer, seal_heads
 
 HANDLERS: Final[dict[str, Handler]] = {
     "notify": notifications.tell,
     "sms.stamp": notifications.tell_stamp,
     "access.code": notifications.tell_code,
+    "stamp.release": stamp_work.release,
+    "payment.refund": stamp_work.refund,
 }
 TIMERS: Final[dict[str, Timer]] = {
     "seal": Timer(timedelta(seconds=10), seal_heads),
+    "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
 }

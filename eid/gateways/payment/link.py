@@ -1,0 +1,125 @@
+"""The link to a payment provider: signed JSON over HTTPS, bounded in time and size, no redirects.
+
+Plain HTTP is spoken to this machine alone, where the sandbox provider may run.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from eid.errors import GatewayError, NotStoredError, ProfileError
+from eid.gateways.payment.signature import HEADER, MIN_SECRET, describe_request, sign_message
+
+MAX_REPLY: Final = 1 << 16  # octets of JSON
+SECONDS: Final = 10.0
+_THIS_MACHINE: Final = frozenset(("127.0.0.1", "localhost", "::1"))
+
+
+def check_url(url: str) -> str:
+    """Insist on https, or on http to this machine.
+
+    Raises:
+        ProfileError: it is neither.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ProfileError("the address of a payment provider is malformed") from None
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+    if not secure or not parts.hostname or parts.username or parts.query or parts.fragment or not url.isascii():
+        raise ProfileError("the address of a payment provider is https without user, query and fragment")
+    return url.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLink:
+    """Where a provider is, and the secrets shared with him: the present one first, the one before it while they change.
+
+    Raises:
+        ProfileError: the address is not acceptable, or a secret has fewer than 32 octets.
+    """
+
+    url: str
+    secrets: tuple[bytes, ...] = field(repr=False)
+    seconds: float = SECONDS
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+        if not self.secrets or min(map(len, self.secrets)) < MIN_SECRET:
+            raise ProfileError(f"a secret shared with a payment provider has at least {MIN_SECRET} octets")
+
+    def post(self, path: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send an object and return the one that is answered.
+
+        Raises:
+            GatewayError: he is out of reach, refuses, or answers no JSON object.
+        """
+        body = json.dumps(dict(message), separators=(",", ":")).encode()
+        return _decode_object(self._exchange("POST", path, body, MAX_REPLY))
+
+    def get(self, path: str) -> Mapping[str, Any]:
+        """Ask for an object.
+
+        Raises:
+            GatewayError: as of `post`. NotStoredError: he has none there.
+        """
+        return _decode_object(self._exchange("GET", path, b"", MAX_REPLY))
+
+    def download(self, path: str, limit: int) -> bytes:
+        """Ask for a file of at most `limit` octets.
+
+        Raises:
+            GatewayError, NotStoredError: as of `get`; or the file is larger.
+        """
+        return self._exchange("GET", path, b"", limit)
+
+    def _exchange(self, method: str, path: str, body: bytes, limit: int) -> bytes:
+        parts = urlsplit(self.url.rstrip("/"))
+        target = parts.path + path
+        signature = sign_message(self.secrets[0], describe_request(method, target, body), self.clock())
+        headers = {"Content-Type": "application/json", "User-Agent": "eid", HEADER: signature}
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(str(parts.hostname), parts.port, timeout=self.seconds)
+        watch = threading.Timer(2 * self.seconds, _give_up, (connection,))  # for an answer that never ends
+        watch.daemon = True
+        watch.start()
+        try:
+            connection.request(method, target, body or None, headers)
+            response = connection.getresponse()
+            raw = response.read(limit + 1)
+        except (OSError, HTTPException, ValueError) as failure:
+            raise GatewayError(f"the payment provider is out of reach: {type(failure).__name__}") from failure
+        finally:
+            watch.cancel()
+            connection.close()
+        if response.status == 404:
+            raise NotStoredError("the payment provider has nothing there")
+        if response.status not in (200, 201) or len(raw) > limit:
+            raise GatewayError(f"the payment provider answered with status {response.status}")
+        return raw
+
+
+def _give_up(connection: HTTPConnection) -> None:
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(2)
+
+
+def _decode_object(raw: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise GatewayError("the payment provider did not answer with JSON") from None
+    if not isinstance(found, dict):
+        raise GatewayError("the payment provider did not answer with an object")
+    return found
