@@ -16,6 +16,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.problems import MEDIA_TYPE, Problem, ProblemError, ProblemKind, _Kind
+from eid.enrolment.documents import UploadError
+from eid.enrolment.faults import fault_of
+from eid.enrolment.person import FaultyRecordError
 from eid.errors import (
     AlreadyDoneError,
     DecodeError,
@@ -49,6 +52,7 @@ class RegistryProblem(ProblemKind):
     TOO_LATE = _Kind("too-late", 410, "The time for this is over")
     KEY_REUSED = _Kind("key-reused", 422, "This idempotency key was used for another request")
     INVALID_VALUE = _Kind("invalid-value", 422, "A value is not allowed")
+    UPLOAD_REFUSED = _Kind("upload-refused", 422, "The file is not taken")
     TOO_MANY_REQUESTS = _Kind("too-many-requests", 429, "Too many requests; wait a little")
     GATEWAY = _Kind("gateway", 502, "A service outside does not answer")
 
@@ -118,6 +122,17 @@ def problem_of_error(request: Request, error: EidError) -> JSONResponse:
     if isinstance(error, EnrolmentError):
         problem = _BY_REFUSAL[error.refusal]
         return answer_problem(request, problem, error.detail, refusal=error.refusal.value, guard=error.guard)
+    if isinstance(error, FaultyRecordError):
+        told = [{"pointer": fault.pointer, "code": fault.code} for fault in error.faults]
+        errors = [{**item, "detail": text(language_of(request), "fault", item["code"])} for item in told]
+        return answer_problem(request, RegistryProblem.INVALID_VALUE, errors=errors)
+    if isinstance(error, UploadError):
+        detail = text(language_of(request), "upload", error.refusal.value)
+        return answer_problem(request, RegistryProblem.UPLOAD_REFUSED, detail, refusal=error.refusal.value)
+    return _answer_error(request, error)
+
+
+def _answer_error(request: Request, error: EidError) -> JSONResponse:
     found = next((kind for cause, kind in _BY_ERROR if isinstance(error, cause)), Problem.INTERNAL_ERROR)
     # What a rule or a decoder says names no value; a store's or a gateway's text may name places of this machine.
     told = isinstance(error, LifecycleError | RecordError | DecodeError)
@@ -149,42 +164,6 @@ def install_registry_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(Exception, on_known_error)
-
-
-# pydantic's code: ours, which has a sentence in every language. Its own sentences may quote what was sent.
-_FAULTS: Final = {
-    "missing": "missing",
-    "extra_forbidden": "unknown-member",
-    "literal_error": "choice",
-    "enum": "choice",
-    "string_too_short": "too-short",
-    "bytes_too_short": "too-short",
-    "too_short": "too-short",
-    "string_too_long": "too-long",
-    "bytes_too_long": "too-long",
-    "too_long": "too-long",
-    "string_pattern_mismatch": "form",
-    "bool_type": "truth",
-    "bool_parsing": "truth",
-}
-_FAMILIES: Final = (
-    ("uuid", "identifier"),
-    ("date", "date"),
-    ("time", "date"),
-    ("timezone", "date"),
-    ("int", "number"),
-    ("float", "number"),
-    ("decimal", "number"),
-    ("greater", "number"),
-    ("less", "number"),
-    ("finite", "number"),
-    ("string", "text"),
-)
-
-
-def fault_of(code: str) -> str:
-    """Our code for one of pydantic's."""
-    return _FAULTS.get(code) or next((fault for start, fault in _FAMILIES if code.startswith(start)), "other")
 
 
 def describe_fields(errors: Sequence[Any], known: frozenset[str], language: str) -> list[dict[str, str]]:

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from eid.enrolment.faults import fault_of
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import RecordError
 from eid.identity import LINES_LIMIT, NOTIFY_LIMIT, TEXT_LIMIT, BilingualText
@@ -68,12 +69,12 @@ def _text(lines: int, limit: int, script: str | None) -> Callable[[str], str]:
         if not text or any(not part or part != part.strip() for part in parts):
             raise _refuse("blank")
         if len(text) > limit or len(parts) > lines:
-            raise _refuse("text_too_long")
+            raise _refuse("too_long")
         if any(unicodedata.category(letter) in _FORBIDDEN for part in parts for letter in part):
-            raise _refuse("hidden_character")
+            raise _refuse("hidden-character")
         letters = [unicodedata.name(letter, "") for letter in text if unicodedata.category(letter)[0] == "L"]
         if script is not None and letters and not any(name.startswith(script) for name in letters):
-            raise _refuse("other_script")
+            raise _refuse("other-script")
         return text
 
     return check
@@ -96,7 +97,7 @@ def _partial_date(value: object) -> PartialDate:
     try:
         return PartialDate.fromisoformat(str(value)[:32])
     except ValueError:
-        raise _refuse("partial_date_form") from None
+        raise _refuse("partial-date") from None
 
 
 def _name_text(script: str | None) -> Any:
@@ -108,13 +109,13 @@ Latin = _name_text("LATIN")
 Tifinagh = _name_text("TIFINAGH")
 ArabicLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "ARABIC"))]
 LatinLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "LATIN"))]
-CountryCode = Annotated[str, AfterValidator(_matching(r"[A-Z]{1,3}", "country_form"))]
-Phone = Annotated[str, AfterValidator(_matching(_INTERNATIONAL_PHONE, "phone_form"))]
-Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email_form")), Field(max_length=254)]
-NumberText = Annotated[str, AfterValidator(_matching(r"[A-Z0-9]{1,20}", "personal_number_form"))]
-StatusNumber = Annotated[str, AfterValidator(_matching(r"[A-Z0-9/ -]{1,32}", "civil_status_form"))]
-AreaCode = Annotated[str, AfterValidator(_matching(r"[0-9]{1,12}", "area_form"))]
-PostalCode = Annotated[str, AfterValidator(_matching(r"[A-Z0-9][A-Z0-9 -]{2,11}", "postal_code_form"))]
+CountryCode = Annotated[str, AfterValidator(_matching(r"[A-Z]{1,3}", "country-form"))]
+Phone = Annotated[str, AfterValidator(_matching(_INTERNATIONAL_PHONE, "phone-form"))]
+Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email-form")), Field(max_length=254)]
+NumberText = Annotated[str, AfterValidator(_matching(r"[A-Z0-9]{1,20}", "personal-number-form"))]
+StatusNumber = Annotated[str, AfterValidator(_matching(r"[A-Z0-9/ -]{1,32}", "civil-status-form"))]
+AreaCode = Annotated[str, AfterValidator(_matching(r"[0-9]{1,12}", "area-form"))]
+PostalCode = Annotated[str, AfterValidator(_matching(r"[A-Z0-9][A-Z0-9 -]{2,11}", "postal-code-form"))]
 BirthDate = Annotated[
     PartialDate,
     PlainValidator(_partial_date),
@@ -276,34 +277,10 @@ def encode_name(record: PersonRecord) -> dict[str, Any]:
     return record.model_dump(mode="json", include=set(NAME_FIELDS), exclude_none=True)
 
 
-OWN_CODES: Final = frozenset(
-    (
-        "blank",
-        "hidden_character",
-        "text_too_long",
-        "other_script",
-        "country_form",
-        "phone_form",
-        "email_form",
-        "personal_number_form",
-        "civil_status_form",
-        "area_form",
-        "postal_code_form",
-        "partial_date_form",
-        "in_the_future",
-        "too_long_ago",
-        "own_guardian",
-        "guardian_not_due",
-        "guardian_expired",
-    )
-)
-"""Codes of faults that are not pydantic's own; `eid.locale` has a sentence for each."""
-
-
 def _to_fault(place: tuple[int | str, ...], code: str) -> Fault:
     """Names in a pointer are ours; a name of the sender's becomes "?"."""
     parts = [str(part) if part in _KNOWN or isinstance(part, int) else "?" for part in place]
-    return Fault("".join(f"/{part}" for part in parts), code)
+    return Fault("".join(f"/{part}" for part in parts), fault_of(code))
 
 
 _KNOWN: Final = frozenset(name for part in (_Part, *_Part.__subclasses__()) for name in part.model_fields)
@@ -329,17 +306,17 @@ def find_faults(record: PersonRecord, rules: EnrolmentRules, day: date, *, abroa
 def _faults_of_dates(record: PersonRecord, rules: EnrolmentRules, day: date) -> list[Fault]:
     found, born = [], record.born
     if born is not None and born > day:
-        found.append(Fault("/date_of_birth", "in_the_future"))
+        found.append(Fault("/date_of_birth", "in-the-future"))
     elif born is not None and day.year - born.year > OLDEST:
-        found.append(Fault("/date_of_birth", "too_long_ago"))
+        found.append(Fault("/date_of_birth", "too-long-ago"))
     if record.address is not None and record.address.since is not None and record.address.since > day:
-        found.append(Fault("/address/since", "in_the_future"))
+        found.append(Fault("/address/since", "in-the-future"))
     guardian = record.guardian
     if guardian is not None:
         if guardian.valid_until is not None and guardian.valid_until < day:
-            found.append(Fault("/guardian/valid_until", "guardian_expired"))
+            found.append(Fault("/guardian/valid_until", "guardian-expired"))
         if born is not None and born <= day and not rules.needs_guardian(born, day):
-            found.append(Fault("/guardian", "guardian_not_due"))
+            found.append(Fault("/guardian", "guardian-not-due"))
     return found
 
 
@@ -349,13 +326,13 @@ def _faults_of_numbers(record: PersonRecord, rules: EnrolmentRules, *, abroad: b
     if record.guardian is not None:
         numbers["/guardian/personal_number"] = record.guardian.personal_number
         if record.guardian.personal_number == record.personal_number:
-            found.append(Fault("/guardian/personal_number", "own_guardian"))
+            found.append(Fault("/guardian/personal_number", "own-guardian"))
     for pointer, number in numbers.items():
         if number is not None and not re.fullmatch(rules.personal_number, number, re.ASCII):
-            found.append(Fault(pointer, "personal_number_form"))
+            found.append(Fault(pointer, "personal-number-form"))
     phone = None if record.contact is None else record.contact.phone
     if phone is not None and not abroad and not re.fullmatch(rules.phone, phone, re.ASCII):
-        found.append(Fault("/contact/phone", "phone_form"))
+        found.append(Fault("/contact/phone", "phone-form"))
     return found
 
 

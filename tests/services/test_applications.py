@@ -187,9 +187,9 @@ def test_a_record_against_the_rules_is_told_by_place(any_database: Engine) -> No
     with pytest.raises(FaultyRecordError) as refused:
         begin_application(any_database, record=record)
     assert set(refused.value.faults) == {
-        Fault("/date_of_birth", "in_the_future"),
-        Fault("/personal_number", "personal_number_form"),
-        Fault("/contact/phone", "phone_form"),
+        Fault("/date_of_birth", "in-the-future"),
+        Fault("/personal_number", "personal-number-form"),
+        Fault("/contact/phone", "phone-form"),
     }
 
 
