@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.errors import ProfileError
+from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import FILE_NAME, ServiceKeys, load_service_keys
 from eid.services.access_tokens import TokenIssuer, load_issuer
 from eid.services.database import open_store
@@ -33,6 +34,7 @@ class Registry:
     Args:
         rules: of the country. keys: for keyed hashes and what is sealed. issuer: whose access tokens count.
         clock: answers the moment, UTC. random: octets that nobody can foresee.
+        documents: where papers and images lie, a directory or an address of fsspec.
     """
 
     engine: Engine = field(repr=False)
@@ -42,10 +44,16 @@ class Registry:
     issuer: TokenIssuer
     clock: Callable[[], datetime] = field(default=utc_now, repr=False)
     random: Callable[[int], bytes] = field(default=os.urandom, repr=False)
+    documents: str = ""
 
     def now(self) -> datetime:
         """The registry's clock, UTC."""
         return self.clock()
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where papers and images lie, encrypted."""
+        return BlobStore(self.documents, self.keys, self.random)
 
 
 def load_keys(settings: Settings) -> ServiceKeys:
@@ -68,7 +76,9 @@ def open_registry(settings: Settings) -> Registry:
         raise ProfileError("nobody is named whose access tokens count: say --issuer and --jwks, or --development")
     loaded = load_rules(settings.country)
     issuer = load_issuer(settings)
-    return Registry(open_store(settings), loaded.rules, loaded.digest, load_keys(settings), issuer)
+    documents = settings.documents_address
+    keys = load_keys(settings)
+    return Registry(open_store(settings), loaded.rules, loaded.digest, keys, issuer, documents=documents)
 
 
 def require_answer(registry: Registry) -> None:

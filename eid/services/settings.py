@@ -35,6 +35,8 @@ class Settings:
         sms: URL of the SMS gateway; sms_token_file: what it knows us by. mail: URL of the SMTP server, such as
             smtp+starttls://user@host; mail_password_file: the user's password; mail_from: the sender's address. Where
             there is no gateway, messages are laid into `home`/messages, and reach nobody.
+        documents: where papers and images lie, a directory or an address that fsspec knows, such as
+            s3://bucket/documents; empty means `home`/documents.
     """
 
     home: Path = Path("var/eid")
@@ -58,6 +60,7 @@ class Settings:
     mail: str = ""
     mail_password_file: str = ""
     mail_from: str = "no-reply@eid.invalid"
+    documents: str = ""
 
     @property
     def database_url(self) -> str:
@@ -73,6 +76,11 @@ class Settings:
     def heads_directory(self) -> Path:
         """Where signed heads of the audit log are written to."""
         return Path(self.heads) if self.heads else self.home / "heads"
+
+    @property
+    def documents_address(self) -> str:
+        """Where papers and images lie."""
+        return self.documents or str(self.home.absolute() / "documents")
 
     @property
     def stations_directory(self) -> Path | None:

@@ -29,6 +29,7 @@ from eid.store.database import in_transaction
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ISSUER = "https://id.example.test"
 AUDIENCE = "eid-registry"
+DOCUMENTS = "memory://documents"
 KEY = ECKey.generate_key("P-256", parameters={"kid": "test", "use": "sig", "alg": "ES256"}, private=True)
 
 
@@ -81,5 +82,7 @@ class Office:
 def build_office(engine: Engine, country: str = "morocco") -> Office:
     clock, loaded = Clock(), load_rules(country)
     issuer = TokenIssuer(ISSUER, AUDIENCE, KeySet([KEY]))
-    registry = Registry(engine, loaded.rules, loaded.digest, ServiceKeys(bytes(range(32))), issuer, clock)
+    registry = Registry(
+        engine, loaded.rules, loaded.digest, ServiceKeys(bytes(range(32))), issuer, clock, documents=DOCUMENTS
+    )
     return Office(registry, clock)
