@@ -1,4 +1,4 @@
-"""`eid card`: virtual cards in files: make a blank one, run one behind a virtual reader, look into one."""
+"""`eid card`: virtual cards in files (make one, run one behind a virtual reader, look into one), and the register."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from eid.services.virtual_cards import CardSlot, create_card, open_card
 from eid.store.stored_card import StoredCard
 from eid.transport.reactive_card import ReactiveCard
 from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
+from reader_tools import card_register
 from reader_tools.command_group import CommandGroup
 from reader_tools.values import FILE, HexOctets, HostPort
 
@@ -47,7 +48,11 @@ Examples:
 
 @click.group(name="card", cls=CommandGroup, epilog=EXAMPLES)
 def command() -> None:
-    """Virtual cards that live in files."""
+    """Virtual cards that live in files, and the register of issued cards."""
+
+
+for _item in card_register.COMMANDS:
+    command.add_command(_item)
 
 
 @command.command(name="new")

@@ -13,12 +13,14 @@ from eid.errors import Reason
 from eid.locale import FALLBACK, LANGUAGES
 from eid.pki.trust_store import TrustStore
 from eid.rendering.page import render_page
-from eid.rendering.terminal import render_report
+from eid.rendering.terminal import make_printable, render_report
 from eid.services.judgement import Judged, judge, load_evidence_file, load_upload
 from eid.services.settings import load_settings
+from eid.services.status_shelf import find_files, load_status_lists, shelf_of
 from eid.services.submission import Submission
 from eid.services.trust_files import load_trust_store
 from eid.verification.report import Verdict, report_to_json
+from eid.verification.status_lists import StatusLists
 from reader_tools import exit_codes
 from reader_tools.known_stations import known_stations
 from reader_tools.output_file import write_private
@@ -47,6 +49,7 @@ Examples:
 @click.option("--challenge", type=HexOctets(), help="What the chip was asked to sign; evidence for another one fails.")
 @click.option("--station", "station_files", multiple=True, type=FILE, help="Public key (PEM) of a known station.")
 @click.option("--stations", type=DIRECTORY, help="Directory of known stations' public keys, *.pem.")
+@click.option("--status", "status_files", multiple=True, type=FILE, help="A status list, besides those at hand.")
 @click.option("--language", type=click.Choice(LANGUAGES), default=FALLBACK, help="Of reasons and page; codes stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @click.option("--html", type=FILE, help="Write a self-contained page to this file.")
@@ -60,6 +63,7 @@ def command(
     challenge: bytes | None,
     station_files: tuple[Path, ...],
     stations: Path | None,
+    status_files: tuple[Path, ...],
     language: str,
     as_json: bool,
     html: Path | None,
@@ -73,14 +77,16 @@ def command(
     )
     submission = _load(evidence, sod, groups)
     store = load_trust_store(settings.trust_directory)
+    now = datetime.now(UTC).replace(microsecond=0)
     judged = judge(
         submission,
         store,
         policy,
-        now=datetime.now(UTC).replace(microsecond=0),
+        now=now,
         at=at,
         challenge=challenge,
         stations=known_stations(settings, station_files),
+        status_lists=_load_status(settings.trust_directory, status_files, store, now),
     )
     if html is not None:
         _write_page(html, judged, store, language)
@@ -101,6 +107,14 @@ def _load(evidence: Path | None, sod: Path | None, groups: tuple[tuple[int, Path
     if twice:
         raise click.UsageError(f"--dg {twice[0]} was given twice")
     return load_upload(sod, dict(groups))
+
+
+def _load_status(directory: Path, named: tuple[Path, ...], trust: TrustStore, now: datetime) -> StatusLists:
+    """The lists on the shelf and those that are named; of a named one that does not count it is said why."""
+    lists, refused = load_status_lists((*find_files(shelf_of(directory)), *named), trust, now)
+    for item in refused:
+        click.echo(f"{item.path}: {make_printable(item.why)}", err=True)
+    return lists
 
 
 def _write_page(path: Path, judged: Judged, trust: TrustStore, language: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from eid.audit.chain import Fact
 from eid.enrolment.card_status import (
@@ -30,6 +30,7 @@ from eid.pki.status_list import StatusType
 from eid.services.lifecycle import Standing, advance, begin
 from eid.store.card_tables import card as table
 from eid.store.cards import RegisteredCard, enter_card, find_by_number, load_card
+from eid.store.database import in_transaction
 from eid.store.issued_documents import load_document
 from eid.store.outbox import Work
 from eid.store.status_places import find_place
@@ -208,6 +209,61 @@ def enter_issued_card(
     produced = ProducedCard(document.job_id, document_id, document_number, expires_on)
     record_personalised(connection, made.id, produced, actor, now)
     return store_card(connection, made.id, actor, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """The register in a database, for those who change one card at a time: each call is a transaction of its own."""
+
+    engine: Engine = field(repr=False)
+
+    def require(self, card_id: uuid.UUID) -> RegisteredCard:
+        """The card with this identifier.
+
+        Raises:
+            NotStoredError: there is none.
+        """
+        return in_transaction(self.engine, lambda connection: require_card(connection, card_id))
+
+    def find(self, document_number: str) -> tuple[RegisteredCard, ...]:
+        """Cards with this document number, newest first."""
+        return in_transaction(self.engine, lambda connection: find_by_number(connection, document_number))
+
+    def enter(
+        self, document_id: uuid.UUID, document_number: str, expires_on: date, actor: Actor, now: datetime
+    ) -> RegisteredCard:
+        """See `enter_issued_card`."""
+        return in_transaction(
+            self.engine,
+            lambda connection: enter_issued_card(connection, document_id, document_number, expires_on, actor, now),
+        )
+
+    def activate(self, card_id: uuid.UUID, actor: Actor, now: datetime) -> RegisteredCard:
+        """See `activate_card`."""
+        return in_transaction(self.engine, lambda connection: activate_card(connection, card_id, actor, now))
+
+    def suspend(self, card_id: uuid.UUID, cause: SuspensionCause, actor: Actor, now: datetime) -> RegisteredCard:
+        """See `suspend_card`."""
+        return in_transaction(self.engine, lambda connection: suspend_card(connection, card_id, cause, actor, now))
+
+    def resume(self, card_id: uuid.UUID, actor: Actor, now: datetime) -> RegisteredCard:
+        """See `resume_card`."""
+        return in_transaction(self.engine, lambda connection: resume_card(connection, card_id, actor, now))
+
+    def revoke(
+        self,
+        card_id: uuid.UUID,
+        cause: RevocationCause,
+        actor: Actor,
+        now: datetime,
+        *,
+        replaced_by: uuid.UUID | None = None,
+    ) -> RegisteredCard:
+        """See `revoke_card`."""
+        return in_transaction(
+            self.engine,
+            lambda connection: revoke_card(connection, card_id, cause, actor, now, replaced_by=replaced_by),
+        )
 
 
 def require_card(connection: Connection, card_id: uuid.UUID) -> RegisteredCard:

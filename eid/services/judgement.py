@@ -19,6 +19,7 @@ from eid.services.stations import NO_STATIONS, Stations
 from eid.services.submission import Submission, Upload, build_evidence
 from eid.verification.policy import DEFAULT_FOR_EVIDENCE, DEFAULT_FOR_FILES, Policy, load_policy
 from eid.verification.report import VerificationReport
+from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
 from eid.verification.verify import verify
 
 COSE_TAG: Final = b"\xd2"  # first octet of tag 18, COSE_Sign1 (RFC 9052 4.2); bare evidence is a map, A0..BF
@@ -97,6 +98,7 @@ def judge(
     at: datetime | None = None,
     challenge: bytes | None = None,
     stations: Stations = NO_STATIONS,
+    status_lists: StatusLists = NO_STATUS_LISTS,
 ) -> Judged:
     """Judge what was handed in.
 
@@ -104,6 +106,7 @@ def judge(
         policy: name, path or value; None takes `default_policy`. now: the clock, UTC. at: the time to judge at
             instead, UTC.
         challenge: what the chip was asked to sign, where the judge knows it. stations: keys whose word counts.
+        status_lists: what is at hand of published statuses.
 
     Raises:
         ProfileError: there is no such policy, or it is faulty.
@@ -118,5 +121,6 @@ def judge(
         expected_challenge=challenge,
         envelope=submission if isinstance(submission, SignedEvidence) else None,
         stations=stations,
+        status_lists=status_lists,
     )
     return Judged(report, evidence)

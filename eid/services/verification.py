@@ -22,6 +22,7 @@ from eid.pki.trust_store import TrustStore
 from eid.services.database import open_store
 from eid.services.settings import Settings
 from eid.services.stations import NO_STATIONS, Stations, load_stations
+from eid.services.status_shelf import StatusShelf, shelf_of
 from eid.services.submission import Submission, Upload, build_evidence
 from eid.services.trust_files import load_trust_store
 from eid.store.database import in_transaction
@@ -36,6 +37,7 @@ from eid.store.verification_sessions import (
 )
 from eid.verification.policy import Policy, load_policy, shipped_policies
 from eid.verification.report import VerificationReport, report_to_json
+from eid.verification.status_lists import NO_STATUS_LISTS
 from eid.verification.verify import verify
 
 CHALLENGE_LENGTH: Final = 8  # RND.IFD, Doc 9303-11 6.1
@@ -53,7 +55,7 @@ class VerificationService:
 
     Args:
         trust: accepted certificates and CRLs; must hold an anchor.
-        stations: keys of the inspection stations whose word counts.
+        stations: keys of the inspection stations whose word counts. status: the status lists at hand.
         lifetime: how long a challenge waits for its answer.
     """
 
@@ -62,6 +64,7 @@ class VerificationService:
         engine: Engine,
         trust: TrustStore,
         stations: Stations = NO_STATIONS,
+        status: StatusShelf | None = None,
         *,
         lifetime: timedelta = LIFETIME,
         clock: Callable[[], datetime] = _utc_now,
@@ -71,6 +74,7 @@ class VerificationService:
         self.policies: Final[Mapping[str, Policy]] = {name: load_policy(name) for name in shipped_policies()}
         self._engine = engine
         self._stations = stations
+        self._status = status
         self._lifetime = lifetime
         self._clock = clock
         self._random = random
@@ -153,6 +157,7 @@ class VerificationService:
             expected_challenge=challenge,
             envelope=submission if isinstance(submission, SignedEvidence) else None,
             stations=self._stations,
+            status_lists=NO_STATUS_LISTS if self._status is None else self._status.lists(now),
         )
 
     def _sweep(self, connection: Connection, now: datetime) -> None:
@@ -183,8 +188,9 @@ def open_verification_service(settings: Settings) -> VerificationService:
             version.
     """
     trust = require_anchors(load_trust_store(settings.trust_directory))
+    status = StatusShelf(shelf_of(settings.trust_directory), trust)
     directory = settings.stations_directory
     stations = NO_STATIONS if directory is None else load_stations(directory)
     return VerificationService(
-        open_store(settings), trust, stations, lifetime=timedelta(seconds=settings.challenge_seconds)
+        open_store(settings), trust, stations, status, lifetime=timedelta(seconds=settings.challenge_seconds)
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,6 +19,7 @@ from eid.evidence import Evidence, Origin, ProtocolName, ProtocolOutcome, Protoc
 from eid.evidence.codec import SignedEvidence, decode_signed_evidence, sign_evidence
 from eid.lds.dg1 import build_dg1
 from eid.lds.dg11 import DG11
+from eid.lds.dg13 import DG13, StatusListReference
 from eid.lds.dg14 import DG14
 from eid.lds.dg15 import DG15
 from eid.lds.security_infos import (
@@ -30,15 +32,20 @@ from eid.lds.security_infos import (
     PACEInfo,
 )
 from eid.mrz import Mrz, MrzFormat
+from eid.pki.status_token import verify_status_token
 from eid.pki.trust_store import TrustStore, build_trust_store
 from eid.verification.policy import load_policy
 from eid.verification.report import Outcome, VerificationReport
+from eid.verification.status_lists import StatusLists
 from eid.verification.verify import verify
 from tests.builders import issuer
+from tests.builders.status import StatusPublisher, status_publisher
 
+DocumentKeys = tuple[issuer.Key, bytes]
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 CHALLENGE = bytes.fromhex("0102030405060708")
 ECDSA_PLAIN_SHA256 = "0.4.0.127.0.7.1.1.4.1.3"
+STATUS = StatusListReference("https://status.example.org/1", 4711)
 MRZ = Mrz(
     MrzFormat.TD1, "I", "UTO", "SPEC00001", "UTO", "850214", "F", "350601", "SPECIMEN", "ANNA MARIA", "", ""
 )  # fmt: skip
@@ -138,6 +145,7 @@ def build_document(curve: str = "P-256", csca_curve: str = "P-384", mrz: Mrz = M
         "DG1": build_dg1(mrz).encode(),
         "DG2": b"\x75\x02\x04\x00",
         "DG11": DG11(full_date_of_birth="19850214").encode(),
+        "DG13": DG13(status_list=STATUS).encode(),
         "DG14": DG14(
             (
                 PACEInfo(f"{ID_PACE_ECDH_GM}.2", 2, 13),
@@ -149,6 +157,19 @@ def build_document(curve: str = "P-256", csca_curve: str = "P-384", mrz: Mrz = M
         "DG15": DG15(encode_public_key(document.active_key.public_key())).encode(),
     }
     return build_files(replace(document, files=files))
+
+
+@cache
+def status_signer(document: DocumentKeys) -> StatusPublisher:
+    """A signer of status lists below the document's CSCA."""
+    return status_publisher(csca_key=document[0], csca=document[1])
+
+
+def status_lists(document: Document, statuses: Iterable[tuple[int, int]] = (), **changed: object) -> StatusLists:
+    """The list in which the document stands, as its state published it; `changed` are claims."""
+    owner = status_signer((document.csca, document.csca_certificate))
+    raw = owner.sign(statuses, **changed)
+    return StatusLists.of([verify_status_token(raw, document.trust(crls=()), now=NOW)])
 
 
 def build_files(document: Document) -> Document:
@@ -168,6 +189,8 @@ def judge(
     trust = settings.pop("trust", None) or document.trust()
     if "envelope" not in settings and taken.origin is Origin.STATION:
         settings["envelope"] = document.envelope(taken)
+    if load_policy(policy).required & {"document.status"} and "status_lists" not in settings:
+        settings["status_lists"] = status_lists(document)
     defaults = {
         "time": NOW,
         "expected_challenge": CHALLENGE,

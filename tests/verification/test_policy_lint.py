@@ -73,6 +73,7 @@ def test_what_the_shipped_policies_leave_open() -> None:
     assert found == {
         "strict": set(),
         "kyc-remote": set(),
+        "national": set(),
         "offline-mobile": set(),
         "age-only": {Hazard.PORTRAIT_UNBOUND},
         "border": {
