@@ -174,7 +174,8 @@ def reschedule(
         found = find_appointment(connection, appointment_id)
         if found.slot == str(slot) and found.state == BOOKED:  # asked again
             return found
-        _bookable(connection, found.application_id, actor)
+        application = _bookable(connection, found.application_id, actor)
+        _require_changeable(desk, connection, application, actor, now)
         require_offered(desk, connection, site, slot, found.minutes, now)
         told = (settle_later(desk, found, actor, now), tell_applicant(desk, found, "appointment-moved", now))
         return move_to(desk, connection, site, found, slot, "reschedule", actor, now, told)
