@@ -34,6 +34,7 @@ MAX_KEYS: Final = 256 << 10  # octets of a key set
 DEVELOPMENT: Final = "NOT-FOR-PRODUCTION"  # stands in the name of every key of the development issuer
 _NOT_BY_TOKEN: Final = frozenset((Role.APPLICANT, Role.SYSTEM))  # who have no account at the provider
 TOKEN_ROLES: Final = {role.value: role for role in Role if role not in _NOT_BY_TOKEN}
+_PUBLIC_KINDS: Final = frozenset(("EC", "OKP", "RSA"))
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9._|:-]{1,64}")
 _SITE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -129,13 +130,13 @@ def decode_keys(raw: bytes) -> KeySet:
     try:
         stated = json.loads(raw)
         usable = [key for key in stated["keys"] if key.get("use", "sig") == "sig"]
+        if any(key.get("kty") not in _PUBLIC_KINDS or "d" in key for key in usable):
+            raise ProfileError("the key set has a key in it that must not be published")
         keys = KeySet.import_key_set({"keys": usable})
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ProfileError("no JSON Web Key Set (RFC 7517 5)") from None
     if not keys.keys:
         raise ProfileError("the key set has no key for signatures")
-    if any(key.key_type == "oct" or key.is_private for key in keys.keys):
-        raise ProfileError("the key set has a key in it that must not be published")
     return keys
 
 
