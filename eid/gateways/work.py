@@ -1,4 +1,4 @@
-"""The durable engine that work runs on, behind one port; the one place that knows DBOS Transact.
+"""The durable engine that work runs on (`WorkEngine` of eid.gateways.jobs); the one place that knows DBOS Transact.
 
 Only its MIT core is used, and of that as little as can be: a queue, one workflow, and `resume_workflow` for the work of
 dead executors. No conductor, no key, no schedules, no steps: a job is one call, which may be repeated. What is settled
@@ -10,15 +10,15 @@ on with the work of the old one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
 
 from eid.errors import GatewayError
+from eid.gateways.jobs import Job, Perform
 
 QUEUE: Final = "eid-work"
 WORKFLOW: Final = "eid-work"
@@ -27,43 +27,6 @@ SCHEMA: Final = "eid_work"
 POLLING: Final = 0.1  # seconds
 CONCURRENCY: Final = 24  # jobs at once in one process; they wait for the database and the world, not for the processor
 FORGET_AT_ONCE: Final = 500  # finished jobs that are dropped in one go
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Something to be done. id: never used for anything else, not even after it is done."""
-
-    id: str
-    kind: str
-    payload: Mapping[str, Any]
-    created_at: datetime
-
-
-Perform: TypeAlias = Callable[[Job, int], timedelta | None]
-"""Does a job, given the number of the attempt from 0; how long to wait before another one, None where it is over."""
-
-
-class WorkEngine(Protocol):
-    """Where jobs go: each is performed, by this process or another, until it is over."""
-
-    def submit(self, job: Job, attempt: int = 0) -> None:
-        """Take a job; one that was taken before under the same identifier and attempt is not taken twice.
-
-        Raises:
-            GatewayError: it could not be made durable.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class InlineEngine:
-    """Performs each job at once, in the caller's process, until it is over: for one process without a worker."""
-
-    perform: Perform
-
-    def submit(self, job: Job, attempt: int = 0) -> None:
-        """Perform the job; waiting between attempts is left out."""
-        while self.perform(job, attempt) is not None:
-            attempt += 1
 
 
 class DbosEngine:

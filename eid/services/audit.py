@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,13 +24,15 @@ from eid.audit.tree_head import (
     hash_entries,
     sign_checkpoint,
 )
-from eid.crypto.public_key import load_public_key
+from eid.crypto.public_key import encode_public_key, load_public_key
 from eid.crypto.signatures import curve_of_key
 from eid.enrolment.roles import Actor, Role
 from eid.errors import KeyStoreError
 from eid.keystore.ports import KeyStore, Signer
+from eid.keystore.software import SoftwareKeyStore
 from eid.services.settings import Settings
-from eid.services.station_key import encode_pem
+from eid.services.station_key import KEYS, encode_pem
+from eid.services.stations import load_station_key
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
 from eid.store.head_files import last_size, store_seal
@@ -101,6 +104,28 @@ def export_heads(engine: Engine, directory: Path) -> int:
             after = seal.size
         written += len(seals)
     return written
+
+
+def open_audit_keys(settings: Settings, passphrase: Callable[[], bytes]) -> KeyStore:
+    """Where the audit log's key lies.
+
+    Raises:
+        KeyStoreError: the directory cannot be made, or others may enter it.
+    """
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as failure:
+        raise KeyStoreError(f"{settings.home}: {failure.strerror}") from failure
+    return SoftwareKeyStore(settings.home / KEYS, passphrase)
+
+
+def read_public_key(path: Path) -> bytes:
+    """The public key of an audit log out of its PEM file, as SubjectPublicKeyInfo.
+
+    Raises:
+        StoreError: the file cannot be read or holds no P-256 public key.
+    """
+    return encode_public_key(load_station_key(path))
 
 
 def make_audit_key(settings: Settings, keys: KeyStore) -> Path:

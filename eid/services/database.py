@@ -48,6 +48,20 @@ def ready_database(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
+@contextmanager
+def existing_database(settings: Settings) -> Iterator[Engine]:
+    """The database as it is, for whoever examines it: nothing is made or mended.
+
+    Raises:
+        NotStoredError: there is none. StoreError: it cannot be opened.
+    """
+    engine = _open_existing(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def open_store(settings: Settings) -> Engine:
     """The database for as long as a service runs; one without tables is given them.
 

@@ -17,24 +17,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
 from eid.errors import EidError, StoreError
-from eid.gateways.work import CONCURRENCY, DbosEngine, InlineEngine, Job, WorkEngine, dbos_engine
+from eid.gateways.work import CONCURRENCY, DbosEngine, dbos_engine
+from eid.services.relay import perform_job, relay
 from eid.services.settings import Settings
-from eid.services.work import Handler, Outcome, Timer, Workshop, pause_after, perform
+from eid.services.work import Handler, Timer, Workshop
 from eid.services.work_handlers import HANDLERS, TIMERS
 from eid.store.database import in_transaction, open_database
-from eid.store.outbox import Work, forget, waiting
 from eid.store.work_records import (
     Lease,
-    drop_failure,
     forget_done,
     hold_lease,
-    list_failures,
     list_leases,
     release_lease,
     renew_lease,
@@ -47,7 +44,7 @@ BEAT: Final = 5.0  # seconds between signs of life
 TICK: Final = 0.2  # seconds between looks into the outbox
 RELAY: Final = "relay"
 RELAY_LEASE: Final = timedelta(seconds=5)
-AT_ONCE: Final = 200  # pieces of work that are relayed in one go
+LOOK: Final = 1.0  # seconds between looks at the timers
 KEPT: Final = timedelta(days=7)  # finished jobs in the engine
 MARKED: Final = timedelta(days=90)  # marks of effects that count once; longer than any job can be repeated
 TIDYING: Final = timedelta(hours=1)
@@ -65,42 +62,6 @@ def locate_work_database(settings: Settings) -> str:
     return url.set(database=str(path.with_name(f"{path.stem}.work{path.suffix}"))).render_as_string(hide_password=False)
 
 
-def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE) -> int:
-    """Hand work that waits over to the engine; return how much that was.
-
-    Work is forgotten after it was handed over. What is handed over twice, because a process died between the two, the
-    engine knows by its identifier.
-    """
-    fresh = in_transaction(engine, partial(waiting, limit=limit))
-    for work in fresh:
-        work_engine.submit(_job(work))
-    again = in_transaction(engine, partial(list_failures, asked_again=True, limit=limit))
-    for failure in again:
-        work_engine.submit(_job(failure.work), failure.attempts)
-
-    def drop(connection: Connection) -> None:
-        for work in fresh:
-            forget(connection, work)
-        for failure in again:
-            drop_failure(connection, failure.work.id)
-
-    if fresh or again:
-        in_transaction(engine, drop)
-    return len(fresh) + len(again)
-
-
-def drain(workshop: Workshop, handlers: Mapping[str, Handler] | None = None) -> int:
-    """Do all work that waits, and what that causes, here and now, without a worker; return how much that was.
-
-    Work that was asked to be tried again is tried again at once, and is a failure after its last attempt.
-    """
-    table = HANDLERS if handlers is None else handlers
-    inline, done = InlineEngine(partial(_perform, workshop, table)), 0
-    while taken := relay(workshop.engine, inline):
-        done += taken
-    return done
-
-
 @dataclass(slots=True)
 class Worker:
     """One worker. name: used by no other at the same time. Make one with `working`."""
@@ -112,6 +73,7 @@ class Worker:
     token: str = field(default_factory=lambda: uuid4().hex)
     lost: threading.Event = field(default_factory=threading.Event)
     _relay_until: float = 0.0
+    _looked_at: float = 0.0
     _tidied_at: float = 0.0
 
     def run(self, stop: threading.Event, *, until_idle: bool = False) -> None:
@@ -169,6 +131,9 @@ class Worker:
         return True
 
     def _run_timers(self) -> None:
+        if time.monotonic() < self._looked_at + LOOK:
+            return
+        self._looked_at = time.monotonic()
         for name, timer in self.timers.items():
             now = self.workshop.now()
             if self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
@@ -211,7 +176,7 @@ def working(
     url = work_database or locate_work_database(workshop.settings)
     if make_url(url).get_backend_name() == "sqlite":
         open_database(url).dispose()  # made here, so that nobody else may read it
-    done = partial(_perform, workshop, HANDLERS if handlers is None else handlers)
+    done = partial(perform_job, workshop, HANDLERS if handlers is None else handlers)
     token = _claim_name(workshop, name)
     with dbos_engine(url, name, done, concurrency=concurrency) as engine:
         worker = Worker(workshop, engine, name, TIMERS if timers is None else timers, token)
@@ -250,15 +215,3 @@ def _keep_beating(worker: Worker, stop: threading.Event) -> None:
             log.warning("worker %s gives no sign of life: %s", worker.name, failure)
             if time.monotonic() > silent_since + LEASE.total_seconds():
                 worker.lost.set()
-
-
-def _perform(workshop: Workshop, handlers: Mapping[str, Handler], job: Job, attempt: int) -> timedelta | None:
-    work = Work(UUID(job.id), job.kind, job.payload, job.created_at)
-    outcome = perform(workshop, handlers, work, attempt)
-    level = logging.INFO if outcome is Outcome.DONE else logging.WARNING
-    log.log(level, "%s %s, attempt %d: %s", work.kind, work.id, attempt + 1, outcome.value)
-    return pause_after(attempt) if outcome is Outcome.AGAIN else None
-
-
-def _job(work: Work) -> Job:
-    return Job(str(work.id), work.kind, work.payload, work.created_at)

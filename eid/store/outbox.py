@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from eid.store.audit import bucket_of
 from eid.store.tables import outbox
@@ -39,6 +39,11 @@ def waiting(connection: Connection, limit: int = 100) -> tuple[Work, ...]:
     columns = (outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.created_at)
     rows = connection.execute(select(*columns).order_by(outbox.c.created_at, outbox.c.id).limit(limit))
     return tuple(Work(*row) for row in rows)
+
+
+def count_waiting(connection: Connection) -> int:
+    """How much work nobody has taken over."""
+    return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
 
 
 def forget(connection: Connection, work: Work) -> None:

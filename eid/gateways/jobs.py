@@ -1,0 +1,45 @@
+"""Jobs, and the port to what does them: a durable engine (`eid.gateways.work`), or this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done. id: never used for anything else, not even after it is done."""
+
+    id: str
+    kind: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+Perform: TypeAlias = Callable[[Job, int], timedelta | None]
+"""Does a job, given the number of the attempt from 0; how long to wait before another one, None where it is over."""
+
+
+class WorkEngine(Protocol):
+    """Where jobs go: each is performed, by this process or another, until it is over."""
+
+    def submit(self, job: Job, attempt: int = 0) -> None:
+        """Take a job; one that was taken before under the same identifier and attempt is not taken twice.
+
+        Raises:
+            GatewayError: it could not be made durable.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class InlineEngine:
+    """Performs each job at once, in the caller's process, until it is over: for one process without a worker."""
+
+    perform: Perform
+
+    def submit(self, job: Job, attempt: int = 0) -> None:
+        """Perform the job; waiting between attempts is left out."""
+        while self.perform(job, attempt) is not None:
+            attempt += 1

@@ -1,0 +1,99 @@
+"""`eid worker`: does the work that applications, stamps and appointments cause."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eid.services.audit import Sealer, load_sealer, open_audit_keys
+from eid.services.database import ready_database
+from eid.services.settings import Settings, load_settings
+from eid.services.work_desk import ask_for_another_try, look_at_work
+from eid.services.workshop import open_workshop
+from reader_tools import exit_codes
+from reader_tools.command_group import CommandGroup
+from reader_tools.passphrase import passphrase_source
+from reader_tools.values import FILE
+
+
+@click.group(name="worker", cls=CommandGroup)
+def command() -> None:
+    """Work between the states of an affair: messages, signatures, productions, heads of the audit log."""
+
+
+@command.command(name="run")
+@click.option(
+    "--name", default=socket.gethostname, help="This worker's name, the same after a restart.  [default: host]"
+)
+@click.option("--concurrency", type=click.IntRange(1, 256), default=24, show_default=True, help="Jobs at once.")
+@click.option("--passphrase-file", "passphrase", type=FILE, help="File whose only line opens the audit log's key.")
+@click.option("--without-sealing", is_flag=True, help="Sign no heads of the audit log: another worker does.")
+@click.option("--until-idle", is_flag=True, help="End when there is nothing left to do.")
+def run(name: str, concurrency: int, passphrase: Path | None, without_sealing: bool, until_idle: bool) -> int:
+    """Work until SIGTERM or SIGINT; what is cut short is done by the next one, or by another worker.
+
+    When it is ready it prints one line on standard output: working as NAME
+    """
+    from eid.services.worker import working  # the engine is large, and no other command needs it
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = load_settings(os.environ)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with ready_database(settings) as engine:
+        sealer = None if without_sealing else _open_sealer(engine, settings, passphrase)
+        workshop = open_workshop(settings, engine, sealer=sealer)
+        with working(workshop, name, concurrency=concurrency) as worker:
+            click.echo(f"working as {name}")
+            worker.run(stop, until_idle=until_idle)
+    return exit_codes.PASSED
+
+
+@command.command(name="status")
+def status() -> None:
+    """Tell who works, how much waits, and how much has failed."""
+    with ready_database(load_settings(os.environ)) as engine:
+        found = look_at_work(engine, datetime.now(UTC))
+    for worker in found.workers:
+        click.echo(f"worker {worker.name}: {'alive' if worker.is_alive else 'silent'}")
+    click.echo(f"waiting to be taken over: {found.waiting}")
+    click.echo(f"failed: {len(found.failures)}{' or more' if found.has_more else ''}")
+
+
+@command.command(name="failed")
+def failed() -> int:
+    """List work that has failed for good, the oldest first, each with its reason.
+
+    Exit codes: 0 there is none, 1 there is some.
+    """
+    with ready_database(load_settings(os.environ)) as engine:
+        found = look_at_work(engine, datetime.now(UTC))
+    for failure in found.failures:
+        when = failure.failed_at.isoformat(timespec="seconds")
+        click.echo(f"{failure.work.id}  {when}  {failure.work.kind}  after {failure.attempts}: {failure.why}")
+    return exit_codes.FAILED if found.failures else exit_codes.PASSED
+
+
+@command.command(name="retry")
+@click.argument("work_id", type=click.UUID)
+def retry(work_id: uuid.UUID) -> None:
+    """Have failed work tried once more."""
+    with ready_database(load_settings(os.environ)) as engine:
+        ask_for_another_try(engine, work_id)
+    click.echo("will be tried again")
+
+
+def _open_sealer(engine: Any, settings: Settings, passphrase: Path | None) -> Sealer:
+    keys = open_audit_keys(settings, passphrase_source(passphrase))
+    return load_sealer(engine, settings, keys)
