@@ -45,7 +45,8 @@ class ApplicationFacts:
             a stamp of its service and amount bound to this application.
         information_requests: how many there were. validating_officer, capturing_officer: who did it, by identifier.
         fingerprints_expected, fingerprints_captured: none are taken below the age of the rules.
-        holds: codes of open questions (duplicates, differing names). site: where the appointment is.
+        holds: codes of open questions (duplicates, differing names).
+        site: where the appointment is, later where the card is handed over.
         appeal_open: a refusal may still be appealed against. quality_passed: of the card that was made.
     """
 
@@ -87,7 +88,7 @@ def _has_appointment(facts: Facts, _: Actor) -> str | None:
 
 
 def _same_site(facts: Facts, actor: Actor) -> str | None:
-    return None if actor.site is not None and actor.site == facts.site else "the appointment is at another site"
+    return None if actor.site is not None and actor.site == facts.site else "this is another site's"
 
 
 def _not_alone(facts: Facts, actor: Actor) -> str | None:
@@ -179,8 +180,15 @@ APPLICATION: Final = Lifecycle(
             "spoil", S.IN_PRODUCTION, S.APPROVED, (Role.PRODUCTION_OPERATOR, Role.SYSTEM)
         ),  # another blank, another number
         _row("ship", S.PRODUCED, S.SHIPPED, (Role.DELIVERY_OPERATOR,)),
-        _row("arrive", S.SHIPPED, S.READY, (Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER)),
-        _row("hand-over", S.READY, S.DELIVERED, (Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER), RIGHT_COLLECTOR),
+        _row("arrive", S.SHIPPED, S.READY, (Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER), SAME_SITE),
+        _row(
+            "hand-over",
+            S.READY,
+            S.DELIVERED,
+            (Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER),
+            SAME_SITE,
+            RIGHT_COLLECTOR,
+        ),
         _row("reject", _OPEN - {S.BOOKED}, S.REJECTED, (Role.VALIDATING_OFFICER, Role.ADJUDICATOR, Role.APPROVER)),
         _row("appeal", S.REJECTED, S.UNDER_REVIEW, (Role.APPLICANT,), MAY_APPEAL),
         _row("withdraw", _BEFORE_VISIT, S.WITHDRAWN, (Role.APPLICANT,)),

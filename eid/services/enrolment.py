@@ -202,8 +202,8 @@ def record_capture(
     )
 
 
-def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID, names: frozenset[str]) -> dict[str, bytes]:
-    """What was captured last of the person of an application, as far as it is wanted and not erased.
+def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID) -> dict[str, bytes]:
+    """What was captured last of the person of an application, as far as it is not erased.
 
     Raises:
         NotStoredError: nothing was captured.
@@ -216,7 +216,7 @@ def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID, name
         return captured_blobs(connection, stored)
 
     found = in_transaction(engine, work)
-    return {name: blobs.get(blob) for name, blob in found.items() if name in names}
+    return {name: blobs.get(blob) for name, blob in found.items()}
 
 
 def _verify_who(engine: Engine, capture: SignedCapture, actor: Actor, now: datetime) -> None:

@@ -265,6 +265,8 @@ def _settle(
 ) -> None:
     def work(connection: Connection) -> None:
         blank = stock.find_reserved(connection, store_id, order_id)
+        if blank is None and target is BlankState.CONSUMED:
+            raise LifecycleError("the stock knows of no blank for this order")
         if blank is None or blank.state == target:
             return
         facts = BlankFacts(order=str(order_id), reserved_for=str(blank.order_id))

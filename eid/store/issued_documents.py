@@ -100,6 +100,12 @@ def load_document(connection: Connection, document_id: uuid.UUID) -> IssuedDocum
     return None if row is None else _document(row)
 
 
+def find_by_job(connection: Connection, job_id: uuid.UUID) -> IssuedDocument | None:
+    """The document that a personalisation job made, or None."""
+    row = connection.execute(select(table).where(table.c.job_id == job_id)).mappings().one_or_none()
+    return None if row is None else _document(row)
+
+
 def find_by_sod(connection: Connection, sod_hash: bytes) -> IssuedDocument | None:
     """The document with this security object (SHA-256 of EF.SOD), or None."""
     row = connection.execute(select(table).where(table.c.sod_hash == sod_hash)).mappings().one_or_none()
