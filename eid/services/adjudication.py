@@ -23,13 +23,16 @@ from eid.errors import AlreadyDoneError, EnrolmentError, GatewayError, NotStored
 from eid.gateways.abis import Abis, Biometric, Candidate, Encounter, Pending
 from eid.gateways.blobs import BlobStore
 from eid.identity import FINGERS
+from eid.services.abis import open_abis
 from eid.services.application_steps import SYSTEM, facts_of, load_seen, step
 from eid.services.stock import require_role
+from eid.services.work import Workshop
 from eid.store import captures
 from eid.store.applications import StoredApplication, applications_of, load_application
 from eid.store.audit import append_event, bucket_of
 from eid.store.captures import Hold, Search, StoredCapture
 from eid.store.database import in_transaction
+from eid.store.outbox import Work
 
 DUPLICATE: Final = "duplicate"
 OTHER_PERSON: Final = "other-person"  # the encounters kept under this identifier are not like this one
@@ -216,6 +219,23 @@ def holds_of(engine: Engine, application_id: uuid.UUID, actor: Actor) -> tuple[H
         return captures.holds_of(connection, application_id)
 
     return in_transaction(engine, work)
+
+
+# --- work
+
+
+def handle_search(workshop: Workshop, work: Work) -> None:
+    """The work `abis.search`."""
+    blobs = BlobStore(workshop.settings.documents_address, workshop.keys)
+    application_id = uuid.UUID(work.payload["application"])
+    begin_search(workshop.engine, open_abis(workshop.settings), blobs, application_id, workshop.now())
+
+
+def chase(workshop: Workshop) -> None:
+    """The timer of answers that did not come."""
+    abis = open_abis(workshop.settings)
+    if abis is not None:
+        chase_searches(workshop.engine, abis, workshop.now())
 
 
 # --- inside transactions

@@ -23,6 +23,7 @@ from eid.crypto.signatures import SignatureAlgorithm, verify_signature
 from eid.enrolment.capture import (
     PORTRAIT,
     SIGNATURE,
+    CapturedItem,
     CaptureRecord,
     ItemFormat,
     SignedCapture,
@@ -55,7 +56,7 @@ from eid.imaging.measure import measure_image
 from eid.services.application_steps import facts_of, load_seen, rules_of, step
 from eid.services.stock import require_role
 from eid.store.applications import StoredApplication
-from eid.store.audit import append_event
+from eid.store.audit import append_event, bucket_of
 from eid.store.captures import (
     OfficerKey,
     StoredCapture,
@@ -78,6 +79,7 @@ CARD_PORTRAIT: Final = "card-portrait"
 CARD_SIGNATURE: Final = "card-signature"
 CARD_SIGNATURE_OCTETS: Final = 8000
 KEYS_BUCKET: Final = 0  # of the audit log: officers' keys are nobody's file
+_VIEWERS: Final = frozenset((Role.ENROLMENT_OFFICER, Role.ADJUDICATOR, Role.APPROVER))
 _FORMATS: Final = {
     ImageFormat.JPEG: ItemFormat.JPEG,
     ImageFormat.JPEG2000: ItemFormat.JPEG2000,
@@ -217,6 +219,48 @@ def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID) -> d
 
     found = in_transaction(engine, work)
     return {name: blobs.get(blob) for name, blob in found.items()}
+
+
+def view_capture(engine: Engine, application_id: uuid.UUID, actor: Actor) -> StoredCapture:
+    """The newest capture of an application, without the images.
+
+    Raises:
+        EnrolmentError: FORBIDDEN, or another office's. NotStoredError: nothing was captured, or no such application.
+    """
+    require_role(actor, _VIEWERS)
+    return in_transaction(engine, lambda connection: _require_capture(connection, application_id, actor))
+
+
+def view_item(
+    engine: Engine, blobs: BlobStore, application_id: uuid.UUID, name: str, actor: Actor, now: datetime
+) -> tuple[CapturedItem, bytes]:
+    """One thing that was captured; that somebody looked at it stands in the audit log.
+
+    Raises:
+        EnrolmentError: FORBIDDEN, or another office's. NotStoredError: there is no such thing, or it was erased.
+    """
+    role = require_role(actor, _VIEWERS)
+
+    def work(connection: Connection) -> tuple[CapturedItem, str]:
+        stored = _require_capture(connection, application_id, actor)
+        item = decode_signed_capture(stored.record).record.find(name)
+        blob = captured_blobs(connection, stored).get(name)
+        if item is None or blob is None:
+            raise NotStoredError("there is no such thing, or it was erased")
+        event = AuditEvent(now, actor.tag(role), "capture.read", f"capture:{stored.id}", {"item": name})
+        append_event(connection, bucket_of(stored.id), event)
+        return item, blob
+
+    item, blob = in_transaction(engine, work)
+    return item, blobs.get(blob)
+
+
+def _require_capture(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredCapture:
+    load_seen(connection, application_id, actor)
+    stored = last_capture(connection, application_id)
+    if stored is None:
+        raise NotStoredError("nothing was captured for this application")
+    return stored
 
 
 def _verify_who(engine: Engine, capture: SignedCapture, actor: Actor, now: datetime) -> None:

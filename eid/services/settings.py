@@ -37,6 +37,8 @@ class Settings:
             there is no gateway, messages are laid into `home`/messages, and reach nobody.
         documents: where papers and images lie, a directory or an address that fsspec knows, such as
             s3://bucket/documents; empty means `home`/documents.
+        abis: URL of the biometric identification system; abis_token_file: what it knows us by; abis_callback: our own
+            URL as it reaches us, where it is to answer later. Without one, adjudicators compare by hand.
     """
 
     home: Path = Path("var/eid")
@@ -61,6 +63,9 @@ class Settings:
     mail_password_file: str = ""
     mail_from: str = "no-reply@eid.invalid"
     documents: str = ""
+    abis: str = ""
+    abis_token_file: str = ""
+    abis_callback: str = ""
 
     @property
     def database_url(self) -> str:

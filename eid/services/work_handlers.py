@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from eid.services import notifications, stamp_work
+from eid.services import adjudication, approval, notifications, production, stamp_work
 from eid.services.work import Handler, Timer, seal_heads
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -18,8 +18,12 @@ HANDLERS: Final[dict[str, Handler]] = {
     "access.code": notifications.tell_code,
     "stamp.release": stamp_work.release,
     "payment.refund": stamp_work.refund,
+    "abis.search": adjudication.handle_search,
+    "stamp.consume": approval.handle_consume,
+    "stock.settle": production.handle_settle,
 }
 TIMERS: Final[dict[str, Timer]] = {
     "seal": Timer(timedelta(seconds=10), seal_heads),
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
+    "abis": Timer(timedelta(minutes=5), adjudication.chase),
 }

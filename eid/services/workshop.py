@@ -46,7 +46,7 @@ def open_sms(settings: Settings) -> MessageGateway:
         return SpooledMessages(settings.home / SPOOL / "sms")
     if not settings.sms.startswith(("https://", "http://")):
         raise ProfileError("the address of the SMS gateway begins with https:// or http://", path="sms")
-    return HttpSms(settings.sms, _read_secret(settings.sms_token_file))
+    return HttpSms(settings.sms, read_secret(settings.sms_token_file))
 
 
 def open_mail(settings: Settings) -> MessageGateway:
@@ -57,10 +57,10 @@ def open_mail(settings: Settings) -> MessageGateway:
     """
     if not settings.mail:
         return SpooledMessages(settings.home / SPOOL / "mail")
-    return SmtpMail(parse_smtp_url(settings.mail, _read_secret(settings.mail_password_file)), settings.mail_from)
+    return SmtpMail(parse_smtp_url(settings.mail, read_secret(settings.mail_password_file)), settings.mail_from)
 
 
-def _read_secret(name: str) -> str:
+def read_secret(name: str) -> str:
     """The only line of a file; empty where none is named."""
     if not name:
         return ""
