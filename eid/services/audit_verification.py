@@ -199,7 +199,7 @@ class _Reader:
         if self._head is not None and self.chain.size >= self._head[0]:
             return None
         if not self._page:
-            self._page = list(reversed(self._read(PAGE) or self._read(1) or ()))
+            self._page = list(reversed(self._read(PAGE, self._after) or self._read(1, self._after) or ()))
             if self._page:
                 self._after = self._page[0].seq
         return self._page.pop() if self._page else None
@@ -226,12 +226,11 @@ class _Reader:
         if (self.chain.size, self.chain.hash) != self._head:
             raise VerificationError(Reason.HASH_FAILURE, f"{self.place()} is missing, or the chain's head was altered")
         # The row first, then the head: a row that is written meanwhile comes with a head that has moved on
-        if self._read(1) and in_transaction(self._engine, read_heads).get(self.bucket) == self._head:
+        if self._read(1, self.chain.size) and in_transaction(self._engine, read_heads).get(self.bucket) == self._head:
             raise VerificationError(Reason.HASH_FAILURE, f"{self.place()} stands behind the chain's head")
 
-    def _read(self, limit: int) -> tuple[AuditRow, ...] | None:
-        """Rows behind those that were read; None where one of several cannot be."""
-        after = self._after
+    def _read(self, limit: int, after: int) -> tuple[AuditRow, ...] | None:
+        """Rows behind a number; None where one of several cannot be read."""
         try:
             return in_transaction(self._engine, lambda connection: read_page(connection, self.bucket, after, limit))
         except (TypeError, ValueError, AttributeError, StoreError) as failure:
