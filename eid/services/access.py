@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from eid.audit.chain import AuditEvent
 from eid.enrolment.roles import Actor, Role
@@ -225,10 +225,9 @@ def close_session(registry: Registry, token: str) -> None:
     in_transaction(registry.engine, work)
 
 
-def forget_old_access(registry: Registry) -> int:
+def forget_old_access(engine: Engine, now: datetime) -> int:
     """Delete codes and sessions a day after their time; how many."""
-    before = registry.now() - RETENTION
-    return in_transaction(registry.engine, lambda connection: rows.forget_access(connection, before))
+    return in_transaction(engine, lambda connection: rows.forget_access(connection, now - RETENTION))
 
 
 def _note(connection: Connection, account_id: uuid.UUID, action: str, now: datetime) -> None:

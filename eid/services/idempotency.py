@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Engine
 
 from eid.services.registry import Registry
 from eid.store.database import in_transaction
@@ -52,13 +52,9 @@ def release_key(registry: Registry, caller: str, key: str) -> None:
     in_transaction(registry.engine, lambda connection: release(connection, caller, key))
 
 
-def forget_answers(registry: Registry) -> int:
+def forget_answers(engine: Engine, now: datetime) -> int:
     """Drop what is past its retention; how many there were."""
-
-    def work(connection: Connection) -> int:
-        return forget_replies(connection, registry.now() - RETENTION)
-
-    return in_transaction(registry.engine, work)
+    return in_transaction(engine, lambda connection: forget_replies(connection, now - RETENTION))
 
 
 def _context(caller: str, key: str) -> bytes:

@@ -9,13 +9,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from eid.services import adjudication, approval, notifications, production, stamp_work
+from eid.services import (
+    access_retention,
+    adjudication,
+    appointment_work,
+    approval,
+    notifications,
+    production,
+    stamp_work,
+)
 from eid.services.work import Handler, Timer, seal_heads
 
 HANDLERS: Final[dict[str, Handler]] = {
     "notify": notifications.tell,
     "sms.stamp": notifications.tell_stamp,
     "access.code": notifications.tell_code,
+    "appointment.settle": appointment_work.settle,
+    "appointment.displace": appointment_work.displace,
+    "appointment.release": appointment_work.release,
     "stamp.release": stamp_work.release,
     "payment.refund": stamp_work.refund,
     "abis.search": adjudication.handle_search,
@@ -23,7 +34,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     "stock.settle": production.handle_settle,
 }
 TIMERS: Final[dict[str, Timer]] = {
+    "access": Timer(timedelta(hours=1), access_retention.sweep),
     "seal": Timer(timedelta(seconds=10), seal_heads),
+    "appointments": Timer(timedelta(minutes=1), appointment_work.sweep),
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
     "abis": Timer(timedelta(minutes=5), adjudication.chase),
 }

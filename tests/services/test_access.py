@@ -166,9 +166,9 @@ def test_a_session_ends_by_itself(office: Office) -> None:
     office.clock.advance(minutes=1)
     with pytest.raises(TokenRefusedError):
         access.find_session(office.registry, opened.token)
-    assert access.forget_old_access(office.registry) == 0
+    assert access.forget_old_access(office.registry.engine, office.clock()) == 0
     office.clock.advance(days=1, minutes=1)
-    assert access.forget_old_access(office.registry) == 2
+    assert access.forget_old_access(office.registry.engine, office.clock()) == 2
 
 
 def test_tokens_that_are_none(office: Office) -> None:
