@@ -19,13 +19,18 @@ from api.metrics import Metrics
 from api.rates import Rates
 from api.registry_openapi import install_registry_openapi
 from api.registry_problems import install_registry_problems
-from api.routes import registry_health, sessions
+from api.routes import appointments, fees, payments, registry_health, sessions, stamps
 from eid.services.registry import Registry, open_registry
 from eid.services.settings import load_settings
 
 # One line for each part; the order is that of the OpenAPI document.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
+    fees.router,
+    stamps.router,
+    payments.router,
+    appointments.site_router,
+    appointments.router,
     registry_health.router,
 )
 

@@ -16,6 +16,7 @@ from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import FILE_NAME, ServiceKeys, load_service_keys
 from eid.services.access_tokens import TokenIssuer, load_issuer
 from eid.services.database import open_store
+from eid.services.payment_channels import Channels, load_channels
 from eid.services.settings import Settings
 from eid.store.schema_version import require_ready
 
@@ -35,6 +36,7 @@ class Registry:
         rules: of the country. keys: for keyed hashes and what is sealed. issuer: whose access tokens count.
         clock: answers the moment, UTC. random: octets that nobody can foresee.
         documents: where papers and images lie, a directory or an address of fsspec.
+        channels: the ways to pay.
     """
 
     engine: Engine = field(repr=False)
@@ -45,6 +47,7 @@ class Registry:
     clock: Callable[[], datetime] = field(default=utc_now, repr=False)
     random: Callable[[int], bytes] = field(default=os.urandom, repr=False)
     documents: str = ""
+    channels: Channels = field(default_factory=dict, repr=False)
 
     def now(self) -> datetime:
         """The registry's clock, UTC."""
@@ -70,7 +73,8 @@ def open_registry(settings: Settings) -> Registry:
 
     Raises:
         StoreError: the database or the rules cannot be used. KeyStoreError: the keys cannot.
-        ProfileError: nobody is named whose tokens count. GatewayError: his keys cannot be fetched.
+        ProfileError: nobody is named whose tokens count, or the ways to pay are malformed.
+        GatewayError: his keys cannot be fetched.
     """
     if not settings.issuer or not settings.jwks:
         raise ProfileError("nobody is named whose access tokens count: say --issuer and --jwks, or --development")
@@ -78,7 +82,9 @@ def open_registry(settings: Settings) -> Registry:
     issuer = load_issuer(settings)
     documents = settings.documents_address
     keys = load_keys(settings)
-    return Registry(open_store(settings), loaded.rules, loaded.digest, keys, issuer, documents=documents)
+    channels = load_channels(settings.home)
+    engine = open_store(settings)
+    return Registry(engine, loaded.rules, loaded.digest, keys, issuer, documents=documents, channels=channels)
 
 
 def require_answer(registry: Registry) -> None:

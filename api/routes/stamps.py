@@ -1,0 +1,193 @@
+"""`/v1/stamps`: ordered, looked up, sent again, blocked, refunded; entered in an application. Digits never in a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from api.access import require
+from api.openapi import problems
+from api.problems import ProblemError
+from api.registry_context import CurrentRegistry
+from api.registry_problems import RegistryProblem
+from api.schemas import stamps as schemas
+from eid.enrolment.roles import Actor, Role
+from eid.enrolment.stamp import StampState
+from eid.services import payments, stamp_spending, stamps
+from eid.services.payments import PaymentDesk
+from eid.services.stamps import StampOffice, TooManyTriesError
+from eid.store.stamps import StoredStamp
+
+router = APIRouter(tags=["stamps"])
+Buyer = Annotated[Actor, Depends(require(Role.APPLICANT, Role.CASHIER))]
+Viewer = Annotated[
+    Actor,
+    Depends(require(Role.APPLICANT, Role.CASHIER, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR)),
+]
+Operator = Annotated[Actor, Depends(require(Role.CASHIER, Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
+Spender = Annotated[Actor, Depends(require(Role.APPLICANT, Role.ENROLMENT_OFFICER))]
+Blocker = Annotated[Actor, Depends(require(Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
+Administrator = Annotated[Actor, Depends(require(Role.ADMINISTRATOR))]
+Refunder = Annotated[Actor, Depends(require(Role.CASHIER, Role.ADMINISTRATOR))]
+SEEN: Any = problems(RegistryProblem.UNKNOWN)
+STEP: Any = problems(RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, RegistryProblem.CONDITION)
+
+
+@router.post(
+    "/v1/stamps",
+    operation_id="orderStamp",
+    summary="Order a stamp",
+    status_code=201,
+    responses=problems(RegistryProblem.INVALID_VALUE),
+)
+def order_stamp(registry: CurrentRegistry, actor: Buyer, body: schemas.NewStamp) -> schemas.Stamp:
+    """It is to be paid before `pay_before`; then its digits go to the telephone."""
+    order = stamps.StampOrder(body.service, body.date_of_birth, body.phone, body.language)
+    return render_stamp(stamps.order_stamp(StampOffice.of(registry), order, actor, registry.now()))
+
+
+@router.get("/v1/stamps", operation_id="listStamps", summary="The caller's own stamps")
+def list_stamps(registry: CurrentRegistry, actor: Buyer) -> schemas.Stamps:
+    """The newest first, a hundred at most."""
+    return render_stamps(stamps.list_stamps(StampOffice.of(registry), actor))
+
+
+@router.get("/v1/stamps/unsent", operation_id="listUnsentStamps", summary="Paid, and no message sent")
+def list_unsent(
+    registry: CurrentRegistry, actor: Operator, minutes: Annotated[int, Query(ge=0, le=10080)] = 5
+) -> schemas.Stamps:
+    """The operators' queue: stamps whose digits have not reached their buyer for that long, the oldest first."""
+    waited = timedelta(minutes=minutes)
+    return render_stamps(stamps.list_unsent(StampOffice.of(registry), actor, registry.now(), waited))
+
+
+@router.post(
+    "/v1/stamps/look-up",
+    operation_id="lookUpStamp",
+    summary="Whether digits are a usable stamp",
+    responses=problems(RegistryProblem.INVALID_VALUE, RegistryProblem.TOO_MANY_REQUESTS),
+)
+def look_up_stamp(registry: CurrentRegistry, actor: Viewer, body: schemas.TypedDigits) -> schemas.Usable:
+    """Unknown, spent, reserved and blocked ones get one and the same answer. A caller has twenty tries an hour."""
+    with too_many_tries():
+        found = stamps.look_up(StampOffice.of(registry), body.digits, actor, registry.now())
+    if found is None:
+        return schemas.Usable(usable=False)
+    return schemas.Usable(usable=True, service=found.service, amount=found.amount, currency=found.currency)
+
+
+@router.get("/v1/stamps/{stamp_id}", operation_id="showStamp", summary="Where a stamp stands", responses=SEEN)
+def show_stamp(registry: CurrentRegistry, actor: Viewer, stamp_id: UUID) -> schemas.Stamp:
+    """To who ordered it, and to staff."""
+    return render_stamp(stamps.show_stamp(StampOffice.of(registry), stamp_id, actor))
+
+
+@router.post("/v1/stamps/{stamp_id}/cancel", operation_id="cancelStamp", summary="Give up an order", responses=STEP)
+def cancel_stamp(
+    registry: CurrentRegistry, actor: Annotated[Actor, Depends(require(Role.APPLICANT))], stamp_id: UUID
+) -> schemas.Stamp:
+    """As long as it is not paid."""
+    return render_stamp(stamps.cancel_order(StampOffice.of(registry), stamp_id, actor, registry.now()))
+
+
+@router.post(
+    "/v1/stamps/{stamp_id}/resend", operation_id="resendStamp", summary="Send the digits again", responses=STEP
+)
+def resend_stamp(registry: CurrentRegistry, actor: Viewer, stamp_id: UUID) -> schemas.Stamp:
+    """The same digits to the same telephone; once a minute, ten times in all."""
+    return render_stamp(stamps.resend_digits(StampOffice.of(registry), stamp_id, actor, registry.now()))
+
+
+@router.post("/v1/stamps/{stamp_id}/block", operation_id="blockStamp", summary="Block a stamp", responses=STEP)
+def block_stamp(registry: CurrentRegistry, actor: Blocker, stamp_id: UUID, body: schemas.StampReason) -> schemas.Stamp:
+    """Somebody else has learned its digits."""
+    office = StampOffice.of(registry)
+    return render_stamp(stamps.block_stamp(office, stamp_id, actor, registry.now(), body.reason))
+
+
+@router.post("/v1/stamps/{stamp_id}/unblock", operation_id="unblockStamp", summary="Unblock a stamp", responses=STEP)
+def unblock_stamp(
+    registry: CurrentRegistry, actor: Administrator, stamp_id: UUID, body: schemas.StampReason
+) -> schemas.Stamp:
+    """A reservation that it had is gone."""
+    office = StampOffice.of(registry)
+    return render_stamp(stamps.unblock_stamp(office, stamp_id, actor, registry.now(), body.reason))
+
+
+@router.post("/v1/stamps/{stamp_id}/refund", operation_id="refundStamp", summary="Refund a stamp", responses=STEP)
+def refund_stamp(
+    registry: CurrentRegistry, actor: Refunder, stamp_id: UUID, body: schemas.StampReason
+) -> schemas.Stamp:
+    """One that is neither reserved nor spent; its price goes back the way that it came."""
+    desk = PaymentDesk(StampOffice.of(registry), registry.channels)
+    return render_stamp(payments.refund_stamp(desk, stamp_id, actor, registry.now(), body.reason))
+
+
+@router.put(
+    "/v1/applications/{application_id}/stamp",
+    operation_id="enterStamp",
+    summary="Enter a stamp in an application",
+    responses=problems(
+        RegistryProblem.UNKNOWN,
+        RegistryProblem.WRONG_STATE,
+        RegistryProblem.CONDITION,
+        RegistryProblem.INVALID_VALUE,
+        RegistryProblem.TOO_MANY_REQUESTS,
+    ),
+)
+def enter_stamp(
+    registry: CurrentRegistry, actor: Spender, application_id: UUID, body: schemas.TypedDigits
+) -> schemas.Stamp:
+    """It is reserved for this application alone. Unknown, spent, reserved and blocked ones are refused in one way."""
+    with too_many_tries():
+        office = StampOffice.of(registry)
+        found = stamp_spending.enter_stamp(office, application_id, body.digits, actor, registry.now())
+    return render_stamp(found)
+
+
+@router.delete(
+    "/v1/applications/{application_id}/stamp",
+    operation_id="takeBackStamp",
+    summary="Take the stamp out of an application",
+    status_code=204,
+    responses=STEP,
+)
+def take_back_stamp(registry: CurrentRegistry, actor: Spender, application_id: UUID) -> None:
+    """It is then as good as before."""
+    stamp_spending.take_back(StampOffice.of(registry), application_id, actor, registry.now())
+
+
+@contextmanager
+def too_many_tries() -> Iterator[None]:
+    """Answer 429 where somebody has tried digits too often."""
+    try:
+        yield
+    except TooManyTriesError as refused:
+        raise ProblemError(RegistryProblem.TOO_MANY_REQUESTS, str(refused)) from None
+
+
+def render_stamp(found: StoredStamp) -> schemas.Stamp:
+    """A stamp as it may be seen."""
+    return schemas.Stamp(
+        id=found.id,
+        state=StampState(found.state),
+        service=found.service,
+        amount=found.amount,
+        currency=found.currency,
+        ordered_at=found.ordered_at,
+        pay_before=found.pay_before,
+        paid_at=found.paid_at,
+        last_four=found.last_four,
+        messages=found.messages,
+        message_sent_at=found.message_sent_at,
+    )
+
+
+def render_stamps(found: tuple[StoredStamp, ...]) -> schemas.Stamps:
+    """Several stamps."""
+    return schemas.Stamps(stamps=[render_stamp(item) for item in found])
