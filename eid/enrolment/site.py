@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from eid.enrolment.wall_time import WallTime, first_moment, known_zone, wall_time_at
 from eid.errors import RecordError
@@ -40,7 +50,14 @@ def _whole_cells(minutes: int) -> int:
     return minutes
 
 
-MinuteOfDay = Annotated[int, BeforeValidator(_minute_of_day), Field(ge=0, le=24 * 60), AfterValidator(_whole_cells)]
+MinuteOfDay = Annotated[
+    int,
+    PlainSerializer(lambda minute: f"{minute // 60:02}:{minute % 60:02}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][05]$", "examples": ["08:30"]}),
+    BeforeValidator(_minute_of_day),
+    Field(ge=0, le=24 * 60),
+    AfterValidator(_whole_cells),
+]
 Minutes = Annotated[int, Field(ge=CELL_MINUTES, le=8 * 60), AfterValidator(_whole_cells)]
 
 
@@ -103,6 +120,11 @@ def decode_site(value: object) -> Site:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise RecordError(f"site: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def encode_site(site: Site) -> dict[str, Any]:
+    """The table that `decode_site` reads."""
+    return site.model_dump(mode="json", by_alias=True)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -58,9 +58,14 @@ def may_see(application: StoredApplication, actor: Actor) -> bool:
         return True
     if Role.SYSTEM in actor.roles:
         return True
-    if not actor.roles & _STAFF:
+    if not is_staff(actor):
         return False
     return actor.site is None or actor.site in (application.site, application.appointment_site)
+
+
+def is_staff(actor: Actor) -> bool:
+    """Whether somebody works for the service, in a role that has to do with applications."""
+    return bool(actor.roles & _STAFF)
 
 
 def load_seen(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredApplication:
@@ -74,7 +79,7 @@ def load_seen(connection: Connection, application_id: uuid.UUID, actor: Actor) -
         raise NotStoredError("there is no such application")
     if may_see(found, actor):
         return found
-    if actor.roles & _STAFF:
+    if is_staff(actor):
         raise EnrolmentError(Refusal.FORBIDDEN, "the application is another office's")
     raise NotStoredError("there is no such application")
 
@@ -222,6 +227,8 @@ def _refuse_own_file(application: StoredApplication, event: str, actor: Actor) -
 def _works_of(application: StoredApplication, event: str, target: ApplicationState, now: datetime) -> Iterable[Work]:
     if event in NOTICES:
         yield _work(application, "notify", now, template=f"application-{event}")
+    if target in STAMP_ENDS and application.appointment_id is not None:
+        yield _work(application, "appointment.release", now)
     if target in STAMP_ENDS and application.stamp_id is not None:
         yield stamp_release(application, now)
 

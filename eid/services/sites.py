@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
 from eid.audit.chain import AuditEvent
 from eid.enrolment.appointment import AppointmentState
 from eid.enrolment.roles import Actor, Role
-from eid.enrolment.site import Site, decode_site, fits, starts_on
+from eid.enrolment.site import Site, fits, starts_on
 from eid.enrolment.wall_time import WallTime, wall_time_at
 from eid.errors import EnrolmentError, RecordError, Refusal
 from eid.services.appointment_desk import (
@@ -59,23 +59,22 @@ class Displaced:
     cancelled: int
 
 
-def put_site(desk: Desk, definition: dict[str, Any], actor: Actor, now: datetime) -> tuple[Site, Displaced]:
+def put_site(desk: Desk, site: Site, actor: Actor, now: datetime) -> Displaced:
     """Make a site, or change one; appointments that do not fit any more are moved or cancelled.
 
     Raises:
-        RecordError: a member is faulty, or the rules know no such service. EnrolmentError: FORBIDDEN.
+        RecordError: the rules know no such service. EnrolmentError: FORBIDDEN.
     """
     role = require_role(actor, Role.ADMINISTRATOR)
-    site = decode_site(definition)
     for service in site.services:
         desk.rules.find_service(service)
 
     def work(connection: Connection) -> None:
-        version = store_site(connection, definition, site.code, now)
+        version = store_site(connection, site, now)
         _tell(desk, connection, site.code, "site.put", actor.tag(role), now, {"version": version})
 
     in_transaction(desk.engine, work)
-    return site, displace(desk, site.code, now)
+    return displace(desk, site.code, now)
 
 
 def close_day(desk: Desk, code: str, day: date, reason: str, actor: Actor, now: datetime) -> Displaced:

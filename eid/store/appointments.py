@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from eid.enrolment.site import Site, decode_site
+from eid.enrolment.site import Site, decode_site, encode_site
 from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import NotStoredError
 from eid.store.appointment_tables import appointment, appointment_hold, appointment_place, site, site_closure
@@ -88,14 +88,14 @@ def list_sites(connection: Connection) -> tuple[StoredSite, ...]:
     return tuple(StoredSite(decode_site(row.definition), row.version) for row in rows)
 
 
-def store_site(connection: Connection, definition: Mapping[str, Any], code: str, now: datetime) -> int:
+def store_site(connection: Connection, new: Site, now: datetime) -> int:
     """Make a site or give it another definition; the number of the definition."""
-    bucket = site_bucket(code)
-    where = (site.c.bucket == bucket, site.c.code == code)
+    bucket = site_bucket(new.code)
+    where = (site.c.bucket == bucket, site.c.code == new.code)
     version = connection.execute(select(site.c.version).where(*where).with_for_update()).scalar()
-    values = {"definition": dict(definition), "version": (version or 0) + 1, "updated_at": now}
+    values = {"definition": encode_site(new), "version": (version or 0) + 1, "updated_at": now}
     if version is None:
-        connection.execute(insert(site).values(bucket=bucket, code=code, **values))
+        connection.execute(insert(site).values(bucket=bucket, code=new.code, **values))
     else:
         connection.execute(update(site).where(*where).values(**values))
     return (version or 0) + 1

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from eid.enrolment.person import PersonRecord, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
+from eid.enrolment.site import decode_site
 from eid.services.appointment_desk import Desk
 from eid.services.sites import put_site
 from eid.store.applications import StoredApplication, build_number, insert_application
@@ -53,7 +54,7 @@ def build_desk(engine: Engine, *definitions: dict[str, Any], now: datetime = NOW
     """A desk with these sites."""
     desk = Desk(engine, LOADED.rules.appointments)
     for definition in definitions:
-        put_site(desk, definition, ADMIN, now)
+        put_site(desk, decode_site(definition), ADMIN, now)
     return desk
 
 

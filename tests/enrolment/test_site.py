@@ -19,6 +19,7 @@ from eid.enrolment.site import (
     cells_of,
     count_free,
     decode_site,
+    encode_site,
     fits,
     free_places,
     open_periods,
@@ -61,6 +62,11 @@ def test_periods_of_a_day_without_its_breaks() -> None:
         ("2026-11-23T12:00:00+00:00", "2026-11-23T15:30:00+00:00"),
     ]
     assert open_periods(site(), date(2026, 11, 28)) == ()  # a Saturday
+
+
+def test_a_site_is_written_as_it_is_read() -> None:
+    assert encode_site(site())["hours"] == RABAT["hours"]
+    assert decode_site(encode_site(site())) == site()
 
 
 def test_hours_that_meet_or_overlap_are_one_period() -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from eid.audit.chain import Chain
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.site import decode_site
 from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.services.applications import withdraw
@@ -190,7 +191,7 @@ def test_times_that_are_not_offered(desk: Desk) -> None:
     for slot in ("2026-11-23T09:05", "2026-11-23T10:00", "2026-11-22T09:00", "2027-03-01T09:00", "2026-11-23T09:00~"):
         with refused(Refusal.GUARD, "time-offered"):
             hold(desk, application, "rabat-agdal", decode_wall_time(slot), ME, NOW)
-    put_site(desk, {**PARIS, "code": "passports", "services": ["passport"]}, ADMIN, NOW)
+    put_site(desk, decode_site({**PARIS, "code": "passports", "services": ["passport"]}), ADMIN, NOW)
     with refused(Refusal.GUARD, "service-offered"):
         hold(desk, application, "passports", NINE, ME, NOW)
     with pytest.raises(RecordError):
@@ -343,7 +344,7 @@ def test_an_application_that_ends_gives_its_places_back(desk: Desk) -> None:
 
 
 def test_places_kept_for_those_who_come_first(desk: Desk) -> None:
-    put_site(desk, {**RABAT, "priority_places": 1}, ADMIN, NOW)
+    put_site(desk, decode_site({**RABAT, "priority_places": 1}), ADMIN, NOW)
     far, near = decode_wall_time("2026-11-25T09:00"), NINE
     people = [make_application(desk.engine, number) for number in range(5)]
 
@@ -412,22 +413,22 @@ def test_a_day_that_is_closed_moves_everybody_or_tells_that_it_is_off(desk: Desk
 def test_a_site_that_changes_keeps_whom_it_can(desk: Desk) -> None:
     early, late = booked(desk, 1, "2026-11-25T09:00"), booked(desk, 2, "2026-11-25T09:45")
     shorter = {**RABAT, "hours": [{"days": ["wed"], "from": "09:00", "until": "09:30"}], "places": 1}
-    moved = put_site(desk, shorter, ADMIN, NOW)[1]
+    moved = put_site(desk, decode_site(shorter), ADMIN, NOW)
     assert moved.moved + moved.cancelled >= 1
     assert reload(desk, late).slot in ("2026-11-25T09:15", "2026-11-25T09:00")
     nothing = {**RABAT, "hours": [{"days": ["sun"], "from": "09:00", "until": "09:05"}]}
-    gone = put_site(desk, nothing, ADMIN, NOW)[1]
+    gone = put_site(desk, decode_site(nothing), ADMIN, NOW)
     assert (gone.moved, gone.cancelled) == (0, 2)
     assert [reload(desk, item).state for item in (early, late)] == ["CANCELLED", "CANCELLED"]
     assert state_of(desk, early.application_id) == ("VALIDATED", None, None)
     with pytest.raises(RecordError, match="service"):
-        put_site(desk, {**RABAT, "services": ["haircut"]}, ADMIN, NOW)
+        put_site(desk, decode_site({**RABAT, "services": ["haircut"]}), ADMIN, NOW)
 
 
 def test_a_zone_that_changes_keeps_what_people_were_told(desk: Desk) -> None:
     """As when a decree moves the summer time: the clock on the wall still shows nine, the moment is another one."""
     made = booked(desk)
-    put_site(desk, {**RABAT, "time_zone": "Africa/Dakar"}, ADMIN, NOW)
+    put_site(desk, decode_site({**RABAT, "time_zone": "Africa/Dakar"}), ADMIN, NOW)
     after = reload(desk, made)
     assert (after.slot, after.place, after.state) == (made.slot, made.place, "BOOKED")
     assert after.starts_at == made.starts_at + timedelta(hours=1)

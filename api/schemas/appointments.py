@@ -1,0 +1,99 @@
+"""Bodies of sites and appointments."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from api.schemas.registry import RequestBody, ResponseBody
+from eid.enrolment.site import Site
+
+SiteCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$"), Field(examples=["rabat-agdal"])]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Slot = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}~?$"),
+    Field(
+        description="As offered: what the site's clock shows; ~ the second time it does", examples=["2026-11-23T09:00"]
+    ),
+]
+
+
+class NewHold(RequestBody):
+    """Which time an application wants at which site; category: of those who come first."""
+
+    application_id: UUID
+    site: SiteCode
+    slot: Slot
+    category: Code | None = None
+
+
+class NewTime(RequestBody):
+    """Another time, at another site where one is named."""
+
+    slot: Slot
+    site: SiteCode | None = None
+
+
+class NewWalkIn(RequestBody):
+    """Somebody who has come without an appointment, and the category that lets him."""
+
+    application_id: UUID
+    category: Code
+
+
+class NewClosure(RequestBody):
+    """A day of the site's calendar, and a code for why."""
+
+    day: date
+    reason: Code
+
+
+class OfferBody(ResponseBody):
+    """A time at which somebody can come; free: how many places."""
+
+    site: str
+    slot: Slot
+    starts_at: datetime
+    ends_at: datetime
+    free: int
+
+
+class AppointmentBody(ResponseBody):
+    """An appointment; expires_at: of a hold."""
+
+    id: UUID
+    application_id: UUID
+    site: str
+    service: str
+    slot: Slot
+    starts_at: datetime
+    ends_at: datetime
+    place: int
+    category: str | None
+    state: str
+    expires_at: datetime | None
+
+
+class ClosureBody(ResponseBody):
+    """A day on which a site is closed."""
+
+    day: date
+    reason: str
+
+
+class SiteBody(ResponseBody):
+    """A site, and the days from today on, on which it is closed."""
+
+    site: Site
+    closures: list[ClosureBody]
+
+
+class DisplacedBody(ResponseBody):
+    """What became of the appointments that could not be kept."""
+
+    moved: int
+    cancelled: int
