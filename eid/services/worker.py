@@ -8,6 +8,7 @@ finds its own lease taken ends at once. One worker at a time relays the outbox, 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from uuid import uuid4
 
+from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from eid.errors import EidError, StoreError
@@ -50,6 +52,7 @@ MARKED: Final = timedelta(days=90)  # marks of effects that count once; longer t
 TIDYING: Final = timedelta(hours=1)
 _WORKER: Final = "worker:"
 _TIMER: Final = "timer:"
+_UNKNOWN: Final = "unknown"
 log: Final = logging.getLogger("eid.worker")
 
 
@@ -70,7 +73,7 @@ class Worker:
     engine: DbosEngine
     name: str
     timers: Mapping[str, Timer]
-    token: str = field(default_factory=lambda: uuid4().hex)
+    token: str
     lost: threading.Event = field(default_factory=threading.Event)
     _relay_until: float = 0.0
     _looked_at: float = 0.0
@@ -193,16 +196,45 @@ def working(
 
 
 def _claim_name(workshop: Workshop, name: str) -> str:
-    """Take the lease on a name; that of a worker which died a moment ago is waited for."""
-    token, patience = uuid4().hex, time.monotonic() + 1.2 * LEASE.total_seconds()
-    while True:
+    """Take the lease on a name; that of a worker which died a moment ago is taken at once, or waited for."""
+    token, patience = _new_token(), time.monotonic() + 1.2 * LEASE.total_seconds()
+
+    def claim(connection: Connection) -> bool:
         now = workshop.now()
-        lease = Lease(_WORKER + name, token, now + LEASE)
-        if in_transaction(workshop.engine, partial(hold_lease, lease=lease, now=now)):
+        for held in list_leases(connection, _WORKER + name):
+            if held.name == _WORKER + name and _has_died(held.holder):
+                release_lease(connection, held)
+        return hold_lease(connection, Lease(_WORKER + name, token, now + LEASE), now)
+
+    while True:
+        if in_transaction(workshop.engine, claim):
             return token
         if time.monotonic() > patience:
             raise StoreError(f"a worker named {name} is at work: give this one another name")
         time.sleep(TICK)
+
+
+def _new_token() -> str:
+    """What a lease's holder is known by: where its process number counts, that number, and something nobody has."""
+    return f"{_process_space()} {os.getpid()} {uuid4().hex}"
+
+
+def _has_died(holder: str) -> bool:
+    """Whether the holder of a lease was a process of this machine that is no more; of others nothing is known."""
+    space, _, rest = holder.partition(" ")
+    number = rest.partition(" ")[0]
+    if space == _UNKNOWN or space != _process_space() or not number.isdecimal():
+        return False
+    return int(number) == os.getpid() or not Path("/proc", number).exists()
+
+
+def _process_space() -> str:
+    """This boot of this machine, and the process numbers that this process sees."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot[:18]}/{os.readlink('/proc/self/ns/pid').strip('pid:[]')}"
+    except OSError:
+        return _UNKNOWN
 
 
 def _keep_beating(worker: Worker, stop: threading.Event) -> None:
