@@ -19,13 +19,24 @@ from api.metrics import Metrics
 from api.rates import Rates
 from api.registry_openapi import install_registry_openapi
 from api.registry_problems import install_registry_problems
-from api.routes import appointments, fees, payments, registry_health, sessions, stamps
+from api.routes import (
+    applications,
+    appointments,
+    documents,
+    fees,
+    payments,
+    registry_health,
+    sessions,
+    stamps,
+)
 from eid.services.registry import Registry, open_registry
 from eid.services.settings import load_settings
 
 # One line for each part; the order is that of the OpenAPI document.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
+    applications.router,
+    documents.router,
     fees.router,
     stamps.router,
     payments.router,

@@ -26,6 +26,7 @@ from eid.services.application_steps import (
     compute_fee,
     due_at,
     find_missing_parts,
+    is_staff,
     load_seen,
     note_reading,
     person_of,
@@ -46,6 +47,7 @@ from eid.store.applications import (
     insert_application,
     load_application,
     overdue,
+    queue,
 )
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
@@ -215,6 +217,36 @@ def find_application(engine: Engine, number: str, actor: Actor) -> StoredApplica
         if found is None:
             raise NotStoredError("there is no such application")
         return load_seen(connection, found.id, actor)
+
+
+def read_status(engine: Engine, application_id: uuid.UUID, actor: Actor) -> StoredApplication:
+    """Where an application stands, without the person.
+
+    Raises:
+        NotStoredError: there is none that the actor may know of. EnrolmentError: it is another office's.
+    """
+    with engine.connect() as connection:
+        return load_seen(connection, application_id, actor)
+
+
+def list_applications(
+    engine: Engine,
+    actor: Actor,
+    states: Iterable[str] = (),
+    *,
+    after: uuid.UUID | None = None,
+    limit: int = 100,
+) -> tuple[StoredApplication, ...]:
+    """The actor's own applications, newest first; of staff those of the office, oldest first. states: empty means all.
+
+    Args:
+        after: the last one that was seen; for staff.
+    """
+    wanted = tuple(states) or tuple(state.value for state in S)
+    with engine.connect() as connection:
+        if is_staff(actor):
+            return queue(connection, wanted, site=actor.site, after=after, limit=limit)
+        return tuple(item for item in applications_by(connection, actor.id, limit) if item.state in wanted)
 
 
 def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> Requirements:

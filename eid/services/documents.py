@@ -134,7 +134,9 @@ def attach(
     return in_transaction(engine, work)
 
 
-def remove(engine: Engine, document_id: uuid.UUID, actor: Actor, now: datetime) -> None:
+def remove(
+    engine: Engine, document_id: uuid.UUID, actor: Actor, now: datetime, *, application_id: uuid.UUID | None = None
+) -> None:
     """Take a file back before the application is submitted; its octets go when the person's do.
 
     Raises:
@@ -142,7 +144,7 @@ def remove(engine: Engine, document_id: uuid.UUID, actor: Actor, now: datetime) 
     """
 
     def work(connection: Connection) -> None:
-        document = _load_kept(connection, document_id)
+        document = _load_kept(connection, document_id, application_id)
         _open_for_papers(connection, document.application_id, actor)
         replace_document(connection, document)
         _tell(connection, document, "document.remove", actor, now)
@@ -157,9 +159,18 @@ def list_documents(engine: Engine, application_id: uuid.UUID, actor: Actor) -> t
 
 
 def open_document(
-    engine: Engine, blobs: BlobStore, document_id: uuid.UUID, actor: Actor, now: datetime
+    engine: Engine,
+    blobs: BlobStore,
+    document_id: uuid.UUID,
+    actor: Actor,
+    now: datetime,
+    *,
+    application_id: uuid.UUID | None = None,
 ) -> tuple[StoredDocument, bytes]:
     """A file with its content; that staff has read it stands in the audit log before anybody sees it.
+
+    Args:
+        application_id: whose it must be, None where the caller does not say.
 
     Raises:
         NotStoredError: there is none. EnrolmentError: FORBIDDEN, it is another office's, or not for call centres.
@@ -167,7 +178,7 @@ def open_document(
     """
 
     def work(connection: Connection) -> StoredDocument:
-        document = _load_kept(connection, document_id)
+        document = _load_kept(connection, document_id, application_id)
         load_seen(connection, document.application_id, actor)
         if not actor.roles & READERS:
             raise EnrolmentError(Refusal.FORBIDDEN, "documents are for other roles")
@@ -209,9 +220,10 @@ def _require_room(held: tuple[StoredDocument, ...] | list[StoredDocument], paper
         raise UploadError(UploadRefusal.TOO_MANY_FILES)
 
 
-def _load_kept(connection: Connection, document_id: uuid.UUID) -> StoredDocument:
+def _load_kept(connection: Connection, document_id: uuid.UUID, application_id: uuid.UUID | None) -> StoredDocument:
     document = load_document(connection, document_id)
-    if document is None or document.state != "KEPT":
+    elsewhere = document is not None and application_id not in (None, document.application_id)
+    if document is None or elsewhere or document.state != "KEPT":
         raise NotStoredError("there is no such document")
     return document
 
