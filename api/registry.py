@@ -22,12 +22,14 @@ from api.registry_problems import install_registry_problems
 from api.routes import (
     applications,
     appointments,
+    cards,
     documents,
     fees,
     payments,
     registry_health,
     sessions,
     stamps,
+    status,
 )
 from eid.services.registry import Registry, open_registry
 from eid.services.settings import load_settings
@@ -42,6 +44,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     payments.router,
     appointments.site_router,
     appointments.router,
+    cards.router,
+    status.router,
     registry_health.router,
 )
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
@@ -25,16 +25,28 @@ from eid.enrolment.card_status import (
     status_value,
 )
 from eid.enrolment.roles import Actor, Role
-from eid.errors import AlreadyDoneError, NotStoredError
+from eid.errors import AlreadyDoneError, EnrolmentError, NotStoredError, Refusal
 from eid.pki.status_list import StatusType
+from eid.services.audit import note_reading
 from eid.services.lifecycle import Standing, advance, begin
 from eid.store.card_tables import card as table
-from eid.store.cards import RegisteredCard, enter_card, find_by_number, load_card
+from eid.store.cards import RegisteredCard, enter_card, find_by_holder, find_by_number, load_card
 from eid.store.database import in_transaction
 from eid.store.issued_documents import load_document
 from eid.store.outbox import Work
 from eid.store.status_places import find_place
 from eid.store.types import new_id, new_id_like
+
+READERS: Final = frozenset(
+    (
+        Role.CALL_CENTRE_AGENT,
+        Role.ENROLMENT_OFFICER,
+        Role.PRODUCTION_OPERATOR,
+        Role.DELIVERY_OPERATOR,
+        Role.ADMINISTRATOR,
+    )
+)
+"""Staff who may look a card up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +240,60 @@ class Register:
     def find(self, document_number: str) -> tuple[RegisteredCard, ...]:
         """Cards with this document number, newest first."""
         return in_transaction(self.engine, lambda connection: find_by_number(connection, document_number))
+
+    def own(self, actor: Actor) -> tuple[RegisteredCard, ...]:
+        """The cards that the actor holds, newest first."""
+        return in_transaction(self.engine, lambda connection: find_by_holder(connection, actor.id))
+
+    def view(self, card_id: uuid.UUID, actor: Actor, now: datetime) -> RegisteredCard:
+        """A card, for its holder or for staff, of whom it is noted.
+
+        Raises:
+            NotStoredError: there is none, or it is another's.
+        """
+
+        def work(connection: Connection) -> RegisteredCard:
+            found = require_card(connection, card_id)
+            role = actor.acting_as(READERS)
+            if role is not None:
+                note_reading(connection, card_id, "card", actor, role, now)
+            elif found.holder is None or found.holder != actor.id:
+                raise NotStoredError("there is no such card")
+            return found
+
+        return in_transaction(self.engine, work)
+
+    def search(self, document_number: str, actor: Actor, now: datetime) -> tuple[RegisteredCard, ...]:
+        """Cards with this number, for staff, of whom it is noted.
+
+        Raises:
+            EnrolmentError: the actor is none of them.
+        """
+
+        def work(connection: Connection) -> tuple[RegisteredCard, ...]:
+            role = actor.acting_as(READERS)
+            if role is None:
+                raise EnrolmentError(Refusal.FORBIDDEN, "the register is for other roles")
+            found = find_by_number(connection, document_number)
+            for item in found:
+                note_reading(connection, item.id, "card", actor, role, now)
+            return found
+
+        return in_transaction(self.engine, work)
+
+    def ask(self, document_number: str, actor: Actor, now: datetime, today: date) -> StatusType:
+        """What a relying party may know of the newest card with this number; that it asked is noted."""
+
+        def work(connection: Connection) -> StatusType:
+            found = next(iter(find_by_number(connection, document_number)), None)
+            role = actor.acting_as(frozenset((Role.RELYING_PARTY,)))
+            if role is None:
+                raise EnrolmentError(Refusal.FORBIDDEN, "this is for relying parties")
+            if found is not None:
+                note_reading(connection, found.id, "card-status", actor, role, now)
+            return status_for_relying_parties(found, today)
+
+        return in_transaction(self.engine, work)
 
     def enter(
         self, document_id: uuid.UUID, document_number: str, expires_on: date, actor: Actor, now: datetime

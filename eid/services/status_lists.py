@@ -191,6 +191,27 @@ def require_publication(connection: Connection, uri: str, form: TokenForm, at: d
     return found
 
 
+def find_publication(engine: Engine, name: str, form: TokenForm, at: datetime | None = None) -> Publication:
+    """What is served under a list's name: the newest publication, or the one that was valid at a time.
+
+    Raises:
+        NotStoredError: there is no such list, or nothing of that time.
+    """
+
+    def work(connection: Connection) -> Publication:
+        uri = find_list(connection, name)
+        if uri is None:
+            raise NotStoredError("there is no such status list")
+        return require_publication(connection, uri, form, at)
+
+    return in_transaction(engine, work)
+
+
+def list_all(engine: Engine) -> tuple[str, ...]:
+    """URIs of all lists (9.3)."""
+    return in_transaction(engine, list_uris)
+
+
 def write_publications(engine: Engine, directory: Path) -> tuple[Path, ...]:
     """Write the newest publications for a web server: NAME.jwt, NAME.cwt, and the list of all lists.
 

@@ -53,6 +53,7 @@ card = Table(
     Index(None, "bucket", "person_id"),
     Index(None, "bucket", "application_id"),
     Index(None, "document_number"),
+    Index(None, "holder"),
     Index(None, "status_uri", "state"),
     Index(None, "status_uri", "changed_at"),
 )

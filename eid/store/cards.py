@@ -72,6 +72,13 @@ def find_by_number(connection: Connection, document_number: str) -> tuple[Regist
     return tuple(map(_card, rows))
 
 
+def find_by_holder(connection: Connection, holder: str) -> tuple[RegisteredCard, ...]:
+    """The cards that somebody holds, newest first."""
+    query = select(*_COLUMNS).where(table.c.holder == holder)
+    rows = connection.execute(query.order_by(table.c.ordered_at.desc(), table.c.id.desc()).limit(LIMIT)).mappings()
+    return tuple(map(_card, rows))
+
+
 def find_by_person(connection: Connection, person_id: uuid.UUID) -> tuple[RegisteredCard, ...]:
     """A person's cards, newest first."""
     query = select(*_COLUMNS).where(table.c.bucket == bucket_of(person_id), table.c.person_id == person_id)

@@ -48,6 +48,7 @@ def upgrade() -> None:
         ("bucket", "person_id"),
         ("bucket", "application_id"),
         ("document_number",),
+        ("holder",),
         ("status_uri", "state"),
         ("status_uri", "changed_at"),
     ):
