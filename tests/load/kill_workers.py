@@ -84,7 +84,7 @@ def work_as(name: str) -> None:
     engine = open_database(settings.database_url)
     sealer = Sealer(engine, load_key(settings.home), ORIGIN)
     with working(open_workshop(settings, engine, sealer=sealer), name, handlers=HANDLERS, timers=TIMERS) as worker:
-        print("working", flush=True)
+        (settings.home / f"ready-{os.getpid()}").touch()
         worker.run(threading.Event())
 
 
@@ -176,13 +176,23 @@ class Run:
         """Cause work and kill workers in turns."""
         for place in (0, 1):
             self.start(place)
-        time.sleep(4)
+            self.await_ready()
         for _ in range(kills):
             self.cause(batch)
             time.sleep(self.random.uniform(*pause))
-            name = self.random.choice(sorted(self.workers))
+            name = self.random.choice(self.await_ready())
             self.kill(name)
             self.start(int(name[1]))
+
+    def await_ready(self) -> list[str]:
+        """The workers that are at work; at least one."""
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            home = self.settings.home
+            if found := [name for name, it in self.workers.items() if (home / f"ready-{it.pid}").exists()]:
+                return sorted(found)
+            time.sleep(0.1)
+        raise TimeoutError((self.settings.home / "workers.log").read_text()[-4000:])
 
     def settle(self, seconds: float) -> None:
         """Wait until all is done, or no time is left."""
