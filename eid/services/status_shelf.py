@@ -26,6 +26,7 @@ from eid.verification.status_lists import StatusLists
 FOLDER: Final = "status"  # inside of the trust store's directory
 SUFFIX: Final = ".status"
 LOOK: Final = timedelta(seconds=10)  # how often a service looks whether files have changed
+AGAIN: Final = timedelta(hours=1)  # after that a signer may have expired, or been revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,13 @@ def find_files(directory: Path) -> tuple[Path, ...]:
 
 @dataclass(slots=True)
 class StatusShelf:
-    """The lists of a directory for a service that runs on: verified once, and anew when files have changed."""
+    """The lists of a directory for a service that runs on: verified anew when files have changed, and every hour."""
 
     directory: Path
     trust: TrustStore
     _seen: tuple[tuple[str, int, int], ...] = ()
     _looked_at: datetime | None = None
+    _verified_at: datetime | None = None
     _lists: StatusLists = field(default_factory=StatusLists)
 
     def lists(self, now: datetime) -> StatusLists:
@@ -86,9 +88,9 @@ class StatusShelf:
         self._looked_at = now
         files = find_files(self.directory)
         seen = tuple((path.name, stated.st_mtime_ns, stated.st_size) for path in files if (stated := _stat(path)))
-        if seen != self._seen:
-            self._lists, _ = load_status_lists(files, self.trust, now)
-            self._seen = seen
+        if seen != self._seen or self._verified_at is None or not timedelta() <= now - self._verified_at < AGAIN:
+            self._lists, refused = load_status_lists(files, self.trust, now)
+            self._seen, self._verified_at = seen, None if refused else now  # what is refused may count in a moment
         return self._lists
 
 
