@@ -249,7 +249,7 @@ def _held_for(application_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
 def _take(connection: Connection, identifier: uuid.UUID, code: str, place: int, cells: Iterable[WallTime]) -> None:
     same = {"bucket": bucket_of(identifier), "site": code, "place": place, "appointment_id": identifier}
     # In the order of time: two who take overlapping times never wait for each other.
-    connection.execute(insert(appointment_place), [{**same, "slot": str(cell)} for cell in cells])
+    connection.execute(insert(appointment_place).values([{**same, "slot": str(cell)} for cell in cells]))
 
 
 def _at_site(code: str) -> Select[Any]:
