@@ -58,6 +58,21 @@ Reader = Annotated[
 ]
 """Who may see the person with the application; call centres have their own masked look-up."""
 Follower = Annotated[Actor, Depends(require(Role.APPLICANT, *STAFF))]
+Helper = Annotated[
+    Actor,
+    Depends(
+        require(
+            Role.APPLICANT,
+            Role.ENROLMENT_OFFICER,
+            Role.VALIDATING_OFFICER,
+            Role.ADJUDICATOR,
+            Role.APPROVER,
+            Role.CALL_CENTRE_AGENT,
+        )
+    ),
+]
+"""Who may tell an applicant what is missing."""
+Reconciler = Annotated[Actor, Depends(require(Role.VALIDATING_OFFICER, Role.ADJUDICATOR))]
 Staff = Annotated[Actor, Depends(require(*STAFF))]
 
 READ: Any = problems(RegistryProblem.UNKNOWN)
@@ -121,7 +136,7 @@ def edit_record(registry: CurrentRegistry, actor: Beginner, application_id: UUID
 
 
 @router.get("/{application_id}/needs", operation_id="readNeeds", summary="What is still missing", responses=READ)
-def read_needs(registry: CurrentRegistry, actor: Follower, application_id: UUID) -> Needs:
+def read_needs(registry: CurrentRegistry, actor: Helper, application_id: UUID) -> Needs:
     """Papers, fee and fate of the old card follow from the reason, the age and the place."""
     found = applications.requirements(registry.engine, application_id, actor, registry.now())
     application = applications.read_status(registry.engine, application_id, actor)
@@ -172,7 +187,7 @@ def supply(registry: CurrentRegistry, actor: Beginner, application_id: UUID) -> 
 @router.get(
     "/{application_id}/comparison", operation_id="compareWithRegister", summary="Beside the register", responses=READ
 )
-def compare(registry: CurrentRegistry, actor: Validator, application_id: UUID) -> ComparisonBody:
+def compare(registry: CurrentRegistry, actor: Reconciler, application_id: UUID) -> ComparisonBody:
     """Which fields differ from the registered person with the same national number."""
     found = review.compare(registry.engine, application_id, actor, registry.now())
     return ComparisonBody(

@@ -39,6 +39,7 @@ Known = Annotated[Actor, Depends(current_actor)]
 Booker = Annotated[Actor, Depends(require(*BOOKERS))]
 Officer = Annotated[Actor, Depends(require(Role.ENROLMENT_OFFICER))]
 Staff = Annotated[Actor, Depends(require(Role.ENROLMENT_OFFICER, Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
+Viewer = Annotated[Actor, Depends(require(*BOOKERS, Role.ADMINISTRATOR))]
 Administrator = Annotated[Actor, Depends(require(Role.ADMINISTRATOR))]
 Code = Annotated[SiteCode, Path()]
 UNKNOWN: Final[Any] = problems(RegistryProblem.UNKNOWN)
@@ -132,7 +133,7 @@ def hold_place(registry: CurrentRegistry, body: NewHold, actor: Booker) -> Appoi
 
 
 @router.get("/v1/appointments/{id}", operation_id="showAppointment", summary="An appointment", responses=UNKNOWN)
-def show_appointment(registry: CurrentRegistry, id: Annotated[UUID, Path()], actor: Known) -> AppointmentBody:
+def show_appointment(registry: CurrentRegistry, id: Annotated[UUID, Path()], actor: Viewer) -> AppointmentBody:
     """For whom it concerns."""
     return _body(appointments.show(_desk(registry), id, actor))
 

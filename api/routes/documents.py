@@ -14,7 +14,7 @@ from api.intake import BODY
 from api.openapi import problems
 from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
-from api.routes.applications import Beginner, Follower, describe_document
+from api.routes.applications import Beginner, describe_document
 from api.schemas.applications import Document, DocumentList
 from eid.enrolment.roles import Actor
 from eid.services import documents
@@ -55,7 +55,7 @@ def attach_document(
 
 
 @router.get("", operation_id="listDocuments", summary="The papers of an application", responses=READ)
-def list_documents(registry: CurrentRegistry, actor: Follower, application_id: UUID) -> DocumentList:
+def list_documents(registry: CurrentRegistry, actor: Opener, application_id: UUID) -> DocumentList:
     """Without their content."""
     found = documents.list_documents(registry.engine, application_id, actor)
     return DocumentList(documents=[describe_document(item) for item in found])

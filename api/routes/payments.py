@@ -14,7 +14,7 @@ from api.openapi import problems
 from api.problems import ProblemError
 from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
-from api.routes.stamps import Buyer, Viewer
+from api.routes.stamps import Buyer, Resender
 from api.schemas import stamps as schemas
 from eid.enrolment.payment import Channel, PaymentState
 from eid.enrolment.roles import Actor, Role
@@ -85,7 +85,7 @@ def begin_payment(
     summary="Where a payment stands",
     responses=problems(RegistryProblem.UNKNOWN),
 )
-def show_payment(registry: CurrentRegistry, actor: Viewer, payment_id: UUID) -> schemas.Payment:
+def show_payment(registry: CurrentRegistry, actor: Resender, payment_id: UUID) -> schemas.Payment:
     """To who ordered its stamp, and to staff."""
     return render_payment(payments.show_payment(_desk(registry), payment_id, actor))
 

@@ -29,6 +29,7 @@ Viewer = Annotated[
     Actor,
     Depends(require(Role.APPLICANT, Role.CASHIER, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR)),
 ]
+Resender = Annotated[Actor, Depends(require(Role.APPLICANT, Role.CASHIER, Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
 Operator = Annotated[Actor, Depends(require(Role.CASHIER, Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
 Spender = Annotated[Actor, Depends(require(Role.APPLICANT, Role.ENROLMENT_OFFICER))]
 Blocker = Annotated[Actor, Depends(require(Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
@@ -98,7 +99,7 @@ def cancel_stamp(
 @router.post(
     "/v1/stamps/{stamp_id}/resend", operation_id="resendStamp", summary="Send the digits again", responses=STEP
 )
-def resend_stamp(registry: CurrentRegistry, actor: Viewer, stamp_id: UUID) -> schemas.Stamp:
+def resend_stamp(registry: CurrentRegistry, actor: Resender, stamp_id: UUID) -> schemas.Stamp:
     """The same digits to the same telephone; once a minute, ten times in all."""
     return render_stamp(stamps.resend_digits(StampOffice.of(registry), stamp_id, actor, registry.now()))
 
