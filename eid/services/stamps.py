@@ -354,9 +354,10 @@ def _close_payments(connection: Connection, stamp_id: uuid.UUID, event: str, now
 
 def _draw(connection: Connection, office: StampOffice, bucket: int) -> StampDigits:
     """Digits that no other stamp has, whose keyed hash ends in the bucket."""
+    key = office.keys.derive(TAG)
     for _ in range(MAX_DRAWS):
         digits = draw_stamp(office.rules.stamps.scheme, office.random)
-        tag = office.tag(digits)
+        tag = digits.tag(key)
         if bucket_of_tag(tag) == bucket and not is_known_tag(connection, tag):
             return digits
     raise LifecycleError("no digits were found for a stamp")

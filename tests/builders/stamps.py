@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from eid.enrolment.payment import Channel, Money, Outcome
 from eid.enrolment.roles import Actor, Role
@@ -21,9 +21,8 @@ from eid.services import payments, stamps
 from eid.services.payments import PaymentDesk, PaymentRequest, Result
 from eid.services.stamps import StampOffice, StampOrder
 from eid.store.outbox import Work, waiting
-from eid.store.payments import StoredPayment
-from eid.store.stamp_tables import stamp as stamp_table
-from eid.store.stamps import StoredStamp
+from eid.store.payments import StoredPayment, payments_of
+from eid.store.stamps import StoredStamp, find_stamp
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECRET = b"s" * 32
@@ -70,13 +69,17 @@ class Till:
     desk: PaymentDesk
     now: datetime = NOW
     events: count = field(default_factory=lambda: count(1))
+    made: list[uuid.UUID] = field(default_factory=list)
+    me: Actor = field(default_factory=lambda: Actor(f"applicant-{uuid.uuid4()}", frozenset((Role.APPLICANT,))))
 
     @property
     def office(self) -> StampOffice:
         return self.desk.office
 
     def order(self, order: StampOrder = ORDER, actor: Actor = BUYER) -> StoredStamp:
-        return stamps.order_stamp(self.office, order, actor, self.now)
+        made = stamps.order_stamp(self.office, order, actor, self.now)
+        self.made.append(made.id)
+        return made
 
     def request(
         self, stamp: StoredStamp, channel: Channel = Channel.BANK_BRANCH, actor: Actor = BUYER
@@ -109,8 +112,16 @@ class Till:
         assert self.tell(self.request(ordered, actor=actor)) is Result.APPLIED
         return self.show(ordered)
 
+    def request_of(self, stamp: StoredStamp) -> StoredPayment:
+        """The payment that a stamp was first asked for with."""
+        with self.engine.connect() as connection:
+            return payments_of(connection, stamp.id)[0]
+
     def show(self, stamp: StoredStamp) -> StoredStamp:
-        return stamps.show_stamp(self.office, stamp.id, CHIEF)
+        return self.show_id(stamp.id)
+
+    def show_id(self, stamp_id: uuid.UUID) -> StoredStamp:
+        return stamps.show_stamp(self.office, stamp_id, CHIEF)
 
     def digits(self, stamp: StoredStamp) -> str:
         found = stamps.open_message(self.office, stamp.id)
@@ -118,12 +129,17 @@ class Till:
         return found.digits
 
     def works(self, kind: str) -> list[Work]:
+        """Work of a kind about the stamps that were ordered here, or their payments."""
         with self.engine.connect() as connection:
-            return [item for item in waiting(connection, 10_000) if item.kind == kind]
+            mine = {str(item) for item in self.made}
+            mine |= {str(item.id) for stamp in self.made for item in payments_of(connection, stamp)}
+            found = [item for item in waiting(connection, 10_000) if item.kind == kind]
+        return [item for item in found if mine & set(item.payload.values())]
 
     def states(self) -> list[str]:
+        """Where the stamps stand that were ordered here, in that order."""
         with self.engine.connect() as connection:
-            return list(connection.execute(select(stamp_table.c.state)).scalars())
+            return [find_stamp(connection, item).state for item in self.made]
 
     def later(self, **step: float) -> None:
         self.now += timedelta(**step)
