@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "conformance": ("conformance", "Test a card, case by case, and write a report."),
     "personalize": ("personalize", "Write an identity record to a blank card."),
     "card": ("card", "Virtual cards: new, run, show. The register: enter, activate, suspend, resume, revoke, status."),
+    "application": ("application", "Applications: begin, papers, submit, review, decide."),
     "appointment": ("appointment", "Appointments: sites, closed days, offers, bookings."),
     "status": ("status", "Status lists: publish, show, fetch, import, check."),
     "pki": ("pki", "Issuing authority: CSCA, signers, CRLs, lists, CVCA; what is due."),

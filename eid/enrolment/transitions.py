@@ -73,7 +73,7 @@ class Lifecycle(Generic[S, F]):
             raise EnrolmentError(Refusal.UNKNOWN_EVENT, f"a {self.name} knows no event {event!r}")
         row = self._by_step.get((state, event))
         if row is None:
-            raise EnrolmentError(Refusal.WRONG_STATE, f"no {event} of a {self.name} that is {state.value}")
+            raise EnrolmentError(Refusal.WRONG_STATE, f"no {event} of the {self.name}: it is {state.value}")
         role = actor.acting_as(row.roles)
         if role is None:
             raise EnrolmentError(Refusal.FORBIDDEN, f"{event} of a {self.name} is for other roles")

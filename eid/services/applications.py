@@ -70,7 +70,8 @@ class NewApplication:
 
     Args:
         reason: a code of the rules. abroad: whether the papers are those of residents abroad. site: the office that it
-            is addressed to. language: in which the applicant is told things.
+            is addressed to. language: in which the applicant is told things. applicant: for whose account an enrolment
+            officer begins it, None for his own.
     """
 
     reason: str
@@ -79,6 +80,7 @@ class NewApplication:
     site: str | None = None
     language: str = "fr"
     service: str = "card"
+    applicant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def create_application(
             state=S.DRAFT.value,
             version=1,
             person_id=person.id,
-            applicant=actor.id,
+            applicant=new.applicant if new.applicant and role is Role.ENROLMENT_OFFICER else actor.id,
             service=new.service,
             reason=new.reason,
             abroad=new.abroad,

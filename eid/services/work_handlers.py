@@ -12,6 +12,7 @@ from typing import Final
 from eid.services import (
     access_retention,
     adjudication,
+    application_desk,
     appointment_work,
     approval,
     notifications,
@@ -37,6 +38,7 @@ TIMERS: Final[dict[str, Timer]] = {
     "access": Timer(timedelta(hours=1), access_retention.sweep),
     "seal": Timer(timedelta(seconds=10), seal_heads),
     "appointments": Timer(timedelta(minutes=1), appointment_work.sweep),
+    "applications": Timer(timedelta(hours=1), application_desk.sweep),
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
     "abis": Timer(timedelta(minutes=5), adjudication.chase),
 }
