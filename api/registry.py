@@ -50,25 +50,31 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 
 
+def assemble() -> FastAPI:
+    """The routes and their description, over nothing yet."""
+    # The interactive pages would load scripts of another site; an address with a slash too many is another address.
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in ROUTERS:
+        app.include_router(router)
+    install_registry_problems(app)
+    install_registry_openapi(app)
+    return app
+
+
 def create_registry(registry: Registry, rates: Rates | None = None, proxy: str = "") -> FastAPI:
     """The application over a registry.
 
     Args:
         rates: how often one caller may ask. proxy: address of the reverse proxy in front of it.
     """
-    # The interactive pages would load scripts of another site; an address with a slash too many is another address.
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = assemble()
     app.state.registry = registry
     app.state.metrics = Metrics()
-    for router in ROUTERS:
-        app.include_router(router)
     # The last one added is the outermost: every answer goes through the boundary.
     app.add_middleware(Idempotency, registry=registry)
     app.add_middleware(Intake)
     app.add_middleware(Callers, registry=registry, rates=rates or Rates(), proxy=proxy)
     app.add_middleware(Boundary, metrics=app.state.metrics)
-    install_registry_problems(app)
-    install_registry_openapi(app)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -9,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.openapi import _REFERENCE, problems
-from api.problems import Problem
+from api.problems import MEDIA_TYPE, URN, Problem
 from api.registry_problems import RegistryProblem
 from api.schemas.responses import ProblemDetails
 
@@ -58,7 +59,9 @@ def build_document(app: FastAPI) -> dict[str, Any]:
     for item in document["paths"].values():
         for method, operation in item.items():
             _complete(method, operation)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    components = document.setdefault("components", {})
+    components["responses"] = _share_problems(document["paths"])
+    schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     _, stated = models_json_schema([(ProblemDetails, "serialization")], ref_template=_REFERENCE)
@@ -82,6 +85,21 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     for status, described in problems(*dict.fromkeys(possible)).items():
         standing = responses.get(str(status))
         responses[str(status)] = described if standing is None else _joined(standing, described)
+
+
+def _share_problems(paths: dict[str, Any]) -> dict[str, Any]:
+    """Name each set of problems once ("409.wrong-state.unfinished") and have the operations refer to it."""
+    shared: dict[str, Any] = {}
+    for item in paths.values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                if MEDIA_TYPE not in response.get("content", {}) or int(status) < 400:
+                    continue
+                slugs = sorted(re.findall(rf"{URN}([a-z-]+)", response["description"]))
+                name = ".".join((status, *slugs))
+                shared.setdefault(name, response)
+                operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+    return shared
 
 
 def _joined(standing: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -18,6 +19,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from sqlalchemy import Engine, select
 
 from api.access import current_actor, require, require_scope
+from api.describe import describe
 from api.rates import Buckets, Rate, Rates
 from api.registry import create_registry
 from api.registry_problems import RegistryProblem, fault_of
@@ -438,7 +440,14 @@ async def test_the_document_is_valid(client):
     things = contract["paths"]["/v1/things"]["post"]
     assert {"401", "403", "409", "413", "422", "429", "503"} <= things["responses"].keys()
     assert [item["name"] for item in things["parameters"]] == ["Idempotency-Key"]
-    assert "urn:eid:problem:key-reused" in things["responses"]["422"]["description"]
+    name = things["responses"]["422"]["$ref"].removeprefix("#/components/responses/")
+    assert "urn:eid:problem:key-reused" in contract["components"]["responses"][name]["description"]
+
+
+def test_the_published_document_is_this_one():
+    """Write it anew: `python -m api.describe > docs/registry.openapi.json`."""
+    published = Path(__file__).parents[2] / "docs" / "registry.openapi.json"
+    assert published.read_text("utf-8") == describe()
 
 
 JUNK = st.one_of(
