@@ -88,9 +88,15 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
         sys_db_pool_size=concurrency + 4,
     )
 
+    begun: set[str] = set()
+
     def run(job_id: str, kind: str, payload: dict[str, Any], created_at: str, attempt: int) -> str:
         job = Job(job_id, kind, payload, datetime.fromisoformat(created_at))
-        pause = perform(job, attempt)
+        begun.add(job_id)
+        try:
+            pause = perform(job, attempt)
+        finally:
+            begun.discard(job_id)
         if pause is not None:
             _enqueue(job, attempt + 1, pause)
         return "over" if pause is None else "again"
@@ -105,7 +111,7 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
     try:
         yield DbosEngine()
     finally:
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=STOP_SECONDS)
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=STOP_SECONDS if begun else 0)
 
 
 STOP_SECONDS: Final = 10  # for jobs under way when the process is asked to end; what is cut short is resumed
