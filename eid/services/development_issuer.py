@@ -149,7 +149,7 @@ class IssuerServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: IssuerServer
     timeout = 30.0
-    server_version = "eid-dev-issuer"
+    server_version = "eid"
     sys_version = ""
 
     def log_message(self, format: str, *args: object) -> None:
