@@ -279,7 +279,7 @@ def show(desk: Desk, appointment_id: uuid.UUID, actor: Actor) -> Appointment:
     Raises:
         NotStoredError: there is none, or it is not his.
     """
-    require_role(actor, *BOOKERS, Role.ADMINISTRATOR, Role.VALIDATING_OFFICER)
+    require_role(actor, *BOOKERS, Role.ADMINISTRATOR)
     return in_transaction(desk.engine, lambda connection: _mine(connection, appointment_id, actor))
 
 
