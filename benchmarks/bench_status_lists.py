@@ -34,7 +34,7 @@ from eid.store.database import open_database
 from eid.store.schema_version import upgrade
 from tests.builders.status import key_signer, status_publisher
 
-CARDS, REVOKED, SUSPENDED = 40_000_000, 0.02, 0.001
+CARDS, REVOKED, SUSPENDED = 40_000_000, 0.02, 0.0
 PLACES, FULL = 1 << 20, 0.75
 SERIES = "https://status.example.org/1"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
+from functools import lru_cache
 from typing import Final
 
 from eid.errors import DecodeError, LifecycleError
@@ -66,7 +67,13 @@ class StatusList:
 
     def compress(self) -> bytes:
         """The compressed byte array: DEFLATE in the ZLIB format."""
-        return zlib.compress(self.octets, LEVEL)
+        return _compress(self.octets)
+
+
+@lru_cache(maxsize=1)
+def _compress(octets: bytes) -> bytes:
+    """A list is published in two forms, one after the other; to compress it takes most of the time."""
+    return zlib.compress(octets, LEVEL)
 
 
 def build_status_list(size: int, bits: int, statuses: Iterable[tuple[int, int]]) -> StatusList:
