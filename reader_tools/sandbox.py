@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
 import click
 
+from eid.gateways.payment.sandbox import MAX_DELAY, MAX_DUPLICATES, Ending, Plan
+from eid.gateways.payment.sandbox_server import SandboxSettings, serve_sandbox
 from eid.gateways.sandbox_sms import serve_sms
+from eid.services.payment_channels import configure_sandbox, prepare_secret
+from eid.services.settings import load_settings
 from reader_tools.command_group import CommandGroup
 
 
@@ -32,4 +37,41 @@ def sms(host: str, port: int, token: str) -> None:
     with serve_sms(token, host, port) as (_, address):
         click.echo("NOT FOR PRODUCTION: messages reach nobody", err=True)
         click.echo(f"listening on {address}")
+        stop.wait()
+
+
+@command.command(name="payments")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--callback",
+    default="http://127.0.0.1:8081/v1/payment-callbacks",
+    show_default=True,
+    metavar="URL",
+    help="Where it tells what became of payments; the way to pay is added.",
+)
+@click.option("--ending", type=click.Choice([item.value for item in Ending]), default="manual", show_default=True)
+@click.option("--delay", type=click.FloatRange(0, MAX_DELAY), default=0.0, help="Seconds before a payment ends.")
+@click.option(
+    "--duplicates", type=click.IntRange(0, MAX_DUPLICATES), default=0, help="How often the same is told again."
+)
+@click.option("--out-of-order", is_flag=True, help="Tell that a payment is pending after its end.")
+def payments(port: int, callback: str, ending: str, delay: float, duplicates: int, out_of_order: bool) -> None:
+    """A payment provider that moves no money: five ways to pay, signed callbacks, statements.
+
+    Writes EID_HOME/payments.toml, unless you have written one, so that `eid registry serve`, started afterwards, pays
+    here. How the next payments end can be changed while it runs: PUT /sandbox/plan (docs/payments.md). Prints one line
+    when it is ready: listening on URL
+    """
+    home = load_settings(os.environ).home
+    secret = prepare_secret(home)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    settings = SandboxSettings(callback, secret)
+    with serve_sandbox(settings, port, lambda way, how: click.echo(f"{way}: told, {how}", err=True)) as (url, provider):
+        provider.plan = Plan(Ending(ending), delay, duplicates, out_of_order)
+        click.echo("NOT FOR PRODUCTION: no money moves", err=True)
+        if configure_sandbox(home, url):
+            click.echo(f"wrote {home / 'payments.toml'}", err=True)
+        click.echo(f"listening on {url}")
         stop.wait()

@@ -27,9 +27,12 @@ from eid.errors import DecodeError, KeyStoreError, ProfileError
 from eid.gateways.payment import CHANNELS
 from eid.gateways.payment.channel import PaymentChannel
 from eid.gateways.payment.link import ProviderLink
+from eid.keystore.service_keys import load_service_keys
 
 FILE_NAME: Final = "payments.toml"
 MAX_SECRET: Final = 1024  # octets of a file
+SANDBOX_KEY: Final = "keys/sandbox-payments.key"  # under `home`
+_SANDBOX_MARK: Final = "# Written by `eid sandbox payments`. No money moves."
 Channels = Mapping[Channel, PaymentChannel]
 
 
@@ -98,3 +101,27 @@ def read_secret(path: Path) -> bytes:
         raise KeyStoreError(f"{path} cannot be read: {failure.strerror}") from failure
     except ValueError:
         raise KeyStoreError(f"{path} does not hold a secret in hexadecimal") from None
+
+
+def prepare_secret(home: Path) -> bytes:
+    """The secret that is shared with a sandbox provider; made where it is missing.
+
+    Raises:
+        KeyStoreError: it cannot be read or written, or can be read by others.
+    """
+    return load_service_keys(home / SANDBOX_KEY).secret
+
+
+def configure_sandbox(home: Path, url: str) -> bool:
+    """Name a sandbox provider for every way to pay, unless a file of ways is there already; whether it was written.
+
+    A file that this function wrote names an earlier sandbox's address, and is written anew.
+    """
+    place = home / FILE_NAME
+    if place.exists() and not place.read_text("utf-8").startswith(_SANDBOX_MARK):
+        return False
+    rows = "".join(
+        f'\n[[channel]]\nname = "{kind.name.value}"\nurl = "{url}"\nsecret = "{SANDBOX_KEY}"\n' for kind in CHANNELS
+    )
+    place.write_text(f'{_SANDBOX_MARK}\nformat = "eid-payments"\nversion = 1\n{rows}', encoding="utf-8")
+    return True
