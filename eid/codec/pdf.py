@@ -39,7 +39,7 @@ _END: Final = re.compile(rb"startxref[\r\n \t]+([0-9]{1,10})[\r\n \t]+%%EOF[\r\n
 _REFERENCE: Final = re.compile(rb"(?:xref[\r\n \t]|[0-9]{1,10}[ \t\r\n]+[0-9]{1,5}[ \t\r\n]+obj)")
 _NAME: Final = re.compile(rb"/([^\x00\t\n\x0c\r ()<>\[\]{}/%]{1,127})")
 _ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
-_STREAM: Final = re.compile(rb"stream\r?\n")
+_STREAM: Final = re.compile(rb"(?<!end)stream\r?\n")
 _PAGE: Final = re.compile(rb"/Type[\r\n \t]*/Page(?![A-Za-z0-9_#])")
 
 

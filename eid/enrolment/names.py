@@ -39,8 +39,10 @@ _SEPARATORS: Final = frozenset(("Zs", "Pd", "Cc", "Zl", "Zp"))
 
 def fold(text: str) -> str:
     """A name for search: one case, no marks, no apostrophes, variants of a letter as one, words parted by one blank."""
-    plain = text.translate(_ARABIC).casefold()
-    letters = unicodedata.normalize("NFKD", plain).translate(_ARABIC).translate(_LATIN)
+    letters = unicodedata.normalize("NFD", text)
+    for _ in range(2):  # Unicode 3.13, D146: a compatibility decomposition may have another case
+        letters = unicodedata.normalize("NFKD", letters.casefold())
+    letters = letters.translate(_ARABIC).translate(_LATIN)
     return " ".join("".join(_fold_letter(letter) for letter in letters).split())
 
 

@@ -1,0 +1,179 @@
+"""The identity record: limits at their places, what is missing, what rules refuse, what differs from the register."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eid.enrolment.faults import FAULTS, OWN, fault_of
+from eid.enrolment.person import (
+    Fault,
+    FaultyRecordError,
+    PersonRecord,
+    decode_person,
+    encode_name,
+    encode_person,
+    find_divergences,
+    find_faults,
+    find_missing,
+)
+from eid.enrolment.rules import load_rules
+from eid.locale import LANGUAGES, texts
+from tests.builders.applicants import DOCUMENT, GUARDIAN, applicant_record
+
+RULES = load_rules("morocco").rules
+DAY = date(2026, 11, 22)
+LETTERS = st.text(st.characters(codec="utf-8"), max_size=140)
+
+
+def faults_of(**changes: Any) -> set[tuple[str, str]]:
+    with pytest.raises(FaultyRecordError) as refused:
+        decode_person({**DOCUMENT, **changes})
+    return {(fault.pointer, fault.code) for fault in refused.value.faults}
+
+
+def decode_or_faults(document: Any) -> tuple[PersonRecord | None, tuple[Fault, ...]]:
+    try:
+        return decode_person(document), ()
+    except FaultyRecordError as refused:
+        return None, refused.faults
+
+
+def test_round_trip_and_nothing_shows() -> None:
+    record = applicant_record(guardian=GUARDIAN)
+    assert encode_person(record).keys() == {*DOCUMENT, "guardian"}
+    assert decode_person(json.loads(json.dumps(encode_person(record)))) == record
+    assert repr(record) == str(record) == "PersonRecord(...)"
+    assert "SPECIMEN" not in repr(record.family_name) + repr(record.contact)
+    assert encode_name(record) == {name: DOCUMENT[name] for name in ("family_name", "given_names")}
+    assert record.family_name is not None
+    assert record.family_name.bilingual().latin == "SPECIMEN"
+    assert record.address is not None
+    assert record.address.lines.bilingual().latin == "12 RUE DU MODELE\nRABAT"
+
+
+def test_decomposed_letters_are_composed() -> None:
+    record = applicant_record(family_name={"arabic": "عينة", "latin": "BENOI\u0302T"})
+    assert record.family_name is not None
+    assert record.family_name.latin == "BENOÎT"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"family_name": {"arabic": "LATIN", "latin": "X"}}, ("/family_name/arabic", "other-script")),
+        ({"family_name": {"arabic": "عينة", "latin": "عينة"}}, ("/family_name/latin", "other-script")),
+        ({"family_name": {"arabic": "عينة", "latin": "X", "tifinagh": "A"}}, ("/family_name/tifinagh", "other-script")),
+        ({"family_name": {"arabic": "عينة", "latin": " X"}}, ("/family_name/latin", "blank")),
+        ({"family_name": {"arabic": "عينة", "latin": ""}}, ("/family_name/latin", "blank")),
+        ({"family_name": {"arabic": "عينة", "latin": "X" * 121}}, ("/family_name/latin", "too-long")),
+        ({"family_name": {"arabic": "عينة", "latin": "X\nY"}}, ("/family_name/latin", "too-long")),
+        ({"family_name": {"arabic": "عينة", "latin": "X\u202eY"}}, ("/family_name/latin", "hidden-character")),
+        ({"family_name": {"arabic": "عينة"}}, ("/family_name/latin", "missing")),
+        ({"family_name": {"arabic": "عينة", "latin": 7}}, ("/family_name/latin", "text")),
+        ({"sex": "female"}, ("/sex", "choice")),
+        ({"date_of_birth": "14.2.1985"}, ("/date_of_birth", "partial-date")),
+        ({"date_of_birth": "1985-02-30"}, ("/date_of_birth", "partial-date")),
+        ({"nationality": "Maroc"}, ("/nationality", "country-form")),
+        ({"personal_number": "zz-1"}, ("/personal_number", "personal-number-form")),
+        ({"contact": {"phone": "0600000001"}}, ("/contact/phone", "phone-form")),
+        ({"contact": {"email": "a@b"}}, ("/contact/email", "email-form")),
+        ({"contact": {"consents": ["all"]}}, ("/contact/consents/0", "choice")),
+        ({"civil_status": {"number": "a"}}, ("/civil_status/number", "civil-status-form")),
+        ({"civil_status": {"number": "1", "year": 17}}, ("/civil_status/year", "number")),
+        ({"address": {**DOCUMENT["address"], "postal_code": "?"}}, ("/address/postal_code", "postal-code-form")),
+        ({"address": {**DOCUMENT["address"], "commune": "x"}}, ("/address/commune", "area-form")),
+        ({"address": {**DOCUMENT["address"], "since": "soon"}}, ("/address/since", "date")),
+        ({"password": "hunter2"}, ("/?", "unknown-member")),
+    ],
+)
+def test_each_limit_is_told_at_its_place(changes: dict[str, Any], fault: tuple[str, str]) -> None:
+    assert faults_of(**changes) == {fault}
+    assert fault[1] in FAULTS
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert len(faults_of(sex="?", nationality="?", date_of_birth="?")) == 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fault_has_a_sentence(language: str) -> None:
+    assert FAULTS - texts(language)["fault"].keys() == set()
+    assert {fault_of(code) for code in OWN} == OWN
+    assert fault_of("never-heard-of") == "other"
+
+
+@settings(max_examples=60)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | LETTERS,
+        lambda part: st.lists(part, max_size=3) | st.dictionaries(st.sampled_from(sorted(DOCUMENT)), part, max_size=4),
+        max_leaves=12,
+    )
+)
+def test_anything_else_is_refused_or_kept_as_it_is(document: Any) -> None:
+    record, faults = decode_or_faults(document)
+    assert (record is None) == bool(faults)
+    assert all(fault.code in FAULTS for fault in faults)
+    if record is not None:
+        assert decode_person(encode_person(record)) == record
+
+
+@given(LETTERS)
+def test_a_name_is_refused_or_printable(text: str) -> None:
+    record, faults = decode_or_faults({"family_name": {"arabic": "عينة", "latin": text}})
+    assert {fault.pointer for fault in faults} <= {"/family_name/latin"}
+    if record is not None:
+        assert record.family_name is not None
+        assert record.family_name.latin.strip() == record.family_name.latin != ""
+
+
+def test_missing_fields() -> None:
+    assert find_missing(applicant_record(), RULES, DAY) == frozenset()
+    assert find_missing(decode_person({}), RULES, DAY) == {
+        f"/{name}" for name in DOCUMENT.keys() - {"specimen", "country_of_birth", "personal_number"}
+    }
+    assert find_missing(applicant_record(contact={}), RULES, DAY) == {"/contact/phone"}
+    child = applicant_record(date_of_birth="2009")
+    assert find_missing(child, RULES, DAY) == {"/guardian"}
+    assert find_missing(applicant_record(date_of_birth="2008"), RULES, DAY) == frozenset()  # reckoned from 1 January
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"date_of_birth": "2026-11-23"}, Fault("/date_of_birth", "in-the-future")),
+        ({"date_of_birth": "1890-01-01"}, Fault("/date_of_birth", "too-long-ago")),
+        ({"guardian": GUARDIAN}, Fault("/guardian", "guardian-not-due")),
+        (
+            {"date_of_birth": "2015-01-01", "guardian": {**GUARDIAN, "valid_until": "2026-01-01"}},
+            Fault("/guardian/valid_until", "guardian-expired"),
+        ),
+        (
+            {"date_of_birth": "2015-01-01", "guardian": {**GUARDIAN, "personal_number": "ZZ123456"}},
+            Fault("/guardian/personal_number", "own-guardian"),
+        ),
+        ({"personal_number": "ABC1"}, Fault("/personal_number", "personal-number-form")),
+        ({"contact": {"phone": "+33612345678"}}, Fault("/contact/phone", "phone-form")),
+        ({"address": {**DOCUMENT["address"], "since": "2027-01-01"}}, Fault("/address/since", "in-the-future")),
+    ],
+)
+def test_each_rule_refuses(changes: dict[str, Any], fault: Fault) -> None:
+    assert find_faults(applicant_record(**changes), RULES, DAY, abroad=False) == (fault,)
+
+
+def test_abroad_any_telephone_will_do() -> None:
+    record = applicant_record(contact={"phone": "+33612345678"})
+    assert find_faults(record, RULES, DAY, abroad=True) == ()
+
+
+def test_differences_from_the_register() -> None:
+    registered = applicant_record()
+    assert find_divergences(registered, decode_person({})) == frozenset()
+    other = applicant_record(sex="M", date_of_birth="1985-02", address=None)
+    assert find_divergences(registered, other) == {"sex", "date_of_birth"}
