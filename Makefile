@@ -7,7 +7,10 @@ BIN := .venv/bin
 ARGS ?=
 PACKAGES := eid reader_tools api
 
-.PHONY: help demo test interop fuzz lint compile bench format lock clean
+# Dozens of processes are started here; without cached bytecode each would compile the packages anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test sweep interop fuzz lint compile bench format lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -19,6 +22,10 @@ demo: ## issue a card, verify it, refuse four frauds (ARGS="--in-process", "--pc
 test: ## run all tests that need no real card reader, with branch coverage (ARGS goes to pytest)
 	@.ci/setup dev
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet --ignore tests/interop $(PACKAGES:%=--cov=%) --cov-branch $(ARGS)
+
+sweep: ## of the tests that try one thing at very many places, all places; `make test` takes a sample of them
+	@.ci/setup dev
+	@EID_SWEEP=whole $(BIN)/python -m pytest --numprocesses 2 --quiet --no-cov -m sweep --ignore tests/interop $(ARGS)
 
 interop: ## try our cards, terminals and documents against software that others wrote; a table says who has proven what
 	@.ci/setup interop

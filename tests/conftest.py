@@ -28,6 +28,7 @@ from tests.builders.postgres import PostgresServer, postgres_server
 SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
 PCSC_READERS = 4
 READABLE = 64  # characters or octets of a value in a test's name
+UNTRACED = ("attacks", "fuzz", "pairs", "quirks", "scenarios", "vectors")
 DEVICE_TESTS = Path(__file__).parent / "device"
 
 
@@ -48,7 +49,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """One process serves one PC/SC service (libpcsclite remembers its socket), so its tests run in one worker."""
+    """One process serves one PC/SC service (libpcsclite remembers its socket), so its tests run in one worker.
+
+    What runs the same lines hundreds of times is not traced for coverage, which would double its time: sweeps,
+    properties, and the folders whose tests send whole documents and cards through code that has tests of its own.
+    """
+    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    if is_property or item.get_closest_marker("sweep") or item.path.parent.name in UNTRACED:
+        item.add_marker(pytest.mark.no_cover)
     if "pcsc_daemon" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.pcsc)
         item.add_marker(pytest.mark.xdist_group("pcsc"))

@@ -25,6 +25,7 @@ from eid.codec.name import encode_name
 from eid.codec.x509 import decode_certificate, encode_certificate, encode_tbs_certificate
 from eid.crypto.public_key import encode_public_key
 from eid.lds.sod import LdsVersion, build_lds_security_object, encode_ef_sod
+from tests.builders.rsa_keys import rsa_private_key
 
 HASHES = {name: getattr(hashes, name.upper()) for name in ("sha1", "sha224", "sha256", "sha384", "sha512")}
 CURVES = {
@@ -77,7 +78,7 @@ def ec_key(curve: str = "P-256", hash_name: str = "sha256") -> Key:
 
 
 def rsa_key(bits: int = 2048, hash_name: str = "sha256", *, pss: bool = False) -> Key:
-    return Key(rsa.generate_private_key(65537, bits), hash_name, pss)
+    return Key(rsa_private_key(bits), hash_name, pss)
 
 
 def csca_extensions(key: Key, explicit: bool = True) -> tuple[Extension, ...]:

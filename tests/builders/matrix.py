@@ -20,6 +20,7 @@ from eid.crypto.points import multiply
 from eid.crypto.public_key import encode_public_key
 from eid.lds.sod import LdsVersion
 from tests.builders import issuer
+from tests.builders.rsa_keys import rsa_private_key
 
 HASH_NAMES = ("sha1", "sha224", "sha256", "sha384", "sha512")
 CURVE_NAMES = (
@@ -134,7 +135,7 @@ def _public_point(curve: Curve, scalar: int) -> tuple[int, int]:
 
 @cache
 def _rsa(role: str) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
+    return rsa_private_key(2048)
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.codec.cv import Chat, CvCertificate, CvExtension, Role, decode_cv_certificate
 from eid.codec.oid import ID_AT, ID_IS
@@ -16,6 +16,7 @@ from eid.keystore.software import SoftwareSigner
 from eid.pki.cv_chain import Verified, load_trust_point
 from eid.pki.cv_issuing import build_cv_certificate, build_cv_public_key
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
+from tests.builders.rsa_keys import rsa_private_key
 
 ECDSA = SignatureAlgorithm("ecdsa", "sha256")
 BEGIN, END = date(2026, 1, 1), date(2026, 12, 31)
@@ -31,7 +32,7 @@ def ec_signer(name: str, algorithm: SignatureAlgorithm = ECDSA, curve: str = "br
 
 @cache
 def rsa_signer(name: str, algorithm: SignatureAlgorithm, bits: int = 2048) -> Signer:
-    return SoftwareSigner(name, rsa.generate_private_key(65537, bits), algorithm)
+    return SoftwareSigner(name, rsa_private_key(bits), algorithm)
 
 
 def chat(role: Role, rights: bytes, terminal_type: str = ID_IS) -> Chat:

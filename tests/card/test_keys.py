@@ -20,6 +20,7 @@ from eid.codec.status_word import SW
 from eid.codec.tlv import decode_tlvs, encode_tlv
 from eid.errors import CommandRefused, DecodeError
 from eid.profile.card_image import KeyAlgorithm, KeyPurpose
+from tests.builders.rsa_keys import rsa_private_key
 
 SECP256K1 = "1.3.132.0.10"
 ACTIVE = KeyPurpose.ACTIVE_AUTHENTICATION
@@ -89,7 +90,7 @@ def test_keys_brought_along_must_be_what_was_announced() -> None:
 
 
 def test_rsa_keys_agree_on_nothing() -> None:
-    stored = import_key(RSA, pkcs8(rsa.generate_private_key(65537, 2048)))
+    stored = import_key(RSA, pkcs8(rsa_private_key(2048)))
     template = decode_tlvs(encode_public_key(stored))[0].children()
     assert [item.tag for item in template] == [0x81, 0x82]
     assert (len(template[0].value), template[1].value) == (256, b"\x01\x00\x01")

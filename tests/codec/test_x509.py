@@ -12,7 +12,7 @@ import pytest
 from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ from eid.codec.extensions import BasicConstraints, Extension, KeyUsage
 from eid.codec.x509 import decode_certificate, encode_certificate, encode_tbs_certificate
 from eid.errors import DecodeError
 from tests.builders import issuer
+from tests.builders.rsa_keys import rsa_private_key
 
 if TYPE_CHECKING:
     from tests.codec.conftest import Chain
@@ -62,8 +63,8 @@ def library_certificate(key: Any, algorithm: hashes.HashAlgorithm, pss: bool = F
         (ec.generate_private_key(ec.SECP256R1()), hashes.SHA256(), False),
         (ec.generate_private_key(ec.BrainpoolP384R1()), hashes.SHA384(), False),
         (ec.generate_private_key(ec.SECP521R1()), hashes.SHA512(), False),
-        (rsa.generate_private_key(65537, 2048), hashes.SHA256(), False),
-        (rsa.generate_private_key(65537, 2048), hashes.SHA512(), True),
+        (rsa_private_key(2048), hashes.SHA256(), False),
+        (rsa_private_key(2048), hashes.SHA512(), True),
     ],
 )
 def test_certificates_of_the_library(key: Any, algorithm: hashes.HashAlgorithm, pss: bool) -> None:

@@ -35,6 +35,7 @@ def test_a_sound_card_with_more_passes(build) -> None:
     assert not_passed(examine(build(specimen("bac")), "bac")) == {}
 
 
+@pytest.mark.no_cover  # all cases run once for each defect
 @pytest.mark.parametrize("defect", DEFECTS, ids=[defect.name.replace(" ", "-") for defect in DEFECTS])
 def test_a_defect_is_found_by_its_case(defect: Defect) -> None:
     with defect.around():

@@ -14,6 +14,7 @@ from eid.crypto import iso9796
 from eid.crypto.hashes import HASH_ALGORITHMS, digest
 from eid.crypto.iso9796 import build_representative, recover, recoverable_length, sign, verify
 from eid.errors import DecodeError, LocalProtocolError, Reason, VerificationError
+from tests.builders.rsa_keys import rsa_private_key
 
 AA = json.loads((Path(__file__).parents[1] / "vectors" / "icao9303-11-F-aa.json").read_text())
 CHALLENGE = bytes.fromhex("F173589974BF40C6")
@@ -23,7 +24,7 @@ all_hashes = pytest.mark.parametrize("hash_name", [algorithm.name for algorithm 
 
 @pytest.fixture(scope="module")
 def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 1024)
+    return rsa_private_key(1024)
 
 
 def _public_operation(key: rsa.RSAPrivateKey, signature: bytes) -> bytes:
@@ -96,7 +97,7 @@ def test_sign_and_verify(bits: int, hash_name: str, keys: dict[int, rsa.RSAPriva
 
 @pytest.fixture(scope="module")
 def keys() -> dict[int, rsa.RSAPrivateKey]:
-    return {bits: rsa.generate_private_key(65537, bits) for bits in (1024, 1280, 1536, 2048, 4096)}
+    return {bits: rsa_private_key(bits) for bits in (1024, 1280, 1536, 2048, 4096)}
 
 
 def test_the_smaller_of_s_and_n_minus_s(key: rsa.RSAPrivateKey) -> None:
@@ -111,7 +112,7 @@ def test_signatures_are_randomised(key: rsa.RSAPrivateKey) -> None:
 
 
 def test_wrong_key(key: rsa.RSAPrivateKey) -> None:
-    other = rsa.generate_private_key(65537, 1024)
+    other = rsa_private_key(1024)
     assert _refused(other, sign(key, CHALLENGE, "sha256")) is Reason.SIG_CRYPTO_FAILURE
 
 

@@ -66,6 +66,7 @@ def test_both_ends_agree(curve: Curve) -> None:
     assert is_on_curve(curve, product)
 
 
+@pytest.mark.no_cover
 @library_curves
 def test_recovery_equals_integers(curve: Curve) -> None:
     """Whole points from two exchanges, at and around every special value."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,12 +22,13 @@ from eid.crypto.public_key import (
 )
 from eid.crypto.signatures import OwnEcPublicKey, SignatureAlgorithm
 from eid.errors import DecodeError, Reason, VerificationError
+from tests.builders.rsa_keys import rsa_private_key
 
 FOUND = curve_by_name("brainpoolP256r1")
 assert FOUND is not None
 BRAINPOOL = FOUND
 EXPLICIT = explicit_parameters(BRAINPOOL)
-RSA = rsa.generate_private_key(65537, 2048).public_key()
+RSA = rsa_private_key(2048).public_key()
 
 
 def compressed_generator(curve: Curve) -> bytes:

@@ -34,6 +34,7 @@ from eid.crypto.signatures import (
     verify_signature,
 )
 from eid.errors import DecodeError, LocalProtocolError, Reason, VerificationError
+from tests.builders.rsa_keys import rsa_private_key
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 RFC6979 = json.loads((VECTORS / "rfc6979-ecdsa.json").read_text())["cases"]
@@ -76,7 +77,7 @@ def _refused(
 
 @pytest.fixture(scope="module")
 def rsa_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
+    return rsa_private_key(2048)
 
 
 # --- ECDSA ------------------------------------------------------------------------------------------------------------

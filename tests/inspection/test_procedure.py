@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from eid.codec.algorithm import AlgorithmIdentifier
 from eid.codec.apdu import ResponseAPDU
@@ -56,6 +55,7 @@ from eid.protocols.pace.card import PaceCard
 from eid.protocols.pace.core import Password
 from tests.builders.chip import Chip
 from tests.builders.document import CHALLENGE, MRZ, Document, build_document
+from tests.builders.rsa_keys import rsa_private_key
 
 NOW = datetime(2026, 6, 1, 14, 30, 5, 999, tzinfo=timezone(timedelta(hours=1)))
 CAN = Password(PasswordId.CAN, b"123456")
@@ -376,7 +376,7 @@ def test_refused_confirmation_still_shows_the_keys() -> None:
 
 @pytest.mark.parametrize("bits", [1024, 2048, 3072])
 def test_long_rsa_signature_asks_for_extended_length(bits: int) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    key = rsa_private_key(bits)
     spki = encode_public_key(key.public_key())
     chip = build_chip(
         document().resigned(DG15=DG15(spki).encode()), active_authentication=ActiveAuthenticationCard(key, "sha256")

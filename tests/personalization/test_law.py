@@ -24,13 +24,14 @@ from eid.protocols.exchange import drive, through
 from eid.protocols.scp03.key_set import StaticKeySet
 from eid.transport.loopback import LoopbackConnection
 from tests.builders.issuance import SERIAL, Authority, blank_card, build, open_for_writing
+from tests.builders.rsa_keys import rsa_private_key
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def private_key(key: Key) -> PrivateKey:
     if key.kind == "rsa":
-        return rsa.generate_private_key(65537, key.bits or 2048)
+        return rsa_private_key(key.bits or 2048)
     curve = curve_by_name(key.curve or "")
     assert curve is not None
     assert curve.library is not None

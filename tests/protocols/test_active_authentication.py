@@ -23,6 +23,7 @@ from eid.protocols.active_authentication.terminal import run_active_authenticati
 from eid.protocols.exchange import drive
 from tests.builders.chip import Chip
 from tests.builders.exchanges import play
+from tests.builders.rsa_keys import rsa_private_key
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "icao9303-11-F-aa.json").read_text())
 CHALLENGE = bytes.fromhex(VECTOR["rnd_ifd"])
@@ -31,7 +32,7 @@ CURVES = ["P-256", "P-384", "P-521", "brainpoolP256r1", "brainpoolP384r1", "brai
 
 @cache
 def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    return rsa_private_key(bits)
 
 
 def ec_key(name: str = "P-256") -> ec.EllipticCurvePrivateKey:

@@ -3,11 +3,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from eid.errors import StoreError
 from eid.services.stations import load_stations
+from tests.builders.rsa_keys import rsa_private_key
 
 
 def pem(key) -> bytes:
@@ -36,7 +37,7 @@ def test_no_station(tmp_path):
         b"",
         b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
         pem(ec.generate_private_key(ec.SECP384R1())),
-        pem(rsa.generate_private_key(65537, 2048)),
+        pem(rsa_private_key(2048)),
     ],
 )
 def test_what_is_no_station_key(tmp_path, content):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -7,16 +8,14 @@ import pytest
 from sqlalchemy import Engine
 
 from eid.store.database import open_database
-from eid.store.schema_version import upgrade
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(tmp_path) -> Iterator[Engine]:
+def engine(tmp_path, sqlite_template) -> Iterator[Engine]:
     """A database of this version in a file."""
-    engine = open_database(f"sqlite:///{tmp_path}/eid.db")
-    upgrade(engine)
+    engine = open_database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'eid.db')}")
     yield engine
     engine.dispose()
 
