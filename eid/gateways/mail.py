@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -111,12 +112,12 @@ def compose(message: Message, sender: str) -> EmailMessage:
         mail["To"] = Address(addr_spec=message.to)
         mail["From"] = sender
         mail["Subject"] = message.subject
-    except (ValueError, IndexError) as failure:  # IndexError: the library's answer to an empty part
+    except (ValueError, IndexError, MessageError) as failure:  # IndexError: the library's answer to an empty part
         raise GatewayRefusedError("the e-mail address is malformed") from failure
     mail["Message-ID"] = f"<{message.key}@{sender.rpartition('@')[2]}>"
-    mail["Content-Language"] = message.language
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     mail.set_content(message.text, cte="base64")
+    mail["Content-Language"] = message.language  # last: content takes its headers' place
     return mail
 
 
