@@ -12,7 +12,8 @@ database are one transaction that asks first: the state of a life cycle (`advanc
 What it asks of the world outside carries ``work.id`` as its idempotency key.
 
 What it raises decides: `GatewayError`, `TransportError` and `StoreError` are tried again, later and later;
-`GatewayRefusedError` and every other `EidError` are final, and kept for a person to look at (`eid worker failed`).
+`GatewayRefusedError`, `NotStoredError` and every other `EidError` are final, and kept for a person to look at
+(`eid worker failed`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Final, TypeAlias
 from sqlalchemy import Connection, Engine
 
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EidError, GatewayError, GatewayRefusedError, StoreError, TransportError
+from eid.errors import EidError, GatewayError, GatewayRefusedError, NotStoredError, StoreError, TransportError
 from eid.gateways.messages import MessageGateway
 from eid.keystore.service_keys import ServiceKeys
 from eid.services.audit import Sealer, export_heads
@@ -133,7 +134,7 @@ def _attempt(workshop: Workshop, handlers: Mapping[str, Handler], work: Work, at
         return _keep(workshop, work, attempt, "there is no handler of this kind")
     try:
         handler(workshop, work)
-    except GatewayRefusedError as refusal:
+    except (GatewayRefusedError, NotStoredError) as refusal:
         return _keep(workshop, work, attempt, str(refusal))
     except (GatewayError, TransportError, StoreError) as failure:
         return Outcome.AGAIN if attempt + 1 < ATTEMPTS else _keep(workshop, work, attempt, str(failure))
