@@ -8,10 +8,18 @@ import zlib
 from datetime import timedelta
 from pathlib import Path
 
+import cbor2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 
 from eid.codec import oid
 from eid.codec.cbor import encode_cbor
@@ -378,3 +386,31 @@ def test_what_cannot_sign(owner: StatusPublisher) -> None:
             sign_status_token(TokenForm.CWT, claims(), key_signer(key), publisher.certificate)
     with pytest.raises(LifecycleError, match="until"):
         owner.sign(issued_at=made.NOT_AFTER + HOUR)
+
+
+def test_other_software_reads_our_tokens(owner: StatusPublisher) -> None:
+    """joserfc and cbor2, which share nothing with the code under test, find the signature good and the same claims."""
+    certificate = x509.load_der_x509_certificate(owner.publisher.certificate)
+    key = ECKey.import_key(certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    roomy = JWSRegistry(algorithms=["ES256"])
+    roomy.max_header_length = 4096  # for the certificate in it
+    token = jwt.decode(owner.sign([(7, 1), (8, 2)], TokenForm.JWT).decode(), key, registry=roomy)
+    told = token.claims
+    assert (token.header["typ"], told["sub"], told["ttl"], told["exp"] - told["iat"]) == (
+        "statuslist+jwt",
+        URI,
+        900,
+        24 * 3600,
+    )
+    octets = zlib.decompress(unpadded(told["status_list"]["lst"].encode()))
+    assert (octets[1] >> 6 & 3, octets[2] & 3, sum(octets)) == (1, 2, 0x42)
+    tagged = cbor2.loads(owner.sign([(7, 1), (8, 2)], TokenForm.CWT))
+    protected, unprotected, payload, signature = tagged.value
+    assert (tagged.tag, cbor2.loads(protected)) == (18, {1: -7, 16: "application/statuslist+cwt"})
+    assert unprotected == {33: owner.publisher.certificate}
+    claims_map = cbor2.loads(payload)
+    assert {key: claims_map[key] for key in (2, 4, 6, 65534)} == {2: URI, 4: told["exp"], 6: told["iat"], 65534: 900}
+    assert zlib.decompress(claims_map[65533]["lst"]) == octets
+    signed = cbor2.dumps(["Signature1", protected, b"", payload])
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    certificate.public_key().verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
