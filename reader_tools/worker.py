@@ -8,6 +8,8 @@ import signal
 import socket
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,9 +51,7 @@ def run(name: str, concurrency: int, passphrase: Path | None, without_sealing: b
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings(os.environ)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with ready_database(settings) as engine:
+    with ready_database(settings) as engine, _stopped_by_signals(stop):
         sealer = None if without_sealing else _open_sealer(engine, settings, passphrase)
         workshop = open_workshop(settings, engine, sealer=sealer)
         with working(workshop, name, concurrency=concurrency) as worker:
@@ -92,6 +92,19 @@ def retry(work_id: uuid.UUID) -> None:
     with ready_database(load_settings(os.environ)) as engine:
         ask_for_another_try(engine, work_id)
     click.echo("will be tried again")
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT ask for an end in order while the context lasts."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _open_sealer(engine: Any, settings: Settings, passphrase: Path | None) -> Sealer:
