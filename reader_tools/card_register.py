@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import click
 
 from eid.enrolment.card_status import RevocationCause, SuspensionCause
-from eid.enrolment.roles import Actor, Role
+from eid.enrolment.roles import Role
 from eid.errors import NotStoredError
 from eid.rendering.terminal import render_table
 from eid.services.cards import Register, status_for_relying_parties
 from eid.services.database import ready_database
 from eid.services.settings import load_settings
 from eid.store.cards import RegisteredCard
+from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.values import UtcTime
 
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 CARD: Final = click.argument("card")
-
-
-def _as(default: Role) -> Callable[..., Any]:
-    """Add --as: the role in which the operator acts, for the rules and for the audit log."""
-    roles = click.Choice([item.value for item in Role if item is not Role.APPLICANT])
-    return click.option(
-        "--as", "role", type=roles, default=default.value, show_default=True, help="The role in which you act."
-    )
-
-
-def _actor(role: str) -> Actor:
-    return Actor(f"cli:{getpass.getuser()}", frozenset((Role(role),)))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _on_register(work: Callable[[Register], RegisteredCard], as_json: bool) -> None:
@@ -50,7 +34,7 @@ def _on_register(work: Callable[[Register], RegisteredCard], as_json: bool) -> N
 @click.command(name="enter")
 @click.option("--number", required=True, help="The document number that is printed on it.")
 @click.option("--expires", required=True, type=UtcTime(), help="The last day on which it is valid.")
-@_as(Role.PRODUCTION_OPERATOR)
+@acting_as(Role.PRODUCTION_OPERATOR)
 @JSON
 @click.argument("document", type=click.UUID)
 def enter(number: str, expires: datetime, role: str, as_json: bool, document: uuid.UUID) -> None:
@@ -58,49 +42,57 @@ def enter(number: str, expires: datetime, role: str, as_json: bool, document: uu
 
     DOCUMENT is the identifier that `eid personalize` printed.
     """
-    _on_register(lambda register: register.enter(document, number, expires.date(), _actor(role), _now()), as_json)
+    _on_register(
+        lambda register: register.enter(document, number, expires.date(), local_actor(role), current_moment()), as_json
+    )
 
 
 @click.command(name="activate")
-@_as(Role.DELIVERY_OPERATOR)
+@acting_as(Role.DELIVERY_OPERATOR)
 @JSON
 @CARD
 def activate(role: str, as_json: bool, card: str) -> None:
     """Its holder has it: from the next publication on it is valid. CARD: identifier or document number."""
-    _on_register(lambda register: register.activate(_find(register, card), _actor(role), _now()), as_json)
+    _on_register(
+        lambda register: register.activate(_find(register, card), local_actor(role), current_moment()), as_json
+    )
 
 
 @click.command(name="suspend")
 @click.option("--cause", required=True, type=click.Choice([item.value for item in SuspensionCause]), help="Why.")
-@_as(Role.CALL_CENTRE_AGENT)
+@acting_as(Role.CALL_CENTRE_AGENT)
 @JSON
 @CARD
 def suspend(cause: str, role: str, as_json: bool, card: str) -> None:
     """Suspend a card that was reported lost; it can be resumed. CARD: identifier or document number."""
     given = SuspensionCause(cause)
-    _on_register(lambda register: register.suspend(_find(register, card), given, _actor(role), _now()), as_json)
+    _on_register(
+        lambda register: register.suspend(_find(register, card), given, local_actor(role), current_moment()), as_json
+    )
 
 
 @click.command(name="resume")
-@_as(Role.ENROLMENT_OFFICER)
+@acting_as(Role.ENROLMENT_OFFICER)
 @JSON
 @CARD
 def resume(role: str, as_json: bool, card: str) -> None:
     """Make a suspended card active again. CARD: identifier or document number."""
-    _on_register(lambda register: register.resume(_find(register, card), _actor(role), _now()), as_json)
+    _on_register(lambda register: register.resume(_find(register, card), local_actor(role), current_moment()), as_json)
 
 
 @click.command(name="revoke")
 @click.option("--cause", required=True, type=click.Choice([item.value for item in RevocationCause]), help="Why.")
 @click.option("--replaced-by", type=click.UUID, help="Identifier of the card that takes its place.")
-@_as(Role.ADMINISTRATOR)
+@acting_as(Role.ADMINISTRATOR)
 @JSON
 @CARD
 def revoke(cause: str, replaced_by: uuid.UUID | None, role: str, as_json: bool, card: str) -> None:
     """Revoke a card for ever. CARD: identifier or document number."""
     given = RevocationCause(cause)
     _on_register(
-        lambda register: register.revoke(_find(register, card), given, _actor(role), _now(), replaced_by=replaced_by),
+        lambda register: register.revoke(
+            _find(register, card), given, local_actor(role), current_moment(), replaced_by=replaced_by
+        ),
         as_json,
     )
 
@@ -138,7 +130,7 @@ def _print(item: RegisteredCard, as_json: bool) -> None:
         "status_place": item.status_place,
         "replaced_by": None if item.replaced_by is None else str(item.replaced_by),
         "changed_at": item.changed_at.isoformat(),
-        "for_relying_parties": status_for_relying_parties(item, _now().date()).name,
+        "for_relying_parties": status_for_relying_parties(item, current_moment().date()).name,
     }
     if as_json:
         click.echo(json.dumps({"format": "eid-registered-card", "version": 1, **told}, indent=2))

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from eid.enrolment.appointment import APPOINTMENT, LIVE, AppointmentFacts, AppointmentState
 from eid.enrolment.appointment_rules import AppointmentRules
@@ -18,11 +18,9 @@ from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services.application_steps import facts_of as application_facts
 from eid.services.application_steps import step
 from eid.services.lifecycle import Standing, advance
-from eid.store.application_tables import application
 from eid.store.applications import StoredApplication, load_application
 from eid.store.appointment_tables import appointment
-from eid.store.appointments import Appointment, find_appointment, free_cells
-from eid.store.audit import bucket_of
+from eid.store.appointments import Appointment, free_cells
 from eid.store.outbox import Work
 from eid.store.types import new_id_like
 
@@ -49,10 +47,7 @@ def find_application(connection: Connection, application_id: uuid.UUID, *, chang
     Raises:
         NotStoredError: there is none.
     """
-    if change:
-        where = (application.c.bucket == bucket_of(application_id), application.c.id == application_id)
-        connection.execute(select(application.c.id).where(*where).with_for_update())
-    found = load_application(connection, application_id)
+    found = load_application(connection, application_id, change=change)
     if found is None:
         raise NotStoredError("there is no such application")
     return found
@@ -138,15 +133,16 @@ def step_appointment(
     work: tuple[Work, ...] = (),
 ) -> Appointment:
     """Let an event happen to an appointment, and give its place back where it needs it no more."""
-    standing = Standing(appointment, found.id, found.state, found.version)
-    target, _ = APPOINTMENT.step(AppointmentState(found.state), event, facts, actor)
-    ends = target.target not in LIVE
-    changes = {"updated_at": now, **(values or {}), **({"live": None} if ends else {})}
+    target = APPOINTMENT.step(AppointmentState(found.state), event, facts, actor)[0].target
+    ends = target not in LIVE
+    changes: dict[str, Any] = {"updated_at": now, **(values or {})}
     told = {"site": found.site, "application": str(found.application_id), **(detail or {})}
-    advance(connection, APPOINTMENT, standing, event, facts, actor, now, detail=told, values=changes, work=work)
+    standing = Standing(appointment, found.id, found.state, found.version)
+    columns = {**changes, "live": None} if ends else changes
+    after = advance(connection, APPOINTMENT, standing, event, facts, actor, now, detail=told, values=columns, work=work)
     if ends:
         free_cells(connection, found)
-    return find_appointment(connection, found.id)
+    return replace(found, state=after.state, version=after.version, **changes)
 
 
 def settle_later(desk: Desk, found: Appointment, actor: Actor, now: datetime) -> Work:

@@ -53,8 +53,8 @@ class Swept:
     missed: int
 
 
-def settle(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> None:
-    """Bring the application of an appointment into line with it."""
+def settle(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
+    """Bring the application of an appointment into line with it; False where it counts for none and was given back."""
 
     def work(connection: Connection) -> uuid.UUID | None:
         return _follow(connection, appointment_id, actor, now)
@@ -62,6 +62,7 @@ def settle(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -
     surplus = in_transaction(desk.engine, work)
     if surplus is not None:
         give_up(desk, surplus, now)
+    return surplus != appointment_id
 
 
 def give_up(desk: Desk, appointment_id: uuid.UUID, now: datetime) -> None:

@@ -131,10 +131,12 @@ def book(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> 
     """
 
     def work(connection: Connection) -> Appointment:
-        found = _mine(connection, appointment_id, actor)
+        found = find_appointment(connection, appointment_id)
+        application = find_application(connection, found.application_id)
+        require_own(application, actor)
         if found.state == BOOKED:  # asked again
             return found
-        application = _bookable(connection, found.application_id, actor)
+        _require_bookable(application)
         _require_changeable(desk, connection, application, actor, now)
         told = (settle_later(desk, found, actor, now), tell_applicant(desk, found, "appointment-booked", now))
         return step_appointment(
@@ -149,11 +151,9 @@ def book(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> 
         )
 
     booked = in_transaction(desk.engine, work)
-    settle(desk, booked.id, actor, now)
-    after = in_transaction(desk.engine, lambda connection: find_appointment(connection, booked.id))
-    if after.state == AppointmentState.CANCELLED:
+    if not settle(desk, booked.id, actor, now):
         raise EnrolmentError(Refusal.WRONG_STATE, "the application cannot be booked any more")
-    return after
+    return booked
 
 
 def reschedule(
@@ -306,9 +306,13 @@ def _bookable(connection: Connection, application_id: uuid.UUID, actor: Actor) -
     """No time is offered before staff have validated the application."""
     found = find_application(connection, application_id)
     require_own(found, actor)
-    if found.state not in BOOKABLE:
-        raise EnrolmentError(Refusal.WRONG_STATE, f"no appointment for an application that is {found.state}")
+    _require_bookable(found)
     return found
+
+
+def _require_bookable(application: StoredApplication) -> None:
+    if application.state not in BOOKABLE:
+        raise EnrolmentError(Refusal.WRONG_STATE, f"no appointment for an application that is {application.state}")
 
 
 def _mine(connection: Connection, appointment_id: uuid.UUID, actor: Actor) -> Appointment:

@@ -86,10 +86,12 @@ def change_columns(connection: Connection, application: StoredApplication, value
     return changed.rowcount == 1
 
 
-def load_application(connection: Connection, application_id: uuid.UUID) -> StoredApplication | None:
-    """The application, or None."""
+def load_application(
+    connection: Connection, application_id: uuid.UUID, *, change: bool = False
+) -> StoredApplication | None:
+    """The application, or None; `change` lets nobody else at it until the transaction ends."""
     query = select(table).where(table.c.bucket == bucket_of(application_id), table.c.id == application_id)
-    row = connection.execute(query).mappings().one_or_none()
+    row = connection.execute(query.with_for_update() if change else query).mappings().one_or_none()
     return None if row is None else _application(row)
 
 
