@@ -170,6 +170,7 @@ def suspend_card(
         values={"cause": cause.value},
         detail={"cause": cause.value},
         work=work,
+        template="card-suspended",
     )
 
 
@@ -177,7 +178,8 @@ def resume_card(
     connection: Connection, card_id: uuid.UUID, actor: Actor, now: datetime, work: Iterable[Work] = ()
 ) -> RegisteredCard:
     """It was found: it is active again."""
-    return _change(connection, card_id, "resume", actor, now, values={"cause": None}, work=work)
+    values = {"cause": None}
+    return _change(connection, card_id, "resume", actor, now, values=values, work=work, template="card-resumed")
 
 
 def revoke_card(
@@ -190,12 +192,17 @@ def revoke_card(
     replaced_by: uuid.UUID | None = None,
     work: Iterable[Work] = (),
 ) -> RegisteredCard:
-    """Revoke a card for ever. replaced_by: the card that takes its place."""
+    """Revoke a card for ever; its holder is told, unless he has just been given the one in its place.
+
+    Args:
+        replaced_by: the card that takes its place.
+    """
     detail: dict[str, Fact] = {"cause": cause.value}
     if replaced_by is not None:
         detail["replaced_by"] = str(replaced_by)
     values = {"cause": cause.value, "replaced_by": replaced_by}
-    return _change(connection, card_id, "revoke", actor, now, values=values, detail=detail, work=work)
+    told = None if cause is RevocationCause.SUPERSEDED else "card-revoked"
+    return _change(connection, card_id, "revoke", actor, now, values=values, detail=detail, work=work, template=told)
 
 
 def enter_issued_card(
@@ -366,10 +373,18 @@ def _change(
     values: Mapping[str, Any] | None = None,
     detail: Mapping[str, Fact] | None = None,
     work: Iterable[Work] = (),
+    template: str | None = None,
 ) -> RegisteredCard:
     before = require_card(connection, card_id)
+    told = () if template is None or before.application_id is None else (_notice(before, template, now),)
     standing = Standing(table, before.id, before.state, before.version)
     facts = CardFacts(before.holder)
     changed = {**(values or {}), "changed_at": now}
-    advance(connection, CARD, standing, event, facts, actor, now, detail=detail, values=changed, work=work)
+    advance(connection, CARD, standing, event, facts, actor, now, detail=detail, values=changed, work=(*work, *told))
     return require_card(connection, card_id)
+
+
+def _notice(item: RegisteredCard, template: str, now: datetime) -> Work:
+    """Its holder is told, wherever it was that somebody acted: he may know nothing of it."""
+    payload = {"template": template, "application": str(item.application_id), "card": str(item.id)}
+    return Work(new_id_like(item.id, now), "notify", payload, now)

@@ -27,10 +27,12 @@ from eid.services.cards import (
     store_card,
     void_card,
 )
+from eid.services.notifications import TEMPLATES
 from eid.services.status_lists import read_statuses
 from eid.store.audit import bucket_of, read_chain
 from eid.store.cards import RegisteredCard, find_by_application, find_by_job, find_by_person
 from eid.store.database import in_transaction, open_database
+from eid.store.outbox import waiting
 from eid.store.schema_version import upgrade
 from eid.store.types import new_id
 from tests.builders.cards import (
@@ -102,6 +104,30 @@ def test_a_card_from_order_to_revocation(any_database: Engine) -> None:
             assert found == (revoked,)
         assert card.job_id is not None
         assert find_by_job(connection, bucket_of(card.id), card.job_id) == revoked
+
+
+def test_the_holder_is_told(any_database: Engine) -> None:
+    """By work in the same transaction; nobody is told of a card without an application, or of one that he gave back."""
+    register, application = Register(any_database), new_id(NOW)
+    card, other = active_card(any_database, application_id=application), active_card(any_database, "SPM00002", 8)
+    for one in (card, other):
+        register.suspend(one.id, LOST, AGENT, NOW)
+        register.resume(one.id, COUNTER, LATER)
+    register.revoke(card.id, STOLEN, CHIEF, LATER + timedelta(hours=1))
+    superseded = active_card(any_database, "SPM00003", 9, application_id=application)
+    register.revoke(superseded.id, RevocationCause.SUPERSEDED, CHIEF, LATER)
+    refused(Refusal.WRONG_STATE, lambda: register.resume(card.id, COUNTER, LATER))
+    with any_database.connect() as connection:
+        told = [(work.kind, dict(work.payload), bucket_of(work.id)) for work in waiting(connection)]
+    assert told == [
+        (
+            "notify",
+            {"template": template, "application": str(application), "card": str(card.id)},
+            bucket_of(application),
+        )
+        for template in ("card-suspended", "card-resumed", "card-revoked")
+    ]
+    assert {told[0][1]["template"], told[1][1]["template"], told[2][1]["template"]} <= set(TEMPLATES)
 
 
 def test_who_may_not(any_database: Engine) -> None:
