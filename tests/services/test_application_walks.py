@@ -164,7 +164,7 @@ class Applications(RuleBasedStateMachine):
         done = Counter(event.action for event in events)
         assert done["application.request-information"] == row.information_requests <= 1
         assert (row.due_at is not None) == (row.state in ("DRAFT", "INFORMATION_REQUESTED")) or row.state == "REJECTED"
-        assert row.due_at is None or row.due_at > self.now
+        assert row.due_at is None or row.due_at >= self.now
         if row.state == "VALIDATED":
             person = load_person(connection, row.person_id)
             assert person is not None
