@@ -20,8 +20,8 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, error
 from eid.errors import GatewayError
 from eid.gateways.jobs import Job, Perform
 
-QUEUE: Final = "eid-work"
-WORKFLOW: Final = "eid-work"
+QUEUE: Final = "eid_work"
+WORKFLOW: Final = "eid_work"
 VERSION: Final = "1"  # of what the engine keeps; the same over releases, or work of an older one would be stranded
 SCHEMA: Final = "eid_work"
 POLLING: Final = 0.1  # seconds
@@ -76,7 +76,7 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = DBOSConfig(
-        name="eid-work",
+        name="eid_work",
         system_database_url=url,
         dbos_system_schema=SCHEMA,
         application_version=VERSION,

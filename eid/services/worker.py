@@ -184,7 +184,7 @@ def working(
     with dbos_engine(url, name, done, concurrency=concurrency) as engine:
         worker = Worker(workshop, engine, name, TIMERS if timers is None else timers, token)
         stop = threading.Event()
-        heart = threading.Thread(target=_keep_beating, args=(worker, stop), name="eid-worker-heart", daemon=True)
+        heart = threading.Thread(target=_keep_beating, args=(worker, stop), name="worker-heart", daemon=True)
         heart.start()
         try:
             yield worker
