@@ -6,16 +6,23 @@ another office's, is shown below it, for it depends on the file. A route that th
 
 from __future__ import annotations
 
-import itertools
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from eid.enrolment.roles import Role
+from eid.enrolment.roles import Actor, Role
+from eid.errors import EnrolmentError, NotStoredError, Refusal
+from eid.services import approval
+from eid.services.enrolment import register_officer_key
+from eid.store.applications import StoredApplication
 from eid.store.database import open_database
+from tests.builders.applicants import ADMINISTRATOR, VALIDATOR
+from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, take
+from tests.builders.issuance import signer
 from tests.builders.registry import Office, build_office
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +73,37 @@ POST   /v1/applications/{application_id}/documents     A E . . . . . . . . . . .
 GET    /v1/applications/{application_id}/documents     A E V J P . . . . . . . . .
 GET    /v1/applications/{application_id}/documents/{document_id} A E V J P . . . . . . . . .
 DELETE /v1/applications/{application_id}/documents/{document_id} A E . . . . . . . . . . . .
+POST   /v1/officerKeys                                 . . . . . . . . . . . . . X
+DELETE /v1/officerKeys/{key_id}                        . . . . . . . . . . . . . X
+POST   /v1/applications/{application_id}/capture       . E . . . . . . . . . . . .
+GET    /v1/applications/{application_id}/capture       . E . J P . . . . . . . . .
+GET    /v1/applications/{application_id}/capture/items/{name} . E . J P . . . . . . . . .
+GET    /v1/holds                                       . . . J P . . . . . . . U .
+GET    /v1/applications/{application_id}/holds         . . . J P . . . . . . . U .
+POST   /v1/applications/{application_id}/holds         . . V J P . . . . . . . . .
+POST   /v1/holds/{hold_id}/settle                      . . . J . . . . . . . . . .
+POST   /v1/applications/{application_id}/clear         . . . J . . . . . . . . . .
+POST   /v1/abis/answers                                . . . . . . . . . . . . . .
+POST   /v1/applications/{application_id}/approve       . . . . P . . . . . . . . .
+POST   /v1/applications/{application_id}/return        . . . . P . . . . . . . . .
+GET    /v1/personalizationJobs                         . . . . . M D . . . . . U X
+GET    /v1/personalizationJobs/{job_id}                . . . . . M D . . . . . U X
+GET    /v1/personalizationJobs/{job_id}/events         . . . . . M D . . . . . U X
+POST   /v1/personalizationJobs/{job_id}/claim          . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/release        . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/pass           . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/reject         . . . . . M . . . . . . . .
+POST   /v1/stockStores                                 . . . . . M . . . . . . . X
+GET    /v1/stockStores                                 . . . . . M . . . . . . U X
+GET    /v1/stockStores/{store_id}/balance              . . . . . M . . . . . . U X
+POST   /v1/stockStores/{store_id}/counts               . . . . . M . . . . . . . X
+POST   /v1/stockBatches                                . . . . . M . . . . . . . X
+GET    /v1/stockItems                                  . . . . . M . . . . . . U X
+POST   /v1/stockItems/{serial}/spoil                   . . . . . M . . . . . . . .
+POST   /v1/stockItems/{serial}/destroy                 . . . . . M . . . . . . . X
+POST   /v1/applications/{application_id}/ship          . . . . . . D . . . . . . .
+POST   /v1/applications/{application_id}/arrive        . E . . . . D . . . . . . .
+POST   /v1/applications/{application_id}/hand-over     . E . . . . D . . . . . . .
 GET    /v1/cards                                       A . . . . . . . . . . . . .
 POST   /v1/cards/search                                . E . . . M D C . . . . . X
 POST   /v1/cards/status                                . . . . . . . . . . R . . .
@@ -136,13 +174,10 @@ def office(empty_database, tmp_path_factory) -> Iterator[Office]:
     engine.dispose()
 
 
-NEXT = itertools.count(212_600_000_000)
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def headers(office: Office) -> dict[Role, dict[str, str]]:
     staff = {role: office.headers(role, sub=f"{role.value}-1", site="rabat-1") for role in COLUMNS.values()}
-    return {**staff, Role.APPLICANT: office.applicant(f"+{next(NEXT)}")}
+    return {**staff, Role.APPLICANT: office.applicant()}
 
 
 @pytest.fixture
@@ -168,8 +203,10 @@ def test_the_table_names_every_operation_and_nothing_else(office):
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=lambda value: value)
-async def test_the_table(client, headers, method, path):
+async def test_the_table(client, office, headers, method, path):
     """Whoever may not is refused before anything of his request is looked at; whoever may is not."""
+    if (method, path) == ("DELETE", "/v1/sessions/current"):  # it ends what the others need
+        headers = {**headers, Role.APPLICANT: office.applicant("+212600000099")}
     allowed = OPERATIONS[method, path]
     body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
     nobody = await client.request(method, address(path), **body)
@@ -179,3 +216,78 @@ async def test_the_table(client, headers, method, path):
         expected = allowed in ("open", "known") or letter in allowed.split()
         assert (answer.status_code != 403) == expected, (role.value, answer.status_code, answer.text)
         assert answer.status_code < 500, (role.value, answer.text)
+
+
+# --------------------------------------------------------------------------- what depends on the file, not on the role
+@pytest.fixture(scope="module")
+def counter(office: Office, tmp_path_factory) -> Counter:
+    return build_counter(office.registry.engine, tmp_path_factory.mktemp("papers"))
+
+
+@pytest.fixture(scope="module")
+def captured(counter: Counter) -> StoredApplication:
+    """Validated by `validator-1`, captured by `officer-1` at rabat-1, nothing open: it waits for its approval."""
+    return counter.search(counter.capture(counter.present()))
+
+
+OWN_FILE = {
+    "who validated it": Actor(VALIDATOR.id, frozenset((Role.VALIDATING_OFFICER, Role.APPROVER))),
+    "who captured for it": Actor(OFFICER.id, frozenset((Role.ENROLMENT_OFFICER, Role.APPROVER)), "rabat-1"),
+    "who validated it, by another role": Actor(VALIDATOR.id, frozenset((Role.APPROVER,))),
+    "who captured for it, by another role": Actor(OFFICER.id, frozenset((Role.APPROVER,))),
+}
+
+
+@pytest.mark.parametrize("who", OWN_FILE)
+def test_nobody_approves_his_own_file(counter: Counter, captured: StoredApplication, who: str):
+    for act in (approval.approve, approval.return_to_capture):
+        with pytest.raises(EnrolmentError) as refused:
+            act(counter.till.office, captured.id, OWN_FILE[who], CLOCK)
+        assert (refused.value.refusal, refused.value.guard) == (Refusal.GUARD, "second-officer")
+    assert counter.reload(captured).state == "AWAITING_APPROVAL"
+
+
+def test_approval_is_no_office_for_others(counter: Counter, captured: StoredApplication):
+    for role in set(Role) - {Role.APPROVER}:
+        with pytest.raises((EnrolmentError, NotStoredError)) as refused:
+            approval.approve(
+                counter.till.office, captured.id, Actor("somebody-9", frozenset((role,)), "rabat-1"), CLOCK
+            )
+        assert getattr(refused.value, "refusal", Refusal.FORBIDDEN) is Refusal.FORBIDDEN
+
+
+def test_who_validated_a_file_does_not_capture_for_it_alone(counter: Counter):
+    both = Actor(VALIDATOR.id, frozenset((Role.VALIDATING_OFFICER, Role.ENROLMENT_OFFICER)), "rabat-1")
+    station = replace(counter, key=signer("second", "P-256", "sha256"))
+    register_officer_key(counter.engine, both.id, station.key.public_key_info, ADMINISTRATOR, CLOCK)
+    items = take()
+    record = station.record(counter.present(), items, officer=both.id)
+    with pytest.raises(EnrolmentError) as refused:
+        station.take_in(record, items, both)
+    assert refused.value.guard == "not-alone"
+
+
+async def test_another_office_does_not_look_into_a_file(client, office, captured):
+    """The application was addressed to rabat-1."""
+    place = f"/v1/applications/{captured.id}"
+    for role in (Role.VALIDATING_OFFICER, Role.ENROLMENT_OFFICER):
+        here, elsewhere = (office.headers(role, sub="officer-8", site=site) for site in ("rabat-1", "paris-1"))
+        for path in (place, f"{place}/status", f"{place}/documents", f"{place}/needs"):
+            assert (await client.get(path, headers=here)).status_code == 200, path
+            assert (await client.get(path, headers=elsewhere)).status_code == 403, path
+    elsewhere = office.headers(Role.VALIDATING_OFFICER, sub="officer-8", site="paris-1")
+    for act in ("take-up", "validate"):
+        assert (await client.post(f"{place}/{act}", headers=elsewhere)).status_code == 403, act
+
+
+async def test_another_applicants_file_does_not_exist(client, office, captured, headers):
+    place = f"/v1/applications/{captured.id}"
+    stranger = headers[Role.APPLICANT]
+    for part in ("", "/status", "/documents", "/needs"):
+        theirs = await client.get(f"{place}{part}", headers=stranger)
+        nothing = await client.get(f"/v1/applications/{NOBODYS}{part}", headers=stranger)
+        assert (theirs.status_code, theirs.content) == (404, nothing.content), part
+    for act in ("submit", "supply", "appeal", "withdraw"):
+        theirs = await client.post(f"{place}/{act}", headers=stranger)
+        assert theirs.status_code == 404, act
+    assert (await client.get("/v1/applications", headers=stranger)).json() == {"applications": []}
