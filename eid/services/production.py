@@ -45,6 +45,7 @@ from eid.services.stock import (
 from eid.services.work import Workshop
 from eid.store.applications import ALPHABET, StoredApplication, load_application
 from eid.store.database import in_transaction
+from eid.store.journal import JournalEntry, read_journal
 from eid.store.outbox import Work
 from eid.store.personalization_jobs import change_job, load_job
 from eid.store.production_orders import (
@@ -88,6 +89,19 @@ def view_order(engine: Engine, order_id: uuid.UUID, actor: Actor) -> ProductionO
     """
     require_role(actor, _READERS)
     return require_order(engine, order_id)
+
+
+def order_journal(engine: Engine, order_id: uuid.UUID, actor: Actor) -> tuple[JournalEntry, ...]:
+    """What was done to the card of an order, so far.
+
+    Raises:
+        EnrolmentError: FORBIDDEN. NotStoredError: there is no such order.
+    """
+    order = view_order(engine, order_id, actor)
+    if order.job_id is None:
+        return ()
+    job_id = order.job_id
+    return in_transaction(engine, lambda connection: read_journal(connection, job_id))
 
 
 def queued_orders(engine: Engine, state: str, actor: Actor, limit: int = 100) -> tuple[ProductionOrder, ...]:

@@ -253,6 +253,18 @@ def balance_stock(engine: Engine, store_id: uuid.UUID) -> tuple[Balance, ...]:
     return in_transaction(engine, work)
 
 
+def list_stores(engine: Engine) -> tuple[Store, ...]:
+    """All stores, oldest first."""
+    return in_transaction(engine, stock.list_stores)
+
+
+def list_blanks(
+    engine: Engine, store_id: uuid.UUID, *, state: str | None = None, limit: int = 100
+) -> tuple[Blank, ...]:
+    """Blanks of a store, oldest first. state: only those."""
+    return in_transaction(engine, lambda c: stock.list_blanks(c, store_id, state=state, limit=limit))
+
+
 def _settle(
     engine: Engine,
     store_id: uuid.UUID,
