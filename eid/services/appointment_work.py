@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Final
 
-from eid.enrolment.rules import load_rules
 from eid.services.appointment_desk import Desk
 from eid.services.appointment_settling import actor_of, release_application
 from eid.services.appointment_settling import settle as settle_appointment
@@ -42,4 +41,4 @@ def sweep(workshop: Workshop) -> None:
 
 
 def _desk(workshop: Workshop) -> Desk:
-    return Desk(workshop.engine, load_rules(workshop.settings.country).rules.appointments)
+    return Desk(workshop.engine, workshop.rules.appointments)

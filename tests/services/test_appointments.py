@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.site import decode_site
 from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.gateways.messages import SpooledMessages
+from eid.keystore.service_keys import ServiceKeys
 from eid.services.applications import withdraw
 from eid.services.appointment_desk import SYSTEM, Desk, find_application
 from eid.services.appointment_settling import release_application, settle, sweep
@@ -36,7 +39,10 @@ from eid.services.appointments import (
     serve,
     show,
 )
-from eid.services.sites import close_day, open_day, put_site, show_site, show_sites
+from eid.services.settings import Settings
+from eid.services.sites import Displaced, close_day, open_day, put_site, show_site, show_sites
+from eid.services.work import Outcome, Workshop, perform
+from eid.services.work_handlers import HANDLERS, TIMERS
 from eid.store.appointment_tables import appointment, appointment_place
 from eid.store.appointments import Appointment, find_appointment
 from eid.store.audit import read_buckets, read_chain
@@ -44,6 +50,7 @@ from eid.store.outbox import waiting
 from tests.builders.booking import (
     ADMIN,
     AGENT,
+    LOADED,
     NOW,
     PARIS,
     RABAT,
@@ -495,3 +502,37 @@ def test_more_people_than_places_at_once(any_database: Engine) -> None:
 def test_system_never_books(desk: Desk) -> None:
     with refused(Refusal.FORBIDDEN):
         hold(desk, make_application(desk.engine), "rabat-agdal", NINE, SYSTEM, NOW)
+
+
+def test_the_worker_does_what_was_left(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A booking, a closed day and a withdrawal whose processes died, from the outbox; and what time ends."""
+    clock = [NOW]
+    spool = SpooledMessages(tmp_path)
+    keys = ServiceKeys(bytes(range(32)))
+    workshop = Workshop(desk.engine, Settings(), LOADED.rules, keys, lambda: clock[0], spool, spool)
+    with monkeypatch.context() as patch:
+        patch.setattr("eid.services.appointments.settle", lambda *_: True)
+        made, other = booked(desk, 1), booked(desk, 2)
+        patch.setattr("eid.services.sites.displace", lambda *_: Displaced(0, 0))
+        close_day(desk, "rabat-agdal", date(2026, 11, 25), "strike", ADMIN, NOW)
+    assert state_of(desk, made.application_id)[0] == "VALIDATED"
+    for kind in ("appointment.settle", "appointment.displace"):
+        do_all(workshop, kind)
+    assert state_of(desk, made.application_id) == ("BOOKED", made.id, "rabat-agdal")
+    assert reload(desk, made).slot == "2026-11-26T09:00"
+    withdraw(desk.engine, other.application_id, applicant(2), NOW)
+    do_all(workshop, "appointment.release")
+    assert reload(desk, other).state == "CANCELLED"
+    clock[0] = NOW + timedelta(days=9)
+    TIMERS["appointments"].run(workshop)
+    assert reload(desk, made).state == "NO_SHOW"
+    assert state_of(desk, made.application_id)[0] == "VALIDATED"
+
+
+def do_all(workshop: Workshop, kind: str) -> None:
+    """Every piece of work of a kind, twice, as a worker may."""
+    with workshop.engine.connect() as connection:
+        found = [work for work in waiting(connection, 1000) if work.kind == kind]
+    assert found
+    for work in [*found, *found]:
+        assert perform(workshop, HANDLERS, work, 0) is Outcome.DONE
