@@ -32,7 +32,7 @@ from eid.errors import (
     StoreError,
     TooLateError,
 )
-from eid.locale import FALLBACK, LANGUAGES, text
+from eid.locale import FALLBACK, LANGUAGES, text, texts
 from eid.services.access_tokens import TokenRefusedError
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
@@ -121,7 +121,8 @@ def problem_of_error(request: Request, error: EidError) -> JSONResponse:
         return answer_problem(request, error.problem, error.detail, errors=error.errors, headers=headers)
     if isinstance(error, EnrolmentError):
         problem = _BY_REFUSAL[error.refusal]
-        return answer_problem(request, problem, error.detail, refusal=error.refusal.value, guard=error.guard)
+        detail = describe_refusal(error, language_of(request))
+        return answer_problem(request, problem, detail, refusal=error.refusal.value, guard=error.guard)
     if isinstance(error, FaultyRecordError):
         told = [{"pointer": fault.pointer, "code": fault.code} for fault in error.faults]
         errors = [{**item, "detail": text(language_of(request), "fault", item["code"])} for item in told]
@@ -130,6 +131,12 @@ def problem_of_error(request: Request, error: EidError) -> JSONResponse:
         detail = text(language_of(request), "upload", error.refusal.value)
         return answer_problem(request, RegistryProblem.UPLOAD_REFUSED, detail, refusal=error.refusal.value)
     return _answer_error(request, error)
+
+
+def describe_refusal(error: EnrolmentError, language: str) -> str:
+    """What a rule says: its own sentence in English; in another language that of its condition, where it has one."""
+    told = texts(language).get("condition", {}).get(error.guard or "")
+    return error.detail if language == FALLBACK or told is None else told
 
 
 def _answer_error(request: Request, error: EidError) -> JSONResponse:

@@ -337,6 +337,20 @@ def test_every_problem_has_its_title(language):
         assert all(texts("en")["problem"][item.slug] == item.title for item in RegistryProblem)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_condition_has_its_sentence(language):
+    named: set[str] = set()
+    for path in (Path(__file__).parents[2] / "eid").rglob("*.py"):
+        named |= set(re.findall(r'(?:Guard\(|guard=)\s*"([a-z-]+)"', path.read_text("utf-8")))
+    assert set(texts(language)["condition"]) == named
+
+
+async def test_a_condition_in_the_callers_language(client, office):
+    body = {"name": "a", "kind": "guard"}
+    answer = await client.post("/v1/things", json=body, headers={**office.headers(), "Accept-Language": "ar"})
+    assert answer.json()["detail"] == texts("ar")["condition"]["second-officer"]
+
+
 def test_every_fault_has_its_sentence():
     codes = [
         "missing",
