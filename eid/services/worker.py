@@ -27,7 +27,7 @@ from eid.errors import EidError, StoreError
 from eid.gateways.work import CONCURRENCY, DbosEngine, dbos_engine
 from eid.services.relay import perform_job, relay
 from eid.services.settings import Settings
-from eid.services.work import Handler, Timer, Workshop
+from eid.services.work import Handler, Timer, Workshop, seal_heads
 from eid.services.work_handlers import HANDLERS, TIMERS
 from eid.store.database import in_transaction, open_database
 from eid.store.work_records import (
@@ -139,8 +139,12 @@ class Worker:
         self._looked_at = time.monotonic()
         for name, timer in self.timers.items():
             now = self.workshop.now()
-            if self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
+            if not self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
+                continue
+            try:
                 timer.run(self.workshop)
+            except EidError as failure:  # it has another turn; nothing else waits for it
+                log.warning("timer %s: %s", name, failure)
         if time.monotonic() >= self._tidied_at + TIDYING.total_seconds():
             self._tidied_at = time.monotonic()
             self._tidy()
@@ -182,7 +186,7 @@ def working(
     done = partial(perform_job, workshop, HANDLERS if handlers is None else handlers)
     token = _claim_name(workshop, name)
     with dbos_engine(url, name, done, concurrency=concurrency) as engine:
-        worker = Worker(workshop, engine, name, TIMERS if timers is None else timers, token)
+        worker = Worker(workshop, engine, name, _timers_of(workshop) if timers is None else timers, token)
         stop = threading.Event()
         heart = threading.Thread(target=_keep_beating, args=(worker, stop), name="worker-heart", daemon=True)
         heart.start()
@@ -193,6 +197,11 @@ def working(
             heart.join()
     lease = Lease(_WORKER + name, token, workshop.now())
     in_transaction(workshop.engine, lambda connection: release_lease(connection, lease))
+
+
+def _timers_of(workshop: Workshop) -> Mapping[str, Timer]:
+    """All timers that this process can run: one without the key leaves the turns to seal to others."""
+    return {name: timer for name, timer in TIMERS.items() if workshop.sealer is not None or timer.run is not seal_heads}
 
 
 def _claim_name(workshop: Workshop, name: str) -> str:

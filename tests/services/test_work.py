@@ -6,12 +6,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Engine, text
 
+from eid.audit.tree_head import ALGORITHM
 from eid.enrolment.rules import load_rules
 from eid.errors import (
     EnrolmentError,
@@ -25,10 +28,23 @@ from eid.errors import (
 from eid.gateways.jobs import Job
 from eid.gateways.messages import SpooledMessages
 from eid.keystore.service_keys import ServiceKeys
+from eid.keystore.software import SoftwareSigner
 from eid.services import worker as workers
+from eid.services.audit import Sealer
 from eid.services.relay import drain, relay
 from eid.services.settings import Settings
-from eid.services.work import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Outcome, Timer, Workshop, once, pause_after, perform
+from eid.services.work import (
+    ATTEMPTS,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Outcome,
+    Timer,
+    Workshop,
+    once,
+    pause_after,
+    perform,
+    seal_heads,
+)
 from eid.services.work_desk import ask_for_another_try, look_at_work
 from eid.services.work_handlers import HANDLERS, TIMERS
 from eid.services.worker import Worker, locate_work_database, working
@@ -192,8 +208,14 @@ def test_a_worker(workshop: Workshop) -> None:
     def plain(workshop: Workshop, work: Work) -> None:
         done.append("plain")
 
+    def fail(workshop: Workshop) -> None:
+        raise StoreError("away")
+
     handlers = {"twice": twice, "plain": plain, "refused": raising(GatewayRefusedError("never"))}
-    timers = {"t": Timer(timedelta(hours=1), lambda _: turns.append(1))}
+    timers = {
+        "broken": Timer(timedelta(hours=1), fail),
+        "t": Timer(timedelta(hours=1), lambda _: turns.append(1)),
+    }
     plain_work = put(workshop.engine, "plain", 20)
     for kind in ("twice", "refused"):
         put(workshop.engine, kind)
@@ -292,3 +314,13 @@ def test_a_database_that_is_away_is_waited_for(workshop: Workshop, monkeypatch: 
 def test_the_tables_of_the_worker() -> None:
     assert {"notify", "sms.stamp", "access.code"} <= set(HANDLERS)
     assert "seal" in TIMERS
+
+
+def test_who_has_no_key_leaves_sealing_to_others(workshop: Workshop) -> None:
+    assert TIMERS.keys() - workers._timers_of(workshop).keys() == {"seal"}
+    key = SoftwareSigner("audit", ec.generate_private_key(ec.SECP256R1()), ALGORITHM)
+    sealing = replace(workshop, sealer=Sealer(workshop.engine, key, "audit.example/log"))
+    assert workers._timers_of(sealing) == TIMERS
+    put(workshop.engine, "x")
+    seal_heads(workshop)
+    seal_heads(sealing)

@@ -10,9 +10,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from eid.errors import StoreError
 from eid.store import triggers
+from eid.store.all_tables import metadata
 from eid.store.database import open_database
 from eid.store.schema_version import check, needed_version, require_ready, upgrade
-from eid.store.all_tables import metadata
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_trigger_script_for_postgresql():
     assert [part for part in script if part.startswith("CREATE TRIGGER")] == [
         f"CREATE TRIGGER {table}_no_{name} BEFORE {name.upper()} ON {table}"
         " FOR EACH ROW EXECUTE FUNCTION eid_append_only()"
-        for table in ("personalization_step", "audit_row")
+        for table in ("personalization_step", "audit_row", "tree_head")
         for name in ("update", "delete")
     ]
 
