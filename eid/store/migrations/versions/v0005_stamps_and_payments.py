@@ -49,14 +49,14 @@ def _stamps() -> None:
         sa.Column("application_id", sa.Uuid()),
         sa.Column("reserved_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("bucket", "id", name="pk_stamp"),
-        sa.UniqueConstraint("bucket", "tag", name="uq_stamp_bucket"),
+        sa.UniqueConstraint("bucket", "tag", name="uq_stamp_bucket_tag"),
         sa.CheckConstraint(
             "state IN ('ORDERED', 'PAID', 'ISSUED', 'RESERVED', 'CONSUMED', 'REFUNDED', 'BLOCKED', 'EXPIRED',"
             " 'CANCELLED')",
             name=op.f("ck_stamp_state"),
         ),
     )
-    op.create_index("ix_stamp_state", "stamp", ["state", "pay_before"])
+    op.create_index("ix_stamp_state_pay_before", "stamp", ["state", "pay_before"])
     op.create_index("ix_stamp_application_id", "stamp", ["application_id"])
     op.create_index("ix_stamp_ordered_by", "stamp", ["ordered_by"])
 
@@ -84,8 +84,8 @@ def _payments() -> None:
             name=op.f("ck_payment_state"),
         ),
     )
-    op.create_index("ix_payment_bucket", "payment", ["bucket", "stamp_id"])
-    op.create_index("ix_payment_state", "payment", ["state", "created_at"])
+    op.create_index("ix_payment_bucket_stamp_id", "payment", ["bucket", "stamp_id"])
+    op.create_index("ix_payment_state_created_at", "payment", ["state", "created_at"])
     op.create_index("ix_payment_settled", "payment", ["channel", "settled_at"])
     op.create_index("ix_payment_refunded", "payment", ["channel", "refunded_at"])
 
@@ -122,4 +122,4 @@ def _records() -> None:
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reconciliation"),
     )
-    op.create_index("ix_reconciliation_channel", "reconciliation", ["channel", "day"])
+    op.create_index("ix_reconciliation_channel_day", "reconciliation", ["channel", "day"])
