@@ -19,7 +19,14 @@ from eid.services.authority import open_authority
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings
-from eid.services.status_lists import PublicationTerms, Published, StatusSigner, publish, write_publications
+from eid.services.status_lists import (
+    PublicationTerms,
+    Published,
+    StatusSigner,
+    is_any_due,
+    publish,
+    write_publications,
+)
 from eid.services.status_shelf import fetch_status_lists, find_files, load_status_lists, shelf_of, store_list
 from eid.services.trust_files import load_trust_store
 from reader_tools import exit_codes
@@ -102,10 +109,11 @@ def publish_lists(
     with ready_database(load_settings(os.environ)) as engine:
         while True:
             now = _now()
-            signer = StatusSigner(*authority.status_signer(now))
-            done = publish(
-                engine, signer, now, terms=terms, due_only=due or every is not None, aggregation_uri=aggregation
-            )
+            done: tuple[Published, ...] = ()
+            only_due = due or every is not None
+            if not only_due or is_any_due(engine, now, terms):  # to open a software key costs scrypt's time
+                signer = StatusSigner(*authority.status_signer(now))
+                done = publish(engine, signer, now, terms=terms, due_only=only_due, aggregation_uri=aggregation)
             if out is not None and done:
                 write_publications(engine, out)
             _tell(done, as_json, every is None)

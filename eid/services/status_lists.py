@@ -96,6 +96,12 @@ def publish(
     )
 
 
+def is_any_due(engine: Engine, now: datetime, terms: PublicationTerms | None = None) -> bool:
+    """Whether `publish` with `due_only` would do anything; to ask takes no key."""
+    settled, moment = terms or PublicationTerms(), now.replace(microsecond=0)
+    return bool(in_transaction(engine, lambda connection: _survey(connection, settled, moment, due_only=True))[0])
+
+
 def _survey(
     connection: Connection, terms: PublicationTerms, now: datetime, due_only: bool
 ) -> tuple[tuple[ListedStatus, ...], Mapping[str, list[int]]]:
