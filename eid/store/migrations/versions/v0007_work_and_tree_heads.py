@@ -69,8 +69,8 @@ def _make_notifications() -> None:
         sa.Column("reference", sa.String(128), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "id", "channel", name="pk_notification"),
-        sa.CheckConstraint("channel IN ('sms', 'mail')", name="ck_notification_channel"),
-        sa.CheckConstraint("state IN ('SENDING', 'SENT', 'REFUSED')", name="ck_notification_state"),
+        sa.CheckConstraint("channel IN ('sms', 'mail')", name=op.f("ck_notification_channel")),
+        sa.CheckConstraint("state IN ('SENDING', 'SENT', 'REFUSED')", name=op.f("ck_notification_state")),
     )
     op.create_index("ix_notification_bucket_subject", "notification", ["bucket", "subject"])
 

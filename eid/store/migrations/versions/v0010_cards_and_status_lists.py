@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint(
             "state IN ('ORDERED', 'PERSONALISED', 'IN_STOCK', 'ACTIVE', 'SUSPENDED', 'REVOKED', 'VOID')",
-            name="ck_card_state",
+            name=op.f("ck_card_state"),
         ),
         sa.PrimaryKeyConstraint("bucket", "id", name="pk_card"),
         sa.UniqueConstraint("bucket", "job_id", name="uq_card_bucket_job_id"),
@@ -71,7 +71,7 @@ def upgrade() -> None:
         sa.Column("ttl", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("form IN ('JWT', 'CWT')", name="ck_status_publication_form"),
+        sa.CheckConstraint("form IN ('JWT', 'CWT')", name=op.f("ck_status_publication_form")),
         sa.PrimaryKeyConstraint("uri", "form", "issued_at", name="pk_status_publication"),
     )
     op.create_index("ix_personalization_job_state", "personalization_job", ["state"])
