@@ -62,7 +62,7 @@ def _refuse(code: str) -> PydanticCustomError:
     return PydanticCustomError(code, "refused")  # the sentence is the locale's
 
 
-def _text(lines: int, limit: int, script: str | None) -> Callable[[str], str]:
+def _text(lines: int, limit: int, script: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         text = unicodedata.normalize("NFC", value)
         parts = text.split("\n")
@@ -73,7 +73,7 @@ def _text(lines: int, limit: int, script: str | None) -> Callable[[str], str]:
         if any(unicodedata.category(letter) in _FORBIDDEN for part in parts for letter in part):
             raise _refuse("hidden-character")
         letters = [unicodedata.name(letter, "") for letter in text if unicodedata.category(letter)[0] == "L"]
-        if script is not None and letters and not any(name.startswith(script) for name in letters):
+        if letters and not any(name.startswith(script) for name in letters):
             raise _refuse("other-script")
         return text
 
@@ -100,13 +100,9 @@ def _partial_date(value: object) -> PartialDate:
         raise _refuse("partial-date") from None
 
 
-def _name_text(script: str | None) -> Any:
-    return Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, script))]
-
-
-Arabic = _name_text("ARABIC")
-Latin = _name_text("LATIN")
-Tifinagh = _name_text("TIFINAGH")
+Arabic = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, "ARABIC"))]
+Latin = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, "LATIN"))]
+Tifinagh = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, "TIFINAGH"))]
 ArabicLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "ARABIC"))]
 LatinLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "LATIN"))]
 CountryCode = Annotated[str, AfterValidator(_matching(r"[A-Z]{1,3}", "country-form"))]
@@ -283,7 +279,8 @@ def _to_fault(place: tuple[int | str, ...], code: str) -> Fault:
     return Fault("".join(f"/{part}" for part in parts), fault_of(code))
 
 
-_KNOWN: Final = frozenset(name for part in (_Part, *_Part.__subclasses__()) for name in part.model_fields)
+_PARTS: Final[tuple[type[BaseModel], ...]] = tuple(_Part.__subclasses__())
+_KNOWN: Final = frozenset(name for part in _PARTS for name in part.model_fields)
 
 
 def find_missing(record: PersonRecord, rules: EnrolmentRules, day: date) -> frozenset[str]:

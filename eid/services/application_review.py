@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Engine
@@ -44,6 +44,8 @@ EXPLAINED: Final = {
 }
 """Reasons for a card, and the differences from the register that they explain."""
 NAME_SOURCES: Final = ("civil-status-change", "birth-record", "old-card")
+CLAIM_STANDS: Final = timedelta(minutes=15)
+"""How long a number is kept for whoever is being registered: far longer than the transaction that does it."""
 RECONCILE: Final = "reconciliation"
 NUMBER_TAKEN: Final = "/personal_number:taken"
 
@@ -103,7 +105,7 @@ def validate(
         open_points = set(facts.missing)
         if found.unexplained and reconciliation is None:
             open_points.add(RECONCILE)
-        if holder is not None and _is_elsewhere(person, holder):
+        if holder not in (None, person.id, None if registered is None else registered.id):
             open_points.add(NUMBER_TAKEN)
         values: dict[str, Any] = {"validating_officer": actor.id, "validated_at": now}
         detail: dict[str, str] = {}
@@ -142,7 +144,10 @@ def _settle_number(engine: Engine, application_id: uuid.UUID, actor: Actor, now:
 
 
 def _claim(engine: Engine, number: str, person_id: uuid.UUID, now: datetime, *, take: bool) -> uuid.UUID:
-    """The holder of a number; take: it goes to this person where its holder never was registered."""
+    """The holder of a number; take: it goes to this person where nobody has it, or somebody who was never registered.
+
+    Who is being registered at this moment has claimed it a moment ago, and keeps it.
+    """
     if not take:
         with engine.connect() as connection:
             return holder_of_number(connection, number) or person_id
@@ -153,8 +158,9 @@ def _claim(engine: Engine, number: str, person_id: uuid.UUID, now: datetime, *, 
         found = load_person(connection, holder)
     if found is not None and found.state == "VALID":
         return holder
-    in_transaction(engine, lambda connection: move_number(connection, number, holder, person_id, now))
-    return in_transaction(engine, lambda connection: claim_number(connection, number, person_id, now))
+    before = now - CLAIM_STANDS
+    moved = in_transaction(engine, lambda connection: move_number(connection, number, holder, person_id, now, before))
+    return person_id if moved else holder
 
 
 def _registered(connection: Connection, person: StoredPerson, holder: uuid.UUID) -> StoredPerson | None:

@@ -167,23 +167,27 @@ def holder_of_number(connection: Connection, number: str) -> uuid.UUID | None:
 
 
 def claim_number(connection: Connection, number: str, person_id: uuid.UUID, now: datetime) -> uuid.UUID:
-    """Enter whose a personal number is, where nobody has it; whose it is then."""
+    """Enter whose a personal number is, where nobody has it, or that he claims it again; whose it is then."""
     try:
         with connection.begin_nested():
             values = {"number": number, "person_id": person_id, "claimed_at": now}
             connection.execute(insert(personal_number).values(**values))
     except IntegrityError:
-        pass
-    return connection.execute(
-        select(personal_number.c.person_id).where(personal_number.c.number == number)
-    ).scalar_one()
+        mine = (personal_number.c.number == number, personal_number.c.person_id == person_id)
+        connection.execute(update(personal_number).where(*mine).values(claimed_at=now))
+    query = select(personal_number.c.person_id).where(personal_number.c.number == number)
+    holder: uuid.UUID = connection.execute(query).scalar_one()
+    return holder
 
 
-def move_number(connection: Connection, number: str, old: uuid.UUID, new: uuid.UUID, now: datetime) -> bool:
-    """Give a number to another person, if it still is the former's."""
+def move_number(
+    connection: Connection, number: str, old: uuid.UUID, new: uuid.UUID, now: datetime, claimed_before: datetime
+) -> bool:
+    """Give a number to another person, if it still is the former's and he claimed it last before a moment."""
     changed = connection.execute(
         update(personal_number)
         .where(personal_number.c.number == number, personal_number.c.person_id == old)
+        .where(personal_number.c.claimed_at < claimed_before)
         .values(person_id=new, claimed_at=now)
     )
     return changed.rowcount == 1

@@ -19,7 +19,14 @@ from eid.store.applications import StoredApplication, build_number, load_applica
 from eid.store.audit import bucket_of, read_chain
 from eid.store.database import in_transaction
 from eid.store.outbox import waiting
-from eid.store.persons import find_by_column, find_by_name, load_names, load_person
+from eid.store.persons import (
+    claim_number,
+    find_by_column,
+    find_by_name,
+    holder_of_number,
+    load_names,
+    load_person,
+)
 from eid.store.types import new_id
 from tests.builders.applicants import (
     ADMINISTRATOR,
@@ -377,6 +384,19 @@ def test_a_personal_number_belongs_to_one_person(any_database: Engine, blobs: Bl
         review.validate(any_database, first.id, VALIDATOR, NOW)
     third = begin_application(any_database)
     assert bucket_of(third.id) == bucket_of(second.id)
+
+
+def test_a_number_that_was_only_claimed_is_kept_for_a_while(any_database: Engine, blobs: BlobStore) -> None:
+    """An officer finds something missing after the number was claimed: for a quarter of an hour nobody else gets it."""
+    applied = {"record": applicant_record(personal_number="ZZ7"), "reason": "production-defect"}
+    first, second = under_review(any_database, blobs, **applied), under_review(any_database, blobs, **applied)
+    in_transaction(any_database, lambda connection: claim_number(connection, "ZZ7", first.person_id, NOW))
+    with pytest.raises(EnrolmentError, match="/personal_number:taken"):
+        review.validate(any_database, second.id, VALIDATOR, NOW + timedelta(minutes=15))
+    later = NOW + timedelta(minutes=16)
+    assert review.validate(any_database, second.id, VALIDATOR, later).state == "VALIDATED"
+    with any_database.connect() as connection:
+        assert holder_of_number(connection, "ZZ7") == second.person_id
 
 
 @pytest.mark.parametrize("slip", [lambda n: f" {n[:4]}-{n[4:8]} {n[8:]} ".lower(), lambda n: n.replace("1", "l")])
