@@ -163,7 +163,7 @@ def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> Gatew
     except GatewayRefusedError as failure:
         refusal = failure
     state, now = (SENT if refusal is None else REFUSED), workshop.now()
-    in_transaction(workshop.engine, lambda c: end_notification(c, work.id, channel, state, reference, now))
+    in_transaction(workshop.engine, lambda connection: end_notification(connection, told, state, reference, now))
     return refusal
 
 

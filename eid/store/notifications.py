@@ -39,19 +39,19 @@ class Notification:
 
 def begin_notification(connection: Connection, new: Notification) -> bool:
     """Note that a message is about to be sent; False where it was sent before, or refused for good."""
-    standing = connection.execute(select(table.c.state).where(*_key(new.id, new.channel))).scalar_one_or_none()
+    standing = connection.execute(
+        select(table.c.state).where(*_key(new.subject, new.id, new.channel))
+    ).scalar_one_or_none()
     if standing is None:
         values = {name: getattr(new, name) for name in Notification.__dataclass_fields__}
-        connection.execute(insert(table).values(bucket=bucket_of(new.id), **values))
+        connection.execute(insert(table).values(bucket=bucket_of(new.subject), **values))
     return standing in (None, SENDING)
 
 
-def end_notification(
-    connection: Connection, work_id: uuid.UUID, channel: str, state: str, reference: str, now: datetime
-) -> None:
+def end_notification(connection: Connection, begun: Notification, state: str, reference: str, now: datetime) -> None:
     """Note what became of a message: SENT or REFUSED."""
     values = {"state": state, "reference": reference, "at": now}
-    connection.execute(update(table).where(*_key(work_id, channel)).values(values))
+    connection.execute(update(table).where(*_key(begun.subject, begun.id, begun.channel)).values(values))
 
 
 def notifications_of(connection: Connection, subject: uuid.UUID, limit: int = 100) -> tuple[Notification, ...]:
@@ -62,5 +62,6 @@ def notifications_of(connection: Connection, subject: uuid.UUID, limit: int = 10
     return tuple(Notification(*row) for row in rows)
 
 
-def _key(work_id: uuid.UUID, channel: str) -> tuple[Any, ...]:
-    return (table.c.bucket == bucket_of(work_id), table.c.id == work_id, table.c.channel == channel)
+def _key(subject: uuid.UUID, work_id: uuid.UUID, channel: str) -> tuple[Any, ...]:
+    """A row lies with the affair that it is about, wherever its work came from."""
+    return (table.c.bucket == bucket_of(subject), table.c.id == work_id, table.c.channel == channel)
