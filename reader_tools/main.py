@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "personalize": ("personalize", "Write an identity record to a blank card."),
     "card": ("card", "Virtual cards: new, run, show. The register: enter, activate, suspend, resume, revoke, status."),
     "application": ("application", "Applications: begin, papers, submit, review, decide."),
+    "production": ("production", "Blanks, production orders, writing cards: receive, reserve, write, pass, spoil."),
     "stamp": ("stamp", "Electronic stamps: order, pay, refund; what was paid and not sent; reconciliation."),
     "appointment": ("appointment", "Appointments: sites, closed days, offers, bookings."),
     "status": ("status", "Status lists: publish, show, fetch, import, check."),
