@@ -92,7 +92,7 @@ class Till:
 
     def write(self, payment: StoredPayment, outcome: Outcome = Outcome.SETTLED, **changes: object) -> bytes:
         told = {
-            "event_id": f"evt-{next(self.events)}",
+            "event_id": f"{self.me.id}.{next(self.events)}",
             "reference": payment.id,
             "provider_reference": "PSP-1",
             "outcome": outcome,

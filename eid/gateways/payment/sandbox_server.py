@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
     provider: SandboxProvider
     secret: bytes
     timeout = PATIENCE
-    server_version = "eid-sandbox"
+    server_version = "eid"
     sys_version = ""
 
     def do_GET(self) -> None:
