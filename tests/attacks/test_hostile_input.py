@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 MEMORY = 32 << 20
 
 
+@pytest.mark.sweep
 def test_bombs() -> None:
-    """All bombs at all decoders, in one process that does nothing else; its growth is over the whole run."""
+    """All bombs, in one process that does nothing else; its growth is over the whole run."""
     command = [sys.executable, "-m", "tests.attacks.hostile_decoding"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=170)
     assert done.returncode == 0, done.stderr[-2000:]

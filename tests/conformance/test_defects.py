@@ -8,6 +8,7 @@ from eid.card import VirtualCard
 from eid.conformance import CASES, ConformanceReport, Outcome, SuitePlan, run_suite
 from eid.protocols.exchange import drive
 from eid.transport.loopback import LoopbackConnection
+from tests.builders.sweep import places
 from tests.conformance.defects import DEFECTS, Defect, sound_with_atr_info, sound_with_dg3
 from tests.conformance.specimens import NOW, passwords, specimen
 
@@ -35,8 +36,8 @@ def test_a_sound_card_with_more_passes(build) -> None:
     assert not_passed(examine(build(specimen("bac")), "bac")) == {}
 
 
-@pytest.mark.no_cover  # all cases run once for each defect
-@pytest.mark.parametrize("defect", DEFECTS, ids=[defect.name.replace(" ", "-") for defect in DEFECTS])
+@pytest.mark.sweep
+@pytest.mark.parametrize("defect", places(DEFECTS, 3), ids=lambda defect: defect.name.replace(" ", "-"))
 def test_a_defect_is_found_by_its_case(defect: Defect) -> None:
     with defect.around():
         report = examine(defect.build(specimen(defect.kind)), defect.kind, destructive=defect.destructive)

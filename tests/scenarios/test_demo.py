@@ -24,6 +24,7 @@ from eid.services import card_slot
 from eid.services.demo import MARK, occupy
 from reader_tools.main import run
 from tests.builders.commands import Watch, eid_command, run_eid
+from tests.builders.sweep import places
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -247,9 +248,10 @@ def test_on_a_terminal_progress_is_live_and_the_directory_is_used_again(terminal
     assert watch.wait_until_gone() == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [(b"Identity record", signal.SIGINT), (b"Personalisation", signal.SIGKILL), (b"Faces", signal.SIGTERM)],
+    places([(b"Identity record", signal.SIGINT), (b"Faces", signal.SIGTERM), (b"Personalisation", signal.SIGKILL)], 2),
 )
 def test_a_demonstration_that_is_ended_leaves_nothing_running(
     terminal, tmp_path: Path, moment: bytes, number: signal.Signals
