@@ -168,4 +168,4 @@ def newest_reconciliations(connection: Connection, limit: int = 100) -> tuple[St
 
 
 def _to_payment(row: Row[tuple[object, ...]]) -> StoredPayment:
-    return StoredPayment(**row._mapping)  # type: ignore[arg-type]  # the columns are the fields
+    return StoredPayment(**row._mapping)  # the columns are the fields

@@ -164,4 +164,4 @@ def forgive_try(connection: Connection, caller: str, now: datetime) -> None:
 
 
 def _to_stamp(row: Row[tuple[object, ...]]) -> StoredStamp:
-    return StoredStamp(**row._mapping)  # type: ignore[arg-type]  # the columns are the fields
+    return StoredStamp(**row._mapping)  # the columns are the fields
