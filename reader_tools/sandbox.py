@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import click
 
+from eid.gateways.abis.sandbox import SandboxAbis
+from eid.gateways.abis.server import serve_sandbox as serve_abis
 from eid.gateways.payment.sandbox import MAX_DELAY, MAX_DUPLICATES, Ending, Plan
 from eid.gateways.payment.sandbox_server import SandboxSettings, serve_sandbox
 from eid.gateways.sandbox_sms import serve_sms
 from eid.services.payment_channels import configure_sandbox, prepare_secret
 from eid.services.settings import load_settings
 from reader_tools.command_group import CommandGroup
+from reader_tools.secret_input import read_secret_line
+from reader_tools.values import FILE
 
 
 @click.group(name="sandbox", cls=CommandGroup)
@@ -74,4 +79,24 @@ def payments(port: int, callback: str, ending: str, delay: float, duplicates: in
         if configure_sandbox(home, url):
             click.echo(f"wrote {home / 'payments.toml'}", err=True)
         click.echo(f"listening on {url}")
+        stop.wait()
+
+
+@command.command(name="abis")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--copies", type=click.IntRange(1, 9), default=1, show_default=True, help="How often an answer is sent.")
+@click.option("--token-file", type=FILE, help="A file with the access token that late answers carry.")
+def abis(port: int, copies: int, token_file: Path | None) -> None:
+    """A biometric identification system that compares pictures, not persons (OSIA ABIS 1.6.0).
+
+    Its gallery is in memory. Searches that name a callback are answered later, by a call (docs/production.md). Prints
+    one line when it is ready: listening on URL
+    """
+    token = "" if token_file is None else read_secret_line(token_file, "access token")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with serve_abis(SandboxAbis(), port=port, copies=copies, token=token) as server:
+        click.echo("NOT FOR PRODUCTION: it recognises nobody", err=True)
+        click.echo(f"listening on http://127.0.0.1:{server.port}")
         stop.wait()
