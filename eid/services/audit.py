@@ -67,7 +67,7 @@ class Sealer:
     def seal(self, now: datetime) -> int:
         """Put every row that stands under no head under one; return how many that were.
 
-        Two that seal at once do no harm: the database takes one head of each size.
+        Two that seal at once do no harm: the database takes one head that follows another.
 
         Raises:
             KeyStoreError: the key cannot be used. StoreError: the database fails, or another was quicker.

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from eid.errors import GatewayRefusedError, NotStoredError
+from eid.errors import GatewayError, GatewayRefusedError, NotStoredError
 from eid.gateways.messages import Message
 from eid.locale import FALLBACK, LANGUAGES, isolate, text
 from eid.services.access import CODE_LIFETIME, read_message
@@ -127,9 +127,17 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
     Raises:
         GatewayError: a gateway asks to try later. GatewayRefusedError: not one of them takes it.
     """
-    refusals = [why for channel in notice.addresses if (why := _send(workshop, work, notice, channel)) is not None]
-    if len(refusals) == len(notice.addresses):
-        raise refusals[0] if refusals else GatewayRefusedError("there is neither a telephone number nor an address")
+    failures: list[GatewayError] = []
+    for channel in notice.addresses:
+        try:
+            _send(workshop, work, notice, channel)
+        except GatewayError as failure:  # it does not keep the other way waiting
+            failures.append(failure)
+    away = [failure for failure in failures if not isinstance(failure, GatewayRefusedError)]
+    if away:
+        raise away[0]
+    if len(failures) == len(notice.addresses):
+        raise failures[0] if failures else GatewayRefusedError("there is neither a telephone number nor an address")
 
 
 def render(template: str, language: str, parameters: Mapping[str, str]) -> tuple[str, str]:
@@ -146,25 +154,27 @@ def mask(channel: str, address: str) -> str:
     return f"{address[:1]}***@{address.rpartition('@')[2]}"[:64]
 
 
-def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> GatewayRefusedError | None:
+def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> None:
     address = notice.addresses[channel]
     told = Notification(
         work.id, channel, notice.subject, notice.template, notice.language, mask(channel, address), SENDING, "",
         workshop.now(),
     )  # fmt: skip
     if not in_transaction(workshop.engine, partial(begin_notification, new=told)):
-        return None
+        return
     subject, body = render(notice.template, notice.language, notice.parameters)
     message = Message(f"{work.id}.{channel}", address, "" if channel == SMS else subject, body, notice.language)
-    refusal: GatewayRefusedError | None = None
-    reference = ""
     try:
         reference = (workshop.sms if channel == SMS else workshop.mail).send(message)
-    except GatewayRefusedError as failure:
-        refusal = failure
-    state, now = (SENT if refusal is None else REFUSED), workshop.now()
+    except GatewayRefusedError:
+        _end(workshop, told, REFUSED, "")
+        raise
+    _end(workshop, told, SENT, reference)
+
+
+def _end(workshop: Workshop, told: Notification, state: str, reference: str) -> None:
+    now = workshop.now()
     in_transaction(workshop.engine, lambda connection: end_notification(connection, told, state, reference, now))
-    return refusal
 
 
 def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Notice:

@@ -110,8 +110,9 @@ class Worker:
         if not self._transact(renew_lease, self._lease(_WORKER + self.name, now + LEASE)):
             self.lost.set()
             return
+        end = time.monotonic() + BEAT  # the next sign of life comes first, however many have died
         for lease in self._transact(list_leases, _WORKER):
-            if lease.expires_at <= now:
+            if lease.expires_at <= now and time.monotonic() < end:
                 self._take_over(lease, now)
 
     def _take_over(self, dead: Lease, now: datetime) -> None:
@@ -248,7 +249,7 @@ def _process_space() -> str:
 
 def _keep_beating(worker: Worker, stop: threading.Event) -> None:
     silent_since = time.monotonic()
-    while not stop.wait(BEAT) and not worker.lost.is_set():
+    while not stop.is_set() and not worker.lost.is_set():
         try:
             worker.beat()
             silent_since = time.monotonic()
@@ -256,3 +257,4 @@ def _keep_beating(worker: Worker, stop: threading.Event) -> None:
             log.warning("worker %s gives no sign of life: %s", worker.name, failure)
             if time.monotonic() > silent_since + LEASE.total_seconds():
                 worker.lost.set()
+        stop.wait(BEAT)

@@ -11,6 +11,7 @@ tree_head = Table(  # append-only: eid.store.triggers
     "tree_head",
     metadata,
     Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("previous", BigInteger, nullable=False, unique=True),  # the head before: no two follow the same one
     Column("entries", LargeBinary, nullable=False),  # those that the head before has not (eid.audit.tree_head)
     Column("frontier", LargeBinary, nullable=False),  # roots of the perfect subtrees, from which the tree grows on
     Column("checkpoint", String(1024), nullable=False),

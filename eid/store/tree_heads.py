@@ -41,9 +41,20 @@ def read_unsealed(connection: Connection, limit: int) -> tuple[Entry, ...]:
 
 
 def add_head(connection: Connection, tree: Frontier, entries: tuple[Entry, ...], note: str, now: datetime) -> None:
-    """Keep a head over a tree that has grown by these entries; the database refuses a second one of the same size."""
+    """Keep a head over a tree that has grown by these entries.
+
+    The database refuses a second one that follows the same head: of two that seal at once, one fails as a whole.
+    """
     raw = b"".join(entry.encode() for entry in entries)
-    values = {"size": tree.size, "entries": raw, "frontier": tree.encode(), "checkpoint": note, "at": now}
+    previous = tree.size - len(entries)
+    values = {
+        "size": tree.size,
+        "previous": previous,
+        "entries": raw,
+        "frontier": tree.encode(),
+        "checkpoint": note,
+        "at": now,
+    }
     connection.execute(insert(tree_head).values(**values))
     for bucket, size in {entry.bucket: entry.seq for entry in entries}.items():  # the last one of each chain stays
         moved = update(sealed_chain).where(sealed_chain.c.bucket == bucket).values(size=size)

@@ -195,9 +195,13 @@ class Run:
         raise TimeoutError((self.settings.home / "workers.log").read_text()[-4000:])
 
     def settle(self, seconds: float) -> None:
-        """Wait until all is done, or no time is left."""
-        end = time.monotonic() + seconds
+        """Wait until all is done, or nothing more has been for so long."""
+        sent, end = -1, time.monotonic() + seconds
         while time.monotonic() < end and not self.is_done():
+            with self.sms.lock:
+                now_sent = len(self.sms.messages)
+            if now_sent != sent:
+                sent, end = now_sent, time.monotonic() + seconds
             time.sleep(0.5)
         time.sleep(2)  # whatever would be done twice is done now
 

@@ -154,7 +154,7 @@ def test_an_applicant_is_told_once_in_his_language(any_database: Engine, languag
 def test_a_gateway_that_fails_is_tried_again_and_the_other_is_not(any_database: Engine) -> None:
     application = begin_application(any_database, language="fr")
     workshop = build(any_database)
-    workshop.mail.failures = [GatewayError("later")]  # type: ignore[attr-defined]
+    workshop.sms.failures = [GatewayError("later")]  # type: ignore[attr-defined]
     work = notice(application.id)
     with pytest.raises(GatewayError, match="later"):
         tell(workshop, work)

@@ -79,11 +79,13 @@ def _make_tree_heads() -> None:
     op.create_table(
         "tree_head",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("previous", sa.BigInteger(), nullable=False),
         sa.Column("entries", sa.LargeBinary(), nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.Column("checkpoint", sa.String(1024), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("size", name="pk_tree_head"),
+        sa.UniqueConstraint("previous", name="uq_tree_head_previous"),
     )
     op.create_table(
         "sealed_chain",
