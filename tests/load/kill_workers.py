@@ -53,7 +53,7 @@ from eid.store.types import new_id, new_id_like
 
 TOKEN = "sandbox"
 ORIGIN = "eid.invalid/audit"
-NUMBER = "+212600000100"
+NUMBER = "+212600000003"  # the sandbox takes a second for it, so that a kill meets work under way
 KEY = "audit-key.pem"
 
 
