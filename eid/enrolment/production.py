@@ -60,7 +60,7 @@ PRODUCTION: Final = Lifecycle[OrderState, OrderFacts](
         Transition("write", frozenset((_O.WRITING,)), _O.WRITTEN, _MAKERS, (CHIP_VERIFIED,)),
         Transition("pass", frozenset((_O.WRITTEN,)), _O.PASSED, _INSPECTORS, (CHIP_VERIFIED,)),
         Transition("spoil", frozenset((_O.READY, _O.WRITING, _O.WRITTEN)), _O.SPOILED, _MAKERS),
-        Transition("cancel", frozenset((_O.QUEUED,)), _O.CANCELLED, frozenset((Role.ADMINISTRATOR,))),
+        Transition("cancel", frozenset((_O.QUEUED,)), _O.CANCELLED, frozenset((Role.ADMINISTRATOR, Role.SYSTEM))),
     ),
 )
 """All that may happen to a production order."""

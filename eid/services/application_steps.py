@@ -227,6 +227,8 @@ def _refuse_own_file(application: StoredApplication, event: str, actor: Actor) -
 def _works_of(application: StoredApplication, event: str, target: ApplicationState, now: datetime) -> Iterable[Work]:
     if event in NOTICES:
         yield _work(application, "notify", now, template=f"application-{event}")
+    if event == "cancel" and application.state == S.APPROVED:
+        yield _work(application, "production.cancel", now)
     if target in STAMP_ENDS and application.appointment_id is not None:
         yield _work(application, "appointment.release", now)
     if target in STAMP_ENDS and application.stamp_id is not None:

@@ -29,7 +29,7 @@ from eid.enrolment.person import decode_person
 from eid.enrolment.production import PRODUCTION, OrderFacts, OrderState
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EidError, LifecycleError, NotStoredError, StoreError
+from eid.errors import EidError, EnrolmentError, LifecycleError, NotStoredError, Refusal, StoreError
 from eid.services.application_steps import person_of, rules_of, step
 from eid.services.approval import is_paid
 from eid.services.cards import CardOrder, order_card, store_card, void_card
@@ -139,6 +139,7 @@ def reserve(
     def work(connection: Database) -> ProductionOrder:
         current = load_order(connection, order_id)
         application = application_of(connection, current)
+        _require_wanted(application)
         born = decode_person(person_of(connection, application).record).born
         if born is None:
             raise LifecycleError("nobody knows when the person was born")
@@ -258,11 +259,15 @@ def spoil(engine: Engine, order_id: uuid.UUID, cause: str, actor: Actor, now: da
     return _settled(engine, in_transaction(engine, work), actor, now)
 
 
-def cancel_order(connection: Database, application_id: uuid.UUID, actor: Actor, now: datetime) -> None:
-    """End the queued order of an application that the authority ends; harmless where it has none."""
-    for order in orders_of(connection, application_id):
-        if order.state == OrderState.QUEUED:
-            advance_order(connection, order, "cancel", OrderFacts(), actor, now)
+def cancel_orders(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """End the queued order of an application that the authority has ended; harmless where it has none."""
+
+    def work(connection: Database) -> None:
+        for order in orders_of(connection, application_id):
+            if order.state == OrderState.QUEUED:
+                advance_order(connection, order, "cancel", OrderFacts(), actor, now)
+
+    in_transaction(engine, work)
 
 
 def settle_stock(engine: Engine, order: ProductionOrder, actor: Actor, now: datetime) -> None:
@@ -284,6 +289,11 @@ def handle_settle(workshop: Workshop, work: Work) -> None:
     """The work `stock.settle`."""
     order = require_order(workshop.engine, uuid.UUID(work.payload["order"]))
     settle_stock(workshop.engine, order, MAKER, workshop.now())
+
+
+def handle_cancel(workshop: Workshop, work: Work) -> None:
+    """The work `production.cancel`."""
+    cancel_orders(workshop.engine, uuid.UUID(work.payload["application"]), MAKER, workshop.now())
 
 
 # --- inside transactions
@@ -321,9 +331,16 @@ def refuse_unless(engine: Engine, order: ProductionOrder, event: str, actor: Act
     """Refuse an event before anything else is done for it, as its transaction would."""
 
     def work(connection: Database) -> OrderFacts:
-        return OrderFacts(paid=is_paid(connection, application_of(connection, order)))
+        application = application_of(connection, order)
+        _require_wanted(application)
+        return OrderFacts(paid=is_paid(connection, application))
 
     PRODUCTION.step(OrderState(order.state), event, in_transaction(engine, work), actor)
+
+
+def _require_wanted(application: StoredApplication) -> None:
+    if application.state not in ("APPROVED", "IN_PRODUCTION"):
+        raise EnrolmentError(Refusal.WRONG_STATE, f"no card for an application that is {application.state}")
 
 
 def _enter_card(connection: Database, application: StoredApplication, actor: Actor, now: datetime) -> uuid.UUID:

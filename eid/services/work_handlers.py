@@ -33,6 +33,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "abis.search": adjudication.handle_search,
     "stamp.consume": approval.handle_consume,
     "stock.settle": production.handle_settle,
+    "production.cancel": production.handle_cancel,
 }
 TIMERS: Final[dict[str, Timer]] = {
     "access": Timer(timedelta(hours=1), access_retention.sweep),
