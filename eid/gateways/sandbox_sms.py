@@ -61,6 +61,9 @@ class _Server(ThreadingHTTPServer):
         self.sandbox = sandbox
         super().__init__(address, _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that went away before its answer is nothing to tell of."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
