@@ -22,6 +22,7 @@ from api.registry_problems import install_registry_problems
 from api.routes import (
     applications,
     appointments,
+    call_centre,
     cards,
     documents,
     enrolments,
@@ -50,6 +51,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     production.router,
     cards.router,
     status.router,
+    call_centre.router,
     registry_health.router,
 )
 

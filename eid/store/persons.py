@@ -98,6 +98,14 @@ def load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson | 
     return None if row is None else _person(row)
 
 
+def load_persons(connection: Connection, identifiers: Iterable[uuid.UUID]) -> tuple[StoredPerson, ...]:
+    """These persons, in this order, without those that there are not."""
+    wanted = tuple(identifiers)
+    query = select(table).where(table.c.bucket.in_({bucket_of(item) for item in wanted}), table.c.id.in_(wanted))
+    found = {row["id"]: _person(row) for row in connection.execute(query).mappings()}
+    return tuple(found[item] for item in wanted if item in found)
+
+
 def add_name(connection: Connection, person_id: uuid.UUID, name: NameVersion) -> NameVersion:
     """Add a name as the next version; `name.version` is not looked at."""
     mine = (person_name.c.bucket == bucket_of(person_id), person_name.c.person_id == person_id)

@@ -111,6 +111,13 @@ GET    /v1/cards/{card_id}                             A E . . . M D C . . . . .
 POST   /v1/cards/{card_id}/suspend                     A E . . . . . C . . . . . X
 POST   /v1/cards/{card_id}/resume                      . E . . . . D . . . . . . .
 POST   /v1/cards/{card_id}/revoke                      . E . . . . D . . . . . . X
+POST   /v1/persons/search                              . E V J . . . C . . . . . .
+POST   /v1/calls                                       . . . . . . . C . . . . . .
+GET    /v1/calls/{call_id}                             . . . . . . . C . . . . . .
+POST   /v1/calls/{call_id}/stamps                      . . . . . . . C . . . . . .
+POST   /v1/calls/{call_id}/messages                    . . . . . . . C . . . . . .
+POST   /v1/calls/{call_id}/cards                       . . . . . . . C . . . . . .
+POST   /v1/calls/{call_id}/appointments                . . . . . . . C . . . . . .
 GET    /statuslists                                    open
 GET    /statuslists/{name}                             open
 GET    /v1/stamps                                      A . . . . . . . K . . . . .
