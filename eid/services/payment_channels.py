@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
@@ -26,7 +27,7 @@ from eid.enrolment.payment import Channel
 from eid.errors import DecodeError, KeyStoreError, ProfileError
 from eid.gateways.payment import CHANNELS
 from eid.gateways.payment.channel import PaymentChannel
-from eid.gateways.payment.link import ProviderLink
+from eid.gateways.payment.link import ProviderLink, utc_now
 from eid.keystore.service_keys import load_service_keys
 
 FILE_NAME: Final = "payments.toml"
@@ -34,6 +35,7 @@ MAX_SECRET: Final = 1024  # octets of a file
 SANDBOX_KEY: Final = "keys/sandbox-payments.key"  # under `home`
 _SANDBOX_MARK: Final = "# Written by `eid sandbox payments`. No money moves."
 Channels = Mapping[Channel, PaymentChannel]
+Clock = Callable[[], datetime]
 
 
 class _Row(BaseModel):
@@ -54,8 +56,11 @@ class _File(BaseModel):
     channel: tuple[_Row, ...]
 
 
-def load_channels(home: Path) -> Channels:
+def load_channels(home: Path, clock: Clock = utc_now) -> Channels:
     """The ways to pay; none where there is no file.
+
+    Args:
+        clock: by which requests to providers are signed, UTC.
 
     Raises:
         ProfileError: the file is malformed, or names a way twice. KeyStoreError: a secret cannot be read, is malformed,
@@ -77,12 +82,12 @@ def load_channels(home: Path) -> Channels:
         raise ProfileError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path=str(place)) from None
     if len({row.name for row in rows}) != len(rows):
         raise ProfileError("a channel stands twice", path=str(place))
-    return MappingProxyType({row.name: _open(row, home) for row in rows})
+    return MappingProxyType({row.name: _open(row, home, clock) for row in rows})
 
 
-def _open(row: _Row, home: Path) -> PaymentChannel:
+def _open(row: _Row, home: Path, clock: Clock) -> PaymentChannel:
     named = (row.secret,) if row.previous_secret is None else (row.secret, row.previous_secret)
-    link = ProviderLink(row.url, tuple(read_secret(home / name) for name in named), row.seconds)
+    link = ProviderLink(row.url, tuple(read_secret(home / name) for name in named), row.seconds, clock=clock)
     return next(kind for kind in CHANNELS if kind.name is row.name)(link)
 
 

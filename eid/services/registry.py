@@ -68,7 +68,7 @@ def load_keys(settings: Settings) -> ServiceKeys:
     return load_service_keys(settings.home / KEYS / FILE_NAME)
 
 
-def open_registry(settings: Settings) -> Registry:
+def open_registry(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Registry:
     """The registry that the settings describe.
 
     Raises:
@@ -82,9 +82,9 @@ def open_registry(settings: Settings) -> Registry:
     issuer = load_issuer(settings)
     documents = settings.documents_address
     keys = load_keys(settings)
-    channels = load_channels(settings.home)
+    channels = load_channels(settings.home, clock)
     engine = open_store(settings)
-    return Registry(engine, loaded.rules, loaded.digest, keys, issuer, documents=documents, channels=channels)
+    return Registry(engine, loaded.rules, loaded.digest, keys, issuer, clock, documents=documents, channels=channels)
 
 
 def require_answer(registry: Registry) -> None:

@@ -23,6 +23,11 @@ SECONDS: Final = 10.0
 _THIS_MACHINE: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
+def utc_now() -> datetime:
+    """The clock of the machine, UTC."""
+    return datetime.now(UTC)
+
+
 def check_url(url: str) -> str:
     """Insist on https, or on http to this machine.
 
@@ -51,7 +56,7 @@ class ProviderLink:
     url: str
     secrets: tuple[bytes, ...] = field(repr=False)
     seconds: float = SECONDS
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
+    clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
     def __post_init__(self) -> None:
         check_url(self.url)

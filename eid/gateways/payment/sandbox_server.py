@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +32,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from eid.enrolment.payment import Channel, Money
 from eid.errors import AuthenticationError, GatewayError, LifecycleError, NotStoredError, RecordError
-from eid.gateways.payment.link import check_url
+from eid.gateways.payment.link import check_url, utc_now
 from eid.gateways.payment.sandbox import Ending, Plan, SandboxPayment, SandboxProvider, Telling
 from eid.gateways.payment.signature import HEADER, describe_request, sign_message, verify_message
 
@@ -59,10 +59,11 @@ def _say_nothing(channel: str, how: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """Where callbacks go (`<callback_url>/<channel>`), and the secret under which both sides sign."""
+    """Where callbacks go (`<callback_url>/<channel>`), the secret under which both sides sign, and the clock, UTC."""
 
     callback_url: str
     secret: bytes = field(repr=False)
+    clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
 
 class CallbackSender:
@@ -105,7 +106,7 @@ class CallbackSender:
         parts = urlsplit(self._settings.callback_url.rstrip("/"))
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(str(parts.hostname), parts.port, timeout=PATIENCE)
-        signature = sign_message(self._settings.secret, telling.body, datetime.now(UTC))
+        signature = sign_message(self._settings.secret, telling.body, self._settings.clock())
         headers = {"Content-Type": "application/json", HEADER: signature}
         try:
             connection.request("POST", f"{parts.path}/{telling.channel.value}", telling.body, headers)
@@ -127,8 +128,8 @@ def serve_sandbox(
         GatewayError: the port cannot be listened at. ProfileError: the address of callbacks is not acceptable.
     """
     sender = CallbackSender(settings, report)
-    provider = SandboxProvider(sender.tell)
-    handler = type("_Bound", (_Handler,), {"provider": provider, "secret": settings.secret})
+    provider = SandboxProvider(sender.tell, clock=settings.clock)
+    handler = type("_Bound", (_Handler,), {"provider": provider, "settings": settings})
     try:
         server = _Server((HOST, port), handler)
     except (OSError, OverflowError) as failure:
@@ -154,7 +155,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     provider: SandboxProvider
-    secret: bytes
+    settings: SandboxSettings
     timeout = PATIENCE
     server_version = "eid"
     sys_version = ""
@@ -194,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _require_signature(self, body: bytes) -> None:
         message = describe_request(self.command, self.path, body)
-        verify_message((self.secret,), self.headers.get(HEADER), message, datetime.now(UTC))
+        verify_message((self.settings.secret,), self.headers.get(HEADER), message, self.settings.clock())
 
     def _get(self, body: bytes) -> tuple[HTTPStatus, str, bytes]:
         if self.path == "/sandbox/plan":
