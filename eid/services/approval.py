@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from eid.enrolment.application import APPLICATION, ApplicationState
 from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EidError, EnrolmentError, LifecycleError, RecordError, Refusal
@@ -142,6 +143,8 @@ def _claim(office: StampOffice, application_id: uuid.UUID, number: str, actor: A
 
     def look(connection: Connection) -> tuple[StoredApplication, str | None]:
         application = load_seen(connection, application_id, actor)
+        facts = replace(facts_of(connection, application, now), holds=blocking_codes(connection, application_id))
+        APPLICATION.step(ApplicationState(application.state), "approve", facts, actor)  # or no number is taken
         return application, person_of(connection, application).personal_number
 
     application, known = in_transaction(office.engine, look)
@@ -149,8 +152,6 @@ def _claim(office: StampOffice, application_id: uuid.UUID, number: str, actor: A
         raise RecordError("personal_number has not the form of the rules")
     if known not in (None, number):
         raise EnrolmentError(Refusal.GUARD, "the person has another personal number", guard="personal-number")
-    if application.state != "AWAITING_APPROVAL":
-        raise EnrolmentError(Refusal.WRONG_STATE, f"no approve of an application that is {application.state}")
     person = application.person_id
     holder = in_transaction(office.engine, lambda connection: claim_number(connection, number, person, now))
     if holder != person:

@@ -13,15 +13,13 @@ from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.abis import Candidate
 from eid.gateways.abis.sandbox import SandboxAbis
-from eid.services import adjudication
+from eid.services import adjudication, approval
 from eid.services.adjudication import accept_candidates, begin_search, settle_hold
-from eid.services.application_steps import step
 from eid.store.applications import StoredApplication
 from eid.store.captures import Search, list_late_searches
-from eid.store.database import in_transaction
 from eid.store.types import new_id
 from tests.builders.applicants import APPLICANT, VALIDATOR, applicant_record
-from tests.builders.counter import ADJUDICATOR, APPROVER, CLOCK, Counter, build_counter, take
+from tests.builders.counter import ADJUDICATOR, APPROVER, CLOCK, OFFICER, Counter, build_counter, take
 
 OTHER = applicant_record(personal_number="ZZ777777")
 
@@ -118,8 +116,10 @@ def test_without_a_system_an_adjudicator_compares(counter: Counter) -> None:
 def test_who_comes_again_must_be_like_himself(counter: Counter) -> None:
     first = counter.search(captured(counter))
     assert isinstance(counter.abis, SandboxAbis)
-    in_transaction(counter.engine, lambda c: step(c, first, "return", APPROVER, CLOCK))
-    again = counter.search(counter.capture(counter.reload(first), take("somebody else")))
+    with pytest.raises(EnrolmentError):
+        approval.return_to_capture(counter.till.office, first.id, replace(APPROVER, id=OFFICER.id), CLOCK)
+    back = approval.return_to_capture(counter.till.office, first.id, APPROVER, CLOCK)
+    again = counter.search(counter.capture(back, take("somebody else")))
     assert again.state == "AWAITING_APPROVAL"  # the same application captured anew says nothing of its own past
     renewal = counter.present(reason="address-change")
     assert renewal.person_id == first.person_id

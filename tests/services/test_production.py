@@ -25,6 +25,7 @@ from eid.store.cards import find_by_application, load_card
 from eid.store.database import in_transaction, open_database
 from eid.store.outbox import waiting
 from eid.store.personalization_jobs import load_job
+from eid.store.persons import holder_of_number
 from eid.store.production_orders import ProductionOrder, orders_of
 from eid.store.stamps import find_stamp
 from eid.transport.loopback import LoopbackConnection
@@ -277,6 +278,8 @@ def test_who_approves_and_what_must_be_there(counter: Counter) -> None:
         with pytest.raises(EnrolmentError) as error:
             approval.approve(counter.till.office, application.id, actor, CLOCK, personal_number="ZZ900001")
         assert refused(error) == expected
+    with counter.engine.connect() as connection:
+        assert holder_of_number(connection, "ZZ900001") is None  # who may not approve takes no number either
     known = counter.present(record=applicant_record(personal_number="ZZ900002"))
     for given, kind in ((None, EnrolmentError), ("ZZ900002", EnrolmentError), ("zz", RecordError)):
         with pytest.raises(kind):
