@@ -8,6 +8,7 @@ from eid.store import appointment_tables as _appointments
 from eid.store import card_tables as _cards
 from eid.store import notification_tables as _notifications
 from eid.store import office_tables as _office
+from eid.store import osia_tables as _osia
 from eid.store import production_tables as _production
 from eid.store import stamp_tables as _stamps
 from eid.store import tree_head_tables as _tree_heads
@@ -23,6 +24,7 @@ FAMILIES = (
     _cards,
     _notifications,
     _office,
+    _osia,
     _production,
     _stamps,
     _tree_heads,

@@ -1,0 +1,154 @@
+"""What other systems hold here under identifiers of their own: sealed, named by a keyed hash, changed by one at a time.
+
+OSIA lets the sender choose the identifier of an enrolment or of a credential request. Here it becomes a keyed hash, so
+that the same identifier is the same record, and nobody finds a person by what somebody else put into an identifier.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from eid.enrolment.roles import Actor, Role
+from eid.errors import AlreadyDoneError, LifecycleError, NotStoredError, RecordError
+from eid.services.registry import Registry
+from eid.store.database import in_transaction
+from eid.store.osia_records import (
+    Record,
+    delete_record,
+    insert_record,
+    list_records,
+    load_record,
+    replace_record,
+)
+
+Body = dict[str, Any]
+PURPOSE: Final = "osia-record"
+NAME_PURPOSE: Final = "osia-record-name"
+MAX_NAME: Final = 128  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record with its body opened."""
+
+    record: Record
+    body: Body = field(repr=False)
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The record's own identifier."""
+        return self.record.id
+
+
+def identify_record(registry: Registry, kind: str, name: str) -> uuid.UUID:
+    """The identifier of a record that another system calls so.
+
+    Raises:
+        RecordError: the name is empty or too long.
+    """
+    if not 1 <= len(name) <= MAX_NAME:
+        raise RecordError(f"an identifier has 1 to {MAX_NAME} characters")
+    return uuid.UUID(bytes=registry.keys.tag(NAME_PURPOSE, f"{kind}:{name}".encode())[:16], version=8)  # RFC 9562 5.8
+
+
+def hold(
+    registry: Registry,
+    kind: str,
+    record_id: uuid.UUID,
+    state: str,
+    body: Mapping[str, Any],
+    owner: str,
+    now: datetime,
+    subject: uuid.UUID | None = None,
+) -> Held:
+    """Keep a new record.
+
+    Raises:
+        AlreadyDoneError: there is one under its identifier.
+    """
+    sealed = _seal(registry, record_id, body)
+    record = Record(record_id, kind, state, 1, subject, owner, sealed, now, now)
+    if not in_transaction(registry.engine, lambda connection: insert_record(connection, record)):
+        raise AlreadyDoneError("there is one under this identifier")
+    return Held(record, dict(body))
+
+
+def find_held(registry: Registry, record_id: uuid.UUID) -> Held | None:
+    """The record, or None."""
+    record = in_transaction(registry.engine, lambda connection: load_record(connection, record_id))
+    return None if record is None else _open(registry, record)
+
+
+def require_held(registry: Registry, record_id: uuid.UUID) -> Held:
+    """The record.
+
+    Raises:
+        NotStoredError: there is none.
+    """
+    found = find_held(registry, record_id)
+    if found is None:
+        raise NotStoredError("there is no such record")
+    return found
+
+
+def rewrite(registry: Registry, held: Held, body: Mapping[str, Any], now: datetime, **changes: Any) -> Held:
+    """Write the body, and state or subject, anew.
+
+    Raises:
+        LifecycleError: somebody else has done so since it was read.
+    """
+    changed = replace(held.record, sealed=_seal(registry, held.id, body), updated_at=now, **changes)
+
+    def work(connection: Connection) -> None:
+        if not replace_record(connection, changed):
+            raise LifecycleError("the record was changed by somebody else meanwhile")
+
+    in_transaction(registry.engine, work)
+    return Held(replace(changed, version=changed.version + 1), dict(body))
+
+
+def drop(registry: Registry, held: Held) -> None:
+    """Drop a record; harmless where it is gone."""
+    in_transaction(registry.engine, lambda connection: delete_record(connection, held.id))
+
+
+def browse(registry: Registry, kind: str, limit: int, offset: int) -> tuple[Held, ...]:
+    """Records of a kind, the oldest first."""
+    found = in_transaction(registry.engine, lambda connection: list_records(connection, kind, limit, offset))
+    return tuple(_open(registry, record) for record in found)
+
+
+def acting(actor: Actor, role: Role) -> Actor:
+    """A system in the one role that the scope of an operation stands for, whatever else it may be."""
+    return Actor(actor.id, frozenset((role,)), actor.site)
+
+
+def parse_id(text: str) -> uuid.UUID:
+    """An identifier of ours that another system says.
+
+    Raises:
+        NotStoredError: it is none, so there is nothing under it.
+    """
+    try:
+        found = uuid.UUID(text)
+    except ValueError:
+        found = None
+    if found is None or str(found) != text:
+        raise NotStoredError("there is no such thing")
+    return found
+
+
+def _seal(registry: Registry, record_id: uuid.UUID, body: Mapping[str, Any]) -> bytes:
+    plain = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return registry.keys.seal(PURPOSE, plain, record_id.bytes, registry.random)
+
+
+def _open(registry: Registry, record: Record) -> Held:
+    return Held(record, json.loads(registry.keys.unseal(PURPOSE, record.sealed, record.id.bytes)))
