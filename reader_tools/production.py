@@ -125,7 +125,7 @@ def balance(store: uuid.UUID, as_json: bool) -> int:
 @command.command(name="blanks")
 @STORE
 @click.option("--state", type=click.Choice([item.value for item in BlankState]), help="Only those.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
 @JSON
 def blanks(store: uuid.UUID, state: str | None, limit: int, as_json: bool) -> None:
     """List blanks of a store, oldest first."""
@@ -158,7 +158,7 @@ def count(store: uuid.UUID, serials_file: Path, role: str, as_json: bool) -> int
 @command.command(name="damage")
 @click.argument("serial")
 @STORE
-@click.option("--cause", type=CAUSE, default="damaged", show_default=True)
+@click.option("--cause", type=CAUSE, default="damaged", show_default=True, help="What is wrong with it.")
 @MAKER
 def damage(serial: str, store: uuid.UUID, cause: str, role: str) -> None:
     """A blank in the store is no good."""
@@ -183,8 +183,14 @@ def destroy(serial: str, store: uuid.UUID, witness: str, role: str) -> None:
 
 
 @command.command(name="orders")
-@click.option("--state", type=click.Choice([item.value for item in OrderState]), default="QUEUED", show_default=True)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--state",
+    type=click.Choice([item.value for item in OrderState]),
+    default="QUEUED",
+    show_default=True,
+    help="Where they stand.",
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
 @MAKER
 @JSON
 def orders(state: str, limit: int, role: str, as_json: bool) -> None:
@@ -293,7 +299,7 @@ def pass_card(order: uuid.UUID, role: str, as_json: bool) -> None:
 
 @command.command(name="spoil")
 @ORDER
-@click.option("--cause", type=CAUSE, required=True)
+@click.option("--cause", type=CAUSE, required=True, help="What is wrong with it.")
 @MAKER
 @JSON
 def spoil(order: uuid.UUID, cause: str, role: str, as_json: bool) -> None:
