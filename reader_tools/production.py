@@ -36,6 +36,8 @@ from reader_tools.command_group import CommandGroup
 from reader_tools.output_file import write_private
 from reader_tools.values import DIRECTORY, FILE
 
+FORMAT: Final = "eid-production"
+VERSION: Final = 1
 MAX_SERIALS: Final = 8 << 20  # octets of a list
 MAX_READER_NAME: Final = 128  # characters that a job keeps
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -360,7 +362,7 @@ def _text(value: object) -> object:
 
 def _print(told: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps({"format": FORMAT, "version": VERSION, **told}, indent=2))
         return
     for name, value in told.items():
         if value is not None:
@@ -369,7 +371,7 @@ def _print(told: Mapping[str, Any], as_json: bool) -> None:
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps({"format": FORMAT, "version": VERSION, "rows": rows}, indent=2))
     elif not rows:
         click.echo("none")
     else:

@@ -46,7 +46,7 @@ def test_blanks_come_in_and_are_counted(eid, tmp_path: Path) -> None:
     (tmp_path / "lying").write_text("00BB\n")
     counted = eid("production", "count", "--store", store, "--serials", tmp_path / "lying")
     assert (counted.code, "missing: 00CC" in counted.out) == (1, True)
-    (row,) = json.loads(eid("production", "balance", "--store", store, "--json").out)
+    (row,) = json.loads(eid("production", "balance", "--store", store, "--json").out)["rows"]
     assert (row["delivered"], row["IN_STORE"], row["MISSING"], row["DESTROYED"]) == (3, 1, 1, 1)
     assert "00BB" in eid("production", "blanks", "--store", store, "--state", "IN_STORE").out
     assert eid("production", "orders").out == "none\n"
@@ -89,7 +89,7 @@ def test_an_approved_file_becomes_a_card(eid, tmp_path: Path) -> None:
     assert {"intent", "result"} == {item["phase"] for item in shown["steps"]}
     assert "state: PASSED" in eid("production", "pass", order).out
     assert eid("production", "spoil", order, "--cause", "printing").code == 73
-    (row,) = json.loads(eid("production", "balance", "--store", store, "--json").out)
+    (row,) = json.loads(eid("production", "balance", "--store", store, "--json").out)["rows"]
     assert (row["CONSUMED"], row["IN_STORE"]) == (1, 0)
 
 
