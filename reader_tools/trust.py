@@ -122,9 +122,12 @@ def _tell_import(report: ImportReport) -> None:
     elif report.findings:
         rows = [(grade.value, code, str(count)) for (grade, code), count in findings_by_grade(report)]
         click.echo(render_table(rows, ("grade", "finding", "certificates and CRLs"), (2,)) + "\n")
-    lists = [item for item in report.sources if item.kind in ("MASTER_LIST", "DEVIATION_LIST")]
-    for listed in lists:
-        click.echo(tell_source(listed))
+    told = [item for item in report.sources if item.refusal or item.kind in ("MASTER_LIST", "DEVIATION_LIST")]
+    skipped = [item for item in told if item.kind not in ("MASTER_LIST", "DEVIATION_LIST")]
+    for source in (item for item in told if item not in skipped[FEW:]):
+        click.echo(tell_source(source))
+    if len(skipped) > FEW:
+        click.echo(f"skipped  {len(skipped) - FEW:,} more, which --json names")
     counts = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items()) or "nothing"
     click.echo(
         f"import {report.import_id}: {counts}; {report.new:,} new, {report.held:,} held, {report.unusable:,} unusable,"

@@ -76,8 +76,10 @@ def describe_source(item: TrustSource) -> dict[str, Any]:
 
 
 def tell_source(item: TrustSource) -> str:
-    """One line on a list: signed, unsigned or refused."""
+    """One line on a list: signed, unsigned or refused; or on what is no trust material, and was skipped."""
     name = make_printable(item.name)
+    if item.refusal and item.kind in ("FILE", "BUNDLE"):
+        return f"skipped  {name}: {make_printable(item.refusal)}"
     if item.refusal:
         return f"refused  {name}: {make_printable(item.refusal)}"
     when = "" if item.signed_at is None else f" on {item.signed_at:%Y-%m-%d}"

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
+from typing import IO, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, or_
 
-from eid.errors import DecodeError, EidError, LifecycleError, Reason, VerificationError
+from eid.errors import DecodeError, EidError, LifecycleError, Reason, StoreError, VerificationError
 from eid.pki.examination import ExaminedCertificate, ExaminedCrl, examine_certificate, examine_crl
 from eid.pki.lint import Finding, Grade
 from eid.pki.master_list import decode_master_list
@@ -30,7 +31,7 @@ from eid.pki.signed_list import (
 )
 from eid.services.trust_files import identify_signer, load_distrusts, open_index
 from eid.services.trust_policy import TrustPolicy, load_trust_policy
-from eid.services.trust_settling import describe_findings, restore_findings, settle
+from eid.services.trust_settling import NO_ISSUER, describe_findings, restore_findings, settle
 from eid.services.trust_sources import Claim, Piece, SourceFile, find_sources
 from eid.store import trust_index as index
 from eid.store.database import in_transaction
@@ -38,7 +39,7 @@ from eid.store.tables import trust_certificate, trust_crl
 
 MAX_TEXT: Final = 1024  # characters that the index holds of a name or a reason
 MAX_TOLD: Final = 1000  # objects of an import that are told one by one; all are counted
-MAX_WAITING: Final = 64 << 20  # octets of deviation lists in one import, of which each state has one of a few KiB
+MAX_WAITING: Final = 1 << 30  # octets of signed lists in one import; they wait on the disk
 BATCH: Final = 500
 Progress = Callable[[int], None]
 
@@ -113,11 +114,32 @@ def import_trust(
     policy = load_trust_policy(directory)
     engine = open_index(directory, make=True)
     try:
-        return in_transaction(
-            engine, lambda connection: _Import(connection, policy, unsigned, vouched, now, progress).run(paths)
-        )
+        with _open_shelf(directory) as shelf:
+            return in_transaction(
+                engine,
+                lambda connection: _Import(connection, shelf, policy, unsigned, vouched, now, progress).run(paths),
+            )
     finally:
         engine.dispose()
+
+
+def _open_shelf(directory: Path) -> IO[bytes]:
+    """A file without a name beside the store, which is gone with the import."""
+    try:
+        return TemporaryFile(dir=directory)
+    except OSError as failure:
+        raise StoreError(f"trust store {directory}: {failure.strerror}") from failure
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A signed list on the shelf: where it came from, and where on the shelf it is, in octets."""
+
+    claim: Claim
+    place: str
+    source: SourceFile
+    offset: int
+    length: int
 
 
 @dataclass(slots=True)
@@ -125,6 +147,7 @@ class _Import:
     """One import under way, in its transaction."""
 
     connection: Connection
+    shelf: IO[bytes]  # where signed lists wait until every CRL that came with them is in
     policy: TrustPolicy
     unsigned: bool
     vouched: bool
@@ -135,7 +158,8 @@ class _Import:
     counts: Counter[str] = field(default_factory=Counter)
     findings: Counter[tuple[Grade, str]] = field(default_factory=Counter)
     new: int = 0
-    waiting: list[tuple[Piece, SourceFile]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)  # the first of the reasons
+    waiting: list[_Waiting] = field(default_factory=list)
     authorities: list[bytes] = field(default_factory=list)  # fingerprints of new ones
     crls: list[bytes] = field(default_factory=list)  # of new ones
 
@@ -143,16 +167,24 @@ class _Import:
         self.import_id = index.begin_import(self.connection, self.now)
         for path in paths:
             self._take_argument(path)
-        settle(self.connection, self.policy, self.import_id, self.authorities, self.crls)
-        for piece, source in self.waiting:
+        self._settle()
+        for piece, source in self._take_off_shelf(Claim.MASTER_LIST):
+            self._take_master_list(piece, source)
+        self._settle()
+        for piece, source in self._take_off_shelf(Claim.DEVIATION_LIST):
             self._take_deviation_list(piece, source)
         return self._report()
+
+    def _settle(self) -> None:
+        settle(self.connection, self.policy, self.import_id, self.authorities, self.crls)
 
     # --- what was named
 
     def _take_argument(self, path: Path) -> None:
         sources = find_sources(path)
         bare = sum(self._take_source(source) for source in sources)
+        if not self.counts and not self.waiting and self.skipped:
+            raise DecodeError(f"{path}: nothing in it is a certificate, a CRL or a list: {self.skipped[0]}")
         if bare > 1 and self.vouched and not self.unsigned:
             raise LifecycleError(f"{path} is a list that nobody signed: say --unsigned if you vouch for it")
 
@@ -160,24 +192,25 @@ class _Import:
         """Take all of a file; the number of authorities in it that no list vouches for, none of an LDIF."""
         bare = 0
         batch: list[bytes] = []
-        source_id = 0
+        source_id, is_alone = 0, True
         for piece in source.pieces():
-            if piece.claim is Claim.MASTER_LIST:
-                self._take_master_list(piece, source)
+            if piece.skipped:
+                self._note_skipped(piece, source)
                 continue
-            if piece.claim is Claim.DEVIATION_LIST:
-                self._keep_waiting(piece, source)
+            if piece.claim in (Claim.MASTER_LIST, Claim.DEVIATION_LIST):
+                self._put_on_shelf(piece, source)
                 continue
             source_id = source_id or self._note_file(source, piece)
             if piece.claim is Claim.CRL:
-                self._take_crl(piece.raw, source, source_id)
+                self._take_crl(piece, source, source_id)
             else:
+                is_alone = is_alone and _is_alone(piece, source)
                 batch.append(piece.raw)
                 if len(batch) == BATCH:
-                    bare += self._take_bare(batch, source, source_id)
+                    bare += self._take_bare(batch, source, source_id, must_read=is_alone)
                     batch = []
         if batch:
-            bare += self._take_bare(batch, source, source_id)
+            bare += self._take_bare(batch, source, source_id, must_read=is_alone)
         return 0 if source.is_ldif else bare
 
     def _note_file(self, source: SourceFile, piece: Piece) -> int:
@@ -187,12 +220,26 @@ class _Import:
             self.connection, index.TrustSource(self.import_id, source.name[:MAX_TEXT], kind, digest)
         )
 
+    def _note_skipped(self, piece: Piece, source: SourceFile) -> None:
+        """Note what no use can be made of, and why; nothing of it is kept, for it may be anything."""
+        if not self.skipped:
+            self.skipped.append(piece.skipped)
+        name = f"{source.name}: {piece.place}" if piece.place else source.name
+        kind, digest = (
+            "BUNDLE" if piece.place else "FILE",
+            hashlib.sha256(piece.raw).digest() if piece.raw else bytes(32),
+        )
+        index.add_source(
+            self.connection,
+            index.TrustSource(self.import_id, name[:MAX_TEXT], kind, digest, refusal=piece.skipped[:MAX_TEXT]),
+        )
+
     # --- certificates
 
-    def _take_bare(self, batch: list[bytes], source: SourceFile, source_id: int) -> int:
+    def _take_bare(self, batch: list[bytes], source: SourceFile, source_id: int, *, must_read: bool) -> int:
         """Take certificates that no list vouches for; how many of them are authorities."""
         held_for = "" if self.unsigned or (self.vouched and not source.is_ldif) else "nobody signed for it"
-        return self._take_certificates(batch, source.name, source_id, held_for, must_read=not source.is_ldif)
+        return self._take_certificates(batch, source.name, source_id, held_for, must_read=must_read)
 
     def _take_certificates(
         self, batch: list[bytes], name: str, source_id: int, held_for: str, *, must_read: bool = False
@@ -251,7 +298,7 @@ class _Import:
         try:
             accepted, certificates = self._verify_master_list(piece.raw)
         except (VerificationError, DecodeError, LifecycleError) as refusal:
-            if not source.is_ldif:
+            if not source.is_ldif and not source.is_one_of_many:
                 raise _named(refusal, name) from refusal
             self._note_refused(piece, name, "MASTER_LIST", refusal)
             return
@@ -265,9 +312,9 @@ class _Import:
         """The list and its certificates; one whose signer is not pinned only where the operator vouches for it."""
         pins = [item for item in index.list_pins(self.connection, with_raw=True) if item.state == "ACCEPTED"]
         countries = {item.country for item in pins}
-        crls = index.list_crls(
-            self.connection, with_raw=True, where=(trust_crl.c.usable, trust_crl.c.country.in_(countries))
-        )
+        # A CRL whose issuer is in no list yet counts as soon as a key of the signer's own path signed it.
+        may_count = or_(trust_crl.c.usable, trust_crl.c.why == NO_ISSUER)
+        crls = index.list_crls(self.connection, with_raw=True, where=(may_count, trust_crl.c.country.in_(countries)))
         try:
             accepted, certificates = verify_master_list(
                 raw,
@@ -313,15 +360,27 @@ class _Import:
             index.TrustSource(self.import_id, name[:MAX_TEXT], kind, digest, refusal=str(refusal)[:MAX_TEXT]),
         )
 
-    def _keep_waiting(self, piece: Piece, source: SourceFile) -> None:
-        """Keep a deviation list until all else is in; a stream of them must not fill the memory."""
-        if sum(len(kept.raw) for kept, _ in self.waiting) + len(piece.raw) <= MAX_WAITING:
-            self.waiting.append((piece, source))
+    def _put_on_shelf(self, piece: Piece, source: SourceFile) -> None:
+        """Keep a signed list until all else is in: a CRL that comes with it may speak of its signer."""
+        length = len(piece.raw)
+        if sum(kept.length for kept in self.waiting) + length > MAX_WAITING:
+            refusal = LifecycleError(f"{source.name}: over {MAX_WAITING} octets of signed lists in one import")
+            if not source.is_ldif:
+                raise refusal
+            self._note_refused(piece, f"{source.name}: {piece.place}", piece.claim.name, refusal)
             return
-        refusal = LifecycleError(f"{source.name}: over {MAX_WAITING} octets of deviation lists in one import")
-        if not source.is_ldif:
-            raise refusal
-        self._note_refused(piece, f"{source.name}: {piece.place}", "DEVIATION_LIST", refusal)
+        try:
+            offset = self.shelf.tell()
+            self.shelf.write(piece.raw)
+        except OSError as failure:
+            raise StoreError(f"the signed lists of the import cannot be kept: {failure.strerror}") from failure
+        self.waiting.append(_Waiting(piece.claim, piece.place, source, offset, length))
+
+    def _take_off_shelf(self, claim: Claim) -> Iterator[tuple[Piece, SourceFile]]:
+        for kept in self.waiting:
+            if kept.claim is claim:
+                self.shelf.seek(kept.offset)
+                yield Piece(claim, self.shelf.read(kept.length), kept.place), kept.source
 
     def _take_deviation_list(self, piece: Piece, source: SourceFile) -> None:
         """Take a deviation list, once its issuer may have come in: an accepted CSCA of its own country."""
@@ -331,7 +390,7 @@ class _Import:
             distrusts = load_distrusts(self.connection)
             accepted, _ = verify_deviation_list(piece.raw, anchors, crls, now=self.now, distrusts=distrusts)
         except (VerificationError, DecodeError) as refusal:
-            if not source.is_ldif:
+            if not source.is_ldif and not source.is_one_of_many:
                 raise _named(refusal, name) from refusal
             self._note_refused(piece, name, "DEVIATION_LIST", refusal)
             return
@@ -363,9 +422,9 @@ class _Import:
 
     # --- CRLs
 
-    def _take_crl(self, raw: bytes, source: SourceFile, source_id: int) -> None:
-        examined = examine_crl(raw)
-        if examined.crl is None and not source.is_ldif:
+    def _take_crl(self, piece: Piece, source: SourceFile, source_id: int) -> None:
+        examined = examine_crl(piece.raw)
+        if examined.crl is None and _is_alone(piece, source):
             raise DecodeError(f"{source.name}: {examined.why}", clause="RFC 5280 5.1")
         known = index.touch(self.connection, [examined.fingerprint], self.now)
         if examined.fingerprint not in known:
@@ -454,6 +513,11 @@ class _Import:
             else item
             for item in self.items
         )
+
+
+def _is_alone(piece: Piece, source: SourceFile) -> bool:
+    """Whether it is all that the operator named, who then is told at once what is wrong with it."""
+    return not (piece.place or source.is_ldif or source.is_one_of_many)
 
 
 def _named(refusal: EidError, name: str) -> EidError:

@@ -25,11 +25,15 @@ from eid.services.input_file import read_input
 
 MAX_FILE: Final = MAX_LIST  # octets of one file to import that is no LDIF
 MAX_FILES: Final = 100_000  # of one directory
+MAX_SPOILED: Final = 1000  # PEM blocks of one file that are passed over; a file with more is none
 PIECE: Final = 1 << 20  # octets of an LDIF that are read at once
 PEM_BEGIN: Final = b"-----BEGIN "
 # Possessive (++): nothing is tried twice, so that a block without its end takes no longer than one with it.
-PEM: Final = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL|CMS|PKCS7)-----([A-Za-z0-9+/=\s]++)-----END \1-----")
-LDIF_BEGIN: Final = re.compile(rb"\s*(#[^\n]*\n\s*)*(version: *1\s|dn::? )", re.IGNORECASE)
+PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----([A-Za-z0-9+/=\s]++)-----END \1-----")
+PEM_LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
+LDIF_BEGIN: Final = re.compile(rb"(?:version:|dn::?)", re.IGNORECASE)
+LDIF_HEAD: Final = 1 << 20  # octets of comments before the first line of an LDIF
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, which some editors write before the first line
 
 
 class Claim(Enum):
@@ -43,28 +47,46 @@ class Claim(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One object. place: where in the file it stands, "" for the whole of it."""
+    """One object.
+
+    Args:
+        place: where in the file it stands, "" for the whole of it.
+        skipped: why nothing is taken from it, "" where something is.
+    """
 
     claim: Claim
     raw: bytes = field(repr=False)
     place: str = ""
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file, or a directory's files together: what it is called, and whether it is an LDIF."""
+    """One file: what it is called, whether it is an LDIF, and whether it is one of a directory's.
+
+    What stands among others keeps them out of nothing: what cannot be used of it is told with its reason.
+    """
 
     path: Path
     name: str
     is_ldif: bool = False
+    is_one_of_many: bool = False
 
     def pieces(self) -> Iterator[Piece]:
         """The objects in it, one after the other.
 
         Raises:
-            DecodeError: it holds something else, cannot be read, or is larger than files of its kind may be.
+            DecodeError: it was named itself and holds something else, cannot be read, or is larger than files of its
+                kind may be; an LDIF is malformed.
         """
-        return _read_ldif_file(self.path) if self.is_ldif else iter(_read_file(self.path))
+        if self.is_ldif:
+            return _read_ldif_file(self.path)
+        try:
+            return iter(_read_file(self.path))
+        except DecodeError as failure:
+            if not self.is_one_of_many:
+                raise
+            return iter((_skip(b"", "", failure.what.removeprefix(f"{self.path}: ")),))
 
 
 def find_sources(path: Path) -> tuple[SourceFile, ...]:
@@ -83,7 +105,9 @@ def find_sources(path: Path) -> tuple[SourceFile, ...]:
             raise DecodeError(f"{path}: over {MAX_FILES} files")
     if not found:
         raise DecodeError(f"{path}: a directory without files")
-    return tuple(SourceFile(item, str(item.relative_to(path)), _is_ldif(item)) for item in sorted(found))
+    return tuple(
+        SourceFile(item, str(item.relative_to(path)), _is_ldif(item), is_one_of_many=True) for item in sorted(found)
+    )
 
 
 def _is_ldif(path: Path) -> bool:
@@ -91,9 +115,21 @@ def _is_ldif(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return LDIF_BEGIN.match(file.read(4096)) is not None
+            return _begins_ldif(file.read(LDIF_HEAD))
     except (OSError, ValueError):  # said with its reason where the file is read
         return False
+
+
+def _begins_ldif(head: bytes) -> bool:
+    """Whether the first line that says something is one of an LDIF (RFC 2849); comments may be folded."""
+    is_comment = False
+    for line in head.removeprefix(BYTE_ORDER_MARK).split(b"\n"):
+        if line.startswith(b" ") and is_comment:
+            continue  # the comment goes on
+        is_comment = line.startswith(b"#")
+        if not is_comment and line.strip():
+            return LDIF_BEGIN.match(line) is not None
+    return False
 
 
 # --- single files -----------------------------------------------------------------------------------------------------
@@ -103,27 +139,72 @@ def _read_file(path: Path) -> list[Piece]:
     raw = read_input(path, MAX_FILE, "certificates, CRLs or lists")
     is_der = raw[:1] == b"\x30" and raw[1:2] >= b"\x80"  # a SEQUENCE of over 127 octets; not the digit 0 of a text
     if PEM_BEGIN in raw and not is_der:
-        return list(_read_pem(raw, path))
+        return _read_pem(raw, path)
     claim = _claim(raw)
-    if claim is None:
+    if claim is None or (claim is Claim.CERTIFICATE and not _resembles_certificate(raw)):
         raise DecodeError(f"{path}: neither a certificate nor a CRL nor a list", clause="RFC 5280 4.1, 5.1")
     return [Piece(claim, raw)]
 
 
-def _read_pem(raw: bytes, path: Path) -> Iterator[Piece]:
-    """Every block of a PEM file (RFC 7468); one that cannot be read, or is of another kind, is not passed over."""
-    blocks = PEM.findall(raw)
-    if len(blocks) != raw.count(PEM_BEGIN):
-        raise DecodeError(f"{path}: a PEM block is cut off, or is no certificate, CRL or list", clause="RFC 7468")
-    for number, (label, text) in enumerate(blocks, start=1):
+def _resembles_certificate(raw: bytes) -> bool:
+    """Whether octets begin as a certificate does, however damaged: encoded private keys, too, are SEQUENCEs.
+
+    TBSCertificate is a SEQUENCE that begins with [0] or an INTEGER; an encrypted private key begins with a SEQUENCE
+    that begins with an object identifier, one in the clear with an INTEGER.
+    """
+    inner = _skip_header(raw, 0)
+    first = _skip_header(raw, inner)
+    return raw[inner : inner + 1] == b"\x30" and raw[first : first + 1] in (b"\xa0", b"\x02")
+
+
+def _skip_header(raw: bytes, offset: int) -> int:
+    """The offset behind a tag of one octet and its length, which need not be true."""
+    length = raw[offset + 1] if offset + 1 < len(raw) else 0
+    return offset + 2 + (length & 0x7F if length & 0x80 else 0)
+
+
+def _skip(raw: bytes, place: str, why: str) -> Piece:
+    return Piece(Claim.CERTIFICATE, raw, place, why)
+
+
+def _read_pem(raw: bytes, path: Path) -> list[Piece]:
+    """Every block of a PEM file (RFC 7468); of several, one that cannot be used is told and keeps no other out.
+
+    Raises:
+        DecodeError: none of them can be used, or too many cannot.
+    """
+    starts = [found.start() for found in re.finditer(re.escape(PEM_BEGIN), raw)]
+    pieces: list[Piece] = []
+    spoiled = 0
+    for number, (start, stop) in enumerate(zip(starts, (*starts[1:], len(raw)), strict=True), start=1):
+        place = f"block {number}" if len(starts) > 1 else ""
         try:
-            content = base64.b64decode(b"".join(text.split()), validate=True)
-        except binascii.Error as error:
-            raise DecodeError(f"{path}: PEM block {number} is not base64", clause="RFC 7468") from error
-        claim = _claim(content)
-        if claim is None or _PEM_CLAIMS[label] not in (claim, None):
-            raise DecodeError(f"{path}: PEM block {number} is not what its label says", clause="RFC 7468")
-        yield Piece(claim, content, f"block {number}" if len(blocks) > 1 else "")
+            pieces.append(_read_pem_block(raw, start, stop, place))
+        except DecodeError as failure:
+            spoiled += 1
+            if spoiled == min(len(starts), MAX_SPOILED):
+                raise DecodeError(f"{path}: PEM block {number} {failure.what}", clause="RFC 7468") from failure
+            pieces.append(_skip(raw[start:stop], place, failure.what))
+    return pieces
+
+
+def _read_pem_block(raw: bytes, start: int, stop: int, place: str) -> Piece:
+    label = PEM_LABEL.match(raw, start, stop)
+    if label is None or label[1] not in _PEM_CLAIMS:
+        raise DecodeError("is no certificate, CRL or list")
+    block = PEM.match(raw, start, stop)
+    if block is None:
+        raise DecodeError("is cut off, or holds what is no base64")
+    try:
+        content = base64.b64decode(b"".join(block[2].split()), validate=True)
+    except binascii.Error as error:
+        raise DecodeError("is not base64") from error
+    meant, claim = _PEM_CLAIMS[block[1]], _claim(content)
+    if meant is Claim.CERTIFICATE and claim in (Claim.CERTIFICATE, None) and place and content:
+        return Piece(meant, content, place)  # it is kept, whatever is wrong with it
+    if claim is None or meant not in (claim, None):
+        raise DecodeError("is not what its label says")
+    return Piece(claim, content, place)
 
 
 _PEM_CLAIMS: Final = {b"CERTIFICATE": Claim.CERTIFICATE, b"X509 CRL": Claim.CRL, b"CMS": None, b"PKCS7": None}
@@ -183,6 +264,8 @@ def _read_ldif_file(path: Path) -> Iterator[Piece]:
 def _read_pieces(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
+            if file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+                file.seek(0)
             while piece := file.read(PIECE):
                 yield piece
     except OSError as failure:

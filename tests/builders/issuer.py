@@ -139,10 +139,17 @@ def ds_certificate(csca: Key, key: Key, *, explicit: bool = True, serial: int = 
     return certificate(csca, key, ds_extensions(csca, key, explicit), explicit=explicit, serial=serial)
 
 
-def crl(csca: Key, revoked: Sequence[RevokedCertificate] = (), number: int = 7, *, explicit: bool = True) -> bytes:
+def crl(
+    csca: Key,
+    revoked: Sequence[RevokedCertificate] = (),
+    number: int = 7,
+    *,
+    explicit: bool = True,
+    issuer: bytes = CSCA_NAME,
+) -> bytes:
     tbs = encode_tbs_crl(
         signature_algorithm=csca.algorithm,
-        issuer=CSCA_NAME,
+        issuer=issuer,
         this_update=NOT_BEFORE,
         next_update=NOT_AFTER,
         revoked=revoked,

@@ -13,6 +13,7 @@ import pytest
 
 from eid.codec import oid
 from eid.codec.cms import decode_signed_data
+from eid.codec.crl import RevokedCertificate
 from eid.errors import DecodeError, LifecycleError, NotStoredError, ProfileError, Reason, StoreError, VerificationError
 from eid.pki.deviation_list import (
     KIND_OIDS,
@@ -208,6 +209,45 @@ def test_an_older_list_of_the_same_signer(
 # --- every defect
 
 
+def revoking(owner: lists.Publisher) -> bytes:
+    """A CRL of the publisher's CSCA that names its list signer."""
+    serial = read_certificate(owner.certificate, []).serial
+    named = [RevokedCertificate(serial, NOW - timedelta(days=1))]
+    return made.crl(owner.csca_key, named, issuer=lists.state_name(owner.country))
+
+
+@pytest.mark.parametrize("order", [("list.ml", "new.crl"), ("new.crl", "list.ml")])
+def test_a_crl_that_comes_with_a_list_judges_its_signer(
+    store: Path, put: Put, owner: lists.Publisher, content: tuple[bytes, ...], order: tuple[str, str]
+) -> None:
+    """Whichever is named first, in single files as in one LDIF."""
+    files = {"list.ml": put(owner.master_list(content), "list.ml"), "new.crl": put(revoking(owner), "new.crl")}
+    with pytest.raises(VerificationError) as caught:
+        take(store, *(files[name] for name in order))
+    assert caught.value.reason is Reason.REVOKED
+    names = {"list.ml": "pkdMasterListContent", "new.crl": "certificateRevocationList;binary"}
+    ldif = put(lists.ldif([(names[item], files[item].read_bytes()) for item in order]), "pkd.ldif")
+    report = take(store, ldif)
+    assert report.counts == {"CRL": 1}
+    assert [item.refusal[:8] for item in report.sources if item.kind == "MASTER_LIST"] == ["REVOKED:"]
+
+
+def test_a_crl_below_a_link_that_the_list_brings_judges_its_signer(
+    store: Path, put: Put, owner: lists.Publisher, content: tuple[bytes, ...]
+) -> None:
+    """The CRL's issuer comes in with the very list: it speaks all the same."""
+    key = made.ec_key()
+    link = made.certificate(
+        owner.csca_key, key, made.csca_extensions(key), issuer=lists.state_name("UT"), subject=lists.state_name("UT")
+    )
+    successor = lists.publisher("UT", csca_key=key, csca=link)
+    raw = successor.master_list([*content, link])
+    with pytest.raises(VerificationError) as caught:
+        take(store, put(raw, "list.ml"), put(revoking(successor), "new.crl"))
+    assert caught.value.reason is Reason.REVOKED
+    assert take(store, put(raw, "list.ml")).new == 6
+
+
 def test_a_large_list_with_every_defect(store: Path, put: Put, owner: lists.Publisher) -> None:
     """All are loaded, each is graded, the unusable ones say why, and the sound ones count."""
     cases = list(lists.corpus(120))
@@ -302,6 +342,20 @@ def test_a_bare_authority_in_an_ldif_is_held(store: Path, put: Put, content: tup
     assert all(item.held_for == "nobody signed for it" for item in list_trust(store, states=("HELD",)).certificates)
     assert take(store, file, unsigned=True).held == 0
     assert len(load_trust_store(store).anchors) == 6
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["\ufeff", "\ufeff# SPECIMEN\n", "# a comment of many lines\n" * 9000, "# folded\n here\n\n#more\r\n", "\n\n"],
+    ids=range(5),
+)
+def test_an_ldif_is_known_whatever_stands_before_it(
+    store: Path, put: Put, content: tuple[bytes, ...], head: str
+) -> None:
+    """A byte order mark, comments of any length, one that is folded."""
+    text = lists.ldif([("cACertificate;binary", content[0])])
+    for body in (text, text.removeprefix("version: 1\n\n")):
+        assert take(store, put((head + body).encode(), "pkd.ldif")).counts == {"CSCA": 1}
 
 
 @pytest.mark.parametrize(
@@ -606,7 +660,7 @@ def test_a_deviation_list_takes_part(store: Path, put: Put, owner: lists.Publish
     assert refused(store, put(deviations(owner), "ut2.dvl")) is Reason.CHAIN_CONSTRAINTS_FAILURE
 
 
-def test_deviation_lists_do_not_fill_the_memory(
+def test_signed_lists_do_not_fill_the_disk(
     store: Path, put: Put, owner: lists.Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signer = lists.publisher("UT", csca_key=owner.csca_key, csca=owner.csca, purposes=(oid.DEVIATION_LIST_SIGNING_KEY,))
@@ -615,9 +669,9 @@ def test_deviation_lists_do_not_fill_the_memory(
     report = take(store, put(lists.ldif([("anyName", first), ("anyName", second)]), "pkd.ldif"))
     assert report.counts == {"DVL": 1}
     assert [item.refusal.partition(": ")[2] for item in report.sources if item.refusal] == [
-        f"over {len(first) + 10} octets of deviation lists in one import"
+        f"over {len(first) + 10} octets of signed lists in one import"
     ]
-    with pytest.raises(LifecycleError, match="octets of deviation lists"):
+    with pytest.raises(LifecycleError, match="octets of signed lists"):
         take(store, put(first, "1.dvl"), put(second, "2.dvl"))
 
 
