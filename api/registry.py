@@ -32,6 +32,7 @@ from api.routes import (
     registry_health,
     sessions,
     stamps,
+    statistics,
     status,
 )
 from eid.services.registry import Registry, open_registry
@@ -52,6 +53,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     cards.router,
     status.router,
     call_centre.router,
+    statistics.router,
     registry_health.router,
 )
 

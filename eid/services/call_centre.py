@@ -17,7 +17,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from eid.audit.chain import AuditEvent
+from eid.audit.chain import AuditEvent, Fact
 from eid.enrolment.card_status import SuspensionCause
 from eid.enrolment.names import fold
 from eid.enrolment.person import PersonRecord, TwoScripts, decode_person
@@ -113,7 +113,7 @@ def verify_caller(
         check_id = new_id_like(person_id, now, registry.random)
         made = CallerCheck(check_id, person_id, actor.id, all(right), now, now + CALL)
         insert_check(connection, made)
-        told = {"passed": made.passed, "answers": ",".join(given), "call": str(check_id)}
+        told: dict[str, Fact] = {"passed": made.passed, "answers": ",".join(given), "call": str(check_id)}
         event = AuditEvent(now, actor.tag(role), "caller.verify", f"person:{person_id}", told)
         append_event(connection, bucket_of(person_id), event)
         return made

@@ -16,8 +16,11 @@ from eid.services import (
     appointment_work,
     approval,
     notifications,
+    osia_identification,
     production,
     stamp_work,
+    statistics,
+    subscriptions,
 )
 from eid.services.work import Handler, Timer, seal_heads
 
@@ -33,6 +36,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "abis.search": adjudication.handle_search,
     "stamp.consume": approval.handle_consume,
     "stock.settle": production.handle_settle,
+    "osia.identify": osia_identification.handle_identify,
+    "osia.deliver": subscriptions.deliver,
     "production.cancel": production.handle_cancel,
 }
 TIMERS: Final[dict[str, Timer]] = {
@@ -41,5 +46,7 @@ TIMERS: Final[dict[str, Timer]] = {
     "appointments": Timer(timedelta(minutes=1), appointment_work.sweep),
     "applications": Timer(timedelta(hours=1), application_desk.sweep),
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
+    "statistics": Timer(timedelta(minutes=5), statistics.sweep),
+    "subscriptions": Timer(timedelta(minutes=1), subscriptions.sweep),
     "abis": Timer(timedelta(minutes=5), adjudication.chase),
 }

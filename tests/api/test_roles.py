@@ -118,6 +118,9 @@ POST   /v1/calls/{call_id}/stamps                      . . . . . . . C . . . . .
 POST   /v1/calls/{call_id}/messages                    . . . . . . . C . . . . . .
 POST   /v1/calls/{call_id}/cards                       . . . . . . . C . . . . . .
 POST   /v1/calls/{call_id}/appointments                . . . . . . . C . . . . . .
+GET    /v1/statistics/{month}                          . . . . . . . . . . . . U X
+GET    /v1/statistics/{month}/csv                      . . . . . . . . . . . . U X
+GET    /v1/statistics/{month}/chart                    . . . . . . . . . . . . U X
 GET    /statuslists                                    open
 GET    /statuslists/{name}                             open
 GET    /v1/stamps                                      A . . . . . . . K . . . . .
@@ -156,7 +159,7 @@ POST   /v1/appointments/{id}/check-in                  . E . . . . . . . . . . .
 POST   /v1/appointments/{id}/serve                     . E . . . . . . . . . . . .
 """
 NOBODYS = "00000000-0000-7000-8000-0000000000ff"
-VALUES = {"day": "2026-12-01", "channel": "card", "code": "rabat-1"}
+VALUES = {"day": "2026-12-01", "month": "2026-11", "channel": "card", "code": "rabat-1"}
 
 
 def read_table() -> dict[tuple[str, str], str]:
