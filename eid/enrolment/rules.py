@@ -163,6 +163,7 @@ class EnrolmentRules(_Table):
     languages: tuple[str, ...]
     phone: str
     personal_number: str
+    new_personal_number: Annotated[str, Field(pattern=r"^([A-Z0-9]*#[A-Z0-9#]*)?$", max_length=20)] = ""
     issuer: Issuer
     ages: tuple[Ages, ...]
     validity: tuple[Validity, ...]

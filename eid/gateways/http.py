@@ -1,4 +1,6 @@
-"""Fetching a file over HTTP from a host that the operator configured: no redirect, no private address, nothing endless.
+"""HTTP to hosts outside: a file that the operator configured, a message to whoever subscribed to it.
+
+No redirect is followed, no private address connected to, nothing is endless.
 
 The name is resolved once and the connection goes to that address, so that a name that changes its mind between two
 look-ups leads nowhere else. Never used on the path of a request.
@@ -11,11 +13,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Final
+from typing import Final, TypeVar
 
 from eid.errors import GatewayError
 
@@ -23,7 +25,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_OCTETS: Final = (1 << 24) - 1
 STEP_SECONDS: Final = 5.0  # to connect, and for each step of reading
 TOTAL_SECONDS: Final = 60.0
+SEND_SECONDS: Final = 10.0  # for a message, its answer included
 PIECE: Final = 1 << 16
+A = TypeVar("A")
+_HEADERS: Final = {"User-Agent": "eid", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +77,59 @@ def fetch(
             status 200, or with more than `limit` octets.
     """
     end = time.monotonic() + seconds
-    connection = _Pinned(location, _resolve(location, is_allowed), tls)
-    watch = threading.Timer(seconds, connection.give_up)  # for a server that sends its header an octet at a time
-    watch.daemon = True
-    watch.start()
-    try:
-        connection.request("GET", location.target, headers={"User-Agent": "eid", "Accept-Encoding": "identity"})
+
+    def ask(connection: HTTPConnection) -> bytes:
+        connection.request("GET", location.target, headers=_HEADERS)
         response = connection.getresponse()
         if response.status != 200:  # a redirect leads to a place that nobody configured
             raise GatewayError(f"{location.host} answered with status {response.status}")
         return _read(response, limit, end)
+
+    return _within(location, end, ask, is_allowed, tls)
+
+
+def send(
+    location: Location,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    seconds: float = SEND_SECONDS,
+    is_allowed: Callable[[Address], bool] = is_public,
+    tls: ssl.SSLContext | None = None,
+) -> None:
+    """POST a message to an address that somebody outside has named; of the answer nothing but its status is looked at.
+
+    Args: see `fetch`.
+
+    Raises:
+        GatewayError: the host has no address, or one that is not allowed; it does not answer, not in time, or with a
+            status other than 200 to 204.
+    """
+    end = time.monotonic() + seconds
+
+    def ask(connection: HTTPConnection) -> None:
+        connection.request("POST", location.target, body, {**_HEADERS, **headers})
+        status = connection.getresponse().status
+        if not 200 <= status <= 204:
+            raise GatewayError(f"the receiver answered with status {status}")
+
+    _within(location, end, ask, is_allowed, tls)
+
+
+def _within(
+    location: Location,
+    end: float,
+    ask: Callable[[HTTPConnection], A],
+    is_allowed: Callable[[Address], bool],
+    tls: ssl.SSLContext | None,
+) -> A:
+    """Ask a host over a connection to the one address that it has now, until a moment of the monotonic clock."""
+    connection = _Pinned(location, _resolve(location, is_allowed), tls)
+    watch = threading.Timer(end - time.monotonic(), connection.give_up)  # for who sends his header an octet at a time
+    watch.daemon = True
+    watch.start()
+    try:
+        return ask(connection)
     except (OSError, HTTPException, ValueError) as failure:
         if time.monotonic() >= end:
             raise GatewayError("the file takes too long") from failure

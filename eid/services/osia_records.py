@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, LifecycleError, NotStoredError, RecordError
-from eid.services.registry import Registry
+from eid.keystore.service_keys import ServiceKeys
 from eid.store.database import in_transaction
 from eid.store.osia_records import (
     Record,
@@ -34,6 +34,18 @@ NAME_PURPOSE: Final = "osia-record-name"
 MAX_NAME: Final = 128  # characters
 
 
+class Keeper(Protocol):
+    """Where records lie: a registry, or a worker's workshop."""
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+
+    @property
+    def keys(self) -> ServiceKeys:
+        """The service's keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A record with its body opened."""
@@ -47,7 +59,7 @@ class Held:
         return self.record.id
 
 
-def identify_record(registry: Registry, kind: str, name: str) -> uuid.UUID:
+def identify_record(keeper: Keeper, kind: str, name: str) -> uuid.UUID:
     """The identifier of a record that another system calls so.
 
     Raises:
@@ -55,11 +67,11 @@ def identify_record(registry: Registry, kind: str, name: str) -> uuid.UUID:
     """
     if not 1 <= len(name) <= MAX_NAME:
         raise RecordError(f"an identifier has 1 to {MAX_NAME} characters")
-    return uuid.UUID(bytes=registry.keys.tag(NAME_PURPOSE, f"{kind}:{name}".encode())[:16], version=8)  # RFC 9562 5.8
+    return uuid.UUID(bytes=keeper.keys.tag(NAME_PURPOSE, f"{kind}:{name}".encode())[:16], version=8)  # RFC 9562 5.8
 
 
 def hold(
-    registry: Registry,
+    keeper: Keeper,
     kind: str,
     record_id: uuid.UUID,
     state: str,
@@ -73,56 +85,56 @@ def hold(
     Raises:
         AlreadyDoneError: there is one under its identifier.
     """
-    sealed = _seal(registry, record_id, body)
+    sealed = _seal(keeper, record_id, body)
     record = Record(record_id, kind, state, 1, subject, owner, sealed, now, now)
-    if not in_transaction(registry.engine, lambda connection: insert_record(connection, record)):
+    if not in_transaction(keeper.engine, lambda connection: insert_record(connection, record)):
         raise AlreadyDoneError("there is one under this identifier")
     return Held(record, dict(body))
 
 
-def find_held(registry: Registry, record_id: uuid.UUID) -> Held | None:
+def find_held(keeper: Keeper, record_id: uuid.UUID) -> Held | None:
     """The record, or None."""
-    record = in_transaction(registry.engine, lambda connection: load_record(connection, record_id))
-    return None if record is None else _open(registry, record)
+    record = in_transaction(keeper.engine, lambda connection: load_record(connection, record_id))
+    return None if record is None else _open(keeper, record)
 
 
-def require_held(registry: Registry, record_id: uuid.UUID) -> Held:
+def require_held(keeper: Keeper, record_id: uuid.UUID) -> Held:
     """The record.
 
     Raises:
         NotStoredError: there is none.
     """
-    found = find_held(registry, record_id)
+    found = find_held(keeper, record_id)
     if found is None:
         raise NotStoredError("there is no such record")
     return found
 
 
-def rewrite(registry: Registry, held: Held, body: Mapping[str, Any], now: datetime, **changes: Any) -> Held:
+def rewrite(keeper: Keeper, held: Held, body: Mapping[str, Any], now: datetime, **changes: Any) -> Held:
     """Write the body, and state or subject, anew.
 
     Raises:
         LifecycleError: somebody else has done so since it was read.
     """
-    changed = replace(held.record, sealed=_seal(registry, held.id, body), updated_at=now, **changes)
+    changed = replace(held.record, sealed=_seal(keeper, held.id, body), updated_at=now, **changes)
 
     def work(connection: Connection) -> None:
         if not replace_record(connection, changed):
             raise LifecycleError("the record was changed by somebody else meanwhile")
 
-    in_transaction(registry.engine, work)
+    in_transaction(keeper.engine, work)
     return Held(replace(changed, version=changed.version + 1), dict(body))
 
 
-def drop(registry: Registry, held: Held) -> None:
+def drop(keeper: Keeper, held: Held) -> None:
     """Drop a record; harmless where it is gone."""
-    in_transaction(registry.engine, lambda connection: delete_record(connection, held.id))
+    in_transaction(keeper.engine, lambda connection: delete_record(connection, held.id))
 
 
-def browse(registry: Registry, kind: str, limit: int, offset: int) -> tuple[Held, ...]:
+def browse(keeper: Keeper, kind: str, limit: int, offset: int) -> tuple[Held, ...]:
     """Records of a kind, the oldest first."""
-    found = in_transaction(registry.engine, lambda connection: list_records(connection, kind, limit, offset))
-    return tuple(_open(registry, record) for record in found)
+    found = in_transaction(keeper.engine, lambda connection: list_records(connection, kind, limit, offset))
+    return tuple(_open(keeper, record) for record in found)
 
 
 def acting(actor: Actor, role: Role) -> Actor:
@@ -145,10 +157,10 @@ def parse_id(text: str) -> uuid.UUID:
     return found
 
 
-def _seal(registry: Registry, record_id: uuid.UUID, body: Mapping[str, Any]) -> bytes:
+def _seal(keeper: Keeper, record_id: uuid.UUID, body: Mapping[str, Any]) -> bytes:
     plain = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return registry.keys.seal(PURPOSE, plain, record_id.bytes, registry.random)
+    return keeper.keys.seal(PURPOSE, plain, record_id.bytes)
 
 
-def _open(registry: Registry, record: Record) -> Held:
-    return Held(record, json.loads(registry.keys.unseal(PURPOSE, record.sealed, record.id.bytes)))
+def _open(keeper: Keeper, record: Record) -> Held:
+    return Held(record, json.loads(keeper.keys.unseal(PURPOSE, record.sealed, record.id.bytes)))
