@@ -25,6 +25,7 @@ from eid.services import access
 from eid.services.access_tokens import TokenIssuer
 from eid.services.registry import Registry
 from eid.store.database import in_transaction
+from tests.builders.routes import share_routes
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ISSUER = "https://id.example.test"
@@ -60,7 +61,7 @@ class Office:
     app: FastAPI = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = create_registry(self.registry, UNLIMITED)
+        self.app = share_routes(create_registry(self.registry, UNLIMITED), "registry")
 
     def client(self, raises: bool = True) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=raises)
