@@ -93,12 +93,13 @@ def fees(service: str | None, as_json: bool) -> None:
 @click.option("--born", required=True, type=DAY, help="Date of birth of whom it is for; it sets the fee.")
 @click.option("--phone", required=True, metavar="NUMBER", help="Where the digits are sent, as +212600000000.")
 @click.option("--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True)
+@click.option("--abroad", is_flag=True, help="The telephone may be one of another country.")
 @acting_as(Role.CASHIER)
 @JSON
-def order(service: str, born: datetime, phone: str, language: str, role: str, as_json: bool) -> None:
+def order(service: str, born: datetime, phone: str, language: str, abroad: bool, role: str, as_json: bool) -> None:
     """Order a stamp; it is to be paid before its time is over."""
     with _till(role) as till:
-        wanted = StampOrder(service, born.date(), phone, language)
+        wanted = StampOrder(service, born.date(), phone, language, abroad)
         found = stamps.order_stamp(till.office, wanted, till.actor, till.now)
     _print(_stamp(found), as_json)
 

@@ -48,7 +48,7 @@ STEP: Any = problems(RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, Regis
 )
 def order_stamp(registry: CurrentRegistry, actor: Buyer, body: schemas.NewStamp) -> schemas.Stamp:
     """It is to be paid before `pay_before`; then its digits go to the telephone."""
-    order = stamps.StampOrder(body.service, body.date_of_birth, body.phone, body.language)
+    order = stamps.StampOrder(body.service, body.date_of_birth, body.phone, body.language, body.abroad)
     return render_stamp(stamps.order_stamp(StampOffice.of(registry), order, actor, registry.now()))
 
 

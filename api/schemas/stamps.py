@@ -42,6 +42,7 @@ class NewStamp(RequestBody):
     date_of_birth: date = Field(description="Of whom the stamp is for. It sets the fee and is not kept")
     phone: Phone = Field(description="Where the digits are sent", examples=["+212600000001"])
     language: Literal["ar", "fr", "en"] = "fr"
+    abroad: bool = Field(default=False, description="Whether the telephone may be one of another country")
 
 
 class Stamp(ResponseBody):

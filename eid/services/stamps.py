@@ -50,6 +50,7 @@ from eid.store.types import new_id, new_id_like
 TAG: Final = "stamp-tag"  # purposes of the service's keys
 DIGITS: Final = "stamp-digits"
 PHONE: Final = "stamp-phone"
+E164: Final = r"\+[1-9][0-9]{6,14}"  # ITU-T E.164 6.2
 MESSAGE: Final = "sms.stamp"  # kind of work: send the digits
 CLERK: Final = Actor("stamps", frozenset((Role.SYSTEM,)))
 """This service, where nobody else acts."""
@@ -91,13 +92,15 @@ class StampOffice:
 class StampOrder:
     """What somebody wants to buy. born: of whom the stamp is for, which sets the fee and is not kept.
 
-    phone: where the digits go, in international form. language: of that message.
+    phone: where the digits go, in international form. language: of that message. abroad: whether the telephone may be
+    one of another country, as the consulates' clients have.
     """
 
     service: str
     born: date = field(repr=False)
     phone: str = field(repr=False)
     language: str
+    abroad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def order_stamp(office: StampOffice, order: StampOrder, actor: Actor, now: datet
     if role is None:
         raise EnrolmentError(Refusal.FORBIDDEN, "a stamp is ordered by applicants and cashiers")
     rules = office.rules
-    if not re.fullmatch(rules.phone, order.phone):
+    if not re.fullmatch(E164 if order.abroad else rules.phone, order.phone, re.ASCII):
         raise RecordError("the telephone number has not the form of the rules")
     if order.language not in rules.languages:
         raise RecordError("the rules know no such language")

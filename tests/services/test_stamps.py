@@ -96,6 +96,8 @@ def test_the_fee_goes_by_service_age_and_day(till: Till) -> None:
         {"born": date(2030, 1, 1)},
         {"phone": "0600000001"},
         {"phone": "+212600000001x"},
+        {"phone": "+15145557298"},
+        {"phone": "+0145557298", "abroad": True},
         {"language": "de"},
     ],
 )
@@ -104,6 +106,13 @@ def test_what_cannot_be_ordered(till: Till, change: dict) -> None:
         till.order(replace(ORDER, **change))
     assert not any(str(value) in str(refused.value) for value in change.values())
     assert till.states() == []
+
+
+def test_clients_of_consulates_have_telephones_of_other_countries(till: Till) -> None:
+    issued = till.buy(replace(ORDER, phone="+15145557298", abroad=True))
+    message = open_message(till.office, issued.id)
+    assert message is not None
+    assert message.phone == "+15145557298"
 
 
 def test_who_may_order_and_see(till: Till) -> None:
