@@ -48,6 +48,7 @@ class DefectCode(StrEnum):
     USAGE_PERIOD = "USAGE_PERIOD"
     DOCUMENT_TYPE = "DOCUMENT_TYPE"
     BASIC_CONSTRAINTS = "BASIC_CONSTRAINTS"
+    KEY_USAGE = "KEY_USAGE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def find_path(
     """Find a path from a signer's certificate to an anchor, every signature on it verified.
 
     Args:
-        defects: where tolerable departures (BASIC_CONSTRAINTS) are recorded; without it they are refused.
+        defects: where tolerable departures (BASIC_CONSTRAINTS, KEY_USAGE) are recorded; without it they are refused.
         purpose: extended key usage that the signer must have, dotted; None for signers of documents, which have none.
 
     Raises:
@@ -60,14 +60,16 @@ def find_path(
             PATH_SIGNATURE_FAILURE, the very key that the certificate names did not sign it; CHAIN_CONSTRAINTS_FAILURE,
             an extension forbids it; ALGORITHM_UNSUPPORTED.
     """
-    _require_signer(signer, purpose)
+    _require_signer(signer, purpose, defects)
     return CertificatePath(signer, _climb(signer, trust, MAX_LENGTH - 1, 0, defects, iter(range(MAX_TRIES))))
 
 
-def _require_signer(signer: Certificate, purpose: str | None) -> None:
+def _require_signer(signer: Certificate, purpose: str | None, defects: Defects) -> None:
     """Raise unless the certificate is one for signing documents, or for the purpose (Doc 9303-12 7.1.1, table 6)."""
     usage = signer.extensions.key_usage
-    if usage is not None and not usage & _DIGITAL_SIGNATURE:
+    if usage is None:
+        _tolerate_no_key_usage("the signer's certificate", defects)
+    elif not usage & _DIGITAL_SIGNATURE:
         raise VerificationError(
             Reason.CHAIN_CONSTRAINTS_FAILURE,
             "the signer's key usage is no digital signature",
@@ -92,6 +94,14 @@ def _require_signer(signer: Certificate, purpose: str | None) -> None:
             "the signer's certificate is for another purpose than documents",
             clause="RFC 5280 4.2.1.12",
         )
+
+
+def _tolerate_no_key_usage(whose: str, defects: Defects) -> None:
+    """Key usage is mandatory in every certificate (Doc 9303-12 table 6): without it a key says not what it is for."""
+    what, clause = f"{whose} has no key usage", "Doc 9303-12 7.1.1, table 6"
+    if defects is None:
+        raise VerificationError(Reason.CHAIN_CONSTRAINTS_FAILURE, what, clause=clause)
+    tolerate(defects, DefectCode.KEY_USAGE, what, 0, clause)
 
 
 def _climb(
@@ -166,6 +176,8 @@ def _require_issued(certificate: Certificate, authority: Authority, below: int, 
     elif extensions.unknown_critical:
         why = "the issuer has an unknown critical extension"
     else:
+        if extensions.key_usage is None:
+            _tolerate_no_key_usage("the issuer's certificate", defects)
         return
     raise VerificationError(Reason.CHAIN_CONSTRAINTS_FAILURE, why, clause="Doc 9303-12 7.1.1")
 

@@ -41,7 +41,7 @@ def describe_chain(evidence: Evidence, trust: TrustStore) -> tuple[ChainLink, ..
     if signer is None:
         return ()
     try:
-        authorities = find_path(signer, trust).authorities
+        authorities = find_path(signer, trust, []).authorities
     except (VerificationError, DecodeError):
         authorities = ()
     roles = ("CSCA" if item.is_anchor else "link" for item in authorities)

@@ -163,14 +163,15 @@ class StoredSigners:
 
     def _find(self, **column: bytes) -> tuple[bytes, ...]:
         engine = open_database(locate_file(self.directory / INDEX))
-        query = select(trust_certificate.c.raw).filter_by(kind="DS", usable=True, **column).limit(_MOST)
+        query = select(trust_certificate.c.raw).filter_by(kind="DS", usable=True, **column)
+        query = query.order_by(trust_certificate.c.fingerprint).limit(_MOST)
         try:
             return in_transaction(engine, lambda connection: tuple(connection.execute(query).scalars()))
         finally:
             engine.dispose()
 
 
-_MOST: Final = 16  # certificates of one name or key that are worth trying
+_MOST: Final = 65  # certificates of one name or key: those that are tried, and one that shows that there are more
 
 
 def _digest_signers(connection: Connection) -> bytes:

@@ -189,7 +189,7 @@ def decode_crl_with(key: made.Key, critical: Extension) -> bytes:
 
 def revocation(certificate: Certificate, trust: TrustStore) -> Reason | None:
     try:
-        verify_not_revoked(find_path(certificate, trust), trust, NOW)
+        verify_not_revoked(find_path(certificate, trust, []), trust, NOW)
     except VerificationError as refused:
         return refused.reason
     return None

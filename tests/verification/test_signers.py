@@ -9,6 +9,7 @@ import pytest
 
 from eid.codec import cms, der, oid
 from eid.codec.defect import DefectCode
+from eid.codec.extensions import Extension
 from eid.codec.name import encode_name
 from eid.codec.x509 import decode_certificate
 from eid.errors import Reason
@@ -124,6 +125,48 @@ def test_trials_are_few(document: Document) -> None:
         carried = (*short[:count], document.signer_certificate)
         odd = with_sod(document, sod_with(document, signer=OTHER_NAME, certificates=carried))
         assert outcome(tolerating(odd, *LENIENT), "sod.signature")[0] is expected
+
+
+def test_a_report_says_that_not_all_were_tried(document: Document) -> None:
+    """Many certificates of one issuer and serial number in the trust store: as many are tried as is said."""
+    bare = with_sod(document, sod_with(document, certificates=()))
+    many = [issuer.ds_certificate(document.csca, issuer.ec_key()) for _ in range(MAX_TRIALS + 1)]
+    report = tolerating(bare, DefectCode.SIGNER_OUTSIDE, trust=storing(document, *many))
+    assert outcome(report, "sod.signature") == (Outcome.INDETERMINATE, Reason.NO_SIGNING_CERTIFICATE_FOUND)
+    assert detail(report, "sod.signature") == (
+        "no certificate has the key that signed, of the first 64 of at least 65; the others were not tried"
+    )
+    found = tolerating(bare, DefectCode.SIGNER_OUTSIDE, trust=storing(document, *many[2:], document.signer_certificate))
+    assert outcome(found, "sod.signature") == (Outcome.PASSED, None)
+
+
+def without_key_usage(extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
+    return tuple(item for item in extensions if item.oid != oid.KEY_USAGE)
+
+
+def test_a_signer_without_key_usage(document: Document) -> None:
+    """Mandatory (Doc 9303-12 table 6): refused, and under a policy that tolerates it the report says so."""
+    extensions = without_key_usage(issuer.ds_extensions(document.csca, document.signer))
+    odd = replace(document, signer_certificate=issuer.certificate(document.csca, document.signer, extensions))
+    odd = with_sod(odd, sod_with(odd))
+    assert outcome(judge(odd), "ds.path") == (Outcome.INDETERMINATE, Reason.CHAIN_CONSTRAINTS_FAILURE)
+    others = tolerating(odd, DefectCode.BASIC_CONSTRAINTS)
+    assert outcome(others, "ds.path") == (Outcome.INDETERMINATE, Reason.CHAIN_CONSTRAINTS_FAILURE)
+    report = tolerating(odd, DefectCode.KEY_USAGE)
+    assert (report.verdict, detail(report, "ds.path")) == (Verdict.TOTAL_PASSED, "tolerated: KEY_USAGE")
+    border = judge(odd, policy="border")
+    assert (border.verdict, detail(border, "ds.path")) == (Verdict.TOTAL_PASSED, "tolerated: KEY_USAGE")
+
+
+def test_an_issuer_without_key_usage(document: Document) -> None:
+    extensions = without_key_usage(issuer.csca_extensions(document.csca))
+    bare = issuer.certificate(document.csca, document.csca, extensions, subject=issuer.CSCA_NAME)
+    trust = build_trust_store([bare], (issuer.crl(document.csca),))
+    assert outcome(judge(document, trust=trust), "ds.path") == (
+        Outcome.INDETERMINATE,
+        Reason.CHAIN_CONSTRAINTS_FAILURE,
+    )
+    assert detail(tolerating(document, DefectCode.KEY_USAGE, trust=trust), "ds.path") == "tolerated: KEY_USAGE"
 
 
 def reversed_attributes(raw: bytes) -> bytes:

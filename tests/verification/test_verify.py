@@ -19,7 +19,7 @@ from eid.verification.policy import Policy, load_policy, shipped_policies
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict, report_to_json
 from eid.verification.verify import fold, verify
 from tests.builders import issuer
-from tests.builders.document import NOW, Document, build_document, judge, outcome, transcript
+from tests.builders.document import CHALLENGE, NOW, Document, build_document, judge, outcome, transcript
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/formats/verification-report.schema.json").read_text())
 
@@ -155,6 +155,22 @@ def test_active_authentication_without_an_issued_challenge_says_so(document: Doc
     assert found is not None
     assert found.outcome is Outcome.PASSED
     assert "nothing here says when" in found.detail
+
+
+@pytest.mark.parametrize("policy", ["age-only", "kyc-remote"])
+def test_a_challenge_that_nobody_issued_tells_nothing_about_the_chip_that_is_here(
+    document: Document, policy: str
+) -> None:
+    """Whoever once read the genuine card can show the recording for ever."""
+    issued = judge(document, policy=policy)
+    assert outcome(issued, "chip.aa") == (Outcome.PASSED, None)
+    for challenge in (CHALLENGE, None):
+        evidence = document.evidence(challenge=challenge)
+        recorded = judge(document, evidence, policy=policy, expected_challenge=None, envelope=None)
+        assert outcome(recorded, "chip.aa") == (Outcome.NOT_PERFORMED, Reason.CLIENT_ASSERTED)
+        assert recorded.verdict is Verdict.INDETERMINATE
+    witnessed = judge(document, policy=policy, expected_challenge=None)
+    assert outcome(witnessed, "chip.aa") == (Outcome.PASSED, None)
 
 
 def test_challenge_that_the_reader_drew_counts_but_answers_no_other(document: Document) -> None:

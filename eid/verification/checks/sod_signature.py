@@ -14,7 +14,7 @@ from eid.verification.case import Case
 from eid.verification.checks.check import Check
 from eid.verification.signers import describe_tolerated, load_signer_key
 
-MAX_TRIALS: Final = 8  # certificates; each costs a verification
+MAX_TRIALS: Final = 64  # certificates; each costs a verification
 _LENIENCIES: Final = frozenset({DefectCode.SIGNED_AS_STORED, DefectCode.DIGEST_INFO_PARAMETERS})
 
 
@@ -52,6 +52,8 @@ def _find_by_trial(case: Case, info: SignerInfo) -> str:
             continue
     if len(found) != 1:
         what = "several certificates have the key that signed" if found else "no certificate has the key that signed"
+        if len(case.signers) > MAX_TRIALS:
+            what += f", of the first {MAX_TRIALS} of at least {len(case.signers)}; the others were not tried"
         raise VerificationError(Reason.NO_SIGNING_CERTIFICATE_FOUND, what)
     case.signer, case.signer_key, needed = found[0]
     return describe_tolerated((*tolerated, *needed))
