@@ -98,6 +98,12 @@ def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPD
     raise CommandRefused(SW.WRONG_P1P2, "MSE:SET of something else")
 
 
+def awaits_one_step(card: Card) -> bool:
+    """Whether the next GENERAL AUTHENTICATE is Chip Authentication's, which has one step: a long key may be chained."""
+    protocol = card.session.chip_authentication
+    return protocol is not None and protocol.awaits_key
+
+
 def general_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:
     """GENERAL AUTHENTICATE: the next step of whichever protocol was set last.
 

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from eid.card import boot, state
 from eid.card.atr import build_atr, build_ats
+from eid.card.authentication import awaits_one_step
 from eid.card.dispatch import INS_GENERAL_AUTHENTICATE, INS_GET_RESPONSE, SCP03_AUTHENTICATE, command_name, execute
 from eid.card.memory import LifeCycle, Memory
 from eid.card.quirks import alter_by_quirk, answer_by_quirk, ends_session, refuse_unprotected
@@ -324,7 +325,7 @@ class VirtualCard:
 
     def _assemble(self, command: CommandAPDU) -> CommandAPDU | ResponseAPDU:
         """The whole command, once its last link is there (ISO/IEC 7816-4 5.3.3); until then the answer to the link."""
-        if command.ins == INS_GENERAL_AUTHENTICATE and self._chain is None:
+        if command.ins == INS_GENERAL_AUTHENTICATE and self._chain is None and not awaits_one_step(self._card):
             return command  # Doc 9303-11 4.4.4.2: the links are steps of the protocol
         if self._chain is None and not command.is_chained:
             return command

@@ -13,7 +13,6 @@ from typing import Final
 
 from eid.codec.cv import decode_cv_certificate
 from eid.codec.oid import ID_IS
-from eid.codec.tlv import read_header
 from eid.crypto.hashes import digest
 from eid.errors import DecodeError, ProfileError, RecordError
 from eid.identity import IdentityRecord
@@ -27,6 +26,7 @@ from eid.lds.security_infos import SecurityInfo, UnknownSecurityInfo
 from eid.lds.sod import LdsVersion, build_lds_security_object
 from eid.mrz import Mrz, MrzFormat, build_mrz
 from eid.personalization.data_groups import build_groups, card_access_infos, card_security_infos, pace_infos
+from eid.personalization.departures import depart_groups, depart_sod
 from eid.personalization.eid_groups import build_eid_groups
 from eid.profile.card_image import (
     AccessCondition,
@@ -185,11 +185,10 @@ def build_card(
     mrz = build_card_mrz(record, profile)
     wanted = profile.application.data_groups
     groups = build_groups(wanted, record, profile, mrz, public_keys, status, secrets.filler)
+    groups = depart_groups(groups, profile.quirks)
     hashes = {by_name(name).number or 0: digest(profile.application.hash, raw) for name, raw in groups.items()}
     security_object = build_lds_security_object(profile.application.hash, hashes, _signed_version(profile))
-    sod = sign(security_object)
-    if profile.quirks.sod_indefinite_length:
-        sod = _with_indefinite_length(sod)
+    sod = depart_sod(sign(security_object), profile.quirks)
     files = {EF_COM.name: _build_com(profile, groups), **groups, EF_SOD.name: sod}
     if profile.application.needs_terminal_authentication:
         files[EF_CVCA.name] = _build_ef_cvca(trust_points)
@@ -238,16 +237,11 @@ def _signed_version(profile: CardProfile) -> LdsVersion | None:
     return LdsVersion(application.lds_version, application.unicode_version)
 
 
-def _with_indefinite_length(data_object: bytes) -> bytes:
-    """A constructed data object of one tag octet, its length left open until two zero octets (X.690 8.1.3.6)."""
-    _, start, _ = read_header(data_object)
-    return data_object[:1] + b"\x80" + data_object[start:] + b"\x00\x00"
-
-
 def _build_com(profile: CardProfile, groups: Mapping[str, bytes]) -> bytes:
     listed = (name for name in groups if name not in profile.quirks.ef_com_omits)
     tags = tuple(tag for name in listed if (tag := by_name(name).tag) is not None)
-    return EfCom(tags, profile.application.lds_version, profile.application.unicode_version).encode()
+    version = profile.quirks.ef_com_lds_version or profile.application.lds_version
+    return EfCom(tags, version, profile.application.unicode_version).encode()
 
 
 def _file(file: ElementaryFile, content: bytes, read: AccessCondition) -> FileImage:

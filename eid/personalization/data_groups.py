@@ -118,17 +118,8 @@ def _created(record: IdentityRecord) -> bytes:
 def _build_dg2(record: IdentityRecord, profile: CardProfile) -> bytes:
     info = _inspect("portrait", record.portrait)
     build = build_extensible_dg2 if profile.application.biometrics == EXTENSIBLE else build_dg2
-    encoded = build(record.portrait, info.width, info.height, _created(record)).encode()
-    return _shorten_facial_record(encoded) if profile.quirks.facial_record_short else encoded
-
-
-def _shorten_facial_record(encoded: bytes) -> bytes:
-    """The length of an ISO/IEC 19794-5 record without the eight octets that stand before it (quirk)."""
-    place = encoded.find(b"FAC\x00010\x00") + 8
-    if place < 8:
-        return encoded
-    length = int.from_bytes(encoded[place : place + 4], "big") - 8
-    return encoded[:place] + length.to_bytes(4, "big") + encoded[place + 4 :]
+    image = record.portrait + profile.quirks.portrait_padding
+    return build(image, info.width, info.height, _created(record)).encode()
 
 
 def _build_dg3(record: IdentityRecord, profile: CardProfile, filler: bytes) -> bytes:

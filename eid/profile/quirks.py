@@ -74,8 +74,18 @@ class Quirks(BaseModel):
         chip_authentication_key_id: whether that key has an identifier.
         foreign_security_info: EF.CardAccess begins with a SecurityInfo of an identifier that nobody knows.
         excess_octets: follow the data of a READ BINARY that reaches the end of the file: what is left of wrong padding.
+        ef_com_lds_version: EF.COM says another LDS version than EF.SOD.
+        sod_content_type: eContentType, dotted: another name of the LDS security object, or id-data. sod_signing_time:
+            whether a signing time is signed. sod_attributes: whether the signed attributes stand in DER order, in
+            another and signed in DER order, or in another in which they were signed, too.
+        sod_certificate: whether the signer's certificate is inside. sod_foreign_signer: SignerInfo names another.
         sod_indefinite_length: EF.SOD is BER: its outer data object says 80 and ends with two zero octets.
         facial_record_short: the record length in DG2 leaves out the first eight octets of its header.
+        portraits: how many records DG2 has. portrait_padding: octets behind the image.
+        details_dates_in_bcd: the dates of DG11 and DG12 in four octets. details_empty: DG11 has a telephone of no
+            octets. details_unknown: DG11 and DG12 end with an element that nobody knows.
+            details_bare_other_name: DG11 has another name outside of its template.
+        security_infos_unordered: the SET of DG14 is not sorted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -102,11 +112,28 @@ class Quirks(BaseModel):
     excess_octets: Octets = b""
     sod_indefinite_length: bool = False
     facial_record_short: bool = False
+    ef_com_lds_version: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
+    sod_content_type: Literal["2.23.136.1.1.1", "1.3.27.1.1.1", "1.2.528.1.1006.1.20.1", "1.2.840.113549.1.7.1"] = (
+        "2.23.136.1.1.1"
+    )
+    sod_signing_time: bool = True
+    sod_attributes: Literal["der", "unordered", "signed-as-stored"] = "der"
+    sod_certificate: bool = True
+    sod_foreign_signer: bool = False
+    portraits: Annotated[int, Field(ge=1, le=4)] = 1
+    portrait_padding: Octets = b""
+    details_dates_in_bcd: bool = False
+    details_empty: bool = False
+    details_unknown: bool = False
+    details_bare_other_name: bool = False
+    security_infos_unordered: bool = False
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.unprotected_refusals and (self.largest_read is None or self.too_long == "6282"):
             raise ValueError("unprotected_refusals needs a largest_read that is refused")
+        if self.sod_foreign_signer and not self.sod_certificate:
+            raise ValueError("sod_foreign_signer leaves nothing to find the signer by but the certificate inside")
         return self
 
 

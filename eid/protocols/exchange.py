@@ -167,8 +167,8 @@ def in_links(exchange: Exchange[T], max_data: int) -> Exchange[T]:
     """Turn an exchange into the same one with its long commands cut into chains (ISO/IEC 7816-4 5.3.3).
 
     Put it *inside* `through` for ISO secure messaging, which protects each link as a command of its own; SCP03 protects
-    the whole command and cuts it then (`max_link` of `through`). GENERAL AUTHENTICATE is left alone: its links are
-    steps of a protocol (Doc 9303-11 4.4.4.2).
+    the whole command and cuts it then (`max_link` of `through`). A GENERAL AUTHENTICATE that is a link already is left
+    alone: it is a step of PACE (Doc 9303-11 4.4.4.2). Chip Authentication has a single one, which is cut.
 
     Args:
         max_data: octets of plain data that a link can carry.
@@ -189,7 +189,7 @@ def in_links(exchange: Exchange[T], max_data: int) -> Exchange[T]:
 
 
 def _send_links(request: Request, max_data: int) -> Exchange[ResponseAPDU]:
-    if not isinstance(request, CommandAPDU) or request.ins == _GENERAL_AUTHENTICATE:
+    if not isinstance(request, CommandAPDU) or (request.ins == _GENERAL_AUTHENTICATE and request.is_chained):
         return (yield request)
     *links, last = split_chain(request, max_data)
     for link in links:

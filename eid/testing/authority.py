@@ -16,9 +16,11 @@ from eid.pki.card_security import sign_card_security
 from eid.pki.certificate_profile import IssuingState, Validity
 from eid.pki.crl import build_crl
 from eid.pki.csca import build_csca_certificate
-from eid.pki.document_signer import build_document_signer_certificate, sign_sod
+from eid.pki.document_signer import build_document_signer_certificate
+from eid.pki.signer_source import NO_SIGNERS, HeldSigners
 from eid.pki.trust_store import TrustStore, build_trust_store
 from eid.profile.schema import CardProfile
+from eid.testing.departing_signer import sign_departing_sod
 
 
 @dataclass
@@ -79,7 +81,8 @@ class SpecimenAuthority:
     def sign(self, lds_security_object: bytes) -> bytes:
         """EF.SOD of an LDS security object (DER); the same one again for the same object, as a job that keeps it."""
         if lds_security_object not in self._signed:
-            sod = sign_sod(lds_security_object, self.signer, self.signer_certificate, signing_time=self.now)
+            quirks = self.profile.quirks
+            sod = sign_departing_sod(lds_security_object, self.signer, self.signer_certificate, quirks, self.now)
             self._signed[lds_security_object] = sod
         return self._signed[lds_security_object]
 
@@ -93,8 +96,9 @@ class SpecimenAuthority:
 
     @property
     def trust(self) -> TrustStore:
-        """What a relying party imports: the CSCA certificate and its CRL."""
-        return build_trust_store((self.csca_certificate,), (self.crl,))
+        """What a relying party imports: the CSCA certificate, its CRL, and the signer's, should EF.SOD not bring it."""
+        signers = NO_SIGNERS if self.profile.quirks.sod_certificate else HeldSigners((self.signer_certificate,))
+        return build_trust_store((self.csca_certificate,), (self.crl,), signers=signers)
 
 
 def make_signer(label: str, curve_name: str, hash_name: str) -> SoftwareSigner:

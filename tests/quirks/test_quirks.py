@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from eid.card import VirtualCard
-from eid.codec.apdu import CommandAPDU, ResponseAPDU, decode_command
+from eid.codec.apdu import ResponseAPDU
 from eid.errors import AuthenticationError, PeerProtocolError, StatusWordError, WrongPasswordError
-from eid.evidence import Evidence, ProtocolName, ProtocolOutcome
+from eid.evidence import ProtocolName, ProtocolOutcome
 from eid.inspection import InspectionPlan, inspect
 from eid.inspection.habits import ReadingHabits
 from eid.lds.dg2 import decode_dg2
@@ -22,56 +20,11 @@ from eid.protocols.exchange import drive
 from eid.protocols.files import read_file, select_application, select_master_file
 from eid.protocols.pace.core import Password
 from eid.testing.authority import SpecimenAuthority
-from eid.testing.specimen import SpecimenCard, build_specimen, issue_data, specimen_for
-from eid.transport.loopback import LoopbackConnection
+from eid.testing.specimen import build_specimen, issue_data, specimen_for
 from eid.verification.policy import load_policy
 from eid.verification.report import Verdict
 from eid.verification.verify import verify
-
-NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-CHALLENGE = bytes(range(8))
-
-
-def with_quirks(name: str, **quirks: object) -> CardProfile:
-    profile = load_profile(name).profile
-    table = profile.model_dump(mode="json") | {"quirks": quirks}
-    return CardProfile.model_validate(table)
-
-
-def card_with(name: str = "ma-cnie", **quirks: object) -> SpecimenCard:
-    profile = with_quirks(name, **quirks)
-    authority = SpecimenAuthority(profile, NOW)
-    return issue_data(profile, authority, build_specimen(profile, authority, specimen_for(profile, NOW)))
-
-
-class Counted(LoopbackConnection):
-    """Keeps every command and answer."""
-
-    def __init__(self, card: VirtualCard) -> None:
-        super().__init__(card)
-        self.log: list[tuple[CommandAPDU, bytes]] = []
-
-    def transmit(self, command: bytes) -> bytes:
-        answer = super().transmit(command)
-        self.log.append((decode_command(command), answer))
-        return answer
-
-    def statuses(self) -> set[str]:
-        return {answer[-2:].hex().upper() for _, answer in self.log}
-
-
-def read(specimen: SpecimenCard, password: bytes | None = None, **wishes: object) -> tuple[Evidence, Counted]:
-    link = Counted(specimen.card)
-    value = specimen.mrz_information.encode() if password is None else password
-    plan = InspectionPlan(Password(PasswordId.MRZ, value), challenge=CHALLENGE, **wishes)
-    return drive(inspect(plan, NOW), link), link
-
-
-def require_genuine(specimen: SpecimenCard, evidence: Evidence) -> None:
-    for name, content in specimen.files.items():
-        assert evidence.content(name) == content, name
-    report = verify(evidence, specimen.trust, load_policy("border"), time=NOW, expected_challenge=CHALLENGE)
-    assert report.verdict is Verdict.TOTAL_PASSED, report.checks
+from tests.builders.quirky import CHALLENGE, NOW, Counted, card_with, read, require_genuine, with_quirks
 
 
 @pytest.mark.parametrize(
