@@ -1,0 +1,409 @@
+"""The whole way of a made-up person to a card and beyond, each step a request to a running office.
+
+way = Way(office, RABAT, engine, authority, "ar")
+way.open_office(); way.applicant.sign_in(...); way.apply(way.buy_online()); way.review(); way.visit(way.book())
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import httpx
+from sqlalchemy import Engine
+
+from eid.card import VirtualCard
+from eid.enrolment.capture import CaptureRecord, sign_capture
+from eid.enrolment.payment import Channel
+from eid.enrolment.roles import Actor, Role
+from eid.evidence import Evidence
+from eid.gateways.blobs import BlobStore
+from eid.inspection import InspectionPlan
+from eid.keystore.software import SoftwareSigner
+from eid.pki.status_token import TokenForm, verify_status_token
+from eid.profile.card_image import PasswordId
+from eid.profile.loader import load_profile
+from eid.protocols.pace.core import Password
+from eid.services import card_writing
+from eid.services.authority import IssuingAuthority
+from eid.services.card_writing import Line
+from eid.services.inspection import inspect_card
+from eid.services.issuance import IssuedCard
+from eid.services.registry import load_keys
+from eid.services.settings import Settings
+from eid.services.status_lists import StatusSigner, publish
+from eid.services.status_shelf import shelf_of, store_list
+from eid.services.trust_files import load_trust_store
+from eid.transport.loopback import LoopbackConnection
+from tests.builders.applicants import build_pdf
+from tests.builders.counter import describe, take
+from tests.builders.issuance import blank_card, signer
+from tests.builders.running_office import Caller, RunningOffice, await_something
+
+PRODUCT = "ma-cnie"
+STATUS_LIST = "/statuslists/1"
+DIGITS = r"(?<![0-9])([0-9]{16})(?![0-9])"
+ARABIC, LATIN = "[\u0621-\u064a]{3}", "[a-zéè]{3}"
+BEGINS = timedelta(days=-4)
+_ARABIC_INDIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who does not exist; names that no other text of this system holds."""
+
+    latin: tuple[str, str]
+    arabic: tuple[str, str]
+    number: str
+    phone: str
+    email: str
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "specimen": True,
+            "family_name": {"arabic": self.arabic[0], "latin": self.latin[0]},
+            "given_names": {"arabic": self.arabic[1], "latin": self.latin[1]},
+            "date_of_birth": "1985-02-14",
+            "place_of_birth": {"arabic": "الرباط", "latin": "RABAT"},
+            "country_of_birth": "MAR",
+            "sex": "F",
+            "nationality": "MAR",
+            "personal_number": self.number,
+            "father": {"arabic": f"محمد {self.arabic[0]}", "latin": f"MOHAMMED {self.latin[0]}"},
+            "mother": {"arabic": "خديجة النموذج", "latin": "KHADIJA ENNAMOUDAJ"},
+            "civil_status": {"number": "123/1985", "year": 1985},
+            "address": {"lines": {"arabic": "12 زنقة النموذج", "latin": "12 RUE DU MODELE"}, "country": "MAR"},
+            "contact": {"phone": self.phone, "email": self.email},
+        }
+
+
+ZOUBIDA = Person(
+    ("QOUTBANIÉ", "ZOUBIDA"), ("القطبانية", "زبيدة"), "ZX987654", "+212677345698", "zoubida.q@specimen.invalid"
+)
+
+
+AMINA = Person(
+    ("EZZOUHIRI", "AMINATOU"), ("الزوهيري", "أميناتو"), "ZY123789", "+15145557298", "aminatou.e@specimen.invalid"
+)
+
+
+@dataclass(frozen=True)
+class Office:
+    """Where somebody applies: a site, whether it is abroad, and who comes there."""
+
+    site: Mapping[str, Any]
+    abroad: bool
+    person: Person
+
+    @property
+    def code(self) -> str:
+        return str(self.site["code"])
+
+
+def _site(code: str, kind: str, zone: str, title: str) -> dict[str, Any]:
+    hours = [{"days": EVERY_DAY, "from": "09:00", "until": "12:00"}]
+    told = {"code": code, "kind": kind, "time_zone": zone, "places": 2, "services": ["card"], "hours": hours}
+    return {**told, "title": {"fr": f"{title} (SPECIMEN)", "ar": f"{title} (SPECIMEN)"}}
+
+
+RABAT = Office(_site("rabat-agdal", "centre", "Africa/Casablanca", "Rabat Agdal"), abroad=False, person=ZOUBIDA)
+MONTREAL = Office(_site("montreal", "consulate", "America/Toronto", "Consulat de Montréal"), abroad=True, person=AMINA)
+
+
+@dataclass
+class Way:
+    """One person on the way to a card."""
+
+    office: RunningOffice
+    place: Office
+    engine: Engine
+    authority: IssuingAuthority
+    language: str
+    stamps: list[str] = field(default_factory=list)
+    application: str = ""
+    stamp: str = ""
+    order: dict[str, Any] = field(default_factory=dict)
+    card: VirtualCard | None = None
+    issued: IssuedCard | None = None
+    applicant: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.applicant = self.office.visitor(self.language)
+        self.key: SoftwareSigner = signer("officer", "P-256", "sha256")
+
+    @property
+    def person(self) -> Person:
+        return self.place.person
+
+    def staff(self, name: str, role: Role, *, here: bool = False) -> Caller:
+        return self.office.staff(name, role, site=self.place.code if here else None)
+
+    @property
+    def officer(self) -> Caller:
+        return self.staff("officer-1", Role.ENROLMENT_OFFICER, here=True)
+
+    @property
+    def here(self) -> str:
+        return f"/v1/applications/{self.application}"
+
+    def state(self) -> str:
+        return str(self.staff("admin-1", Role.ADMINISTRATOR).get(f"{self.here}/status")["state"])
+
+    def today(self) -> datetime:
+        return self.office.clock()
+
+    def await_state(self, wanted: str) -> None:
+        await_something(lambda: self.state() == wanted or None, f"an application that is {wanted}")
+
+    # --- before anybody comes
+
+    def open_office(self) -> None:
+        """A site, an officer's key."""
+        administrator = self.staff("admin-1", Role.ADMINISTRATOR)
+        administrator.put(f"/v1/sites/{self.place.code}", dict(self.place.site))
+        public_key = base64.b64encode(self.key.public_key_info).decode()
+        administrator.post("/v1/officerKeys", {"officer": "officer-1", "public_key": public_key}, expect=201)
+
+    # --- the stamp
+
+    def order_stamp(self, buyer: Caller, service: str = "card") -> str:
+        body = {
+            "service": service,
+            "date_of_birth": "1985-02-14",
+            "phone": self.person.phone,
+            "language": self.language,
+            "abroad": self.place.abroad,
+        }
+        return str(buyer.post("/v1/stamps", body, expect=201)["id"])
+
+    def pay_online(self, stamp: str) -> None:
+        """The payer goes to the provider's page and presses the button; the provider calls back, signed."""
+        begun = self.applicant.post(f"/v1/stamps/{stamp}/payments", {"channel": "online-card"}, expect=201)
+        page = httpx.post(begun["instruction"]["url"], data={"ending": "settled"}, trust_env=False)
+        assert page.status_code == 200
+
+    def pay_at_the_counter(self, cashier: Caller, stamp: str) -> None:
+        """The terminal on the cashier's counter."""
+        body = {"channel": "counter-terminal", "terminal": "T-1"}
+        begun = cashier.post(f"/v1/stamps/{stamp}/payments", body, expect=201)
+        assert begun["instruction"]["form"] == "terminal"
+        asked = self.office.provider.find(Channel.COUNTER_TERMINAL, UUID(begun["payment"]["id"]))
+        url = f"{self.office.provider_url}/sandbox/endings/{asked.number}"
+        assert httpx.post(url, json={"ending": "settled"}, trust_env=False).status_code == 200
+
+    def receive_digits(self, stamp: str, buyer: Caller, before: int) -> str:
+        digits = self.office.await_message(self.person.phone, DIGITS, before)
+        self.stamps.append(digits)
+        assert buyer.get(f"/v1/stamps/{stamp}")["state"] == "ISSUED"
+        return digits
+
+    def buy_online(self) -> str:
+        """Ordered, paid, told by SMS."""
+        before = self.office.count_messages(self.person.phone)
+        self.stamp = self.order_stamp(self.applicant)
+        self.pay_online(self.stamp)
+        return self.receive_digits(self.stamp, self.applicant, before)
+
+    def buy_at_the_counter(self, service: str = "card") -> str:
+        """Paid at a consulate's terminal."""
+        cashier = self.staff("cashier-1", Role.CASHIER, here=True)
+        before = self.office.count_messages(self.person.phone)
+        self.stamp = self.order_stamp(cashier, service)
+        self.pay_at_the_counter(cashier, self.stamp)
+        return self.receive_digits(self.stamp, cashier, before)
+
+    # --- the application
+
+    def apply(self, digits: str, of_another_service: str | None = None) -> None:
+        """A draft, its papers, its stamp (typed in the digits of the language), and in."""
+        body = {
+            "reason": "first",
+            "record": self.person.record(),
+            "abroad": self.place.abroad,
+            "site": self.place.code,
+            "language": self.language,
+        }
+        made = self.applicant.post("/v1/applications", body, expect=201)
+        self.application = made["id"]
+        self.try_what_is_refused(digits)
+        for paper in self.applicant.get(f"{self.here}/needs")["papers"]:
+            self.send_paper(paper["code"])
+        if of_another_service is not None:
+            told = self.applicant.put(f"{self.here}/stamp", {"digits": of_another_service}, expect=409)
+            assert told["guard"] == "fits", told
+        self.applicant.put(f"{self.here}/stamp", {"digits": self.type_in(digits)})
+        submitted = self.applicant.post(f"{self.here}/submit")
+        assert (submitted["state"], submitted["has_stamp"]) == ("SUBMITTED", True)
+
+    def type_in(self, digits: str) -> str:
+        typed = digits.translate(_ARABIC_INDIC) if self.language == "ar" else digits
+        return " ".join(typed[at : at + 4] for at in range(0, 16, 4))
+
+    def send_paper(self, code: str) -> None:
+        day = self.today().date().isoformat()
+        content = build_pdf(b"% " + code.encode() + day.encode() + b"\n")
+        self.applicant.send(f"{self.here}/documents", "application/pdf", content, paper=code, issued_on=day)
+
+    def try_what_is_refused(self, digits: str) -> None:
+        """Requests with personal data in the wrong places: each is refused, in the caller's language."""
+        name, wrong = self.person.latin[0], f"{(int(digits) + 1) % 10**16:016}"
+        record = {**self.person.record(), "personal_number": self.person.email, name: self.person.arabic[0]}
+        faulty = {"reason": name, "record": record, "site": name}
+        refused = [
+            self.applicant.post("/v1/applications", faulty, expect=422),
+            self.applicant.put(f"{self.here}/stamp", {"digits": wrong}, expect=409),
+            self.applicant.put(f"{self.here}/stamp", {"digits": self.person.email}, expect=422),
+            self.applicant.send(f"{self.here}/documents", "image/png", build_pdf(), expect=422, paper="photograph"),
+            self.applicant.post(f"{self.here}/submit", expect=409),
+            self.officer.post("/v1/applications/find", {"number": self.person.number}, expect=422),
+            self.officer.post("/v1/cards/search", {"document_number": self.person.email}, expect=422),
+        ]
+        script = ARABIC if self.language == "ar" else LATIN
+        for problem in refused[:5]:
+            assert re.search(script, problem["title"]), problem
+            assert all(re.search(script, item["detail"]) for item in problem.get("errors", ())), problem
+
+    def review(self) -> None:
+        """The next day an officer asks for a paper once, gets it, and validates."""
+        self.office.clock.set(self.today() + timedelta(days=1))
+        validator = self.staff("validator-1", Role.VALIDATING_OFFICER, here=True)
+        validator.post(f"{self.here}/take-up")
+        validator.post(f"{self.here}/request-information", {"papers": ["photograph"]})
+        self.applicant.sign_in(self.person.phone)
+        self.send_paper("photograph")
+        self.applicant.post(f"{self.here}/supply")
+        assert validator.post(f"{self.here}/validate")["state"] == "VALIDATED"
+
+    def book(self) -> dict[str, Any]:
+        """The first time that is offered."""
+        offers = self.applicant.get(f"/v1/applications/{self.application}/offers", site=self.place.code, days="3")
+        body = {"application_id": self.application, "site": self.place.code, "slot": offers[0]["slot"]}
+        held = self.applicant.post("/v1/appointments", body, expect=201)
+        booked: dict[str, Any] = self.applicant.post(f"/v1/appointments/{held['id']}/book")
+        there = datetime.fromisoformat(booked["starts_at"]).astimezone(ZoneInfo(self.place.site["time_zone"]))
+        assert f"{there:%Y-%m-%dT%H:%M}" == booked["slot"]
+        self.office.await_message(self.person.phone, f"({booked['slot'].replace('T', ' ')})")
+        assert (booked["state"], self.state()) == ("BOOKED", "BOOKED")
+        return booked
+
+    def visit(self, booked: Mapping[str, Any]) -> None:
+        """On the day: checked in, captured, searched for."""
+        self.office.clock.set(datetime.fromisoformat(booked["starts_at"]) - timedelta(minutes=5))
+        self.officer.post(f"/v1/appointments/{booked['id']}/check-in")
+        taken = take(self.person.number)
+        items = {name: base64.b64encode(octets).decode() for name, octets in taken.items()}
+        record = base64.b64encode(self.sign_capture(taken)).decode()
+        self.officer.post(f"{self.here}/capture", {"record": record, "items": items}, expect=201)
+        self.officer.post(f"/v1/appointments/{booked['id']}/serve")
+        self.await_state("AWAITING_APPROVAL")
+
+    def sign_capture(self, taken: Mapping[str, bytes]) -> bytes:
+        described = tuple(describe(name, octets) for name, octets in taken.items())
+        moment = self.today().replace(microsecond=0)
+        name = "officer-1"
+        record = CaptureRecord(UUID(self.application), name, self.place.code, "station-1", moment, described)
+        return sign_capture(record, self.key.sign, hashlib.sha256(self.key.public_key_info).digest())
+
+    def approve(self) -> None:
+        """Not by who captured; by a second officer, who spends the stamp."""
+        self.office.clock.move(timedelta(0))
+        one = self.office.staff("officer-1", Role.ENROLMENT_OFFICER, Role.APPROVER, site=self.place.code)
+        assert one.post(f"{self.here}/approve", {}, expect=409)["guard"] == "second-officer"
+        self.order = self.staff("approver-1", Role.APPROVER).post(f"{self.here}/approve", {})
+        assert self.staff("admin-1", Role.ADMINISTRATOR).get(f"/v1/stamps/{self.stamp}")["state"] == "CONSUMED"
+
+    # --- the card
+
+    def make_card(self) -> None:
+        """Blanks are delivered, one is reserved and written where the reader is, and found good."""
+        keeper = self.staff("press-1", Role.PRODUCTION_OPERATOR)
+        store = keeper.post("/v1/stockStores", {"name": "Press"}, expect=201)["id"]
+        loaded = load_profile(PRODUCT)
+        blanks = {item: blank_card(loaded.profile, bytes.fromhex(item)) for item in (f"{n:020X}" for n in (1, 2))}
+        delivery = {"store_id": store, "name": "B-1", "product": PRODUCT, "serials": list(blanks)}
+        keeper.post("/v1/stockBatches", delivery, expect=201)
+        job = f"/v1/personalizationJobs/{self.order['id']}"
+        claimed = keeper.post(f"{job}/claim", {"store_id": store})
+        self.card = blanks[claimed["serial"]]
+        settings = Settings(home=self.office.home)
+        blobs = BlobStore(settings.documents_address, load_keys(settings))
+        line = Line(self.engine, blobs, self.authority, loaded, UUID(store), lambda: datetime.now(UTC))
+        actor = Actor("press-1", frozenset((Role.PRODUCTION_OPERATOR,)))
+        _, self.issued = card_writing.write(line, UUID(claimed["id"]), LoopbackConnection(self.card), "press", actor)
+        assert keeper.post(f"{job}/pass")["state"] == "PASSED"
+        balance = keeper.get(f"/v1/stockStores/{store}/balance")["products"][0]
+        assert balance["is_even"]
+        assert balance["states"]["CONSUMED"] == 1, balance
+
+    def hand_over(self) -> None:
+        """Sent, arrived, and given to the person whom the officer has compared with the portrait in the chip."""
+        self.staff("courier-1", Role.DELIVERY_OPERATOR).post(f"{self.here}/ship")
+        self.officer.post(f"{self.here}/arrive")
+        sod = self.read_card().content("EF.SOD")
+        assert sod is not None
+        body = {
+            "relation": "holder",
+            "comparison": "portrait",
+            "personal_number": self.person.number,
+            "sod_hash": hashlib.sha256(sod).hexdigest(),
+        }
+        wrong = {**body, "personal_number": "ZZ1"}
+        assert self.officer.post(f"{self.here}/hand-over", wrong, expect=409)["guard"] == "collector-checked"
+        assert self.officer.post(f"{self.here}/hand-over", body)["state"] == "DELIVERED"
+        (card,) = self.own_cards()
+        assert card["state"] == "ACTIVE"
+
+    def own_cards(self) -> list[dict[str, Any]]:
+        self.applicant.sign_in(self.person.phone)
+        return list(self.applicant.get("/v1/cards")["cards"])
+
+    def report_lost(self) -> None:
+        (card,) = self.own_cards()
+        told = self.applicant.post(f"/v1/cards/{card['id']}/suspend", {"cause": "lost"})
+        assert told["state"] == "SUSPENDED"
+        asked = {"document_number": card["document_number"]}
+        answer = self.staff("border-1", Role.RELYING_PARTY).post("/v1/cards/status", asked)
+        assert answer["status"] == "SUSPENDED"
+
+    def canaries(self) -> list[str]:
+        """What must not come out: names, numbers, contacts, stamps, what the card's face and MRZ say."""
+        assert self.issued is not None
+        data, person = self.issued.data, self.person
+        (card,) = self.own_cards()
+        said = [*person.latin, " ".join(person.latin), *person.arabic, " ".join(person.arabic), person.number]
+        said += [person.phone, person.phone[1:], person.email, *self.stamps, str(card["document_number"])]
+        return [*said, *data.mrz.encode()]
+
+    def read_card(self, challenge: bytes = bytes(8)) -> Evidence:
+        """As an inspection station does, by the number that is printed on the card."""
+        assert self.card is not None
+        assert self.issued is not None
+        data = self.issued.data
+        password = Password(PasswordId.CAN, data.can.encode("ascii"))
+        plan = InspectionPlan(
+            password,
+            challenge=challenge,
+            reader="counter",
+            policy="national",
+            max_response=data.image.chip.max_response_data,
+        )
+        return inspect_card(LoopbackConnection(self.card), plan, now=datetime.now(UTC).replace(microsecond=0)).evidence
+
+    def publish_status(self, trust: Path) -> None:
+        """The authority publishes; a relying party fetches the list from the registry, into its trust store."""
+        list_signer = StatusSigner(*self.authority.status_signer(datetime.now(UTC).replace(microsecond=0)))
+        await_something(lambda: publish(self.engine, list_signer, datetime.now(UTC)) or None, "a publication")
+        headers = {"Accept": TokenForm.CWT.value}
+        answer = self.office.http.get(STATUS_LIST, headers=headers)
+        assert answer.headers["content-type"] == TokenForm.CWT.value
+        found = verify_status_token(answer.content, load_trust_store(trust), now=datetime.now(UTC))
+        store_list(shelf_of(trust), found.claims.uri, answer.content)
