@@ -21,6 +21,7 @@ from eid.lds.ef_dir import build_ef_dir
 from eid.lds.files import EF_CARD_SECURITY, LDS1_AID, by_name
 from eid.lds.security_infos import ActiveAuthenticationInfo, ChipAuthenticationPublicKeyInfo, PACEInfo
 from eid.profile.card_image import AccessCondition, KeyPurpose, PasswordId
+from eid.protocols.active_authentication.core import ECDSA_PLAIN
 from eid.protocols.pace.card import PaceCard
 from eid.protocols.scp03.key_set import default_key_set
 from eid.protocols.secure_messaging import SecureMessaging
@@ -548,6 +549,46 @@ def _names_absent_file(command: CommandAPDU) -> bool:
     return command.ins == 0xA4 and command.p1 == 0x02 and command.data == b"\x01\xfe"
 
 
+def _answers_otherwise(ins: int, p1: int, sw: int) -> Callable[[CommandAPDU, ResponseAPDU], ResponseAPDU]:
+    """A plain command to a closed file is refused, with another status word."""
+
+    def change(command: CommandAPDU, response: ResponseAPDU) -> ResponseAPDU:
+        meant = command.ins == ins and command.p1 & p1 == p1 and response.sw == 0x6982
+        return ResponseAPDU(b"", sw) if meant else response
+
+    return change
+
+
+def runs_pace_in_master_file_only(card: SpecimenCard) -> VirtualCard:
+    """Sound: PACE comes before an application is selected (Doc 9303-11 4.2)."""
+    body = _Body(memory_of(card))
+
+    def before(command: CommandAPDU) -> ResponseAPDU | None:
+        begins = (command.ins, command.p1) == (0x22, 0xC1)
+        return (
+            ResponseAPDU(b"", 0x6985)
+            if begins and body._card.session.selection.directory is not body._card.memory.master
+            else None
+        )
+
+    body.before = before
+    return body
+
+
+def _announces_hash(raw: bytes) -> bytes:
+    infos = (
+        replace(info, signature_algorithm=ECDSA_PLAIN["sha512"]) if isinstance(info, ActiveAuthenticationInfo) else info
+        for info in decode_dg14(raw).security_infos
+    )
+    return DG14(tuple(infos)).encode()
+
+
+def _without_dg14(card: SpecimenCard, memory: Memory) -> None:
+    del memory.applications[LDS1_AID].files[by_name("DG14").fid]
+    _lists(without=14)(card, memory)
+    sign_again(card, memory)
+
+
 def _factory_keys(_: SpecimenCard, memory: Memory) -> None:
     memory.domain.keys = default_key_set(16, 1)
 
@@ -559,6 +600,8 @@ DEFECTS = (
     Defect("unknown instructions are answered 6F00", "bac", ("ISO_05",), _alters(_unknown_instruction)),
     Defect("behind the end of a file are zeros", "pace", ("ISO_09", "ISO_20"), _alters(_fills_up)),
     Defect("DG2 is read without access control", "bac", ("ISO_12",), _forgets_rules(0xB0, 0x82)),
+    Defect("a closed file is refused with 6985", "bac", ("ISO_12",), _alters(_answers_otherwise(0xB0, 0x80, 0x6985))),
+    Defect("SELECT tells a closed file as absent", "bac", ("ISO_13",), _alters(_answers_otherwise(0xA4, 2, 0x6A82))),
     Defect("READ BINARY B1 asks for no right", "bac", ("ISO_14",), _forgets_rules(0xB1)),
     Defect("INTERNAL AUTHENTICATE asks for no right", "bac", ("ISO_16",), _signs_for_anybody),
     Defect("an absent file is selected", "bac", ("ISO_17",), _yields(_names_absent_file)),
@@ -633,6 +676,13 @@ DEFECTS = (
         ("AA_07",),
         _holds(_writes("DG14", _without_infos(ActiveAuthenticationInfo))),
     ),
+    Defect(
+        "the hash of Active Authentication is longer than its key",
+        "bac",
+        ("AA_07", "AA_01"),
+        _holds(_writes("DG14", _announces_hash)),
+    ),
+    Defect("there is no DG14 beside PACE", "pace", ("LDS_14",), _holds(_without_dg14)),
     Defect("DG3 opens without Terminal Authentication", "bac", ("EAC_01", "EAC_03", "EAC_05", "EAC_07"), _dg3_open),
     Defect(
         "DG3 opens after Chip Authentication",

@@ -9,7 +9,13 @@ from eid.conformance import CASES, ConformanceReport, Outcome, SuitePlan, run_su
 from eid.protocols.exchange import drive
 from eid.transport.loopback import LoopbackConnection
 from tests.builders.sweep import places
-from tests.conformance.defects import DEFECTS, Defect, sound_with_atr_info, sound_with_dg3
+from tests.conformance.defects import (
+    DEFECTS,
+    Defect,
+    runs_pace_in_master_file_only,
+    sound_with_atr_info,
+    sound_with_dg3,
+)
 from tests.conformance.specimens import NOW, passwords, specimen
 
 
@@ -52,3 +58,9 @@ def test_there_are_enough_defects_and_cases() -> None:
     assert len({case.id for case in CASES}) == len(CASES)
     assert {case for defect in DEFECTS for case in defect.found_by} <= {case.id for case in CASES}
     assert len({defect.found_by[0] for defect in DEFECTS}) >= 55
+
+
+def test_pace_in_the_master_file_only_is_sound() -> None:
+    report = examine(runs_pace_in_master_file_only(specimen("pace")), "pace", units=frozenset(("PACE_33",)))
+    assert not_passed(report) == {}
+    assert "opens in the master file" in next(item.observed for item in report.results if item.case.id == "PACE_33")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU
+from eid.codec.oid import HASH_LENGTHS
 from eid.conformance.case import Case, Unit
 from eid.conformance.subject import Subject, enter, refused, speak
 from eid.crypto.public_key import load_public_key
-from eid.crypto.signatures import PublicKey
-from eid.errors import EidError, PeerProtocolError
+from eid.crypto.signatures import PublicKey, curve_of_key
+from eid.errors import EidError, LocalProtocolError, PeerProtocolError
 from eid.lds.dg15 import decode_dg15
 from eid.lds.security_infos import ActiveAuthenticationInfo
-from eid.protocols.active_authentication.core import CHALLENGE_LENGTH, verify_active_authentication
+from eid.protocols.active_authentication.core import CHALLENGE_LENGTH, ECDSA_HASHES, verify_active_authentication
 from eid.protocols.active_authentication.terminal import run_active_authentication
 from eid.protocols.exchange import Exchange, Reset, through
 from eid.protocols.secure_messaging import SecureMessaging
@@ -116,7 +117,16 @@ def _announced(subject: Subject) -> Exchange[str]:
     info = _info(subject)
     if info is None:
         raise PeerProtocolError("DG14 has no ActiveAuthenticationInfo, and the key is an EC key")
-    return info.signature_algorithm
+    hash_name = ECDSA_HASHES.get(info.signature_algorithm)
+    if hash_name is None:
+        raise PeerProtocolError(f"{info.signature_algorithm} is no ECDSA of TR-03111")
+    key = _key(subject)
+    if isinstance(key, RSAPublicKey):
+        raise LocalProtocolError("the key of DG15 is an RSA key")
+    bits, limit = 8 * HASH_LENGTHS[hash_name], curve_of_key(key).n.bit_length()
+    if bits > limit:  # Doc 9303-11 6.1.2.3
+        raise PeerProtocolError(f"{hash_name} makes {bits} bits, more than the key's {limit}")
+    return f"ECDSA, {hash_name}"
 
 
 UNIT = Unit(
@@ -153,8 +163,8 @@ UNIT = Unit(
         Case(
             "AA_07",
             "ActiveAuthenticationInfo",
-            "Doc 9303-11 9.2.4",
-            "in DG14 where the key is an EC key",
+            "Doc 9303-11 9.2.4, 6.1.2.3",
+            "in DG14 where the key is an EC key; its hash is no longer than the key",
             _announced,
             _needs_announced_ecdsa,
         ),

@@ -47,6 +47,7 @@ from eid.lds.security_infos import PACEDomainParameterInfo, PACEInfo, encode_sec
 from eid.lds.sod import SecurityObject, decode_ef_sod
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange, Reset
+from eid.protocols.pace.core import Mapping, find_parameters
 
 _SENSITIVE: Final = frozenset((3, 4))
 _LDS_VERSIONS: Final = ("0107", "0108")
@@ -224,6 +225,8 @@ def _verify_signed_data(signed_data: SignedData) -> str:
 
 def _dg14_repeats(subject: Subject) -> Exchange[str]:
     yield Reset()
+    if 14 not in subject.listed:
+        raise PeerProtocolError("the chip announces PACE, and there is no DG14 in which that is signed")
     announced = [
         info
         for info in decode_card_access(subject.content(EF_CARD_ACCESS.name)).security_infos
@@ -275,8 +278,13 @@ def _needs_mrz(subject: Subject) -> str | None:
     return None if known else "the MRZ was not given"
 
 
-def _needs_both(subject: Subject) -> str | None:
-    return needs_card_access(subject) or (None if 14 in subject.listed else "the chip has no DG14")
+def _needs_dg14(subject: Subject) -> str | None:
+    """PACE is announced; with generic or integrated mapping DG14 has to be there (Doc 9303-11 9.2.11)."""
+    if (reason := needs_card_access(subject) or needs_entry(subject)) is not None or 14 in subject.listed:
+        return reason
+    parameters = (find_parameters(info) for info in subject.pace_infos)
+    wanted = any(item is not None and item.mapping is not Mapping.CHIP_AUTHENTICATION for item in parameters)
+    return None if wanted else "the chip has no DG14, and no PACE that asks for one"
 
 
 def _group_cases() -> tuple[Case, ...]:
@@ -373,9 +381,9 @@ UNIT = Unit(
             "LDS_14",
             "EF.CardAccess and DG14",
             "Doc 9303-11 9.2.11",
-            "DG14 repeats every PACEInfo",
+            "DG14 is there and repeats every PACEInfo",
             _dg14_repeats,
-            _needs_both,
+            _needs_dg14,
         ),
         Case(
             "LDS_15",

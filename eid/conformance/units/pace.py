@@ -11,6 +11,7 @@ from eid.conformance.driving import interrupt, record, refuses
 from eid.conformance.subject import (
     Entry,
     Subject,
+    accepted,
     begin_pace,
     enter,
     enter_by_pace,
@@ -20,14 +21,14 @@ from eid.conformance.subject import (
     speak,
     spoil,
 )
-from eid.errors import DecodeError, LocalProtocolError, PeerProtocolError
+from eid.errors import DecodeError, PeerProtocolError, StatusWordError
 from eid.lds.card_access import decode_card_access
 from eid.lds.card_security import decode_card_security
 from eid.lds.files import EF_CARD_ACCESS, EF_CARD_SECURITY, EF_COM
 from eid.lds.security_infos import ChipAuthenticationPublicKeyInfo, PACEInfo
 from eid.profile.card_image import PasswordId
 from eid.protocols.chip_authentication.public_key import find_public_key
-from eid.protocols.exchange import Exchange, Reset, transmit
+from eid.protocols.exchange import Exchange, Reset, through, transmit
 from eid.protocols.files import select_application
 from eid.protocols.pace import core, messages
 from eid.protocols.pace.core import Mapping, Password, find_parameters, require_parameters
@@ -350,12 +351,20 @@ def _keeps_no_run(subject: Subject) -> Exchange[str]:
 
 
 def _in_application(subject: Subject) -> Exchange[str]:
+    """PACE belongs to the master file; a chip need not run it elsewhere, but what it opens there it has to serve."""
     entry = _first(subject)
     yield Reset()
     yield from select_application(subject.aid)
-    result = yield from begin_pace(subject, entry)
-    if not isinstance(result.info, PACEInfo):
-        raise LocalProtocolError("PACE without a PACEInfo")
+    try:
+        session = (yield from begin_pace(subject, entry)).secure_messaging
+    except StatusWordError as refusal:
+        if refusal.command != "MSE:Set AT":
+            raise
+        yield from enter(subject, entry)
+        return f"refused with {refusal.sw:04X}, and opens in the master file"
+    yield from through(session, select_application(subject.aid))
+    if entry.password.id is not PasswordId.PUK:  # which opens no files (TR-03110-2 2.4.1)
+        accepted((yield from speak(session, read_binary(EF_COM.sfi, 0, 4))), "READ BINARY EF.COM")
     return str(entry)
 
 
@@ -576,6 +585,13 @@ UNIT = Unit(
             _keeps_no_run,
             _needs_harmless,
         ),
-        Case("PACE_33", "PACE inside the application", "Doc 9303-11 4.2", "opens", _in_application, needs_pace),
+        Case(
+            "PACE_33",
+            "PACE inside the application",
+            "Doc 9303-11 4.2",
+            "opens and serves, or is refused",
+            _in_application,
+            needs_pace,
+        ),
     ),
 )

@@ -24,7 +24,7 @@ ECDSA_PLAIN: Final = {
     "sha512": "0.4.0.127.0.7.1.1.4.1.5",
 }
 # Some chips announce the X9.62 identifiers, whose hash function is meant all the same.
-_HASHES: Final = {identifier: name for name, identifier in ECDSA_PLAIN.items()} | {
+ECDSA_HASHES: Final = {identifier: name for name, identifier in ECDSA_PLAIN.items()} | {
     oid.ECDSA_WITH_SHA1: "sha1",
     oid.ECDSA_WITH_SHA224: "sha224",
     oid.ECDSA_WITH_SHA256: "sha256",
@@ -85,7 +85,7 @@ def _verify_ecdsa(key: EcPublicKey, info: ActiveAuthenticationInfo | None, chall
 
 
 def _find_hash(info: ActiveAuthenticationInfo) -> str:
-    name = _HASHES.get(info.signature_algorithm)
+    name = ECDSA_HASHES.get(info.signature_algorithm)
     if name is None:
         raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"signature algorithm {info.signature_algorithm}")
     return name
