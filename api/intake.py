@@ -23,6 +23,8 @@ SMALL: Final = 64 << 10  # octets
 LIMITS: Final[tuple[tuple[re.Pattern[str], int], ...]] = (
     (re.compile(r"/v1/applications/[^/]+/(documents|enrolment|capture)(/.*)?"), 12 << 20),
     (re.compile(r"/v1/enrol?l?ments(/.*)?"), 12 << 20),
+    (re.compile(r"/v1/credentialRequests/.*"), 12 << 20),
+    (re.compile(r"/v1/(identify|verify/.*)"), 4 << 20),
     (re.compile(r"/v1/persons(/.*)?"), 1 << 20),
     (re.compile(r"/v1/reconciliations(/.*)?"), 4 << 20),
 )

@@ -16,6 +16,7 @@ from api.callers import Callers
 from api.idempotency import Idempotency
 from api.intake import Intake
 from api.metrics import Metrics
+from api.osia import cms, enrollment, notification, third_party
 from api.rates import Rates
 from api.registry_openapi import install_registry_openapi
 from api.registry_problems import install_registry_problems
@@ -28,6 +29,7 @@ from api.routes import (
     enrolments,
     fees,
     payments,
+    privacy,
     production,
     registry_health,
     sessions,
@@ -54,6 +56,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     status.router,
     call_centre.router,
     statistics.router,
+    privacy.router,
+    enrollment.router,
+    cms.router,
+    third_party.router,
+    notification.router,
     registry_health.router,
 )
 

@@ -74,6 +74,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422", "")):
         del responses["422"]
+    if any(tag.startswith("OSIA") for tag in operation.get("tags", ())):
+        return  # their answers are those of the published descriptions
     possible = [*_ALWAYS, Problem.INVALID_REQUEST, Problem.MALFORMED_REQUEST]
     if "requestBody" in operation:
         possible += _BODY

@@ -10,11 +10,12 @@ from enum import unique
 from functools import lru_cache
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.osia.answers import answer_error, is_osia
 from api.problems import MEDIA_TYPE, Problem, ProblemError, ProblemKind, _Kind
 from eid.enrolment.documents import UploadError
 from eid.enrolment.faults import fault_of
@@ -100,8 +101,11 @@ def answer_problem(
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
     **more: str | None,
-) -> JSONResponse:
-    """The response for a problem, its title in the caller's language; type and codes are the same in each."""
+) -> Response:
+    """The response for a problem, its title in the caller's language; type and codes are the same in each.
+
+    At OSIA's addresses it has OSIA's form.
+    """
     language = language_of(request)
     title = text(language, "problem", problem.slug)
     content: dict[str, Any] = {"type": problem.urn, "title": title, "status": problem.status}
@@ -111,10 +115,12 @@ def answer_problem(
     stated = {"Content-Language": language, **(headers or {})}
     if problem is RegistryProblem.UNAUTHENTICATED:
         stated = {**CHALLENGE, **stated}
+    if is_osia(request.scope["path"]):
+        return answer_error(problem, title, detail, errors, stated)
     return JSONResponse(content, problem.status, stated, MEDIA_TYPE)
 
 
-def problem_of_error(request: Request, error: EidError) -> JSONResponse:
+def problem_of_error(request: Request, error: EidError) -> Response:
     """The response for an error of ours."""
     if isinstance(error, ProblemError):
         headers = error.headers | ({"Connection": "close"} if error.close else {})
@@ -139,7 +145,7 @@ def describe_refusal(error: EnrolmentError, language: str) -> str:
     return error.detail if language == FALLBACK or told is None else told
 
 
-def _answer_error(request: Request, error: EidError) -> JSONResponse:
+def _answer_error(request: Request, error: EidError) -> Response:
     found = next((kind for cause, kind in _BY_ERROR if isinstance(error, cause)), Problem.INTERNAL_ERROR)
     # What a rule or a decoder says names no value; a store's or a gateway's text may name places of this machine.
     told = isinstance(error, LifecycleError | RecordError | DecodeError)
@@ -149,18 +155,18 @@ def _answer_error(request: Request, error: EidError) -> JSONResponse:
 def install_registry_problems(app: FastAPI) -> None:
     """Answer every error with a problem response; FastAPI's own would quote what was sent."""
 
-    async def on_known_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_known_error(request: Request, error: Exception) -> Response:
         if isinstance(error, EidError):
             return problem_of_error(request, error)
         return answer_problem(request, Problem.INTERNAL_ERROR)
 
-    async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    async def on_http_exception(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         default = Problem.MALFORMED_REQUEST if status < 500 else Problem.INTERNAL_ERROR
         headers = error.headers if isinstance(error, HTTPException) else None
         return answer_problem(request, _BY_STATUS.get(status, default), headers=headers)
 
-    async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_validation_error(request: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in found):
             return answer_problem(request, Problem.MALFORMED_BODY)

@@ -34,13 +34,7 @@ from eid.store.persons import (
     load_person,
 )
 
-TASK: Final = "TASK"
-WAITING, DONE, FAILED = "WAITING", "DONE", "FAILED"
-IDENTIFY: Final = "osia.identify"
-MATCHED, DIFFERENT = 1, 0
-FOUND: Final = 20  # persons that one search tells of
-DRAWS: Final = 64
-MAX_BIOMETRICS: Final = 12
+MATCHED, NOT_MATCHED = 1, 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from eid.audit.chain import AuditEvent
+from eid.enrolment.roles import Actor
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.services.osia_records import parse_id
 from eid.services.registry import Registry
+from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
 from eid.store.persons import claim_number, holder_of_number, load_person, new_person_id
 
@@ -19,7 +22,7 @@ DRAWS: Final = 64
 
 
 def generate_number(
-    registry: Registry, attributes: Mapping[str, Any], random: Callable[[int], bytes] = os.urandom
+    registry: Registry, attributes: Mapping[str, Any], actor: Actor, random: Callable[[int], bytes] = os.urandom
 ) -> str:
     """A personal number that nobody has; with a personId among the attributes, it is that person's from now on.
 
@@ -35,7 +38,7 @@ def generate_number(
     person = _person_for_number(registry, attributes.get("personId"))
     for _ in range(DRAWS):
         number = _draw(form, random)
-        if _take(registry, number, person):
+        if _take(registry, number, person, actor):
             return number
     raise EnrolmentError(Refusal.FORBIDDEN, "no number is free")
 
@@ -56,10 +59,12 @@ def _person_for_number(registry: Registry, named: object) -> uuid.UUID:
     return person_id
 
 
-def _take(registry: Registry, number: str, person: uuid.UUID) -> bool:
+def _take(registry: Registry, number: str, person: uuid.UUID, actor: Actor) -> bool:
     def work(connection: Connection) -> bool:
         if holder_of_number(connection, number) is not None:
             return False
+        event = AuditEvent(registry.now(), f"osia:{actor.id}", "personal-number.generate", f"person:{person}", {})
+        append_event(connection, bucket_of(person), event)
         return claim_number(connection, number, person, registry.now()) == person
 
     return in_transaction(registry.engine, work)

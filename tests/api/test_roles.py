@@ -118,6 +118,8 @@ POST   /v1/calls/{call_id}/stamps                      . . . . . . . C . . . . .
 POST   /v1/calls/{call_id}/messages                    . . . . . . . C . . . . . .
 POST   /v1/calls/{call_id}/cards                       . . . . . . . C . . . . . .
 POST   /v1/calls/{call_id}/appointments                . . . . . . . C . . . . . .
+GET    /v1/me/data                                     A . . . . . . . . . . . . .
+POST   /v1/me/erasure                                  A . . . . . . . . . . . . .
 GET    /v1/statistics/{month}                          . . . . . . . . . . . . U X
 GET    /v1/statistics/{month}/csv                      . . . . . . . . . . . . U X
 GET    /v1/statistics/{month}/chart                    . . . . . . . . . . . . U X
@@ -157,6 +159,41 @@ POST   /v1/appointments/{id}/reschedule                A E . . . . . C . . . . .
 POST   /v1/appointments/{id}/cancel                    A E . . . . . C . . . . . .
 POST   /v1/appointments/{id}/check-in                  . E . . . . . . . . . . . .
 POST   /v1/appointments/{id}/serve                     . E . . . . . . . . . . . .
+POST   /v1/enrollments/{enrollmentId}                  . . . . . . . . . . . . . .
+GET    /v1/enrollments/{enrollmentId}                  . . . . . . . . . . . . . .
+PUT    /v1/enrollments/{enrollmentId}                  . . . . . . . . . . . . . .
+PATCH  /v1/enrollments/{enrollmentId}                  . . . . . . . . . . . . . .
+DELETE /v1/enrollments/{enrollmentId}                  . . . . . . . . . . . . . .
+PUT    /v1/enrollments/{enrollmentId}/finalize         . . . . . . . . . . . . . .
+POST   /v1/enrollments                                 . . . . . . . . . . . . . .
+POST   /v1/enrollments/{enrollmentId}/buffer           . . . . . . . . . . . . . .
+GET    /v1/enrollments/{enrollmentId}/buffer/{bufferId} . . . . . . . . . . . . . .
+POST   /v1/credentialRequests/{credentialRequestId}    . . . . . . . . . . . . . .
+GET    /v1/credentialRequests/{credentialRequestId}    . . . . . . . . . . . . . .
+PUT    /v1/credentialRequests/{credentialRequestId}    . . . . . . . . . . . . . .
+POST   /v1/credentialRequests/{credentialRequestId}/cancel . . . . . . . . . . . . . .
+POST   /v1/credentials                                 . . . . . . . . . . . . . .
+GET    /v1/credentials/{credentialId}                  . . . . . . . . . . . . . .
+PUT    /v1/credentials/{credentialId}                  . . . . . . . . . . . . . .
+POST   /v1/credentials/{credentialId}/suspend          . . . . . . . . . . . . . .
+POST   /v1/credentials/{credentialId}/unsuspend        . . . . . . . . . . . . . .
+POST   /v1/credentials/{credentialId}/revoke           . . . . . . . . . . . . . .
+POST   /v1/credentials/{credentialId}/status           . . . . . . . . . . . . . .
+POST   /v1/credentialProfiles                          . . . . . . . . . . . . . .
+POST   /v1/verify/{identifier}                         . . . . . . . . . . . . . .
+GET    /v1/attributes/{attributeSetName}/{identifier}  . . . . . . . . . . . . . .
+POST   /v1/attributes/{identifier}                     . . . . . . . . . . . . . .
+POST   /v1/identify                                    . . . . . . . . . . . . . .
+GET    /v1/identify/{taskID}                           . . . . . . . . . . . . . .
+POST   /v1/uin                                         . . . . . . . . . . . . . .
+POST   /v1/subscriptions                               . . . . . . . . . . . . . .
+GET    /v1/subscriptions                               . . . . . . . . . . . . . .
+GET    /v1/subscriptions/confirm                       . . . . . . . . . . . . . .
+DELETE /v1/subscriptions/{uuid}                        . . . . . . . . . . . . . .
+POST   /v1/topics                                      . . . . . . . . . . . . . .
+GET    /v1/topics                                      . . . . . . . . . . . . . .
+DELETE /v1/topics/{uuid}                               . . . . . . . . . . . . . .
+POST   /v1/topics/{uuid}/publish                       . . . . . . . . . . . . . .
 """
 NOBODYS = "00000000-0000-7000-8000-0000000000ff"
 VALUES = {"day": "2026-12-01", "month": "2026-11", "channel": "card", "code": "rabat-1"}
