@@ -97,6 +97,21 @@ def next_signer(types: tuple[str, ...], directory: Path, operator: str, **keys: 
     _print(authority)
 
 
+@command.command(name="list-signer")
+@AUTHORITY
+@operator_option
+@key_options
+@click.argument("kind", type=click.Choice([item.name.lower() for item in ListKind]))
+def next_list_signer(kind: str, directory: Path, operator: str, **keys: Any) -> None:
+    """Make the next signer of lists of this KIND, which signs from now on.
+
+    Without this command it is made when it is needed, but where the one before it was revoked.
+    """
+    authority = open_authority(directory, open_keys(directory, **keys), operator)
+    authority.add_list_signer(ListKind[kind.upper()], _now())
+    _print(authority)
+
+
 @command.command(name="crl")
 @click.option("--revoke", metavar="SERIAL", help="Revoke the certificate with this serial number (hexadecimal).")
 @click.option("--release", metavar="SERIAL", help="Take a certificate that was on hold off the CRL.")

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from eid.errors import Reason
+from eid.services.service_health import Impairment
 from eid.verification.report import Outcome, Verdict
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -155,6 +156,14 @@ class Health(_Response):
     """The service answers."""
 
     status: Literal["ok"]
+
+
+class VerifierHealth(_Response):
+    """The verifier answers; whether it can also judge."""
+
+    status: Literal["ok", "degraded"]
+    impairments: list[Impairment] = Field(description="Why verdicts are INDETERMINATE that need not be; empty if ok")
+    stale: list[str] = Field(description="Countries of whose CRLs none is fresh: their signers cannot be cleared")
 
 
 class ErrorPlace(_Response):

@@ -4,49 +4,75 @@ list that does not, and no list at all, say nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 from eid.codec.crl import CertificateList
 from eid.errors import Reason, VerificationError
 from eid.pki.path import CertificatePath
-from eid.pki.trust_store import TrustStore
+from eid.pki.trust_store import Authority, TrustStore
 
 NO_GRACE: Final = timedelta(0)
+RequireList: TypeAlias = Callable[[Authority, CertificateList], None]
+
+
+def accept_any(issuer: Authority, crl: CertificateList) -> None:
+    """A relying party without a floor for lists."""
 
 
 def verify_not_revoked(
-    path: CertificatePath, trust: TrustStore, time: datetime, grace: timedelta = NO_GRACE
+    path: CertificatePath,
+    trust: TrustStore,
+    time: datetime,
+    grace: timedelta = NO_GRACE,
+    require: RequireList = accept_any,
 ) -> CertificateList:
     """The fresh CRL that shows every certificate below the anchor to be unrevoked; the signer's, where there are more.
 
     Args:
         time: time of judging, UTC. A CRL younger than that is as good: it lists what was revoked before.
         grace: for how long after its nextUpdate a CRL is still taken.
+        require: raises where a CRL of this issuer is too weak to clear anybody; what it names is revoked all the same.
 
     Raises:
-        VerificationError: REVOKED; TRY_LATER, no CRL of the issuer is at hand, or the newest is stale at that time.
+        VerificationError: REVOKED; TRY_LATER, no CRL of the issuer is at hand, or the newest is stale at that time;
+            what `require` raises.
     """
     subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
     lists = [
-        _require_unrevoked(certificate.serial, trust.crls_covering(issuer, time), time - grace)
+        _require_unrevoked(
+            certificate.serial, trust.crls_covering(issuer, time), time - grace, partial(require, issuer)
+        )
         for certificate, issuer in zip(subjects, path.authorities, strict=True)
     ]
     return lists[0]
 
 
 def _require_unrevoked(
-    serial: int, crls_by_key: tuple[tuple[CertificateList, ...], ...], fresh_at: datetime
+    serial: int,
+    crls_by_key: tuple[tuple[CertificateList, ...], ...],
+    fresh_at: datetime,
+    require: Callable[[CertificateList], None],
 ) -> CertificateList:
-    """A fresh CRL, which is the newest of its key, where none of all names the certificate."""
+    """A fresh CRL, which is the newest of its key and strong enough, where none of all names the certificate."""
     for crls in crls_by_key:
         for crl in crls:
             entry = crl.revoked.get(serial)
             if entry is not None:
                 raise VerificationError(Reason.REVOKED, f"revoked on {entry.revoked_at:%Y-%m-%d}")
+    weakness: VerificationError | None = None
     for newest, *_ in crls_by_key:
         if newest.next_update is not None and newest.next_update >= fresh_at:
+            try:
+                require(newest)
+            except VerificationError as failure:
+                weakness = failure
+                continue
             return newest
+    if weakness is not None:
+        raise weakness
     if not crls_by_key:
         raise VerificationError(Reason.TRY_LATER, "no CRL of the issuer is at hand")
     raise VerificationError(

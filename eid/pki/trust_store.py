@@ -113,6 +113,11 @@ class TrustStore:
         keys = (authority, *(item for item in later if self._may_speak(item, time))) if later else (authority,)
         return tuple([lists for item in keys if (lists := self.crls_of(item))])
 
+    def signer_of(self, crl: CertificateList, authority: Authority) -> Authority:
+        """The authority whose key signed a CRL out of `crls_covering`: this one, or a later key of its name."""
+        keys = (authority, *self._later_keys.get(authority.raw, ()))
+        return next((item for item in keys if any(crl is known for known in self.crls_of(item))), authority)
+
     def _may_speak(self, authority: Authority, time: datetime) -> bool:
         distrust = self.distrusts.find(authority.certificate)
         return time <= authority.certificate.not_after and (distrust is None or distrust.since > time)

@@ -260,7 +260,7 @@ class IssuingAuthority(AuthorityHoldings):
             LifecycleError: the CSCA's key may not sign any more. KeyStoreError: a key cannot be used or made.
         """
         with self._alone():
-            label = self._find_list_signer(kind, now) or self._add_list_signer(kind, now)
+            label = self._usable_list_signer(kind, now)
             name, suffix = LIST_FILES[kind]
             key = self._open_key(label, self.profile.authority.signer_hash)
             signer = self._recorded(key, name, now, self.profile.authority.signer_signatures)
@@ -279,9 +279,27 @@ class IssuingAuthority(AuthorityHoldings):
         """
         with self._alone():
             kind = ListKind.STATUS
-            label = self._find_list_signer(kind, now) or self._add_list_signer(kind, now)
+            label = self._usable_list_signer(kind, now)
             limit = self.profile.authority.signer_signatures
             return self._recorded(self._open_key(label, "sha256"), "status list", now, limit), self.load(label)
+
+    def add_list_signer(self, kind: ListKind, now: datetime) -> bytes:
+        """Make the next list signer, which signs from now on; its certificate, DER.
+
+        Raises:
+            LifecycleError: the CSCA's key may not sign any more. KeyStoreError: a key cannot be used or made.
+        """
+        with self._alone():
+            return self.load(self._add_list_signer(kind, now))
+
+    def _usable_list_signer(self, kind: ListKind, now: datetime) -> str:
+        """Label of a list signer that may sign now, made where there is none."""
+        newest = self.newest_list_signer(LIST_LABELS[kind])
+        if newest is not None and self.is_revoked(newest[1].serial):
+            # As of document signers: whatever made the key suspect may have reached the next one, too.
+            what = f"the list signer {newest[0]} is revoked: make the next one with:"
+            raise LifecycleError(f"{what} eid pki list-signer {kind.name.lower()}")
+        return self._find_list_signer(kind, now) or self._add_list_signer(kind, now)
 
     def _find_list_signer(self, kind: ListKind, now: datetime) -> str | None:
         prefix = LIST_LABELS[kind]

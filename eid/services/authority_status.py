@@ -44,6 +44,9 @@ class Duty:
     action: str = ""
 
 
+_LIST_KINDS: Final = {"mls": "master", "dls": "deviation", "sls": "status"}
+
+
 def list_duties(authority: AuthorityHoldings, now: datetime) -> tuple[Duty, ...]:
     """Everything that an authority has to look after, in the order of its hierarchy.
 
@@ -92,6 +95,10 @@ def _signer_duties(authority: AuthorityHoldings, now: datetime) -> Iterator[Duty
 def _list_signer_duties(authority: AuthorityHoldings, now: datetime) -> Iterator[Duty]:
     newest: dict[str, tuple[str, Certificate]] = {label[:3]: (label, item) for label, item in authority.list_signers()}
     for label, certificate in newest.values():
+        if authority.is_revoked(certificate.serial):
+            action = f"eid pki list-signer {_LIST_KINDS[label[:3]]}"
+            yield Duty(label, DutyState.OVERDUE, "it is revoked, and no list can be signed", None, action)
+            continue
         until = usage_of(certificate).not_after
         usable = authority.may_sign(label, certificate, now)
         detail = f"its key signs until {until:%Y-%m-%d}"

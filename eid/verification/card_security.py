@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from eid.codec import oid
+from eid.codec.crl import CertificateList
 from eid.codec.defect import Defect
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
@@ -19,11 +20,11 @@ from eid.lds.files import EF_CARD_SECURITY
 from eid.pki.cms_signature import is_named_by, verify_cms_signature
 from eid.pki.path import CertificatePath, find_path, verify_validity
 from eid.pki.revocation import verify_not_revoked
-from eid.pki.trust_store import TrustStore
+from eid.pki.trust_store import Authority, TrustStore
 from eid.verification.case import Case
 from eid.verification.policy import Policy
 from eid.verification.signers import decode_signer, load_signer_key
-from eid.verification.strength import require_strong_certificate, require_strong_key
+from eid.verification.strength import require_strong_certificate, require_strong_key, require_strong_list
 
 _NAME: Final = EF_CARD_SECURITY.name
 
@@ -75,7 +76,11 @@ def _verify(
         raise VerificationError(Reason.FORMAT_FAILURE, f"{_NAME}: {refused.what}", clause=refused.clause)
     _require_strong(policy, file, path)
     _require_valid(path, reference_time())
-    verify_not_revoked(path, trust, time(), timedelta(days=policy.crl_grace_days))
+
+    def require(issuer: Authority, crl: CertificateList) -> None:
+        require_strong_list(crl, trust.signer_of(crl, issuer), policy.algorithms)
+
+    verify_not_revoked(path, trust, time(), timedelta(days=policy.crl_grace_days), require)
     return file, path
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from eid.codec.algorithm import AlgorithmIdentifier
+from eid.codec.crl import CertificateList
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
 from eid.crypto.signatures import PublicKey, curve_of_key
 from eid.errors import Reason, VerificationError
+from eid.pki.trust_store import Authority
 from eid.verification.policy import Algorithms
 
 
@@ -20,6 +25,23 @@ def require_strong_certificate(certificate: Certificate, floors: Algorithms, wha
     name = decode_signature_algorithm(certificate.signature_algorithm).hash_name
     if name not in floors.hashes:
         raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"{what} is signed with {name}")
+
+
+def require_strong_list(crl: CertificateList, signer: Authority, floors: Algorithms) -> None:
+    """Refuse a CRL whose signature is below the policy's floors: a forged one would clear whoever was revoked.
+
+    Raises:
+        VerificationError: CRYPTO_CONSTRAINTS_FAILURE, ALGORITHM_UNSUPPORTED. DecodeError: malformed parameters.
+    """
+    name = _hash_of(crl.signature_algorithm)
+    if name not in floors.hashes:
+        raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"the CRL is signed with {name}")
+    require_strong_key(signer.public_key, floors, "the key of the CRL's signer")
+
+
+@lru_cache(maxsize=64)  # the CRLs of the world are signed in a few ways
+def _hash_of(identifier: AlgorithmIdentifier) -> str:
+    return decode_signature_algorithm(identifier).hash_name
 
 
 def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:

@@ -94,6 +94,16 @@ async def test_the_good_answers_are_the_declared_ones(contract, holder, client):
         hold_to(contract, answer)
 
 
+async def test_health_is_degraded_where_the_clock_was_set_back(contract, client, clock):
+    well = await client.get("/healthz")
+    assert well.json() == {"status": "ok", "impairments": [], "stale": []}
+    clock.advance(days=-3650)
+    behind = await client.get("/healthz")
+    assert (behind.status_code, behind.json()["status"]) == (200, "degraded")
+    assert behind.json()["impairments"] == ["CLOCK_BEHIND"]
+    hold_to(contract, behind)
+
+
 async def test_the_problems_are_the_declared_ones(contract, holder, client, clock):
     created = await holder.open()
     used = await holder.open()

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from eid.codec.crl import RevokedCertificate
+from eid.codec.x509 import decode_certificate
 from eid.errors import Reason
 from eid.pki.trust_store import build_trust_store
 from eid.verification.report import Outcome, Verdict
@@ -60,6 +62,31 @@ def test_signer_certificate_signed_over_sha1(document: Document) -> None:
     assert outcome(report, "sod.algorithms") == (Outcome.INDETERMINATE, Reason.CRYPTO_CONSTRAINTS_FAILURE)
     assert report.verdict is Verdict.INDETERMINATE
     assert judge(weak, policy="border").verdict is Verdict.TOTAL_PASSED
+
+
+def test_crl_signed_over_sha1(document: Document) -> None:
+    """A forged list would clear a revoked signer. What a weak list names is revoked all the same."""
+    weak = replace(document.csca, hash_name="sha1")
+    report = judge(document, trust=document.trust(crls=(issuer.crl(weak),)))
+    assert outcome(report, "ds.revocation") == (Outcome.INDETERMINATE, Reason.CRYPTO_CONSTRAINTS_FAILURE)
+    assert (failed(report), report.verdict) == ({}, Verdict.INDETERMINATE)
+    both = judge(document, trust=document.trust(crls=(issuer.crl(weak, number=9), issuer.crl(document.csca, number=8))))
+    assert outcome(both, "ds.revocation") == (Outcome.INDETERMINATE, Reason.CRYPTO_CONSTRAINTS_FAILURE), "newest counts"
+    border = judge(document, trust=document.trust(crls=(issuer.crl(weak),)), policy="border")
+    assert border.verdict is Verdict.TOTAL_PASSED
+    named = issuer.crl(weak, [RevokedCertificate(decode_certificate(document.signer_certificate).serial, NOW)])
+    revoked = judge(document, trust=document.trust(crls=(named,)))
+    assert outcome(revoked, "ds.revocation") == (Outcome.FAILED, Reason.REVOKED)
+
+
+def test_crl_of_a_weak_later_key(document: Document) -> None:
+    """A later key of the same name speaks for the earlier one, but not where the policy finds it too small."""
+    later = issuer.rsa_key(1024)
+    authorities = (document.csca_certificate, issuer.csca_certificate(later, serial=2))
+    report = judge(document, trust=build_trust_store(authorities, (issuer.crl(later),)))
+    assert outcome(report, "ds.revocation") == (Outcome.INDETERMINATE, Reason.CRYPTO_CONSTRAINTS_FAILURE)
+    good = build_trust_store(authorities, (issuer.crl(later), issuer.crl(document.csca)))
+    assert outcome(judge(document, trust=good), "ds.revocation") == (Outcome.PASSED, None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -146,12 +146,13 @@ def crl(
     *,
     explicit: bool = True,
     issuer: bytes = CSCA_NAME,
+    days: int | None = None,
 ) -> bytes:
     tbs = encode_tbs_crl(
         signature_algorithm=csca.algorithm,
         issuer=issuer,
         this_update=NOT_BEFORE,
-        next_update=NOT_AFTER,
+        next_update=NOT_AFTER if days is None else NOT_BEFORE + timedelta(days=days),
         revoked=revoked,
         extensions=(build.authority_key_identifier(csca.key_identifier(explicit)), build.crl_number(number)),
     )

@@ -317,6 +317,27 @@ def test_a_master_list(make: Make) -> None:
     assert not audit_authority(authority).findings
 
 
+def test_a_revoked_list_signer_is_not_replaced_in_silence(make: Make) -> None:
+    """As of document signers: whatever made the key suspect may have reached the next one, too."""
+    authority = make()
+    content = encode_master_list(authority.csca_certificates)
+    authority.sign_list(ListKind.MASTER, content, NOW)
+    authority.status_signer(NOW)
+    for label, signer in authority.list_signers():
+        authority.revoke(signer.serial, None, NOW)
+        duty = next(item for item in list_duties(authority, NOW) if item.subject == label)
+        assert (duty.state, duty.action[:20]) == (DutyState.OVERDUE, "eid pki list-signer ")
+    with pytest.raises(LifecycleError, match="eid pki list-signer master"):
+        authority.sign_list(ListKind.MASTER, content, NOW)
+    with pytest.raises(LifecycleError, match="eid pki list-signer status"):
+        authority.status_signer(NOW)
+    authority.sign_list(ListKind.DEVIATION, b"\x30\x00", NOW)
+    authority.add_list_signer(ListKind.MASTER, NOW)
+    authority.sign_list(ListKind.MASTER, content, NOW)
+    assert authority.register.list_signers == ("mls-001", "sls-001", "dls-001", "mls-002")
+    assert not audit_authority(authority).findings
+
+
 def test_each_list_has_its_own_signer(tmp_path: Path) -> None:
     authority = make_authority(tmp_path / "pki", PROFILE)
     authority.sign_list(ListKind.MASTER, encode_master_list(authority.csca_certificates), NOW)

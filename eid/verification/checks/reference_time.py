@@ -13,6 +13,7 @@ from typing import Final
 
 from eid.errors import Reason, VerificationError
 from eid.lds.dg12 import decode_dg12
+from eid.pki.trust_store import TrustStore
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
@@ -37,9 +38,13 @@ def run(case: Case, check_id: str) -> str:
 
 
 def _require_right_clock(case: Case) -> None:
-    newest = case.trust.newest_list
-    if newest is not None and newest - TOLERANCE > case.time:
-        raise VerificationError(Reason.CLOCK_BEHIND, f"the trust store has a CRL of {newest:%Y-%m-%d}")
+    if is_clock_behind(case.trust, case.time):
+        raise VerificationError(Reason.CLOCK_BEHIND, f"the trust store has a CRL of {case.trust.newest_list:%Y-%m-%d}")
+
+
+def is_clock_behind(trust: TrustStore, now: datetime) -> bool:
+    """Whether a clock that shows `now` (UTC) is proven wrong: an issuer has signed a CRL after that."""
+    return trust.newest_list is not None and trust.newest_list - TOLERANCE > now
 
 
 def _signing_time(case: Case) -> datetime:

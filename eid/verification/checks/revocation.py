@@ -10,14 +10,20 @@ from typing import Final
 
 from eid.codec.crl import CertificateList
 from eid.pki.revocation import verify_not_revoked
+from eid.pki.trust_store import Authority
 from eid.verification.case import Case
 from eid.verification.checks.check import Check
+from eid.verification.strength import require_strong_list
 
 
 def run(case: Case, check_id: str) -> str:
     """Look the signer up in the freshest CRL of its issuer."""
     grace = timedelta(days=case.policy.crl_grace_days)
-    crl = verify_not_revoked(case.require_path(), case.trust, case.time, grace)
+
+    def require(issuer: Authority, crl: CertificateList) -> None:
+        require_strong_list(crl, case.trust.signer_of(crl, issuer), case.policy.algorithms)
+
+    crl = verify_not_revoked(case.require_path(), case.trust, case.time, grace, require)
     case.require_time()  # a revocation holds whatever the time is, freshness only under a right clock
     return f"CRL of {crl.this_update.date().isoformat()}{_tell_stale(crl, case.time)}"
 
