@@ -68,13 +68,15 @@ def is_staff(actor: Actor) -> bool:
     return bool(actor.roles & _STAFF)
 
 
-def load_seen(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredApplication:
-    """The application, for somebody who may know of it.
+def load_seen(
+    connection: Connection, application_id: uuid.UUID, actor: Actor, *, change: bool = False
+) -> StoredApplication:
+    """The application, for somebody who may know of it; `change` lets nobody else at it until the transaction ends.
 
     Raises:
         NotStoredError: there is none, or it is another applicant's. EnrolmentError: FORBIDDEN, it is another office's.
     """
-    found = load_application(connection, application_id)
+    found = load_application(connection, application_id, change=change)
     if found is None:
         raise NotStoredError("there is no such application")
     if may_see(found, actor):
@@ -238,6 +240,11 @@ def _works_of(application: StoredApplication, event: str, target: ApplicationSta
 def stamp_release(application: StoredApplication, now: datetime) -> Work:
     """The work of giving back the stamp that is reserved for an application."""
     return _work(application, "stamp.release", now, stamp=str(application.stamp_id))
+
+
+def stamp_consumption(application: StoredApplication, stamp_id: uuid.UUID, now: datetime) -> Work:
+    """The work of spending the stamp that is reserved for an approved application."""
+    return _work(application, "stamp.consume", now, stamp=str(stamp_id))
 
 
 def _work(application: StoredApplication, kind: str, now: datetime, **payload: str) -> Work:

@@ -32,6 +32,7 @@ from eid.services.application_steps import (
     person_of,
     rules_of,
     search_keys_of,
+    stamp_consumption,
     stamp_release,
     step,
     wanted_papers,
@@ -59,6 +60,11 @@ from eid.store.types import new_id_like
 S = ApplicationState
 EDITABLE: Final = frozenset((S.DRAFT.value, S.INFORMATION_REQUESTED.value))
 STAMPABLE: Final = EDITABLE | {S.SUBMITTED.value, S.UNDER_REVIEW.value}
+REPLACEABLE: Final = STAMPABLE | {
+    state.value
+    for state in (S.VALIDATED, S.BOOKED, S.CHECKED_IN, S.CAPTURED, S.IN_ADJUDICATION, S.AWAITING_APPROVAL, S.APPROVED)
+}
+"""States in which another stamp may take the place of one that was blocked."""
 LAPSING: Final = (S.DRAFT.value, S.INFORMATION_REQUESTED.value, S.READY.value, S.REJECTED.value)
 MAX_DRAFTS: Final = 12  # of one account at a time
 _BEGINNERS: Final = frozenset((Role.APPLICANT, Role.ENROLMENT_OFFICER))
@@ -353,24 +359,36 @@ def cancel(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetim
 
 
 def bind_stamp(
-    connection: Connection, application_id: uuid.UUID, stamp_id: uuid.UUID | None, actor: Actor, now: datetime
+    connection: Connection,
+    application_id: uuid.UUID,
+    stamp_id: uuid.UUID | None,
+    actor: Actor,
+    now: datetime,
+    *,
+    instead_of: uuid.UUID | None = None,
 ) -> StoredApplication:
     """Note which stamp is reserved for an application, or that none is any more; twice the same changes nothing.
 
     The stamp itself is reserved before, and released after, in a step of its own that bears this identifier.
 
+    Args:
+        instead_of: one that is bound and was lost to the application: somebody has blocked it.
+
     Raises:
         EnrolmentError: WRONG_STATE, it is too late for a stamp; GUARD, another one is bound, or the fee is not known.
     """
-    application = load_seen(connection, application_id, actor)
+    application = load_seen(connection, application_id, actor, change=True)
     if application.stamp_id == stamp_id:
         return application
-    _require_state(application, STAMPABLE, "stamp")
-    if stamp_id is not None and application.stamp_id is not None:
+    replaced = instead_of is not None and application.stamp_id == instead_of
+    _require_state(application, REPLACEABLE if replaced else STAMPABLE, "stamp")
+    if stamp_id is not None and application.stamp_id is not None and not replaced:
         raise EnrolmentError(Refusal.GUARD, "another stamp is reserved", guard="stamp-reserved")
     if stamp_id is not None and application.fee is None:
         raise EnrolmentError(Refusal.GUARD, "the fee is not known before the date of birth", guard="stamp-reserved")
     role = _require_role(actor, _BEGINNERS | {Role.SYSTEM})
+    if stamp_id is not None and application.state == S.APPROVED.value:
+        enqueue(connection, stamp_consumption(application, stamp_id, now))
     return _change(connection, application, "stamp", actor.tag(role), now, {"stamp_id": stamp_id})
 
 

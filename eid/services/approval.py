@@ -15,13 +15,21 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from eid.enrolment.application import APPLICATION, ApplicationState
+from eid.enrolment.application import APPLICATION, ApplicationFacts, ApplicationState
 from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EidError, EnrolmentError, LifecycleError, RecordError, Refusal
-from eid.services.application_steps import facts_of, load_seen, person_of, rules_of, search_keys_of, step
+from eid.services.application_steps import (
+    facts_of,
+    load_seen,
+    person_of,
+    rules_of,
+    search_keys_of,
+    stamp_consumption,
+    step,
+)
 from eid.services.applications import columns_of
-from eid.services.stamp_spending import consume_stamp
+from eid.services.stamp_spending import consume_stamp, holds_stamp
 from eid.services.stamps import CLERK, StampOffice
 from eid.services.stock import require_role
 from eid.services.work import Workshop
@@ -32,9 +40,7 @@ from eid.store.outbox import Work
 from eid.store.persons import claim_number, replace_person
 from eid.store.production_orders import ProductionOrder, insert_order
 from eid.store.stamps import find_stamp
-from eid.store.types import new_id_like
 
-CONSUME: Final = "stamp.consume"
 ORDINARY: Final = 5  # of priorities 0 to 9
 _APPROVERS: Final = frozenset((Role.APPROVER,))
 
@@ -64,14 +70,15 @@ def approve(
         _claim(office, application_id, personal_number, actor, now)
 
     def work(connection: Connection) -> tuple[StoredApplication, ProductionOrder]:
-        application = load_seen(connection, application_id, actor)
+        application = load_seen(connection, application_id, actor, change=True)  # nobody places a hold meanwhile
         if personal_number is not None:
             _give_number(connection, application, personal_number, now)
         if person_of(connection, application).personal_number is None:
             raise EnrolmentError(Refusal.GUARD, "the person has no personal number yet", guard="personal-number")
-        facts = replace(facts_of(connection, application, now), holds=blocking_codes(connection, application_id))
+        facts = _facts(connection, application, now)
         order = _order(connection, application, priority, now)
-        works = () if application.stamp_id is None else (_consume_work(application, now),)
+        stamp_id = application.stamp_id
+        works = () if stamp_id is None else (stamp_consumption(application, stamp_id, now),)
         told = {"order": str(order.id)}
         return step(connection, application, "approve", actor, now, facts=facts, detail=told, work=works), order
 
@@ -124,9 +131,13 @@ def handle_consume(workshop: Workshop, work: Work) -> None:
     spend_stamp(StampOffice(workshop.engine, workshop.rules, workshop.keys), application, CLERK, workshop.now())
 
 
-def _consume_work(application: StoredApplication, now: datetime) -> Work:
-    payload = {"application": str(application.id), "stamp": str(application.stamp_id)}
-    return Work(new_id_like(application.id, now), CONSUME, payload, now)
+def _facts(connection: Connection, application: StoredApplication, now: datetime) -> ApplicationFacts:
+    """With the open questions, and whether the stamp is still this application's: somebody may have blocked it."""
+    return replace(
+        facts_of(connection, application, now),
+        holds=blocking_codes(connection, application.id),
+        stamp_reserved=holds_stamp(connection, application),
+    )
 
 
 def _order(connection: Connection, application: StoredApplication, priority: int, now: datetime) -> ProductionOrder:
@@ -143,7 +154,7 @@ def _claim(office: StampOffice, application_id: uuid.UUID, number: str, actor: A
 
     def look(connection: Connection) -> tuple[StoredApplication, str | None]:
         application = load_seen(connection, application_id, actor)
-        facts = replace(facts_of(connection, application, now), holds=blocking_codes(connection, application_id))
+        facts = _facts(connection, application, now)
         APPLICATION.step(ApplicationState(application.state), "approve", facts, actor)  # or no number is taken
         return application, person_of(connection, application).personal_number
 

@@ -54,6 +54,7 @@ from eid.imaging.encode import encode_portrait
 from eid.imaging.header import ImageFormat, inspect_image
 from eid.imaging.measure import measure_image
 from eid.services.application_steps import facts_of, load_seen, rules_of, step
+from eid.services.stamp_spending import holds_stamp
 from eid.services.stock import require_role
 from eid.store.applications import StoredApplication
 from eid.store.audit import append_event, bucket_of
@@ -328,6 +329,7 @@ def _keep(
     rules = rules_of(application)
     facts = replace(
         facts_of(connection, application, now),
+        stamp_reserved=holds_stamp(connection, application),
         portrait_captured=record.find(PORTRAIT) is not None,
         fingerprints_captured=bool(record.fingers or record.missing) and are_fingers_settled(record, rules.capture),
     )

@@ -15,6 +15,7 @@ from eid.store.idempotency import UNDER_WAY, GivenReply, claim, complete, forget
 
 RETENTION: Final = timedelta(hours=48)
 _PURPOSE: Final = "idempotency"
+_REQUEST: Final = "idempotency-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ def claim_key(registry: Registry, caller: str, key: str, request: bytes) -> Kept
     Raises:
         KeyReusedError: the key stands for another request.
     """
-    found = in_transaction(registry.engine, lambda connection: claim(connection, caller, key, request, registry.now()))
+    asked = registry.keys.tag(_REQUEST, request)  # keyed: what a body holds could be guessed from a plain hash
+    found = in_transaction(registry.engine, lambda connection: claim(connection, caller, key, asked, registry.now()))
     if found is None:
         return None
     if found.status == UNDER_WAY:

@@ -22,9 +22,9 @@ from eid.services.application_steps import load_seen
 from eid.services.applications import bind_stamp
 from eid.services.lifecycle import advance
 from eid.services.stamps import CLERK, UNUSABLE, StampOffice, require_tries, standing_of
-from eid.store.applications import load_application
+from eid.store.applications import StoredApplication, load_application
 from eid.store.database import in_transaction
-from eid.store.stamps import StoredStamp, find_by_tag, find_stamp, forgive_try, reserved_stamps
+from eid.store.stamps import StoredStamp, find_by_tag, find_stamp, forgive_try, note_reservation, reserved_stamps
 
 FORSAKEN: Final = timedelta(minutes=15)
 
@@ -38,6 +38,14 @@ class Due:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanting:
+    """An application that somebody enters a stamp in. lost: what is bound to it and reserved for it no more."""
+
+    due: Due
+    lost: uuid.UUID | None
+
+
 def enter_stamp(office: StampOffice, application_id: uuid.UUID, typed: str, actor: Actor, now: datetime) -> StoredStamp:
     """Reserve the stamp whose digits somebody typed and bind it to his application; the same again changes nothing.
 
@@ -48,12 +56,17 @@ def enter_stamp(office: StampOffice, application_id: uuid.UUID, typed: str, acto
         TooManyTriesError: too many wrong ones in this hour.
     """
     require_tries(office, actor, now)
-    due = in_transaction(office.engine, lambda connection: _find_due(connection, application_id, actor))
-    found = reserve_stamp(office, application_id, due, typed, actor, now)
+    wanting = in_transaction(office.engine, lambda connection: _find_wanting(connection, application_id, actor))
+    found, is_new = _reserve(office, application_id, wanting.due, typed, actor, now)
     try:
-        in_transaction(office.engine, lambda connection: bind_stamp(connection, application_id, found.id, actor, now))
+        in_transaction(
+            office.engine,
+            lambda connection: bind_stamp(connection, application_id, found.id, actor, now, instead_of=wanting.lost),
+        )
     except (EnrolmentError, NotStoredError):
-        release_stamp(office, found.id, application_id, CLERK, now)
+        # What was reserved before is another request's, which may bind it yet: that is `release_forsaken`'s to see.
+        if is_new:
+            _release_unbound(office, found.id, application_id, now)
         raise
     in_transaction(office.engine, lambda connection: forgive_try(connection, actor.id, now))
     return found
@@ -84,31 +97,51 @@ def reserve_stamp(
     Raises:
         RecordError, EnrolmentError: as of `enter_stamp`.
     """
+    return _reserve(office, application_id, due, typed, actor, now)[0]
+
+
+def _reserve(
+    office: StampOffice, application_id: uuid.UUID, due: Due, typed: str, actor: Actor, now: datetime
+) -> tuple[StoredStamp, bool]:
+    """The stamp, and whether it was reserved now; where it was before, the time to bind it begins anew."""
     tag = office.tag(parse_stamp(typed, office.rules.stamps.scheme))
 
-    def work(connection: Connection) -> StoredStamp:
+    def work(connection: Connection) -> tuple[StoredStamp, bool]:
         found = find_by_tag(connection, tag)
         if found is not None and found.state == StampState.RESERVED and found.application_id == application_id:
-            return found
+            note_reservation(connection, found.id, now)
+            return found, False
         if found is None or found.state != StampState.ISSUED:
             raise EnrolmentError(Refusal.GUARD, UNUSABLE, guard="usable")
         facts = StampFacts(fits=Due(found.service, found.amount, found.currency) == due)
         values = {"application_id": application_id, "reserved_at": now}
         detail = {"application": str(application_id)}
         advance(connection, STAMP, standing_of(found), "reserve", facts, actor, now, detail=detail, values=values)
-        return find_stamp(connection, found.id)
+        return find_stamp(connection, found.id), True
 
     return in_transaction(office.engine, work)
 
 
 def release_stamp(
-    office: StampOffice, stamp_id: uuid.UUID, application_id: uuid.UUID, actor: Actor, now: datetime
+    office: StampOffice,
+    stamp_id: uuid.UUID,
+    application_id: uuid.UUID,
+    actor: Actor,
+    now: datetime,
+    *,
+    before: datetime | None = None,
 ) -> StoredStamp:
-    """Give a stamp back that is reserved for an application; where it is not (any more), nothing changes."""
+    """Give a stamp back that is reserved for an application; where it is not (any more), nothing changes.
+
+    Args:
+        before: one that was reserved later than this, or again, stays reserved.
+    """
 
     def work(connection: Connection) -> StoredStamp:
         found = find_stamp(connection, stamp_id, lock=True)
         if found.state != StampState.RESERVED or found.application_id != application_id:
+            return found
+        if before is not None and found.reserved_at is not None and found.reserved_at >= before:
             return found
         values = {"application_id": None, "reserved_at": None}
         _spend(connection, found, "release", application_id, actor, now, values)
@@ -143,15 +176,34 @@ def release_forsaken(office: StampOffice, now: datetime, limit: int = 500) -> in
         forsaken = [item for item in candidates if _bound_stamp(connection, item.application_id) != item.id]
     for item in forsaken:
         if item.application_id is not None:
-            release_stamp(office, item.id, item.application_id, CLERK, now)
+            release_stamp(office, item.id, item.application_id, CLERK, now, before=now - FORSAKEN)
     return len(forsaken)
 
 
-def _find_due(connection: Connection, application_id: uuid.UUID, actor: Actor) -> Due:
+def holds_stamp(connection: Connection, application: StoredApplication) -> bool:
+    """Whether the stamp that is bound to an application is still reserved for it, or was spent for it.
+
+    One that somebody has blocked is bound, and reserved no more.
+    """
+    if application.stamp_id is None:
+        return False
+    found = find_stamp(connection, application.stamp_id)
+    return found.state in (StampState.RESERVED, StampState.CONSUMED) and found.application_id == application.id
+
+
+def _release_unbound(office: StampOffice, stamp_id: uuid.UUID, application_id: uuid.UUID, now: datetime) -> None:
+    with office.engine.connect() as connection:
+        bound = _bound_stamp(connection, application_id)
+    if bound != stamp_id:
+        release_stamp(office, stamp_id, application_id, CLERK, now)
+
+
+def _find_wanting(connection: Connection, application_id: uuid.UUID, actor: Actor) -> _Wanting:
     application = load_seen(connection, application_id, actor)
     if application.fee is None:
         raise EnrolmentError(Refusal.GUARD, "the fee is not known before the date of birth", guard="fee-known")
-    return Due(application.service, application.fee, application.currency)
+    due = Due(application.service, application.fee, application.currency)
+    return _Wanting(due, None if holds_stamp(connection, application) else application.stamp_id)
 
 
 def _bound_stamp(connection: Connection, application_id: uuid.UUID | None) -> uuid.UUID | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.audit.chain import BUCKETS
@@ -53,6 +53,8 @@ class StoredStamp:
 
 
 _COLUMNS: Final = tuple(table.c[name] for name in StoredStamp.__dataclass_fields__)
+_FIND: Final = select(*_COLUMNS).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
+_LOCK: Final = _FIND.with_for_update()
 
 
 def bucket_of_tag(tag: bytes) -> int:
@@ -72,8 +74,8 @@ def find_stamp(connection: Connection, stamp_id: uuid.UUID, *, lock: bool = Fals
     Raises:
         NotStoredError: there is none.
     """
-    query = select(*_COLUMNS).where(table.c.bucket == bucket_of(stamp_id), table.c.id == stamp_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    which = {"of_bucket": bucket_of(stamp_id), "of_id": stamp_id}
+    row = connection.execute(_LOCK if lock else _FIND, which).one_or_none()
     if row is None:
         raise NotStoredError("there is no such stamp")
     return _to_stamp(row)
@@ -126,6 +128,12 @@ def reserved_stamps(connection: Connection, before: datetime, limit: int) -> tup
     """Stamps that have been reserved since before a moment."""
     query = select(*_COLUMNS).where(table.c.state == "RESERVED", table.c.reserved_at < before).limit(limit)
     return tuple(map(_to_stamp, connection.execute(query)))
+
+
+def note_reservation(connection: Connection, stamp_id: uuid.UUID, now: datetime) -> None:
+    """Note that a stamp, which is reserved already, was reserved for the same application again."""
+    where = (table.c.bucket == bucket_of(stamp_id), table.c.id == stamp_id, table.c.state == "RESERVED")
+    connection.execute(update(table).where(*where).values(reserved_at=now))
 
 
 def note_message(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from eid.services.authority import IssuingAuthority
 from eid.services.delivery import Comparison, Relation
 from eid.services.issuance import BrokenOffError, Stage
 from eid.services.quality_check import QualityError
-from eid.services.stamps import block_stamp
+from eid.services.stamps import StampOffice, block_stamp
 from eid.services.stock import NoBlanksError
 from eid.store.cards import find_by_application, load_card
 from eid.store.database import in_transaction, open_database
@@ -293,6 +294,36 @@ def test_who_approves_and_what_must_be_there(counter: Counter) -> None:
         counter.approve(application, personal_number="ZZ900001")
     with counter.engine.connect() as connection:
         assert [item.id for item in orders_of(connection, application.id)] == [order.id]
+
+
+def test_a_blocked_stamp_is_no_fee(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    office, application = counter.till.office, counter.search(counter.capture(counter.present()))
+    assert application.stamp_id is not None
+    block_stamp(office, application.stamp_id, CHIEF, CLOCK, "overheard")
+    with pytest.raises(EnrolmentError) as error:
+        counter.approve(application)
+    assert refused(error) == (Refusal.GUARD, "stamp-reserved")
+    counter.pay(application)
+    with monkeypatch.context() as patched:  # it is blocked between approval and spending
+
+        def block(at: StampOffice, stamp_id: uuid.UUID, *_: object) -> None:
+            block_stamp(at, stamp_id, CHIEF, CLOCK, "overheard")
+            raise NotStoredError("too late")
+
+        patched.setattr(approval, "consume_stamp", block)
+        counter.approve(application)
+    counter.pay(application)
+    approved = counter.reload(application)
+    with counter.engine.connect() as connection:
+        work = [
+            item
+            for item in waiting(connection, 1000)
+            if item.kind == "stamp.consume" and item.payload["stamp"] == str(approved.stamp_id)
+        ]
+    assert len(work) == 1
+    approval.spend_stamp(office, approved, production.MAKER, CLOCK)
+    with counter.engine.connect() as connection:
+        assert approval.is_paid(connection, approved)
 
 
 def test_no_blank_is_touched_before_the_stamp_is_consumed(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:

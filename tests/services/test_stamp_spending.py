@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
@@ -186,7 +186,7 @@ def test_what_a_process_that_died_left_reserved_is_released(till: Till, monkeypa
     stamp, kept, application, other = till.buy(), till.buy(), apply(till), apply(till)
     enter_stamp(till.office, other.id, till.digits(kept), till.me, till.now)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stamp_spending, "bind_stamp", die)
@@ -198,3 +198,66 @@ def test_what_a_process_that_died_left_reserved_is_released(till: Till, monkeypa
     till.now += timedelta(minutes=16)
     assert release_forsaken(till.office, till.now) >= 1
     assert [till.show(item).state for item in (stamp, kept)] == ["ISSUED", "RESERVED"]
+
+
+def test_the_second_of_two_requests_does_not_free_what_the_first_has_bound(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp, application = till.buy(), apply(till)
+    enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
+
+    def lose(*_: object, **__: object) -> None:
+        raise EnrolmentError(Refusal.WRONG_STATE, "somebody was quicker")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stamp_spending, "bind_stamp", lose)
+        with pytest.raises(EnrolmentError, match="quicker"):
+            enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
+        fresh, other = till.buy(), apply(till)
+        with pytest.raises(EnrolmentError, match="quicker"):
+            enter_stamp(till.office, other.id, till.digits(fresh), till.me, till.now)
+    assert (till.show(stamp).state, bound(till, application)) == ("RESERVED", stamp.id)
+    assert (till.show(fresh).state, bound(till, other)) == ("ISSUED", None)
+
+
+def test_many_requests_at_once_enter_one_stamp_in_one_application(till: Till) -> None:
+    stamp, application = till.buy(), apply(till)
+    digits = till.digits(stamp)
+
+    def enter() -> None:
+        enter_stamp(till.office, application.id, digits, till.me, till.now)
+
+    threads = [threading.Thread(target=enter) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = till.show(stamp)
+    assert (found.state, found.application_id, bound(till, application)) == ("RESERVED", application.id, stamp.id)
+
+
+def test_who_enters_it_again_in_time_keeps_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamp, application = till.buy(), apply(till)
+    reserve_stamp(till.office, application.id, DUE, till.digits(stamp), till.me, till.now)
+    till.later(minutes=16)
+    whole = stamp_spending._bound_stamp
+
+    def look(connection: Connection, application_id: uuid.UUID | None) -> uuid.UUID | None:
+        found = whole(connection, application_id)
+        if application_id == application.id:  # after it was looked at, and before it is released
+            connection.rollback()
+            enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
+        return found
+
+    monkeypatch.setattr(stamp_spending, "_bound_stamp", look)
+    release_forsaken(till.office, till.now)
+    assert (till.show(stamp).state, bound(till, application)) == ("RESERVED", stamp.id)
+
+
+def test_another_stamp_takes_the_place_of_one_that_was_blocked(till: Till) -> None:
+    lost, other, application = till.buy(), till.buy(), apply(till)
+    enter_stamp(till.office, application.id, till.digits(lost), till.me, till.now)
+    block_stamp(till.office, lost.id, CHIEF, till.now, "overheard")
+    enter_stamp(till.office, application.id, till.digits(other), till.me, till.now)
+    assert (till.show(other).state, bound(till, application)) == ("RESERVED", other.id)
+    assert till.show(lost).state == "BLOCKED"
