@@ -140,7 +140,7 @@ def place_hold(engine: Engine, application_id: uuid.UUID, code: str, actor: Acto
         raise RecordError(f"code is not one of {', '.join(HOLD_CODES)}")
 
     def work(connection: Connection) -> None:
-        application = load_seen(connection, application_id, actor)
+        application = load_seen(connection, application_id, actor, change=True)
         if application.state not in ("CAPTURED", "IN_ADJUDICATION", "AWAITING_APPROVAL"):
             raise EnrolmentError(Refusal.WRONG_STATE, f"no hold on an application that is {application.state}")
         if not captures.place_hold(connection, application_id, code, "", None, actor.tag(role), now):
@@ -187,7 +187,7 @@ def clear(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime
     """
 
     def work(connection: Connection) -> StoredApplication:
-        application = load_seen(connection, application_id, actor)
+        application = load_seen(connection, application_id, actor, change=True)
         waiting = captures.last_capture(connection, application_id)
         if waiting is not None and captures.open_search(connection, waiting, now).state == "WAITING":
             raise EnrolmentError(Refusal.GUARD, "the search for duplicates is not answered yet", guard="no-holds")
