@@ -54,6 +54,7 @@ def authenticate_chip(session: Session, dg14: bytes | None) -> Exchange[Protocol
     outcome = yield from _confirm(session)
     if outcome is ProtocolOutcome.SUCCEEDED:
         session.terminal_key = compress_public_key(result.chip_key.group, result.terminal_public_key)
+        session.note_proof(lambda: authenticate_chip(session, dg14))
     return ProtocolTranscript(_CA, outcome, parameters, _messages(result))
 
 

@@ -19,7 +19,7 @@ from eid.errors import (
     StatusWordError,
     TransportError,
 )
-from eid.evidence import ReadFile
+from eid.evidence import ProtocolOutcome, ProtocolTranscript, ReadFile
 from eid.inspection.habits import ReadingHabits
 from eid.inspection.plan import InspectionPlan
 from eid.lds.files import ElementaryFile
@@ -59,6 +59,8 @@ class BacEntry:
 
 
 Entry: TypeAlias = PaceEntry | BacEntry
+Proof: TypeAlias = Callable[[], Exchange[ProtocolTranscript]]
+"""Chip or Terminal Authentication, to be run again in a new session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Session:
         self._takes_chains_only = False
         self._losses = 0
         self._entry: Entry | None = None
+        self._proofs: list[Proof] = []
 
     def run(self, exchange: Exchange[T]) -> Exchange[T]:
         """Run an exchange inside the session in force."""
@@ -188,17 +191,36 @@ class Session:
     def resume(self) -> Exchange[None]:
         """After the session has died: reset the card and enter by the *same* protocol as before.
 
+        What chip and terminal have proven to each other is gone.
+
         Raises:
             LocalProtocolError: the chip was never opened; and what opening it raises.
         """
         if self._entry is None:
             raise LocalProtocolError("there is no session to resume")
+        self._proofs = []
         yield Reset()
         if isinstance(self._entry, PaceEntry):
             yield from self.open_by_pace(self._entry)
             yield from self.select_application()
         else:
             yield from self.open_by_bac()
+
+    def note_proof(self, proof: Proof) -> None:
+        """Chip or Terminal Authentication has succeeded; a session that is opened again after a loss needs it, too."""
+        self._proofs.append(proof)
+
+    def _reopen(self, failure: EidError) -> Exchange[None]:
+        """Resume, and have everything proven again that was, in its order.
+
+        Raises:
+            the failure that made it necessary, where that does not succeed; and what resuming raises.
+        """
+        proofs = self._proofs
+        yield from self.resume()
+        for proof in proofs:
+            if (yield from proof()).outcome is not ProtocolOutcome.SUCCEEDED:
+                raise failure
 
     @property
     def habits(self) -> ReadingHabits:
@@ -218,14 +240,16 @@ class Session:
     def read(self, file: ElementaryFile) -> Exchange[ReadFile]:
         """Read a file; one that the card refuses is evidence too.
 
-        Where the session is lost in between, as by a reset of the card, it is opened again by the same protocol, and
-        reading goes on where it broke off; `MAX_LOSSES` times in all.
+        Where the session is lost in between, as by a reset of the card, it is opened again by the same protocol, chip
+        and terminal authenticate themselves again where they had, and reading goes on where it broke off; `MAX_LOSSES`
+        times in all.
 
         Raises:
             AuthenticationError, PeerProtocolError, TransportError: the session broke, and not by a loss that can be
                 made good; over DG3 and DG4 some chips break it, and then it is opened again.
         """
         part = PartialFile(file)
+        was_lost = False
         while True:
             before = len(part.content)
             try:
@@ -233,12 +257,21 @@ class Session:
             except StatusWordError as refusal:
                 return ReadFile(file.name, None, refusal.sw)
             except (AuthenticationError, PeerProtocolError, TransportError) as failure:
-                if isinstance(failure, AuthenticationError) and file.number in SENSITIVE and not part.content:
-                    yield from self.resume()
+                if self._is_refusal(failure, part, was_lost=was_lost):
+                    yield from self._reopen(failure)
                     return ReadFile(file.name, None, SW.SECURITY_STATUS_NOT_SATISFIED)
                 yield from self._recover(failure, has_progress=len(part.content) > before)
+                was_lost = True
             else:
                 return ReadFile(file.name, content)
+
+    def _is_refusal(self, failure: EidError, part: PartialFile, *, was_lost: bool) -> bool:
+        """Whether a chip has ended the session over a file that it does not give, as some do over DG3 and DG4.
+
+        To a terminal that has proven its rights it may be a loss like any other, at first.
+        """
+        is_about_rights = isinstance(failure, AuthenticationError) and part.file.number in SENSITIVE
+        return is_about_rights and not part.content and (was_lost or not self._proofs)
 
     def _recover(self, failure: EidError, *, has_progress: bool) -> Exchange[None]:
         """Open the chip again, if the failure is of the kind that a reset or a chip's habits bring about.
@@ -251,14 +284,14 @@ class Session:
         is_link = isinstance(failure, TransportError) and not isinstance(failure, CardRemovedError)
         is_loss = isinstance(failure, SessionLostError) or is_link or is_habit
         self._losses += 1
-        if not is_loss or self._entry is None or self.terminal_key is not None or self._losses > MAX_LOSSES:
+        if not is_loss or self._entry is None or self._losses > MAX_LOSSES:
             raise failure
         if not has_progress:  # perhaps it was what we asked for: from now on with care
             self._reader.is_eager = False
             self._reader.chunk = min(self._reader.chunk, MAX_SHORT_LE)
             self._max_response = min(self._max_response, MAX_SHORT_LE)
         try:
-            yield from self.resume()
+            yield from self._reopen(failure)
         except TransportError:
             raise failure from None
 

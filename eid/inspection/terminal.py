@@ -52,6 +52,7 @@ def authenticate_terminal(session: Session, credentials: TerminalCredentials) ->
         return ProtocolTranscript(_TA, ProtocolOutcome.REFUSED, parameters | _describe(refusal))
     except PeerProtocolError as fault:
         return ProtocolTranscript(_TA, ProtocolOutcome.FAILED, parameters | {"reason": str(fault)})
+    session.note_proof(lambda: authenticate_terminal(session, credentials))
     return ProtocolTranscript(_TA, ProtocolOutcome.SUCCEEDED, parameters)
 
 

@@ -83,23 +83,24 @@ def read_file(file: ElementaryFile, chunk: int = MAX_SHORT_LE, *, by_sfi: bool =
     return (yield from FileReader(chunk).read(file, by_sfi=by_sfi))
 
 
-def read_whole(file: ElementaryFile, *, may_select: bool = True) -> Exchange[bytes]:
+def read_whole(file: ElementaryFile, *, may_select: bool = True, chunk: int = MAX_SHORT_LE) -> Exchange[bytes]:
     """Read a small file that is not one data object but several, as EF.ATR/INFO and EF.DIR are, up to its end.
 
     Args:
+        chunk: octets to ask for at once; in a session as many as fit a protected response.
         may_select: try the file identifier where the card does not take the short one.
 
     Raises:
         StatusWordError: the card does not give it.
     """
     name = f"READ BINARY {file.name}"
-    response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, MAX_SHORT_LE))
+    response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, chunk))
     if may_select and response.sw in _TRY_SELECT:
         yield from select_file(file.fid)
-        response = yield from transmit(_read_binary(0x00, 0x00, MAX_SHORT_LE))
+        response = yield from transmit(_read_binary(0x00, 0x00, chunk))
     content = piece = _accept(response, name)
-    while len(piece) == MAX_SHORT_LE and len(content) <= MAX_SHORT_OFFSET:
-        response = yield from transmit(_read_binary(len(content) >> 8, len(content) & 0xFF, MAX_SHORT_LE))
+    while len(piece) == chunk and len(content) <= MAX_SHORT_OFFSET:
+        response = yield from transmit(_read_binary(len(content) >> 8, len(content) & 0xFF, chunk))
         if response.sw == SW.WRONG_OFFSET:
             break
         piece = _accept(response, name)

@@ -57,7 +57,7 @@ def _load(path: Path) -> dict[str, ReadingHabits]:
         if (told["format"], told["version"]) != (FORMAT, VERSION):
             return {}
         return {str(key): _decode(item) for key, item in told["kinds"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from eid.card import VirtualCard
@@ -15,8 +16,9 @@ _MEMORY_FAILURE: Final = b"\x65\x81"  # ISO/IEC 7816-4 5.6: persistent memory co
 class StoredCard:
     """A card object for a transport, over a card file that this process holds.
 
-    A command whose change cannot be stored is answered 6581, and the card falls back to its stored state, without a
-    session, as a chip does whose memory write was torn.
+    A command whose change cannot be stored is answered 6581, and the card falls back to what the file holds, without a
+    session, as a chip does whose memory write was torn. That is the old state; or the new one, if only its name could
+    not be made durable: then nobody who comes later sees a card that has gone back.
 
     Args:
         revive: makes a card from a state, e.g. `VirtualCard.from_state` with an observer.
@@ -66,5 +68,7 @@ class StoredCard:
         self._card.power_off()
 
     def _fall_back(self) -> None:
+        with suppress(StoreError):  # what cannot be read now was the old state before
+            self._stored = self._file.load()
         self._card = self._revive(self._stored)
         self._changes = self._card.changes

@@ -150,7 +150,7 @@ def test_steps_are_marked() -> None:
 
     drive(inspect(InspectionPlan(CAN, challenge=CHALLENGE), NOW), build_chip(), Sink())
     names = ["read EF.CardAccess", "open chip", "read EF.SOD", "read EF.COM"]
-    names += ["read DG1", "read DG2", "read DG11", "read DG14", "read DG15"]
+    names += ["read DG1", "read DG2", "read DG11", "read DG13", "read DG14", "read DG15"]
     names += ["Chip Authentication", "Active Authentication"]
     assert seen == [(name, phase) for name in names for phase in ("begin", "end")]
 
@@ -301,7 +301,7 @@ def test_without_any_list() -> None:
 def test_sensitive_groups_come_last() -> None:
     doc = document().resigned(DG3=encode_tlv(0x63, b"x"), DG4=encode_tlv(0x76, b"x"))
     evidence = run(build_chip(doc, refused={"DG3": 0x6982, "DG4": 0x6982}))
-    assert [file.name for file in evidence.files[3:]] == ["DG1", "DG2", "DG11", "DG14", "DG15", "DG3", "DG4"]
+    assert [file.name for file in evidence.files[3:]] == ["DG1", "DG2", "DG11", "DG13", "DG14", "DG15", "DG3", "DG4"]
 
 
 # The chip

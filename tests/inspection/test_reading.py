@@ -18,12 +18,12 @@ from eid.inspection import InspectionPlan, inspect
 from eid.inspection.habits import UNKNOWN, ReadingHabits, hear
 from eid.inspection.session import MAX_LOSSES
 from eid.lds.atr_info import ExtendedLengthLimits, build_atr_info
-from eid.lds.files import EF_ATR_INFO, by_name
+from eid.lds.files import EF_ATR_INFO, EF_CVCA, by_name
 from eid.profile.card_image import AccessCondition, PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, drive
-from eid.protocols.files import FileReader, PartialFile
+from eid.protocols.files import FileReader, PartialFile, read_whole
 from eid.protocols.pace.core import Password
 from eid.testing.specimen import SpecimenCard, issue_specimen
 from eid.transport.loopback import LoopbackConnection
@@ -312,3 +312,12 @@ def test_malformed_padding_of_an_eager_answer_is_a_habit(specimen: SpecimenCard)
     require_whole(evidence, specimen)
     assert link.resets == 1
     assert not link.habits.is_eager
+
+
+def test_a_file_of_several_objects_is_read_to_its_end_in_a_session() -> None:
+    """A protected response carries fewer octets than a short one: the end is where less comes than was asked for."""
+    raw = bytes(index & 0xFF for index in range(500))
+    replies = [raw[:223] + b"\x90\x00", raw[223:446] + b"\x90\x00", raw[446:] + b"\x62\x82"]
+    content, sent = play(read_whole(EF_CVCA, chunk=223), replies)
+    assert content == raw
+    assert [item.hex().upper() for item in sent] == ["00B09C00DF", "00B000DFDF", "00B001BEDF"]

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from eid.card import VirtualCard
+from eid.card.faults import FaultyCard, parse_faults
 from eid.card.memory import TransparentFile
 from eid.card.state import decode_state
 from eid.codec.apdu import CommandAPDU, decode_command
 from eid.codec.cv import Role
 from eid.crypto.signatures import SignatureAlgorithm
+from eid.errors import SessionLostError
 from eid.evidence import Evidence, ProtocolName, ProtocolOutcome, ProtocolTranscript
 from eid.evidence.codec import decode_evidence, encode_evidence
 from eid.inspection.plan import InspectionPlan
@@ -21,7 +23,7 @@ from eid.lds.atr_info import build_atr_info
 from eid.lds.cvca import decode_ef_cvca
 from eid.lds.files import EF_ATR_INFO, EF_CVCA
 from eid.personalization.build import CardData, build_card
-from eid.profile.card_image import AccessCondition, PasswordId
+from eid.profile.card_image import AccessCondition, KeyPurpose, PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import drive
@@ -123,6 +125,63 @@ def test_long_certificates_go_as_chains_where_the_chip_says_so(trusting) -> None
     assert not any(command.is_extended for command in sent)
     links = [command.ins for command in sent if command.cla == 0x1C]
     assert (links.count(0x2A) >= 4, links.count(0x82)) == (True, 1), "two certificates and the signature"
+
+
+def read_with(card: SpecimenCard, pki: TerminalPki, faults: str = "") -> tuple[Evidence, list[CommandAPDU]]:
+    """In short pieces, so that DG3 takes several; with the commands that went out."""
+    sent: list[CommandAPDU] = []
+
+    def watch(way: str, _number: int, raw: bytes) -> None:
+        if way == "command":
+            sent.append(decode_command(raw))
+
+    plan = replace(plan_for(card, pki.credentials()), max_response=256)
+    faulty = FaultyCard(card.copy().card, parse_faults(faults) if faults else ())
+    return drive(inspect(plan, NOW), Link(LoopbackConnection(faulty), watch)), sent
+
+
+def begin_of_fingers(sent: list[CommandAPDU]) -> int:
+    """Number of the command that first asks for DG3; it comes after the signature of Terminal Authentication."""
+    signed = max(number for number, command in enumerate(sent, 1) if command.ins == 0x82)
+    return next(n for n, command in enumerate(sent, 1) if n > signed and (command.ins, command.p1) == (0xB0, 0x83))
+
+
+@pytest.mark.parametrize("later", [0, 1, 3])
+@pytest.mark.parametrize("fault", ["reset", "drop"])
+def test_fingers_go_on_after_a_loss_once_both_sides_are_proven_again(trusting, fault, later) -> None:
+    pki = build_terminal_pki()
+    card = trusting(pki)
+    undisturbed, sent = read_with(card, pki)
+    at = begin_of_fingers(sent) + later
+    assert sent[at - 1].ins == 0xB0, "DG3 is read in pieces"
+    evidence, again = read_with(card, pki, f"{fault}@{at}")
+    assert evidence.content("DG3") == card.files["DG3"] == undisturbed.content("DG3")
+    assert [item.protocol for item in evidence.transcripts] == [item.protocol for item in undisturbed.transcripts]
+    for ins, p1 in ((0x22, 0xC1), (0x22, 0x41), (0x82, 0x00)):  # PACE, Chip and Terminal Authentication
+        assert sum((command.ins, command.p1) == (ins, p1) for command in again) == 2
+    assert Station(card.trust).judge(evidence).check("sod.dg_hashes.dg3").outcome == "PASSED"
+
+
+def test_another_chip_after_the_loss_is_not_gone_on_with(trusting) -> None:
+    pki = build_terminal_pki()
+    card = trusting(pki)
+    _, sent = read_with(card, pki)
+
+    memory = decode_state(card.card.state())
+    for directory in memory.applications.values():
+        kept = {name: key for name, key in directory.keys.items() if key.purpose is not KeyPurpose.CHIP_AUTHENTICATION}
+        directory.keys = kept
+    other = VirtualCard(memory)
+
+    class Swapped(LoopbackConnection):
+        def reset(self) -> bytes:
+            self._card = other
+            return super().reset()
+
+    plan = replace(plan_for(card, pki.credentials()), max_response=256)
+    faulty = FaultyCard(card.copy().card, parse_faults(f"reset@{begin_of_fingers(sent) + 1}"))
+    with pytest.raises(SessionLostError):
+        drive(inspect(plan, NOW), Swapped(faulty))
 
 
 def without_pace(card: SpecimenCard, pki: TerminalPki) -> CardData:

@@ -74,3 +74,8 @@ def test_a_place_that_cannot_be_written_is_no_harm(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store_habits(tmp_path / "file", KEY, SLOW)
     assert load_habits(tmp_path / "file", KEY) == UNKNOWN
+
+
+def test_a_file_that_is_nested_without_end_is_a_damaged_one(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("[" * 60_000, "ascii")
+    assert load_habits(tmp_path, "0" * 16) == UNKNOWN

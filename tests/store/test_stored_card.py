@@ -5,6 +5,7 @@ import pytest
 from eid.card import VirtualCard
 from eid.errors import DecodeError, StoreError
 from eid.profile.card_image import ChipImage, Interface, SecurityDomainImage
+from eid.store import card_file
 from eid.store.card_file import open_card_file
 from eid.store.stored_card import StoredCard
 
@@ -59,6 +60,22 @@ def test_change_that_cannot_be_stored_did_not_happen(file, monkeypatch):
         assert card.process(INITIALIZE_UPDATE) == b"\x65\x81"
     assert card.card.state() == file.load() == stored
     assert initialize(card)[0] == counter + 1
+
+
+def test_change_whose_name_alone_is_not_durable_is_not_taken_back(file, monkeypatch):
+    """What the file holds is what the card goes on with: nobody who opens it later sees another state."""
+    card = StoredCard(file)
+    counter, _ = initialize(card)
+
+    def fail(_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(card_file, "_make_names_durable", fail)
+        assert card.process(SELECT)[-2:] == b"\x90\x00"
+        assert card.process(INITIALIZE_UPDATE) == b"\x65\x81"
+    assert card.card.state() == file.load()
+    assert initialize(card)[0] == counter + 2, "the number that may be on the disk is not used again"
 
 
 def test_file_that_is_no_card(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eid.codec.apdu import CommandAPDU
+from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU
 from eid.codec.tlv import decode_tlv
 from eid.conformance.case import Case, Precondition, Procedure, Unit
 from eid.conformance.subject import Subject, accepted, enter, read_binary, refused, select_by_identifier, speak
@@ -90,7 +90,7 @@ def _after_chip_authentication(subject: Subject) -> Exchange[str]:
 
 def _trust_points(subject: Subject) -> Exchange[str]:
     session = yield from enter(subject)
-    content = yield from through(session, read_whole(EF_CVCA))
+    content = yield from through(session, read_whole(EF_CVCA, chunk=session.max_response_data(MAX_SHORT_LE)))
     reference = decode_tlv(content[: 2 + content[1]], 0x42).value if len(content) > 1 else b""
     if not 8 <= len(reference) <= 16:
         raise PeerProtocolError(f"a reference of {len(reference)} octets")
