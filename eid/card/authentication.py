@@ -71,7 +71,7 @@ def manage_security_environment(card: Card, command: CommandAPDU) -> ResponseAPD
     """MSE:SET: C1 A4 begins PACE, 41 A4 and 41 A6 Chip Authentication (Doc 9303-11 4.4.4.1, 6.2.4).
 
     41 A4 also begins Restricted Identification, by its protocol; 81 B6 and 81 A4 belong to Terminal Authentication
-    (TR-03110-3 B.11.1, B.11.4).
+    (TR-03110-3 B.14).
 
     Raises:
         CommandRefused: 6A86 and what the protocols refuse.

@@ -1,4 +1,4 @@
-"""VERIFY of authenticated auxiliary data against the eID application's data groups (TR-03110-3 B.5, B.11.8)."""
+"""VERIFY of authenticated auxiliary data against the eID application's data groups (TR-03110-3 B.5, B.14)."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ COMMANDS: Final[dict[tuple[int, int], Entry]] = {
     (INTERINDUSTRY, 0x47): Entry("GENERATE ASYMMETRIC KEY PAIR", administration.generate_asymmetric_key_pair),
     (INTERINDUSTRY, 0xDB): Entry("PUT DATA", administration.put_data),
     (INTERINDUSTRY, 0xCA): Entry("GET DATA", security_domain.get_data),
-    # Proprietary class: TR-03110-3 B.11.8, GlobalPlatform
+    # Proprietary class: TR-03110-3 B.14, GlobalPlatform
     (PROPRIETARY, 0x20): Entry("VERIFY", auxiliary_data.verify),
     (PROPRIETARY, 0xCA): Entry("GET DATA", security_domain.get_data),
     (PROPRIETARY, 0xF2): Entry("GET STATUS", security_domain.get_status),

@@ -42,7 +42,7 @@ _PROTOCOLS: Final = {
     f"{ID_TA}.1": "Terminal Authentication RSA",
     f"{ID_TA}.2": "Terminal Authentication ECDSA",
 }
-# MSE by P1 and P2 (ISO/IEC 7816-4 11.5.11; TR-03110-3 B.11): PACE, Chip and Terminal Authentication, verification.
+# MSE by P1 and P2 (ISO/IEC 7816-4 11.5.11; TR-03110-3 B.14): PACE, Chip and Terminal Authentication, verification.
 _SET: Final = {
     (0xC1, 0xA4): {0x80: "protocol", 0x83: "password", 0x84: "parameters", 0x7F4C: "CHAT"},
     (0x41, 0xA4): {0x80: "protocol", 0x84: "private key"},

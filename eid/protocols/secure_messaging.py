@@ -93,7 +93,7 @@ class SecureMessaging:
             LocalProtocolError: the session is dead, or the class byte cannot carry secure messaging.
         """
         self._count()
-        if command.cla & SM_BITS or command.cla & 0x60:  # 8C carries it as 0C does (TR-03110-3 B.11.8)
+        if command.cla & SM_BITS or command.cla & 0x60:  # 8C carries it as 0C does (TR-03110-3 B.14)
             raise LocalProtocolError(f"class {command.cla:02X} cannot be put under secure messaging")
         cla = command.cla | SM_BITS
         self._is_repeatable = not command.data

@@ -104,7 +104,7 @@ def test_a_card_without_access_control_proves_itself_in_the_open(issued, image, 
 
 
 def test_a_blocked_password_says_so_and_begins_no_run(issued, image, issuer_keys):
-    """TR-03110-3 B.11.1: 63C0, which an ID card's terminal takes for "ask for the PUK"."""
+    """TR-03110-3 B.14.1: 63C0, which an ID card's terminal takes for "ask for the PUK"."""
     set_pin = "0022C1A40F800A04007F00070202040202830103"
     assert issued.plain(set_pin).sw == 0x9000
     issued.card._card.memory.passwords[PasswordId.PIN].left = 0

@@ -59,7 +59,7 @@ class RestrictedIdentificationCard:
         return self._chosen is not None
 
     def set_at(self, command: CommandAPDU) -> ResponseAPDU:
-        """Choose protocol and key (B.11.1).
+        """Choose protocol and key (TR-03110-3 B.14.1).
 
         Raises:
             CommandRefused: 6A80 malformed or another protocol, 6A88 no such key, 6982 the terminal lacks the right.
