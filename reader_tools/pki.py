@@ -11,12 +11,15 @@ from typing import Any, Final
 import click
 
 from eid.codec.crl import decode_crl
+from eid.codec.pkcs10 import MAX_REQUEST, wrap_request
 from eid.codec.x509 import Certificate, decode_certificate
+from eid.keystore.ports import KeyStore, Signer
+from eid.pki.certification_request import build_certification_request
 from eid.pki.crl import RevocationReason
 from eid.pki.list_signer import ListKind
 from eid.pki.master_list import encode_master_list
 from eid.rendering.terminal import render_table
-from eid.services.authority import IssuingAuthority, open_authority
+from eid.services.authority import IssuingAuthority, open_authority, require_common_name
 from eid.services.authority_audit import audit_authority
 from eid.services.authority_backup import restore_backup, write_backup
 from eid.services.authority_creation import create_authority
@@ -84,17 +87,73 @@ def next_csca(name: str | None, without_link: bool, directory: Path, operator: s
 @click.option(
     "--type", "types", multiple=True, metavar="TYPE", help="Document type as the MRZ writes it, e.g. ID or P."
 )
+@click.option("--request", type=FILE, help="PKCS#10 of a signer whose key lives elsewhere: issue its certificate.")
+@click.option("--out", type=FILE, help="With --request: write the certificate to this file, too.")
 @AUTHORITY
 @operator_option
 @key_options
-def next_signer(types: tuple[str, ...], directory: Path, operator: str, **keys: Any) -> None:
+def next_signer(
+    types: tuple[str, ...], request: Path | None, out: Path | None, directory: Path, operator: str, **keys: Any
+) -> None:
     """Make the next document signer, which signs from now on.
 
     Without this command it is made when it is needed: when the key's time or its number of signatures is over.
+
+    With --request the key is not made here: the request proves that its sender has it (eid pki request), and the
+    certificate is for the sender to use. What it is for and how long is this authority's decision.
     """
+    if out is not None and request is None:
+        raise click.UsageError("--out goes with --request")
+    raw = None if request is None else read_input(request, MAX_REQUEST, "request")
     authority = open_authority(directory, open_keys(directory, **keys), operator)
-    authority.add_signer(_now(), types or None)
-    _print(authority)
+    if raw is None:
+        authority.add_signer(_now(), types or None)
+        _print(authority)
+        return
+    path, certificate = authority.certify_request(raw, _now(), types or None)
+    if out is not None:
+        out.write_bytes(certificate)
+    click.echo(out or path)
+
+
+@command.command(name="request")
+@click.option("--keys", "directory", required=True, type=DIRECTORY, help="Directory whose keys/ is to hold the key.")
+@click.option("--label", default="ds", show_default=True, help="Name of the key; one that is there is used again.")
+@click.option("--key", "kind", default="P-256", show_default=True, help="A curve, or RSA- and a number of bits.")
+@click.option("--country", required=True, metavar="XX", help="Two letters, those of the CSCA.")
+@click.option("--organization", default="SPECIMEN", show_default=True, help="Who asks.")
+@click.option("--name", required=True, help="Common name of the document signer.")
+@click.option("--out", required=True, type=FILE, help="Where the request goes, PEM.")
+@key_options
+def request_certificate(
+    directory: Path, label: str, kind: str, country: str, organization: str, name: str, out: Path, **keys: Any
+) -> None:
+    """Make a document signer's key and a request (PKCS#10) for its certificate: eid pki ds --request.
+
+    The key stays where it is made, in a file under a passphrase or in a token; the authority sees its public half.
+    """
+    if not re.fullmatch("[A-Za-z]{2}", country):
+        raise click.UsageError("--country is two letters")
+    require_common_name(name)
+    is_new = not (directory / "keys").is_dir()
+    store = open_keys(directory, **keys, new=is_new, require=lambda _: None)
+    signer = _load_or_make(store, label, kind)
+    try:
+        request = build_certification_request(signer, country, organization, name)
+    except ValueError as failure:
+        raise click.UsageError(f"a name that no certificate can carry: {failure}") from failure
+    out.write_bytes(wrap_request(request))
+    click.echo(out)
+
+
+def _load_or_make(store: KeyStore, label: str, kind: str) -> Signer:
+    if label in store.labels():
+        return store.load(label)
+    if not kind.startswith("RSA-"):
+        return store.generate_ec(label, kind)
+    if not kind[4:].isdecimal():
+        raise click.UsageError("--key is a curve, or RSA- and a number of bits")
+    return store.generate_rsa(label, int(kind[4:]))
 
 
 @command.command(name="list-signer")

@@ -139,7 +139,12 @@ def sign_checked(signer: Signer, message: bytes) -> bytes:
 
 def is_key_of(signer: Signer, public_key_info: bytes) -> bool:
     """Whether a SubjectPublicKeyInfo, in any form of parameters, holds the signer's public key."""
-    return _identify_key(signer.public_key_info) == _identify_key(public_key_info)
+    return is_same_key(signer.public_key_info, public_key_info)
+
+
+def is_same_key(one: bytes, other: bytes) -> bool:
+    """Whether two SubjectPublicKeyInfos, in any form of parameters, hold the same public key."""
+    return _identify_key(one) == _identify_key(other)
 
 
 def _identify_key(public_key_info: bytes) -> tuple[str, bytes]:

@@ -24,7 +24,8 @@ from eid.keystore.algorithm import rsa_algorithm
 from eid.keystore.ports import KeySetSource, KeyStore, Signer
 from eid.lds.security_infos import SecurityInfo
 from eid.pki.card_security import sign_card_security
-from eid.pki.certificate_profile import IssuingState, Validity
+from eid.pki.certificate_profile import IssuingState, Validity, is_same_key
+from eid.pki.certification_request import verify_certification_request
 from eid.pki.content_signer import usage_of
 from eid.pki.crl import Revocation, RevocationReason, build_crl
 from eid.pki.csca import build_csca_certificate, build_link_certificate
@@ -125,8 +126,7 @@ class IssuingAuthority(AuthorityHoldings):
         Raises:
             LifecycleError: the name is none that a certificate can carry.
         """
-        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-            raise LifecycleError(f"a common name has 1 to {MAX_NAME} printable characters")
+        require_common_name(name)
         stated = self.profile.authority
         key = self._make_key(label, stated.csca_curve, _algorithm(stated, stated.csca_curve, stated.csca_hash))
         usage = Validity(now, now + timedelta(days=stated.csca_key_days))
@@ -175,6 +175,49 @@ class IssuingAuthority(AuthorityHoldings):
         store_file(self.directory / f"{label}.cer", certificate)
         self._keep(replace(self.register, signers=(*self.register.signers, label), unfinished=""))
         return certificate
+
+    def certify_request(
+        self, request: bytes, now: datetime, document_types: tuple[str, ...] | None = None
+    ) -> tuple[Path, bytes]:
+        """Issue a certificate to a document signer whose key lives elsewhere; its file, and the certificate, DER.
+
+        The request says who asks and with which key, and proves that he has it. All else is the authority's decision:
+        country and organization are its own, periods and extensions those of its own document signers.
+
+        Args:
+            request: PKCS#10, DER or PEM. document_types: as `add_signer`.
+
+        Raises:
+            DecodeError, VerificationError: as `verify_certification_request`. LifecycleError: it is of another state,
+                its key is in a certificate of this authority already, the name cannot be carried, or the CSCA's key may
+                not sign any more. KeyStoreError: the CSCA's key cannot be used. StoreError: a file cannot be written.
+        """
+        accepted = verify_certification_request(request)
+        state, stated = issuing_state(self.profile), self.profile.authority
+        if accepted.country not in (None, state.country.upper()):
+            raise LifecycleError(f"the request is of {accepted.country}, not of {state.country}")
+        require_common_name(accepted.common_name)
+        with self._alone():
+            certificates = [decode_certificate(raw) for raw in self.csca_certificates]
+            for known in (*certificates, *(item for _, item in self.issued())):
+                if is_same_key(known.spki_raw, accepted.public_key_info):
+                    raise LifecycleError("the key of the request is in a certificate of this authority already")
+            label = f"xds-{len(self.register.external_signers) + 1:03}"
+            usage = Validity(now, now + timedelta(days=stated.signer_key_days))
+            certificate = build_document_signer_certificate(
+                self._csca_signer(now, f"certificate {label}"),
+                self.csca_certificate,
+                accepted.public_key_info,
+                state,
+                accepted.common_name,
+                Validity(now, usage.not_after + timedelta(days=stated.document_days)),
+                usage,
+                document_types=document_types or (self.profile.document.code.rstrip("<"),),
+            )
+            path = self.directory / f"{label}.cer"
+            store_file(path, certificate)
+            self._keep(replace(self.register, external_signers=(*self.register.external_signers, label)))
+            return path, certificate
 
     def require_ready(self, now: datetime) -> None:
         """Insist that what is signed now will verify: before a card is touched, not after it is spoiled.
@@ -462,6 +505,16 @@ class IssuingAuthority(AuthorityHoldings):
     def _keep(self, register: Register) -> None:
         store_file(self.directory / REGISTER, register.encode())
         self.register = register
+
+
+def require_common_name(name: str) -> None:
+    """Insist that a certificate can carry a common name.
+
+    Raises:
+        LifecycleError: it cannot.
+    """
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise LifecycleError(f"a common name has 1 to {MAX_NAME} printable characters")
 
 
 def _algorithm(stated: Authority, kind: str, hash_name: str) -> SignatureAlgorithm:

@@ -66,6 +66,7 @@ def _signed_objects(authority: AuthorityHoldings, findings: list[str]) -> Iterat
     """Name, label of the issuer's key, and digest of the signed part of every certificate and CRL in the directory."""
     register = authority.register
     named = {f"{label}.cer" for label in (*register.cscas, *register.signers, *register.list_signers)}
+    named |= {f"{label}.cer" for label in register.external_signers}
     named |= {f"{label}.cer" for label, _ in authority.links}
     keys = {_identifier(decode_certificate(authority.load(label))): label for label in register.cscas}
     for path in sorted(authority.directory.glob("*.c[er][rl]")):

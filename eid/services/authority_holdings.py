@@ -93,13 +93,17 @@ class AuthorityHoldings:
         """All list signers, oldest first: label and certificate."""
         return self._certificates(self.register.list_signers)
 
+    def external_signers(self) -> tuple[tuple[str, Certificate], ...]:
+        """Document signers whose keys live elsewhere, oldest first: label and certificate."""
+        return self._certificates(self.register.external_signers)
+
     def newest_list_signer(self, prefix: str) -> tuple[str, Certificate] | None:
         """Label and certificate of the newest list signer whose label begins so."""
         return next((item for item in reversed(self.list_signers()) if item[0].startswith(prefix)), None)
 
     def issued(self) -> tuple[tuple[str, Certificate], ...]:
         """All certificates that a CSCA issued to others or to its successor, and that can be revoked."""
-        return (*self.links, *self.signers(), *self.list_signers())
+        return (*self.links, *self.signers(), *self.external_signers(), *self.list_signers())
 
     def is_revoked(self, serial: int) -> bool:
         """Whether the register says that this certificate is revoked."""

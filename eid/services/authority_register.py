@@ -29,7 +29,7 @@ REGISTER: Final = "authority.json"
 MASTER_KEY: Final = "card-master"
 CSCA: Final = "csca-001"
 CSCA_NAME: Final = "SPECIMEN CSCA"
-LABEL: Final = re.compile(r"(?:csca|ds|mls|dls|sls)-[0-9]{3,9}")
+LABEL: Final = re.compile(r"(?:csca|ds|xds|mls|dls|sls)-[0-9]{3,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Register:
         unfinished: label of the key that is being made; "" where none is.
         cscas, list_signers: labels, oldest first.
         retired: labels of keys that must not sign any more, though their time is not over.
+        external_signers: labels of document signers whose keys live elsewhere, oldest first.
         crls: (label of a CSCA, number of the newest CRL that its key signed). name: common name of the CSCA.
     """
 
@@ -57,6 +58,7 @@ class Register:
     retired: tuple[str, ...] = ()
     crls: tuple[tuple[str, int], ...] = ()
     name: str = CSCA_NAME
+    external_signers: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """JSON; serial numbers as hexadecimal text."""
@@ -75,6 +77,7 @@ class Register:
             "retired": list(self.retired),
             "crls": dict(self.crls),
             "name": self.name,
+            "external_signers": list(self.external_signers),
         }
         return json.dumps(told, indent=2).encode() + b"\n"
 
@@ -101,6 +104,7 @@ def decode_register(raw: bytes) -> Register:
             tuple(told["retired"]),
             tuple(told["crls"].items()),
             told["name"],
+            tuple(told.get("external_signers", ())),  # registers of version 0.1 have none
         )
         _check_register(register)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -117,6 +121,7 @@ def _check_register(register: Register) -> None:
     unfinished = () if register.unfinished in ("", MASTER_KEY) else (register.unfinished,)
     numbers = dict(register.crls)
     labels = (*register.signers, *register.cscas, *register.list_signers, *register.retired, *numbers, *unfinished)
+    labels += register.external_signers
     if not all(LABEL.fullmatch(label) for label in labels):
         raise ValueError("a label is malformed")
     if not all(isinstance(text, str) for text in (register.profile, register.name)):
