@@ -1,4 +1,4 @@
-"""`eid demo`: issue a specimen card, verify it, show four frauds refused, and leave everything to look at."""
+"""`eid demo`: from an application to its card, verified, and four frauds refused; leaves everything to look at."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Console:
               help="Where everything is left; emptied first.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(transport: str | None, home: Path, as_json: bool) -> int:
-    """Issue a specimen card, verify it, and show four frauds refused.
+    """Take an application the whole way to its specimen card, verify that, and show four frauds refused.
 
     Over PC/SC with a virtual reader where that can be had, else in this process; the first line says which.
     """
@@ -158,6 +158,7 @@ def summarize(shown: Demonstrated) -> dict[str, Any]:
         "home": str(shown.home),
         "verdict": shown.report.get("verdict"),
         "report": shown.report,
+        "application": shown.application,
         "frauds": [
             {
                 "name": fraud.name,

@@ -99,7 +99,7 @@ def write(
     order, job = _take_up(line, order, reader, actor)
     if job.state == "SUCCEEDED":
         return _note_written(line, order, _require_document(line, job), actor), None
-    record = _build_record(line, order)
+    record = build_record(line, order)
     watch = _RightBlank(order.serial or "", sink)
     making = Issuance(line.engine, line.authority, line.loaded, job, line.now, line.trust_points)
     try:
@@ -169,7 +169,13 @@ def _retry(line: Line, order: ProductionOrder, actor: Actor) -> ProductionOrder:
     return in_transaction(line.engine, work)
 
 
-def _build_record(line: Line, order: ProductionOrder) -> IdentityRecord:
+def build_record(line: Line, order: ProductionOrder) -> IdentityRecord:
+    """What goes on an order's card, for its chip and for whoever prints it.
+
+    Raises:
+        NotStoredError: nothing was captured. RecordError: the record does not fit the card.
+    """
+
     def work(connection: Database) -> tuple[StoredApplication, dict[str, Any], bytes]:
         application = application_of(connection, order)
         stored = last_capture(connection, application.id)

@@ -41,12 +41,15 @@ from eid.services.api_process import ApiClient, start_api
 from eid.services.authority import KEYS, IssuingAuthority
 from eid.services.authority_creation import create_authority
 from eid.services.card_slot import Slot, open_slot
+from eid.services.card_writing import Line, build_record, write
+from eid.services.demo_office import MAKER, DemonstrationOffice, open_office
 from eid.services.frauds import alter_data_group_1, copy_card
 from eid.services.inspection import Inspected, inspect_card
-from eid.services.issuance import IssuedCard, begin
-from eid.services.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
+from eid.services.issuance import IssuedCard
+from eid.services.station_key import CURVE, ES256, PUBLIC_KEYS, StationKeys, sign_by_station
 from eid.services.trust import import_trust
 from eid.store.database import locate_file, open_database
+from eid.store.production_orders import ProductionOrder
 from eid.store.schema_version import upgrade
 from eid.transport.metered import MeteredConnection, StepMeter
 
@@ -55,6 +58,7 @@ POLICY: Final = "strict"
 MARK: Final = ".eid-demo"
 REVOKED: Final = "trust-revoked"
 PORTRAIT_OCTETS: Final = 18_000
+MAX_READER_NAME: Final = 128  # characters that a job keeps
 CHEAP: Final = ScryptCost(n=1 << 12)  # keys of a demonstration; the default cost is for those that matter
 
 
@@ -100,7 +104,7 @@ class Demonstrated:
 
     Args:
         transport: "PC/SC" or "in-process", and how. report: the API's answer for the genuine card.
-        personalization, inspection: what each step cost.
+        personalization, inspection: what each step cost. application: the way of the application that it comes from.
     """
 
     home: Path
@@ -112,12 +116,24 @@ class Demonstrated:
     inspected: Inspected = field(repr=False)
     challenge: str
     personalization: tuple[StepMeter, ...]
+    application: dict[str, Any]
     missing: tuple[str, ...]
 
     @property
     def as_expected(self) -> bool:
         """Whether every outcome was the one it had to be."""
         return self.report.get("verdict") == "TOTAL_PASSED" and all(fraud.refused for fraud in self.frauds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A card that was made and handed over, and the way to it."""
+
+    issued: IssuedCard
+    meters: tuple[StepMeter, ...]
+    card: VirtualCard
+    faces: Faces
+    told: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -145,9 +161,8 @@ class Demonstration:
             station = self._station()
             # An API takes a second or two to start: each does so while there is other work.
             api = stack.enter_context(start_api(self.home / "api", self.home / "trust", self.home / PUBLIC_KEYS))
-            record = self._record()
-            issued, meters, card = self._issue(slot, authority, loaded, record)
-            faces = self._print(loaded, record, issued.data)
+            made = self._make_card(slot, authority, loaded)
+            issued, card, faces = made.issued, made.card, made.faces
             client = api.await_ready()
             self.narrator.chapter("Verification")
             self.narrator.done(f"the API runs in process {client.pid} at {client.url}")
@@ -163,7 +178,9 @@ class Demonstration:
         missing = tuple(
             filter(None, (f"PC/SC: {why}" if why else "", *(f"font {name}" for name in faces.missing_fonts)))
         )
-        return Demonstrated(self.home, slot.way, report, frauds, issued, faces, inspected, challenge, meters, missing)
+        return Demonstrated(
+            self.home, slot.way, report, frauds, issued, faces, inspected, challenge, made.meters, made.told, missing
+        )
 
     # --- issuing
 
@@ -185,34 +202,56 @@ class Demonstration:
         crl = authority.directory / f"crl-{authority.register.crl_number:06}.crl"
         import_trust(store, (authority.directory / "csca-001.cer", crl), unsigned=False, now=self.now())
 
-    def _record(self) -> IdentityRecord:
-        self.narrator.chapter("Identity record")
-        portrait = encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG2000, PORTRAIT_OCTETS)
-        record = specimen_record(self.now().date(), portrait)
-        _write(self.home / "record.json", encode_identity_record(record), 0o600)
-        self.narrator.done("one approved record of an invented person, marked SPECIMEN; the portrait is drawn")
-        return record
-
-    def _issue(
-        self, slot: Slot, authority: IssuingAuthority, loaded: LoadedProfile, record: IdentityRecord
-    ) -> tuple[IssuedCard, tuple[StepMeter, ...], VirtualCard]:
-        self.narrator.chapter("Personalisation")
-        card = VirtualCard.blank(build_chip(loaded.profile), serial=secrets.token_bytes(10))
+    def _make_card(self, slot: Slot, authority: IssuingAuthority, loaded: LoadedProfile) -> _Made:
+        """The whole way of an application, from the order of a stamp to the card in its holder's hand."""
         engine = open_database(locate_file(self.home / "eid.db"))
         upgrade(engine)
-        teller = _Steps(self.narrator)
-        metered = MeteredConnection(slot.insert(card), checkpoints=teller)
-        issuance = begin(engine, authority, loaded, slot.way, self.now)
-        issued = issuance.run(record, metered, metered)
-        slot.remove()
+        officer = SoftwareKeyStore(self.home / "officer", secrets.token_bytes(24), cost=CHEAP)
+        key = officer.generate_ec("officer-1", CURVE, ES256)
+        with open_office(self.home, engine, key, self.narrator, self.now) as office:
+            portrait = encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, PORTRAIT_OCTETS)
+            person = specimen_record(self.now().date(), portrait)
+            application = office.apply(person)
+            office.enrol(application)
+            order = office.approve(application)
+            issued, meters, card, record = self._issue(slot, authority, loaded, office, order)
+            faces = self._print(loaded, record, issued.data)
+            sod = self._inspect(slot, card, issued.data, "00" * 8, tell=False).evidence.content("EF.SOD")
+            office.hand_over(application, order, person, sod or b"")
+            told = office.summarize(application)
         engine.dispose()
+        self.narrator.done(f"{told['messages']} messages were sent, {told['audit_rows']} rows stand in the audit log")
+        return _Made(issued, meters, card, faces, told)
+
+    def _issue(
+        self,
+        slot: Slot,
+        authority: IssuingAuthority,
+        loaded: LoadedProfile,
+        office: DemonstrationOffice,
+        order: ProductionOrder,
+    ) -> tuple[IssuedCard, tuple[StepMeter, ...], VirtualCard, IdentityRecord]:
+        self.narrator.chapter("Personalisation")
+        serial = secrets.token_bytes(10)
+        card = VirtualCard.blank(build_chip(loaded.profile), serial=serial)
+        order = office.reserve_blank(order, serial)
+        if order.store_id is None:
+            raise LifecycleError("no blank was reserved")
+        line = Line(office.engine, office.blobs, authority, loaded, order.store_id, self.now)
+        record = build_record(line, order)
+        _write(self.home / "record.json", encode_identity_record(record), 0o600)
+        metered = MeteredConnection(slot.insert(card), checkpoints=_Steps(self.narrator))
+        _, issued = write(line, order.id, metered, slot.way[:MAX_READER_NAME], MAKER, metered)
+        slot.remove()
+        if issued is None:
+            raise LifecycleError("the card was written before")
         total = metered.total
         self.narrator.done(
             f"card written, locked, read back and verified: {total.commands} APDUs, {total.sent} octets sent, "
             f"{total.received} received, {total.seconds * 1000:.0f} ms"
         )
         _write(self.home / "card.eid", card.state(), 0o600)
-        return issued, metered.steps, card
+        return issued, metered.steps, card, record
 
     def _print(self, loaded: LoadedProfile, record: IdentityRecord, data: CardData) -> Faces:
         self.narrator.chapter("Faces")

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import struct
 import subprocess
 import time
@@ -36,6 +37,10 @@ FRAUDS = {
     "replayed": {"chip.aa": "CHALLENGE_MISMATCH"},
     "revoked": {"ds.revocation": "REVOKED"},
 }
+WAY = [
+    "create", "stamp", "submit", "take-up", "request-information", "supply", "validate", "book", "check-in", "capture",
+    "search", "search.answer", "clear", "approve", "produce", "pass", "ship", "arrive", "hand-over",
+]  # fmt: skip
 FETCHED = re.compile(
     r"""(?:\b(?:src|srcset|href|action|data)\s*=\s*|url\()["']?(?!data:|#)[^"'\s>)]+|@import|<link\b|<base\b"""
 )
@@ -109,6 +114,21 @@ def test_steps_are_told_with_their_cost(shown: Shown) -> None:
     assert names[-2:] == ["Chip Authentication", "Active Authentication"]
     assert all(step["apdus"] > 0 and step["milliseconds"] > 0 for step in shown.told["inspection"])
     assert sum(step["sent"] for step in shown.told["personalization"]) > 20_000
+
+
+def test_the_card_comes_from_an_application_that_went_the_whole_way(shown: Shown) -> None:
+    told = shown.told["application"]
+    assert told["state"] == "DELIVERED"
+    assert [item["action"].removeprefix("application.") for item in told["steps"]] == WAY
+    actors = {item["action"]: item["actor"] for item in told["steps"]}
+    assert actors["application.capture"] != actors["application.approve"]
+    assert told["messages"] >= 5
+    assert told["audit_rows"] > len(WAY)
+    with sqlite3.connect(shown.home / "eid.db") as connection:
+        (sod_hash,) = connection.execute("SELECT sod_hash FROM production_order WHERE state = 'PASSED'").fetchone()
+        assert connection.execute("SELECT state FROM card").fetchall() == [("ACTIVE",)]
+        assert connection.execute("SELECT state FROM stamp").fetchall() == [("CONSUMED",)]
+        assert connection.execute("SELECT sod_hash FROM issued_document").fetchall() == [(sod_hash,)]
 
 
 # --- what it leaves
@@ -251,7 +271,7 @@ def test_on_a_terminal_progress_is_live_and_the_directory_is_used_again(terminal
 @pytest.mark.sweep
 @pytest.mark.parametrize(
     ("moment", "number"),
-    places([(b"Identity record", signal.SIGINT), (b"Faces", signal.SIGTERM), (b"Personalisation", signal.SIGKILL)], 2),
+    places([(b"Enrolment", signal.SIGINT), (b"Faces", signal.SIGTERM), (b"Personalisation", signal.SIGKILL)], 2),
 )
 def test_a_demonstration_that_is_ended_leaves_nothing_running(
     terminal, tmp_path: Path, moment: bytes, number: signal.Signals
