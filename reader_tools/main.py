@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "profile": ("profile", "Card profiles: list, show, check."),
     "mrz": ("mrz", "Read or write a machine-readable zone."),
     "db": ("db", "Database: init, upgrade, check."),
+    "privacy": ("privacy", "What is kept about somebody: export, erase."),
     "stats": ("stats", "What was requested, validated, booked, delivered, by post, service and day."),
     "audit": ("audit", "The audit log: its key, signed heads, verification."),
     "worker": ("worker", "Do the work that applications cause: run, status, failed, retry."),

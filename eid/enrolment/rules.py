@@ -59,9 +59,10 @@ class Fee(_Table):
 
 
 class Stamps(_Table):
-    """How stamps are made."""
+    """How stamps are made. at_counters: services whose files lie in other systems; a counter spends their stamps."""
 
     scheme: StampScheme
+    at_counters: tuple[str, ...] = ()
     order_minutes: int = Field(ge=1)
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
@@ -74,6 +75,23 @@ class Deadlines(_Table):
     uncollected: int = Field(ge=1)
     draft: int = Field(ge=1)
     decision: int = Field(ge=1)
+
+
+class Retention(_Table):
+    """How many days what is kept; after them it is erased.
+
+    Args:
+        never_submitted: after a draft was given up. ended: after an application was withdrawn, lapsed or was cancelled.
+        refused: after a refusal that no appeal is open against. papers, biometrics: after the card was handed over.
+        identity: everything, after the last day of the last card.
+    """
+
+    never_submitted: int = Field(ge=1)
+    ended: int = Field(ge=1)
+    refused: int = Field(ge=1)
+    papers: int = Field(ge=1)
+    biometrics: int = Field(ge=1)
+    identity: int = Field(ge=1)
 
 
 class PaperLimits(_Table):
@@ -170,6 +188,7 @@ class EnrolmentRules(_Table):
     stamps: Stamps
     fees: tuple[Fee, ...]
     deadlines: Deadlines
+    retention: Retention
     capture: CaptureRules
     appointments: AppointmentRules
     papers: PaperLimits
@@ -190,6 +209,12 @@ class EnrolmentRules(_Table):
         for refusal in self.refusal:
             if set(refusal.title) != set(self.languages):
                 raise ValueError(f"refusal {refusal.code} has no title in every language")
+        return self
+
+    @model_validator(mode="after")
+    def _counters_have_fees(self) -> EnrolmentRules:
+        if not {row.service for row in self.fees}.issuperset(self.stamps.at_counters):
+            raise ValueError("a service of at_counters has no fee")
         return self
 
     @model_validator(mode="after")

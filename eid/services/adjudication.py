@@ -32,6 +32,7 @@ from eid.store.applications import StoredApplication, applications_of, load_appl
 from eid.store.audit import append_event, bucket_of
 from eid.store.captures import Hold, Search, StoredCapture
 from eid.store.database import in_transaction
+from eid.store.erasure import captures_of
 from eid.store.outbox import Work
 
 DUPLICATE: Final = "duplicate"
@@ -117,12 +118,12 @@ def forget_encounters(engine: Engine, abis: Abis, application_id: uuid.UUID) -> 
         GatewayError: it cannot be reached; try again.
     """
 
-    def work(connection: Connection) -> tuple[StoredApplication, StoredCapture | None]:
-        return _require_application(connection, application_id), captures.last_capture(connection, application_id)
+    def work(connection: Connection) -> tuple[StoredApplication, tuple[uuid.UUID, ...]]:
+        return _require_application(connection, application_id), captures_of(connection, application_id)
 
-    application, stored = in_transaction(engine, work)
-    if stored is not None:
-        abis.delete_encounter(Encounter(str(application.person_id), str(stored.id), ()), str(stored.id))
+    application, taken = in_transaction(engine, work)
+    for capture_id in taken:  # of every attempt
+        abis.delete_encounter(Encounter(str(application.person_id), str(capture_id), ()), str(capture_id))
 
 
 # --- holds

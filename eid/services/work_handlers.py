@@ -15,6 +15,7 @@ from eid.services import (
     application_desk,
     appointment_work,
     approval,
+    erasure,
     notifications,
     osia_identification,
     production,
@@ -48,5 +49,6 @@ TIMERS: Final[dict[str, Timer]] = {
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
     "statistics": Timer(timedelta(minutes=5), statistics.sweep),
     "subscriptions": Timer(timedelta(minutes=1), subscriptions.sweep),
+    "retention": Timer(timedelta(hours=6), erasure.sweep),
     "abis": Timer(timedelta(minutes=5), adjudication.chase),
 }

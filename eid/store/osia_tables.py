@@ -42,6 +42,7 @@ osia_record = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     one_of("kind", RECORD_KINDS),
     Index(None, "kind", "created_at", "id"),
+    Index(None, "subject"),
 )
 
 osia_buffer = Table(  # an image that was sent by itself; its octets lie encrypted under `blob`

@@ -20,13 +20,13 @@ def lock_mark(connection: Connection, bucket: int) -> int:
     query = select(statistics_mark.c.seq).where(statistics_mark.c.bucket == bucket).with_for_update()
     found = connection.execute(query).scalar_one_or_none()
     if found is not None:
-        return found
+        return int(found)
     try:
         with connection.begin_nested():  # two may begin at once; the second finds the first one's
             connection.execute(insert(statistics_mark).values(bucket=bucket, seq=0))
     except IntegrityError:
         pass
-    return connection.execute(query).scalar_one()
+    return int(connection.execute(query).scalar_one())
 
 
 def move_mark(connection: Connection, bucket: int, seq: int) -> None:

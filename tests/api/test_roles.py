@@ -129,6 +129,7 @@ GET    /v1/stamps                                      A . . . . . . . K . . . .
 POST   /v1/stamps                                      A . . . . . . . K . . . . .
 GET    /v1/stamps/unsent                               . . . . . . . C K . . . . X
 POST   /v1/stamps/look-up                              A E . . . . . C K . . . . X
+POST   /v1/stamps/spend                                . E . . . . . . . . . . . .
 GET    /v1/stamps/{stamp_id}                           A E . . . . . C K . . . . X
 POST   /v1/stamps/{stamp_id}/cancel                    A . . . . . . . . . . . . .
 POST   /v1/stamps/{stamp_id}/resend                    A . . . . . . C K . . . . X

@@ -17,7 +17,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables; what others hold about an application is found by it, to be erased with it."""
+    op.create_index("ix_osia_record_subject", "osia_record", ["subject"])
     op.create_table(
         "caller_check",
         sa.Column("bucket", sa.SmallInteger(), autoincrement=False, nullable=False),
