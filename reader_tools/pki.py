@@ -12,7 +12,7 @@ import click
 
 from eid.codec.crl import decode_crl
 from eid.codec.pkcs10 import MAX_REQUEST, wrap_request
-from eid.codec.x509 import Certificate, decode_certificate
+from eid.codec.x509 import Certificate, decode_certificate, format_serial
 from eid.keystore.ports import KeyStore, Signer
 from eid.pki.certification_request import build_certification_request
 from eid.pki.crl import RevocationReason
@@ -384,7 +384,7 @@ def _certificate(label: str, item: Certificate, revoked: bool) -> dict[str, Any]
     return {
         "label": label,
         "subject": str(item.subject()),
-        "serial": f"{item.serial:x}",
+        "serial": format_serial(item.serial).lower(),
         "not_before": item.not_before.isoformat(),
         "not_after": item.not_after.isoformat(),
         "revoked": revoked,

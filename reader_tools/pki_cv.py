@@ -38,12 +38,10 @@ from reader_tools.values import DIRECTORY, FILE
 AUTHORITY: Final = click.option(
     "--dir", "directory", required=True, type=DIRECTORY, help="Directory of the CVCA, document verifier or terminal."
 )
-RIGHTS_OPTION: Final = click.option(
-    "--rights",
-    default="all",
-    show_default=True,
-    help="all, none, hexadecimal, or names with commas: eid pki cv rights.",
-)
+RIGHTS_HELP: Final = "all, none, hexadecimal, or names with commas: eid pki cv rights."
+# Of a CVCA they bound what stands below it. Whoever is certified has what he was given by name, and else nothing.
+BOUND_OPTION: Final = click.option("--rights", default="all", show_default=True, help=RIGHTS_HELP)
+GRANT_OPTION: Final = click.option("--rights", default="none", show_default=True, help=RIGHTS_HELP)
 OUT: Final = click.option("--out", type=FILE, help="Write it to this file, too.")
 ROLES: Final = {
     "domestic-dv": Role.DOMESTIC_DV,
@@ -99,7 +97,7 @@ def init(role: str, holder: str, terminal_type: str, kind: str, hash_name: str, 
 @command.command(name="renew")
 @click.option("--days", type=click.IntRange(1, 3660), default=1095, show_default=True, help="Validity.")
 @click.option("--key", "kind", help="Another kind of key from now on.")
-@RIGHTS_OPTION
+@BOUND_OPTION
 @_holder_options
 def renew(days: int, kind: str | None, rights: str, directory: Path, operator: str, **keys: Any) -> None:
     """Make the next key of a CVCA: a self-signed certificate, and a link certificate by the key before it."""
@@ -135,7 +133,7 @@ def countersign(file: Path, out: Path | None, directory: Path, operator: str, **
 @click.option(
     "--sector", "sectors", multiple=True, type=FILE, help="Sector's public key (7F49) of an authentication terminal."
 )
-@RIGHTS_OPTION
+@GRANT_OPTION
 @OUT
 @_holder_options
 @click.argument("file", type=FILE)
@@ -151,7 +149,7 @@ def issue(
     file: Path,
     **keys: Any,
 ) -> None:
-    """Issue the certificate that the request in FILE asks for."""
+    """Issue the certificate that the request in FILE asks for, with the --rights that are named and no others."""
     authority = _open(directory, operator, keys)
     chosen = _rights(authority, rights)
     keys_of_sectors = tuple(map(load_sector, sectors))
@@ -308,7 +306,7 @@ def _print(item: CvCertificate | CvRequest, as_json: bool = False) -> None:
         click.echo(json.dumps(told, indent=2))
         return
     rows = [
-        (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
+        (name.replace("_", " "), (", ".join(value) or "none") if isinstance(value, list) else str(value))
         for name, value in told.items()
     ]
     click.echo(render_table(rows, ("", "")))

@@ -156,6 +156,12 @@ def read_serial(data: bytes, offset: int, end: int, what: str, defects: Defects)
     return serial, stop
 
 
+def format_serial(serial: int) -> str:
+    """A serial number in hexadecimal, upper case, whole octets: as other programs print it."""
+    digits = f"{abs(serial):X}"
+    return "-" * (serial < 0) + "0" * (len(digits) % 2) + digits
+
+
 def _read_validity(data: bytes, offset: int, end: int, defects: Defects) -> tuple[datetime, datetime, int]:
     if (
         offset + 32 <= end

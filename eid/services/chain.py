@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from eid.codec.x509 import Certificate, decode_certificate
+from eid.codec.x509 import Certificate, decode_certificate, format_serial
 from eid.crypto.hashes import digest
 from eid.crypto.public_key import load_public_key
 from eid.crypto.signatures import curve_of_key
@@ -66,7 +66,7 @@ def _describe(certificate: Certificate, role: str) -> ChainLink:
     return ChainLink(
         role=role,
         subject=_subject(certificate),
-        serial=f"{certificate.serial:X}",
+        serial=format_serial(certificate.serial),
         valid_from=certificate.not_before.date().isoformat(),
         valid_to=certificate.not_after.date().isoformat(),
         key=_key(certificate),

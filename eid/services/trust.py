@@ -18,6 +18,7 @@ from typing import IO, Final
 
 from sqlalchemy import Connection, or_
 
+from eid.codec.x509 import format_serial
 from eid.errors import DecodeError, EidError, LifecycleError, Reason, StoreError, VerificationError
 from eid.pki.examination import ExaminedCertificate, ExaminedCrl, examine_certificate, examine_crl
 from eid.pki.lint import Finding, Grade
@@ -273,7 +274,7 @@ class _Import:
             country=item.country[:3],
             subject=item.subject[:MAX_TEXT],
             issuer=item.issuer[:MAX_TEXT],
-            serial="" if certificate is None else f"{certificate.serial:X}"[:64],
+            serial="" if certificate is None else format_serial(certificate.serial)[:64],
             ski=None if certificate is None else (certificate.extensions.subject_key_identifier or b"")[:64] or None,
             subject_id=item.subject_id,
             issuer_id=item.issuer_id,

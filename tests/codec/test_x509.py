@@ -22,7 +22,7 @@ from eid.codec import extension_builders as build
 from eid.codec.algorithm import ecdsa_identifier, pss_identifier
 from eid.codec.defect import Defect, DefectCode
 from eid.codec.extensions import BasicConstraints, Extension, KeyUsage
-from eid.codec.x509 import decode_certificate, encode_certificate, encode_tbs_certificate
+from eid.codec.x509 import decode_certificate, encode_certificate, encode_tbs_certificate, format_serial
 from eid.errors import DecodeError
 from tests.builders import issuer
 from tests.builders.rsa_keys import rsa_private_key
@@ -162,6 +162,15 @@ def test_round_trip_of_every_field(chain: Chain) -> None:
     )
     assert tbs == ours.tbs_raw
     assert encode_certificate(tbs, ours.signature_algorithm, ours.signature) == chain.ds
+
+
+@pytest.mark.parametrize(
+    ("serial", "text"),
+    [(0, "00"), (1, "01"), (0x0EFF, "0EFF"), (-5, "-05"), (0x123 << 8, "012300")],
+)
+def test_serials_are_whole_octets(serial: int, text: str) -> None:
+    """As openssl prints them, so that they can be compared by eye."""
+    assert format_serial(serial) == text
 
 
 @pytest.mark.parametrize("serial", [0, -1, 1 << 159])

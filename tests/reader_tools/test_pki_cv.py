@@ -134,5 +134,7 @@ def test_a_sector_stands_in_a_terminals_certificate(eid: Eid, office: Path) -> N
             eid("pki", "cv", "install", "--dir", office / below, "--trust", root, *chain, office / f"{below}.cert").code
             == 0
         )
+    granted = decode_cv_certificate((office / "terminal.cert").read_bytes()).chat
+    assert granted.authorization == bytes(5), "nothing was granted by name, so nothing at all"
     named = find_terminal_sector(decode_cv_certificate((office / "terminal.cert").read_bytes()).extensions)
     assert named.hashes == (hash_sector_key("sha256", sector.content), None)
