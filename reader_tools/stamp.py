@@ -28,6 +28,7 @@ from eid.services.payments import PaymentDesk, PaymentRequest
 from eid.services.reconciliation import reconcile as reconcile_day
 from eid.services.registry import load_keys
 from eid.services.settings import load_settings
+from eid.services.stamp_counter import CounterCase, spend_at_counter
 from eid.services.stamps import StampOffice, StampOrder
 from eid.store.payments import StoredPayment
 from eid.store.stamps import StoredStamp
@@ -171,6 +172,27 @@ def enter(application: uuid.UUID, digits_file: Path | None, role: str, as_json: 
     with _till(role) as till:
         found = stamp_spending.enter_stamp(till.office, application, typed, till.actor, till.now)
     _print(_stamp(found), as_json)
+
+
+@command.command(name="spend")
+@click.option("--service", required=True, metavar="CODE", help="What is paid for, as passport.")
+@click.option("--amount", required=True, type=click.IntRange(1), help="What is due, in whole units of the currency.")
+@click.option("--reference", required=True, metavar="TEXT", help="The counter's own reference of the case.")
+@DIGITS
+@acting_as(Role.ENROLMENT_OFFICER)
+@JSON
+def spend(service: str, amount: int, reference: str, digits_file: Path | None, role: str, as_json: bool) -> None:
+    """Spend a stamp for a service whose files lie in another system: a passport form, a consular act.
+
+    The same digits for the same reference are spent once, however often this is said.
+    """
+    typed = _ask_digits(digits_file)
+    with _till(role) as till:
+        case = CounterCase(service, amount, reference)
+        found = spend_at_counter(till.office, case, typed, till.actor, till.now)
+    shown = {name: getattr(found, name) for name in ("service", "amount", "currency", "last_four")}
+    told = {"stamp": str(found.stamp_id), "case": str(found.case), "spent_at": found.spent_at.isoformat()}
+    _print({**told, **shown}, as_json)
 
 
 @command.command(name="resend")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from api.access import require
+from api.access import current_caller, require
 from api.openapi import problems
 from api.problems import ProblemError
 from api.registry_context import CurrentRegistry
@@ -19,7 +19,9 @@ from api.schemas import stamps as schemas
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.stamp import StampState
 from eid.services import payments, stamp_spending, stamps
+from eid.services.access_tokens import Caller
 from eid.services.payments import PaymentDesk
+from eid.services.stamp_counter import CounterCase, spend_at_counter
 from eid.services.stamps import StampOffice, TooManyTriesError
 from eid.store.stamps import StoredStamp
 
@@ -35,6 +37,7 @@ Spender = Annotated[Actor, Depends(require(Role.APPLICANT, Role.ENROLMENT_OFFICE
 Blocker = Annotated[Actor, Depends(require(Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
 Administrator = Annotated[Actor, Depends(require(Role.ADMINISTRATOR))]
 Refunder = Annotated[Actor, Depends(require(Role.CASHIER, Role.ADMINISTRATOR))]
+SPEND: Final = "stamp.spend"  # scope of partners that spend stamps
 SEEN: Any = problems(RegistryProblem.UNKNOWN)
 STEP: Any = problems(RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, RegistryProblem.CONDITION)
 
@@ -80,6 +83,34 @@ def look_up_stamp(registry: CurrentRegistry, actor: Viewer, body: schemas.TypedD
     if found is None:
         return schemas.Usable(usable=False)
     return schemas.Usable(usable=True, service=found.service, amount=found.amount, currency=found.currency)
+
+
+def at_counter(caller: Annotated[Caller, Depends(current_caller)]) -> Actor:
+    """An officer at a counter, or a partner's system whose token has the scope; 403 else."""
+    if caller.actor.acting_as(frozenset((Role.ENROLMENT_OFFICER,))) is not None:
+        return caller.actor
+    if Role.RELYING_PARTY in caller.actor.roles and SPEND in caller.scopes:
+        return caller.actor
+    raise ProblemError(RegistryProblem.FORBIDDEN)
+
+
+@router.post(
+    "/v1/stamps/spend",
+    operation_id="spendStamp",
+    summary="Spend a stamp at a counter",
+    responses=problems(RegistryProblem.CONDITION, RegistryProblem.INVALID_VALUE, RegistryProblem.TOO_MANY_REQUESTS),
+)
+def spend_stamp(
+    registry: CurrentRegistry, actor: Annotated[Actor, Depends(at_counter)], body: schemas.NewSpending
+) -> schemas.Spent:
+    """For a service whose files lie in another system: a passport form, a consular act.
+
+    The same digits for the same reference are answered the same. Partners bring the scope `stamp.spend`.
+    """
+    office, case = StampOffice.of(registry), CounterCase(body.service, body.amount, body.reference)
+    with too_many_tries():
+        found = spend_at_counter(office, case, body.digits, actor, registry.now())
+    return schemas.Spent(**{name: getattr(found, name) for name in schemas.Spent.model_fields})
 
 
 @router.get("/v1/stamps/{stamp_id}", operation_id="showStamp", summary="Where a stamp stands", responses=SEEN)

@@ -73,6 +73,30 @@ class TypedDigits(RequestBody):
     digits: Digits = Field(repr=False, examples=["٠١٢٣ ٤٥٦٧ ٨٩٠١ ٢٣٤٥"])
 
 
+class NewSpending(TypedDigits):
+    """A stamp that a counter or a partner takes for a case of its own."""
+
+    service: Service = Field(examples=["passport"])
+    amount: int = Field(ge=1, le=10**9, strict=True, description="What is due, in whole units of the currency")
+    reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$")] = Field(
+        repr=False,
+        description="The counter's own of the case; a keyed hash of it is kept",
+        examples=["PSP-2026-000123"],
+    )
+
+
+class Spent(ResponseBody):
+    """A stamp that was spent at a counter."""
+
+    stamp_id: UUID
+    case: UUID = Field(description="Under which the reference is kept")
+    service: str
+    amount: int
+    currency: str
+    last_four: str
+    spent_at: datetime
+
+
 class Usable(ResponseBody):
     """Whether digits are a usable stamp, and what it is worth. An unknown, spent or blocked one is told by no more."""
 

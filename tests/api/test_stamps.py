@@ -26,6 +26,7 @@ from tests.builders.stamps import SECRET, BookkeepingChannel
 pytestmark = pytest.mark.anyio
 ORDER = {"service": "card", "date_of_birth": "1985-02-14", "phone": "+212600000001", "language": "ar"}
 CARD = Channel.ONLINE_CARD.value
+MONEY = Money(75, "MAD")
 
 
 @pytest.fixture
@@ -55,8 +56,10 @@ async def begin(client: httpx.AsyncClient, me: dict[str, str], channel: str = CA
     return stamp, begun.json()["payment"]
 
 
-async def tell(client, office: Office, payment: dict, outcome: Outcome = Outcome.SETTLED, event: str = "evt-1"):
-    callback = Callback(event, uuid.UUID(payment["id"]), "PSP-1", outcome, Money(75, "MAD"), office.clock.now)
+async def tell(
+    client, office: Office, payment: dict, outcome: Outcome = Outcome.SETTLED, event: str = "evt-1", money=MONEY
+):
+    callback = Callback(event, uuid.UUID(payment["id"]), "PSP-1", outcome, money, office.clock.now)
     body = encode_callback(callback)
     headers = {HEADER: sign_message(SECRET, body, office.clock.now), "Content-Type": "application/json"}
     return await client.post(f"/v1/payment-callbacks/{payment['channel']}", content=body, headers=headers)
@@ -214,3 +217,37 @@ async def test_a_day_is_reconciled_and_read(client, office: Office) -> None:
     fetched = await client.post(address, headers=cashier)
     assert [row["difference"] for row in fetched.json()["rows"]] == ["NOT_AT_PROVIDER"]
     assert (await client.post(address, content=b"junk", headers=cashier)).status_code == 422
+
+
+async def test_spent_at_a_counter_and_by_a_partner(
+    client: httpx.AsyncClient, office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    me, clerk = office.applicant(), office.headers(Role.ENROLMENT_OFFICER, site="paris-1")
+    ordered = (await client.post("/v1/stamps", json={**ORDER, "service": "passport"}, headers=me)).json()
+    begun = await client.post(f"/v1/stamps/{ordered['id']}/payments", json={"channel": CARD}, headers=me)
+    told = await tell(client, office, begun.json()["payment"], money=Money(500, "MAD"))
+    assert told.json() == {"result": "applied"}
+    digits = open_message(StampOffice.of(office.registry), uuid.UUID(ordered["id"])).digits
+    body = {"digits": digits, "service": "passport", "amount": 500, "reference": "P-2026-000123"}
+    assert (await client.post("/v1/stamps/spend", json=body, headers=me)).status_code == 403
+    partner = {"sub": "passport-office", "scope": "stamp.spend"}
+    for claims, status in (({**partner, "scope": "id.verify"}, 403), (partner, 409)):
+        headers = office.headers(Role.RELYING_PARTY, **claims)
+        refused = await client.post("/v1/stamps/spend", json={**body, "amount": 300}, headers=headers)
+        assert refused.status_code == status
+    assert (refused.json()["guard"], digits in refused.text) == ("fits", False)
+    key = {"Idempotency-Key": "case-1"}
+    spent = await client.post("/v1/stamps/spend", json=body, headers={**clerk, **key})
+    assert (spent.status_code, spent.json()["last_four"]) == (200, digits[-4:])
+    again = await client.post("/v1/stamps/spend", json=body, headers={**clerk, **key})
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (spent.json(), "true")
+    assert (await client.post("/v1/stamps/spend", json=body, headers=clerk)).json() == spent.json()
+    taken = await client.post("/v1/stamps/spend", json=body, headers=office.headers(Role.RELYING_PARTY, **partner))
+    assert (taken.status_code, taken.json()["guard"]) == (409, "usable")
+    assert (await client.get(f"/v1/stamps/{ordered['id']}", headers=me)).json()["state"] == "CONSUMED"
+    for fault in ({"digits": "12"}, {"amount": 0}, {"amount": "500"}, {"reference": "a b"}, {"service": "Passport"}):
+        answer = await client.post("/v1/stamps/spend", json={**body, **fault}, headers=clerk)
+        assert (answer.status_code, digits in answer.text) == (422, False)
+    assert digits not in caplog.text
+    assert "P-2026-000123" not in caplog.text

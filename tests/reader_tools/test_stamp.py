@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from eid.enrolment.payment import Channel
+from eid.enrolment.rules import load_rules
 from eid.errors import KeyStoreError, ProfileError
 from eid.gateways.payment.sandbox import Ending, Plan, SandboxProvider
 from eid.gateways.payment.sandbox_server import SandboxSettings, serve_sandbox
+from eid.services.database import ready_database
 from eid.services.payment_channels import FILE_NAME, configure_sandbox, load_channels, prepare_secret
+from eid.services.registry import load_keys
+from eid.services.settings import load_settings
+from eid.services.stamps import StampOffice, open_message
 
 ORDER = ("stamp", "order", "--born", "1990-05-01", "--phone", "+212600000001", "--json")
 
@@ -58,6 +64,27 @@ def test_digits_come_from_a_file_and_are_never_repeated(eid, provider, tmp_path)
     assert "0123" not in entered.out + entered.err
     (tmp_path / "digits").write_text("12\n")
     assert eid("stamp", "look-up", "--digits-file", tmp_path / "digits").code == 65
+
+
+def test_a_stamp_is_spent_at_a_counter(eid, provider, tmp_path) -> None:
+    provider.plan = Plan(Ending.SILENT)
+    ordered = json.loads(eid(*ORDER, "--service", "passport").out)
+    begun = json.loads(eid("stamp", "pay", ordered["id"], "--channel", "payment-provider", "--json").out)
+    assert "state: SETTLED" in eid("stamp", "payment", begun["id"], "--ask").out
+    settings = load_settings({"EID_HOME": str(tmp_path / "home")})
+    with ready_database(settings) as engine:
+        office = StampOffice(engine, load_rules(settings.country).rules, load_keys(settings))
+        digits = open_message(office, uuid.UUID(ordered["id"])).digits
+    (tmp_path / "digits").write_text(f"{digits}\n")
+    spend = ("stamp", "spend", "--service", "passport", "--reference", "P-1", "--digits-file", tmp_path / "digits")
+    refused = eid(*spend, "--amount", "300")
+    assert (refused.code, "another service or amount" in refused.err) == (73, True)
+    first, again = (json.loads(eid(*spend, "--amount", "500", "--json").out) for _ in range(2))
+    assert (first["stamp"], first["amount"], first["last_four"]) == (ordered["id"], 500, digits[-4:])
+    assert again == first
+    assert "state: CONSUMED" in eid("stamp", "show", ordered["id"]).out
+    forbidden = eid(*spend, "--amount", "500", "--as", "cashier")
+    assert (forbidden.code, digits in forbidden.err) == (73, False)
 
 
 def test_reconciliation_by_command(eid, provider, tmp_path) -> None:
