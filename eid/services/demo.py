@@ -57,7 +57,7 @@ PROFILE: Final = "ma-cnie"
 POLICY: Final = "strict"
 MARK: Final = ".eid-demo"
 REVOKED: Final = "trust-revoked"
-PORTRAIT_OCTETS: Final = 18_000
+PORTRAIT_OCTETS: Final = 40_000  # as it is captured; the card has a smaller one
 MAX_READER_NAME: Final = 128  # characters that a job keeps
 CHEAP: Final = ScryptCost(n=1 << 12)  # keys of a demonstration; the default cost is for those that matter
 
@@ -212,7 +212,7 @@ class Demonstration:
             portrait = encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, PORTRAIT_OCTETS)
             person = specimen_record(self.now().date(), portrait)
             application = office.apply(person)
-            office.enrol(application)
+            office.enrol(application, portrait)
             order = office.approve(application)
             issued, meters, card, record = self._issue(slot, authority, loaded, office, order)
             faces = self._print(loaded, record, issued.data)

@@ -44,10 +44,7 @@ from eid.gateways.payment.sandbox import Ending, Plan, SandboxProvider, Telling
 from eid.gateways.payment.signature import sign_message
 from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
 from eid.identity import IdentityRecord
-from eid.imaging.encode import encode_portrait
 from eid.imaging.fingerprint import draw_specimen_fingerprint
-from eid.imaging.header import ImageFormat
-from eid.imaging.portrait import draw_specimen_portrait
 from eid.keystore.ports import Signer
 from eid.services import (
     application_review,
@@ -227,8 +224,8 @@ class DemonstrationOffice:
         self._work()
         self._tell("the photograph has come; the officer validates, and the person is in the register")
 
-    def enrol(self, application: StoredApplication) -> None:
-        """An appointment is chosen and kept; at the counter the person is captured."""
+    def enrol(self, application: StoredApplication, portrait: bytes) -> None:
+        """An appointment is chosen and kept; at the counter the person is captured. portrait: JPEG."""
         self.teller.chapter("Enrolment")
         desk, today = self._desk, self.clock().date()
         offers = appointments.offer_times(desk, application.id, SITE["code"], today, 3, APPLICANT, self.clock())
@@ -239,23 +236,23 @@ class DemonstrationOffice:
         self.clock.wait_until(booked.starts_at - timedelta(minutes=5))
         appointments.check_in(desk, booked.id, OFFICER, self.clock())
         enrolment.register_officer_key(self.engine, OFFICER.id, self.key.public_key_info, ADMINISTRATOR, self.clock())
-        items, record = self._capture(application.id)
+        items, record = self._capture(application.id, portrait)
         enrolment.record_capture(self.engine, self.blobs, record, items, OFFICER, self.clock())
         appointments.serve(desk, booked.id, OFFICER, self.clock())
         self._tell("checked in; portrait and two fingers are taken, and signed for by the officer")
         self._work()
         self._tell("the biometric system knows nobody like that; the file awaits approval")
 
-    def _capture(self, application_id: UUID) -> tuple[dict[str, bytes], bytes]:
-        items = {"portrait": encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, 40_000)}
+    def _capture(self, application_id: UUID, portrait: bytes) -> tuple[dict[str, bytes], bytes]:
+        items = {"portrait": portrait}
         items |= {finger: draw_specimen_fingerprint(seed) for seed, finger in enumerate(FINGERS)}
-        portrait = CapturedItem("portrait", ItemFormat.JPEG, digest_item(items["portrait"]))
+        face = CapturedItem("portrait", ItemFormat.JPEG, digest_item(portrait))
         fingers = [
             CapturedItem(name, ItemFormat.JPEG2000, digest_item(items[name]), 70, QualityFormat.NFIQ2)
             for name in FINGERS
         ]
         moment = self.clock().replace(microsecond=0)
-        taken = CaptureRecord(application_id, OFFICER.id, SITE["code"], "station-1", moment, (portrait, *fingers))
+        taken = CaptureRecord(application_id, OFFICER.id, SITE["code"], "station-1", moment, (face, *fingers))
         return items, sign_capture(taken, self.key.sign, hashlib.sha256(self.key.public_key_info).digest())
 
     def approve(self, application: StoredApplication) -> ProductionOrder:
