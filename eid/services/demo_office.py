@@ -126,7 +126,7 @@ class MovedClock:
 
 
 @dataclass(frozen=True, slots=True)
-class _OnlineCard:
+class OnlineCard:
     """The sandbox provider's way to pay by card, in this process."""
 
     provider: SandboxProvider
@@ -178,7 +178,7 @@ class DemonstrationOffice:
     def _buy_stamp(self, person: IdentityRecord) -> str:
         office, tellings = self._stamps, list[Telling]()
         provider = SandboxProvider(tellings.append, clock=self.clock)
-        card = _OnlineCard(provider, (secrets.token_bytes(32),))
+        card = OnlineCard(provider, (secrets.token_bytes(32),))
         desk = PaymentDesk(office, {card.name: card})
         born = decode_person(describe_person(person)).born
         if born is None:
