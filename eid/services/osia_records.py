@@ -67,7 +67,14 @@ def identify_record(keeper: Keeper, kind: str, name: str) -> uuid.UUID:
     """
     if not 1 <= len(name) <= MAX_NAME:
         raise RecordError(f"an identifier has 1 to {MAX_NAME} characters")
-    return uuid.UUID(bytes=keeper.keys.tag(NAME_PURPOSE, f"{kind}:{name}".encode())[:16], version=8)  # RFC 9562 5.8
+    return derive_id(keeper.keys.tag(NAME_PURPOSE, f"{kind}:{name}".encode()))
+
+
+def derive_id(tag: bytes) -> uuid.UUID:
+    """A UUID of version 8 (RFC 9562 5.8) out of a keyed hash: the same where that is the same."""
+    octets = bytearray(tag[:16])
+    octets[6], octets[8] = octets[6] & 0x0F | 0x80, octets[8] & 0x3F | 0x80
+    return uuid.UUID(bytes=bytes(octets))
 
 
 def hold(

@@ -26,7 +26,7 @@ from eid.enrolment.roles import Actor
 from eid.errors import EidError, GatewayError, NotStoredError, RecordError
 from eid.gateways.http import Address, Location, is_public, send
 from eid.gateways.messages import Message
-from eid.services.osia_records import Keeper
+from eid.services.osia_records import Keeper, derive_id
 from eid.services.registry import Registry
 from eid.services.work import Workshop
 from eid.store import subscriptions as store
@@ -151,7 +151,7 @@ def subscribe(
     def work(connection: Connection) -> Subscription:
         topic_id = _find_topic(connection, registry, topic)
         derived = _derive(registry, "subscription", f"{topic_id}:{protocol}:{address}:{actor.id}")
-        made = uuid.UUID(bytes=derived.bytes[:15] + topic_id.bytes[15:], version=8)
+        made = uuid.UUID(bytes=derived.bytes[:15] + topic_id.bytes[15:])
         sealed = registry.keys.seal(PURPOSE, address.encode(), made.bytes, registry.random)
         new = Subscription(made, topic_id, protocol, sealed, pause, retries, False, actor.id, now)
         if store.keep(connection, new):
@@ -383,7 +383,7 @@ def _parse_policy(policy: str | None) -> tuple[int, int]:
 
 
 def _derive(keeper: Keeper, kind: str, text: str) -> uuid.UUID:
-    return uuid.UUID(bytes=keeper.keys.tag(PURPOSE, f"{kind}:{text}".encode())[:16], version=8)  # RFC 9562 5.8
+    return derive_id(keeper.keys.tag(PURPOSE, f"{kind}:{text}".encode()))
 
 
 def _token(keeper: Keeper, subscription_id: uuid.UUID) -> bytes:
