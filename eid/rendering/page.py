@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from eid.locale import FALLBACK, assurance_text, check_text, direction, isolate, text
+from eid.locale.details import detail_text
 from eid.verification.report import VerificationReport
 
 
@@ -67,7 +68,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
-    environment.globals.update(assurance_text=assurance_text, check_text=check_text, direction=direction)
+    environment.globals.update(
+        assurance_text=assurance_text, check_text=check_text, detail_text=detail_text, direction=direction
+    )
     return environment
 
 

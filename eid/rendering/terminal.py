@@ -9,6 +9,7 @@ from typing import Final
 from eid.conformance.case import Outcome
 from eid.conformance.report import ConformanceReport
 from eid.locale import FALLBACK, assurance_text, text
+from eid.locale.details import detail_text
 from eid.rendering.page import StepFigures
 from eid.verification.policy_lint import UNSAFE
 from eid.verification.report import Verdict, VerificationReport
@@ -54,7 +55,12 @@ def _pad(cell: str, width: int, *, right: bool) -> str:
 def render_report(report: VerificationReport, language: str = FALLBACK) -> str:
     """Verdict, policy with what it leaves open, one line for each check, and what each reason means."""
     rows = (
-        (item.id, item.outcome.value, "" if item.reason is None else item.reason.value, item.detail)
+        (
+            item.id,
+            item.outcome.value,
+            "" if item.reason is None else item.reason.value,
+            detail_text(language, item.detail)[0],
+        )
         for item in report.checks
     )
     time = report.reference_time.isoformat().replace("+00:00", "Z")

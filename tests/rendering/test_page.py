@@ -182,3 +182,20 @@ def test_the_page_calls_an_unsafe_policy_unsafe() -> None:
     limited = Document(render_page(full(report=report(hazards=(Hazard.COPY_ACCEPTED,)))))
     assert "Unsafe policy" not in limited.text
     assert "COPY_ACCEPTED" in limited.text
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "revoked on 2026-01-01"), ("fr", "révoqué le 2026-01-01"), ("ar", "أُلغي في \u20662026-01-01\u2069")],
+)
+def test_a_checks_detail_is_told_in_the_pages_language(language: str, told: str) -> None:
+    """And one that is known in no other language says that it is English."""
+    checks = (
+        CheckResult("ds.revocation", Outcome.FAILED, Reason.REVOKED, "Doc 9303-12 7.3", "revoked on 2026-01-01"),
+        CheckResult("sod.format", Outcome.FAILED, Reason.FORMAT_FAILURE, "X.690 8", "offset 7: something"),
+    )
+    document = Document(render_page(full(report=report(checks=checks), language=language)))
+    assert told in document.text
+    assert "offset 7: something" in document.text
+    assert ("bdi", "lang", language) in document.attributes
+    assert ("bdi", "lang", "en") in document.attributes
