@@ -2,7 +2,8 @@
 
 Finalizing is where such a record meets the office's own files. One that names an application in its `contextualData`
 is the capture of that application's person: record and signature of the officer are there too, and are judged like any
-other (`eid.services.enrolment`). One that names none begins an application, as a draft. After that it stays as it is.
+other (`eid.services.enrolment`). One that names none begins an application, as a draft with its papers. After that it
+stays as it is. Images may be sent by themselves before; a reference leads to those buffers and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import base64
 import binascii
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from eid.audit.chain import AuditEvent
 from eid.enrolment.capture import PORTRAIT, SIGNATURE, decode_signed_capture
+from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.identity import FINGERS
-from eid.services.applications import NewApplication, create_application
+from eid.services.applications import NewApplication, create_application, withdraw
+from eid.services.documents import Upload, attach, check_upload
 from eid.services.enrolment import record_capture
 from eid.services.osia_attributes import read_person
 from eid.services.osia_expressions import Expression, matches
@@ -48,6 +52,7 @@ FINAL: Final = "FINALIZED"
 SCANNED: Final = 2000  # records that one search looks at
 PAGE: Final = 100
 MAX_BUFFERS: Final = 40
+PAPERS: Final = {"ID_CARD": "old-card", "BIRTH_CERTIFICATE": "birth-record", "INVOICE": "residence-certificate"}
 REASONS: Final = {"FIRST_ISSUANCE": "first", "RENEWAL": "expiry", "REPLACEMENT": "loss"}
 _ITEMS: Final = {"FACE": PORTRAIT, "SIGNATURE": SIGNATURE}
 
@@ -198,23 +203,51 @@ def _require_open(registry: Registry, name: str) -> Held:
 def _finalize(registry: Registry, held: Held, actor: Actor) -> None:
     officer = acting(actor, Role.ENROLMENT_OFFICER)
     named = held.body.get("contextualData", {}).get("applicationId")
-    application = _begin(registry, held.body, officer) if named is None else _capture(registry, held, officer)
+    application = _begin(registry, held, officer) if named is None else _capture(registry, held, officer)
     current = find_held(registry, held.id) or held
     rewrite(registry, current, current.body, registry.now(), state=FINAL, subject=application)
     _note(registry, held, "finalize", actor)
 
 
-def _begin(registry: Registry, body: Body, officer: Actor) -> uuid.UUID:
-    """Begin an application with what was collected."""
-    request, context = body.get("requestData", {}), body.get("contextualData", {})
+def _begin(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
+    """Begin an application with what was collected, papers included; where a paper is refused, nothing begins."""
+    request, context = held.body.get("requestData", {}), held.body.get("contextualData", {})
+    now = registry.now()
+    uploads = [_upload(registry, held, item) for item in held.body.get("documentData", ())]
+    for upload in uploads:
+        check_upload(upload, registry.rules, local_day(now, registry.rules))
     new = NewApplication(
         reason_of(request),
-        read_person(body.get("biographicData", {})),
+        read_person(held.body.get("biographicData", {})),
         abroad=context.get("abroad") is True,
         site=_text(request, "deliveryOffice"),
         language=_text(context, "language") or registry.rules.languages[0],
     )
-    return create_application(registry.engine, new, officer, registry.now()).id
+    application = create_application(registry.engine, new, officer, now).id
+    done = False
+    try:
+        for upload in uploads:
+            attach(registry.engine, registry.blobs, application, upload, officer, now)
+        done = True
+    finally:
+        if not done:
+            withdraw(registry.engine, application, acting(officer, Role.APPLICANT), now)
+    return application
+
+
+def _upload(registry: Registry, held: Held, item: Mapping[str, Any]) -> Upload:
+    """A supporting document: of OTHER the details are the code of the rules; its day stands in the context."""
+    kind = item["documentType"]
+    paper = PAPERS.get(kind) or _text(item, "documentTypeOther")
+    if paper is None or len(item["parts"]) != 1:
+        raise RecordError("a document is of a type that the rules know, and has one part")
+    (part,) = item["parts"]
+    stated = _text(held.body.get("contextualData", {}).get("documentDates", {}), paper)
+    try:
+        day = None if stated is None else date.fromisoformat(stated)
+    except ValueError:
+        raise RecordError("contextualData.documentDates has something other than days") from None
+    return Upload(paper, part.get("mimeType", ""), _content_of(registry, held, part), day)
 
 
 def reason_of(request: Mapping[str, Any]) -> str:
@@ -239,7 +272,7 @@ def _capture(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
     record = decode_signed_capture(signed).record
     if str(record.application) != context["applicationId"]:
         raise RecordError("the capture record is of another application")
-    items = {_name_of(item): _content_of(item) for item in held.body.get("biometricData", ())}
+    items = {_name_of(item): _content_of(registry, held, item) for item in held.body.get("biometricData", ())}
     record_capture(registry.engine, registry.blobs, signed, items, officer, registry.now())
     return record.application
 
@@ -254,8 +287,16 @@ def _name_of(item: Mapping[str, Any]) -> str:
     raise RecordError("a capture has a face, single fingers and a signature")
 
 
-def _content_of(item: Mapping[str, Any]) -> bytes:
-    return _octets(item.get("image", item.get("template")))
+def _content_of(registry: Registry, held: Held, item: Mapping[str, Any]) -> bytes:
+    """What an item holds: in itself, or in a buffer of the same enrolment; nothing is fetched from elsewhere."""
+    for member in ("image", "template", "data"):
+        if member in item:
+            return _octets(item[member])
+    named = next((str(item[member]) for member in ("imageRef", "templateRef", "dataRef") if member in item), "")
+    for buffer in in_transaction(registry.engine, lambda connection: buffers_of(connection, held.id)):
+        if named.endswith(f"/buffer/{buffer.id}"):
+            return registry.blobs.get(buffer.blob)
+    raise RecordError("an item has neither content nor a buffer of its enrollment")
 
 
 def _octets(stated: object) -> bytes:

@@ -19,11 +19,12 @@ from eid.services.osia_attributes import describe_contact, describe_person
 from eid.services.osia_identification import handle_identify
 from eid.store.applications import applications_by, load_application
 from eid.store.database import open_database
+from eid.store.documents import documents_of
 from eid.store.outbox import waiting
 from eid.store.persons import load_person
-from tests.builders.applicants import applicant_record, begin_application
+from tests.builders.applicants import applicant_record, begin_application, paper
 from tests.builders.cards import active_card, card_in_stock
-from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, take
+from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, portrait, take
 from tests.builders.osia import OPERATIONS, System
 from tests.builders.registry import Office, build_office
 
@@ -280,13 +281,39 @@ async def _buffers(system: System, here: dict[str, str]) -> None:
     await system("deleteEnrollment", 204, enrollmentId="E-9")
 
 
+async def _papers(system: System, here: dict[str, str]) -> None:
+    """One in the enrollment itself, one in a buffer; a file that lies about its type lets nothing begin."""
+    pdf = paper("birth-record").content
+    sent = await system("createBuffer", 201, content=pdf, headers={"Content-Type": "application/pdf"}, **here)
+    reference = f"https://registry.example/v1/enrollments/E-7/buffer/{sent.json()['bufferId']}"
+    birth = {"documentType": "BIRTH_CERTIFICATE", "parts": [{"dataRef": reference, "mimeType": "application/pdf"}]}
+    inline = {"data": base64.b64encode(portrait()).decode(), "mimeType": "image/jpeg"}
+    photograph = {"documentType": "OTHER", "documentTypeOther": "photograph", "parts": [inline]}
+    dates = {"contextualData": {"documentDates": {"birth-record": "2026-11-01"}}}
+    for wrong in (
+        {**birth, "parts": [{**birth["parts"][0], "mimeType": "image/png"}]},
+        {**birth, "parts": [{"dataRef": f"https://elsewhere.example/buffer/{NOBODY}"}]},
+        {**birth, "parts": [*birth["parts"], inline]},
+        {**photograph, "documentTypeOther": "holiday-pictures"},
+        {**photograph, "documentTypeOther": "old-card"},
+    ):
+        await system("partialUpdateEnrollment", 204, body={**dates, "documentData": [wrong]}, **here)
+        await system("finalizeEnrollment", 400, **here)
+    with system.office.registry.engine.connect() as connection:
+        assert {item.state for item in applications_by(connection, "system-1")} <= {"WITHDRAWN"}
+    await system("partialUpdateEnrollment", 204, body={"documentData": [birth, photograph]}, **here)
+
+
 async def _finalizing(system: System, here: dict[str, str]) -> None:
     await system("createEnrollment", 400, body={"biographicData": {}}, query={"finalize": "true"}, enrollmentId="E-3")
     await system("readEnrollment", 404, enrollmentId="E-3")  # nothing of it stayed
+    await _papers(system, here)
     await system("finalizeEnrollment", 204, **here)
     with system.office.registry.engine.connect() as connection:
-        (made,) = applications_by(connection, "system-1")
+        made = applications_by(connection, "system-1")[0]
         person = load_person(connection, made.person_id)
+        papers = {item.paper for item in documents_of(connection, made.id)}
+    assert papers == {"birth-record", "photograph"}
     assert (made.state, made.site, made.language) == ("DRAFT", "rabat-1", "fr")
     assert person is not None
     assert (person.personal_number, person.phone) == ("ZZ123456", "+212600000001")
