@@ -50,6 +50,25 @@ def find_ber_end(data: bytes, offset: int, end: int) -> int:
     return _convert(data, offset, end, 1, _Budget())[1]
 
 
+def split_ber(data: bytes, offset: int, end: int) -> list[tuple[int, int]]:
+    """Where the elements inside of the constructed BER element at `offset` begin and end.
+
+    Raises:
+        DecodeError: as `convert_ber`.
+    """
+    _, start = _read_identifier(data, offset, end)
+    length, start = _read_length(data, start, end)
+    stop = end if length is None else start + length
+    places: list[tuple[int, int]] = []
+    while start < stop and not (length is None and data[start : start + 2] == b"\x00\x00"):
+        behind = find_ber_end(data, start, stop)
+        places.append((start, behind))
+        start = behind
+        if len(places) > MAX_ELEMENTS:
+            raise DecodeError("BER: too many elements", offset=offset)
+    return places
+
+
 def _convert(data: bytes, offset: int, end: int, depth: int, budget: _Budget) -> tuple[bytes, int]:
     """DER of the element at `offset`, and the offset behind it."""
     budget.elements -= 1

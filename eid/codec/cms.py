@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from struct import Struct
 from typing import Final
 
 from eid.codec import der, oid
 from eid.codec.algorithm import AlgorithmIdentifier, read_algorithm
+from eid.codec.ber import split_ber
 from eid.codec.defect import DefectCode, Defects, tolerate
 from eid.codec.x509 import read_serial
 from eid.errors import DecodeError
@@ -103,6 +104,40 @@ class SignedData:
         """What the signature is over, as SET OF in DER; None where it is over the content itself."""
         attributes = self.signer_info.signed_attributes
         return None if attributes is None else attributes.canonical
+
+
+def keep_stored_attributes(signed_data: SignedData, original: bytes) -> SignedData:
+    """The SignedData that was made out of BER, with the signed attributes as they stood there.
+
+    Their DER is what is signed (RFC 5652 5.4); whoever signed what he stored has signed these octets.
+
+    Args:
+        signed_data: decoded from the DER of `original`. original: BER, a ContentInfo, or a file that holds one.
+    """
+    attributes = signed_data.signer_info.signed_attributes
+    stored = None if attributes is None else _find_attributes(original)
+    if attributes is None or stored is None:
+        return signed_data
+    info = replace(signed_data.signer_info, signed_attributes=replace(attributes, stored=stored))
+    return replace(signed_data, signer_info=info)
+
+
+def _find_attributes(original: bytes) -> bytes | None:
+    """The octets of signedAttrs in BER, its tag that of a SET (RFC 5652 5.4); None where they are not found."""
+    try:
+        place = (0, len(original))
+        if original[:1] != b"\x30":
+            (place,) = split_ber(original, *place)  # EF.SOD's own tag
+        _, explicit = split_ber(original, *place)
+        (signed,) = split_ber(original, *explicit)
+        infos = split_ber(original, *signed)[-1]
+        (info,) = split_ber(original, *infos)
+        for start, behind in split_ber(original, *info):
+            if original[start] == 0xA0:
+                return b"\x31" + original[start + 1 : behind]
+    except (DecodeError, ValueError, IndexError):  # another shape than the converter read: nothing is kept
+        return None
+    return None
 
 
 def decode_signed_data(raw: bytes, defects: Defects = None, limit: int = der.MAX_INPUT) -> SignedData:

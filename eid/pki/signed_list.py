@@ -13,7 +13,7 @@ from typing import Final
 
 from eid.codec import oid
 from eid.codec.ber import convert_ber
-from eid.codec.cms import SignedData, decode_signed_data
+from eid.codec.cms import SignedData, decode_signed_data, keep_stored_attributes
 from eid.codec.defect import Defect, DefectCode
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import load_public_key
@@ -255,7 +255,7 @@ def decode_signed_list(raw: bytes, defects: list[Defect]) -> SignedData:
         if converted == raw:
             raise
         found = [Defect(DefectCode.NOT_DER, refusal.what, refusal.offset or 0, "Doc 9303-12 9")]
-        signed_data = decode_signed_data(converted, found, MAX_LIST)
+        signed_data = keep_stored_attributes(decode_signed_data(converted, found, MAX_LIST), raw)
     for item in found:
         if item.code in _REFUSED:
             raise DecodeError(item.what, offset=item.offset, clause=item.clause)

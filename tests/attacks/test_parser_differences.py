@@ -48,6 +48,39 @@ def segmented_content(sod: bytes) -> bytes:
     return rebuild_signed_data(sod, change)
 
 
+def long_attributes(attributes: bytes) -> bytes:
+    """The signed attributes' SET with a length of one octet more than needed."""
+    assert attributes[1] < 0x80
+    return b"\x31\x81" + attributes[1:]
+
+
+def test_signed_attributes_in_ber_signed_as_they_are_stored(document: Document) -> None:
+    """RFC 5652 5.4 has their DER signed; who signs what he stores has signed his BER. Two leniencies, each named."""
+    sod = sod_with(document, sign=lambda raw: document.signer.sign(long_attributes(raw)))
+
+    def store(fields: list[bytes]) -> list[bytes]:
+        info = [*split(split(fields[-1])[0])]
+        at = next(number for number, part in enumerate(info) if part[0] == 0xA0)
+        info[at] = b"\xa0" + long_attributes(b"\x31" + info[at][1:])[1:]
+        return [*fields[:-1], join(der.SET, [join(der.SEQUENCE, info)])]
+
+    odd = with_sod(document, rebuild_signed_data(sod, store))
+    assert failed(judge(odd))["sod.format"] is Reason.FORMAT_FAILURE
+    for changed in (
+        odd,
+        with_sod(odd, b"\x77\x83" + (len(odd.files["EF.SOD"]) - 4).to_bytes(3, "big") + odd.files["EF.SOD"][4:]),
+    ):
+        report = judge(changed, policy="border")
+        told = [found.detail for name in ("sod.format", "sod.signature") if (found := report.check(name)) is not None]
+        assert told == ["tolerated: NOT_DER", "tolerated: SIGNED_AS_STORED"]
+        assert report.verdict is Verdict.TOTAL_PASSED
+    usual = with_sod(document, rebuild_signed_data(sod_with(document), store))
+    report = judge(usual, policy="border")
+    found = report.check("sod.signature")
+    assert found is not None
+    assert (report.verdict, found.detail) == (Verdict.TOTAL_PASSED, ""), "signed in DER, stored in BER"
+
+
 FORMS = (long_length, indefinite, segmented_content)
 
 

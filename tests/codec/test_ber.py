@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eid.codec import der
-from eid.codec.ber import MAX_ELEMENTS, convert_ber
+from eid.codec.ber import MAX_ELEMENTS, convert_ber, split_ber
 from eid.codec.cms import decode_signed_data
 from eid.errors import DecodeError
 from tests.builders import issuer
@@ -134,3 +134,25 @@ def test_bounds() -> None:
         convert_ber(bytes(11), limit=10)
     with pytest.raises(DecodeError, match="past the end"):
         convert_ber(bytes.fromhex("3084ffffffff"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "places"),
+    [
+        (bytes.fromhex("3006020101020102"), [(2, 5), (5, 8)]),
+        (bytes.fromhex("30800201010201020000"), [(2, 5), (5, 8)]),
+        (bytes.fromhex("30820003020101"), [(4, 7)]),
+        (bytes.fromhex("3000"), []),
+    ],
+)
+def test_the_elements_of_one(raw: bytes, places: list[tuple[int, int]]) -> None:
+    assert split_ber(raw, 0, len(raw)) == places
+
+
+@given(st.binary(max_size=120))
+@settings(max_examples=60)
+def test_the_elements_of_anything(raw: bytes) -> None:
+    try:
+        split_ber(raw, 0, len(raw))
+    except DecodeError:
+        return

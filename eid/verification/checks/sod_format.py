@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from eid.codec.ber import convert_ber
-from eid.codec.cms import SignerInfo
+from eid.codec.cms import SignerInfo, keep_stored_attributes
 from eid.codec.defect import Defect, DefectCode, Defects
 from eid.codec.x509 import Certificate
 from eid.errors import DecodeError, Reason, VerificationError
@@ -46,7 +47,8 @@ def _decode(raw: bytes, defects: list[Defect] | None, accept_ber: bool) -> Secur
         if converted == raw:
             raise
         defects[:] = [Defect(DefectCode.NOT_DER, refusal.what, refusal.offset or 0, _CLAUSE)]
-        return decode_ef_sod(converted, defects)
+        sod = decode_ef_sod(converted, defects)
+        return replace(sod, signed_data=keep_stored_attributes(sod.signed_data, raw))
 
 
 def _read_signers(case: Case, sod: SecurityObject, defects: Defects) -> tuple[Certificate, ...]:
