@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
@@ -25,11 +25,11 @@ Perform: TypeAlias = Callable[[Job, int], timedelta | None]
 class WorkEngine(Protocol):
     """Where jobs go: each is performed, by this process or another, until it is over."""
 
-    def submit(self, job: Job, attempt: int = 0) -> None:
-        """Take a job; one that was taken before under the same identifier and attempt is not taken twice.
+    def submit(self, jobs: Sequence[Job], attempt: int = 0) -> None:
+        """Take jobs; the same ones, taken before under their identifiers and this attempt, are not taken twice.
 
         Raises:
-            GatewayError: it could not be made durable.
+            GatewayError: they could not be made durable, or not all of them.
         """
 
 
@@ -39,7 +39,9 @@ class InlineEngine:
 
     perform: Perform
 
-    def submit(self, job: Job, attempt: int = 0) -> None:
-        """Perform the job; waiting between attempts is left out."""
-        while self.perform(job, attempt) is not None:
-            attempt += 1
+    def submit(self, jobs: Sequence[Job], attempt: int = 0) -> None:
+        """Perform the jobs one after the other; waiting between attempts is left out."""
+        for job in jobs:
+            number = attempt
+            while self.perform(job, number) is not None:
+                number += 1

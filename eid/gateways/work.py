@@ -1,7 +1,8 @@
 """The durable engine that work runs on (`WorkEngine` of eid.gateways.jobs); the one place that knows DBOS Transact.
 
 Only its MIT core is used, and of that as little as can be: a queue, one workflow, and `resume_workflow` for the work of
-dead executors. No conductor, no key, no schedules, no steps: a job is one call, which may be repeated. What is settled
+dead executors. No conductor, no key, no schedules, no steps: a job is one call, which may be repeated. Jobs that come
+together are one workflow, whose bookkeeping costs more than most jobs; each is tried again by itself. What is settled
 here for good, because it cannot be changed once a work database exists: no LISTEN/NOTIFY, which takes a lock over the
 whole of PostgreSQL at each commit; JSON instead of pickles; a constant application version, so that a new release goes
 on with the work of the old one.
@@ -9,8 +10,10 @@ on with the work of the old one.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -26,18 +29,20 @@ VERSION: Final = "1"  # of what the engine keeps; the same over releases, or wor
 SCHEMA: Final = "eid_work"
 POLLING: Final = 0.1  # seconds
 CONCURRENCY: Final = 24  # jobs at once in one process; they wait for the database and the world, not for the processor
+GROUP: Final = 10  # jobs in one workflow; all of them are repeated where their process dies
 FORGET_AT_ONCE: Final = 500  # finished jobs that are dropped in one go
 
 
 class DbosEngine:
     """Jobs on DBOS; one for each process. Make it with `dbos_engine`."""
 
-    def submit(self, job: Job, attempt: int = 0) -> None:
-        """Put a job on the queue; harmless where it is there or done."""
-        _enqueue(job, attempt, None)
+    def submit(self, jobs: Sequence[Job], attempt: int = 0) -> None:
+        """Put jobs on the queue; harmless where they are there or done."""
+        for start in range(0, len(jobs), GROUP):
+            _enqueue(jobs[start : start + GROUP], attempt, None)
 
     def resume(self, executor: str) -> int:
-        """Put what a dead executor had begun back on the queue; return how many jobs that are."""
+        """Put what a dead executor had begun back on the queue; return how many groups of jobs that are."""
         with _failures_told():
             begun = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
             for item in begun:
@@ -45,7 +50,7 @@ class DbosEngine:
         return len(begun)
 
     def count(self, status: str) -> int:
-        """How many jobs are in a state of the engine: "ENQUEUED", "PENDING", "DELAYED", "SUCCESS" or "ERROR"."""
+        """How many groups of jobs are in a state: "ENQUEUED", "PENDING", "DELAYED", "SUCCESS" or "ERROR"."""
         with _failures_told():
             return len(DBOS.list_workflows(status=status, load_input=False, load_output=False))
 
@@ -89,17 +94,23 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
     )
 
     begun: set[str] = set()
+    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
 
-    def run(job_id: str, kind: str, payload: dict[str, Any], created_at: str, attempt: int) -> str:
-        job = Job(job_id, kind, payload, datetime.fromisoformat(created_at))
-        begun.add(job_id)
-        try:
-            pause = perform(job, attempt)
-        finally:
-            begun.discard(job_id)
+    def do(job: Job, attempt: int) -> None:
+        pause = perform(job, attempt)
         if pause is not None:
-            _enqueue(job, attempt + 1, pause)
-        return "over" if pause is None else "again"
+            _enqueue([job], attempt + 1, pause)
+
+    def run(jobs: list[dict[str, Any]], attempt: int) -> None:
+        told = [Job(it["id"], it["kind"], it["payload"], datetime.fromisoformat(it["created_at"])) for it in jobs]
+        begun.add(told[0].id)
+        try:
+            tried = [pool.submit(do, job, attempt) for job in told]
+            wait(tried)
+        finally:
+            begun.discard(told[0].id)
+        for one in tried:
+            one.result()
 
     with _failures_told():
         DBOS(config=config)
@@ -112,23 +123,34 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
         yield DbosEngine()
     finally:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=STOP_SECONDS if begun else 0)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 STOP_SECONDS: Final = 10  # for jobs under way when the process is asked to end; what is cut short is resumed
 
 
-def _enqueue(job: Job, attempt: int, pause: timedelta | None) -> None:
+def _enqueue(jobs: Sequence[Job], attempt: int, pause: timedelta | None) -> None:
     options: dict[str, Any] = {
         "workflow_name": WORKFLOW,
         "queue_name": QUEUE,
-        "workflow_id": f"{job.id}:{attempt}",
+        "workflow_id": f"{_name(jobs)}:{attempt}",
         "app_version": VERSION,
     }
     if pause is not None:
         options["delay_seconds"] = pause.total_seconds()
-    told = (job.id, job.kind, dict(job.payload), job.created_at.isoformat(), attempt)
+    told = [
+        {"id": job.id, "kind": job.kind, "payload": dict(job.payload), "created_at": job.created_at.isoformat()}
+        for job in jobs
+    ]
     with _failures_told():
-        DBOS.enqueue_workflow_with_options(options, *told)  # type: ignore[arg-type] # built as a plain dictionary
+        DBOS.enqueue_workflow_with_options(options, told, attempt)  # type: ignore[arg-type] # a plain dictionary
+
+
+def _name(jobs: Sequence[Job]) -> str:
+    """What the same jobs are known by, and no others."""
+    if len(jobs) == 1:
+        return jobs[0].id
+    return hashlib.sha256("\n".join(job.id for job in jobs).encode()).hexdigest()
 
 
 @contextmanager

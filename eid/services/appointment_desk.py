@@ -145,10 +145,11 @@ def step_appointment(
     return replace(found, state=after.state, version=after.version, **changes)
 
 
-def settle_later(desk: Desk, found: Appointment, actor: Actor, now: datetime) -> Work:
+def settle_later(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> Work:
     """The work of bringing the application into line, in case that this process does not get to it."""
     by = {"id": actor.id, "roles": sorted(actor.roles), "site": actor.site}
-    return Work(new_id_like(found.id, now, desk.random), SETTLE, {"appointment": str(found.id), "actor": by}, now)
+    told = {"appointment": str(appointment_id), "actor": by}
+    return Work(new_id_like(appointment_id, now, desk.random), SETTLE, told, now)
 
 
 def tell_applicant(desk: Desk, found: Appointment, template: str, now: datetime) -> Work:

@@ -38,10 +38,12 @@ from eid.store.appointments import (
     list_missed,
 )
 from eid.store.database import in_transaction
+from eid.store.outbox import Work, forget
 
 BATCH: Final = 200
 A: Final = ApplicationState
 S: Final = AppointmentState
+ADMITTERS: Final = frozenset((Role.ENROLMENT_OFFICER,))
 _ENDED: Final = frozenset((S.CANCELLED, S.NO_SHOW, S.EXPIRED))
 
 
@@ -53,8 +55,14 @@ class Swept:
     missed: int
 
 
-def settle(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
-    """Bring the application of an appointment into line with it; False where it counts for none and was given back."""
+def settle(
+    desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime, *, instead_of: Work | None = None
+) -> bool:
+    """Bring the application of an appointment into line with it; False where it counts for none and was given back.
+
+    Args:
+        instead_of: the work of doing so, which nobody needs to do any more.
+    """
 
     def work(connection: Connection) -> uuid.UUID | None:
         return _follow(connection, appointment_id, actor, now)
@@ -62,6 +70,8 @@ def settle(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -
     surplus = in_transaction(desk.engine, work)
     if surplus is not None:
         give_up(desk, surplus, now)
+    if instead_of is not None:
+        in_transaction(desk.engine, lambda connection: forget(connection, instead_of))
     return surplus != appointment_id
 
 
@@ -116,7 +126,7 @@ def _miss(desk: Desk, seen: Appointment, now: datetime) -> bool:
         facts = facts_of(found, desk.rules, now)
         if found.state != S.BOOKED or not facts.missed:
             return False
-        told = (settle_later(desk, found, SYSTEM, now), tell_applicant(desk, found, "appointment-missed", now))
+        told = (settle_later(desk, found.id, SYSTEM, now), tell_applicant(desk, found, "appointment-missed", now))
         step_appointment(connection, found, "miss", facts, SYSTEM, now, work=told)
         return True
 
@@ -159,8 +169,8 @@ def _follow_arrival(
     connection: Connection, found: Appointment, application: StoredApplication, actor: Actor, now: datetime
 ) -> uuid.UUID | None:
     event = {A.BOOKED.value: "check-in", A.VALIDATED.value: "admit"}.get(application.state)
-    if event is None:
-        return None
+    if event is None or actor.acting_as(ADMITTERS) is None:  # what a booker has caused comes late; the officer's act
+        return None  # has caused work of its own
     step_application(connection, application, event, actor, now, found)
     forget_held(connection, application.id)
     return None if application.appointment_id == found.id else application.appointment_id

@@ -129,6 +129,7 @@ def book(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> 
     Raises:
         EnrolmentError: the time to decide is over, or the application is not to be booked any more.
     """
+    settling = settle_later(desk, appointment_id, actor, now)
 
     def work(connection: Connection) -> Appointment:
         found = find_appointment(connection, appointment_id)
@@ -138,7 +139,7 @@ def book(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> 
             return found
         _require_bookable(application)
         _require_changeable(desk, connection, application, actor, now)
-        told = (settle_later(desk, found, actor, now), tell_applicant(desk, found, "appointment-booked", now))
+        told = (settling, tell_applicant(desk, found, "appointment-booked", now))
         return step_appointment(
             connection,
             found,
@@ -151,7 +152,7 @@ def book(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> 
         )
 
     booked = in_transaction(desk.engine, work)
-    if not settle(desk, booked.id, actor, now):
+    if not settle(desk, booked.id, actor, now, instead_of=settling):
         raise EnrolmentError(Refusal.WRONG_STATE, "the application cannot be booked any more")
     return booked
 
@@ -169,6 +170,8 @@ def reschedule(
         elsewhere = hold(desk, before.application_id, code, slot, actor, now, category=before.category)
         return book(desk, elsewhere.id, actor, now)
 
+    settling = settle_later(desk, appointment_id, actor, now)
+
     def work(connection: Connection) -> Appointment:
         site = open_site(desk, connection, before.site, now)
         found = find_appointment(connection, appointment_id)
@@ -177,11 +180,11 @@ def reschedule(
         application = _bookable(connection, found.application_id, actor)
         _require_changeable(desk, connection, application, actor, now)
         require_offered(desk, connection, site, slot, found.minutes, now)
-        told = (settle_later(desk, found, actor, now), tell_applicant(desk, found, "appointment-moved", now))
+        told = (settling, tell_applicant(desk, found, "appointment-moved", now))
         return move_to(desk, connection, site, found, slot, "reschedule", actor, now, told)
 
     moved = in_transaction(desk.engine, work)
-    settle(desk, moved.id, actor, now)
+    settle(desk, moved.id, actor, now, instead_of=settling)
     return moved
 
 
@@ -191,6 +194,7 @@ def cancel(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -
     Raises:
         EnrolmentError: it is over, or it is too late for the applicant himself.
     """
+    settling = settle_later(desk, appointment_id, actor, now)
 
     def work(connection: Connection) -> Appointment:
         found = _mine(connection, appointment_id, actor)
@@ -198,11 +202,11 @@ def cancel(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -
             return found
         if found.state == HELD:
             return step_appointment(connection, found, "release", facts_of(found, desk.rules, now), actor, now)
-        told = (settle_later(desk, found, actor, now), tell_applicant(desk, found, "appointment-cancelled", now))
+        told = (settling, tell_applicant(desk, found, "appointment-cancelled", now))
         return step_appointment(connection, found, "cancel", facts_of(found, desk.rules, now), actor, now, work=told)
 
     cancelled = in_transaction(desk.engine, work)
-    settle(desk, cancelled.id, actor, now)
+    settle(desk, cancelled.id, actor, now, instead_of=settling)
     return cancelled
 
 
@@ -212,6 +216,7 @@ def check_in(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime)
     Raises:
         EnrolmentError: it is at another site, another time, or the application is not booked any more.
     """
+    settling = settle_later(desk, appointment_id, actor, now)
 
     def work(connection: Connection) -> Appointment:
         found = find_appointment(connection, appointment_id)
@@ -220,11 +225,11 @@ def check_in(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime)
         view = find_application(connection, found.application_id)
         if view.state != ApplicationState.BOOKED:
             raise EnrolmentError(Refusal.WRONG_STATE, f"the application is {view.state}")
-        told = (settle_later(desk, found, actor, now),)
+        told = (settling,)
         return step_appointment(connection, found, "check-in", facts_of(found, desk.rules, now), actor, now, work=told)
 
     found = in_transaction(desk.engine, work)
-    settle(desk, found.id, actor, now)
+    settle(desk, found.id, actor, now, instead_of=settling)
     return found
 
 
@@ -264,7 +269,7 @@ def admit_walk_in(
             step_appointment(connection, held, "release", facts_of(held, desk.rules, now), actor, now)
         new = walk_in_place(desk, connection, site, Visitor(view, category), actor, now)
         facts = facts_of(new, desk.rules, now, walk_in=admitted)
-        told = (settle_later(desk, new, actor, now),)
+        told = (settle_later(desk, new.id, actor, now),)
         return step_appointment(connection, new, "admit", facts, actor, now, values={"expires_at": None}, work=told)
 
     made = in_transaction(desk.engine, work)

@@ -7,7 +7,7 @@ again, it carries the same key, by which a gateway knows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -128,11 +128,16 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
         GatewayError: a gateway asks to try later. GatewayRefusedError: not one of them takes it.
     """
     failures: list[GatewayError] = []
-    for channel in notice.addresses:
+    ended: list[tuple[Notification, str, str]] = []
+    for told in in_transaction(workshop.engine, partial(_begin, workshop=workshop, work=work, notice=notice)):
         try:
-            _send(workshop, work, notice, channel)
+            ended.append((told, SENT, _send(workshop, work, notice, told.channel)))
         except GatewayError as failure:  # it does not keep the other way waiting
             failures.append(failure)
+            if isinstance(failure, GatewayRefusedError):
+                ended.append((told, REFUSED, ""))
+    if ended:
+        in_transaction(workshop.engine, partial(_end, ended=ended, now=workshop.now()))
     away = [failure for failure in failures if not isinstance(failure, GatewayRefusedError)]
     if away:
         raise away[0]
@@ -154,27 +159,28 @@ def mask(channel: str, address: str) -> str:
     return f"{address[:1]}***@{address.rpartition('@')[2]}"[:64]
 
 
-def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> None:
-    address = notice.addresses[channel]
-    told = Notification(
-        work.id, channel, notice.subject, notice.template, notice.language, mask(channel, address), SENDING, "",
-        workshop.now(),
-    )  # fmt: skip
-    if not in_transaction(workshop.engine, partial(begin_notification, new=told)):
-        return
-    subject, body = render(notice.template, notice.language, notice.parameters)
-    message = Message(f"{work.id}.{channel}", address, "" if channel == SMS else subject, body, notice.language)
-    try:
-        reference = (workshop.sms if channel == SMS else workshop.mail).send(message)
-    except GatewayRefusedError:
-        _end(workshop, told, REFUSED, "")
-        raise
-    _end(workshop, told, SENT, reference)
-
-
-def _end(workshop: Workshop, told: Notification, state: str, reference: str) -> None:
+def _begin(connection: Connection, workshop: Workshop, work: Work, notice: Notice) -> list[Notification]:
+    """Note what is about to be sent; what was sent before is not among it."""
     now = workshop.now()
-    in_transaction(workshop.engine, lambda connection: end_notification(connection, told, state, reference, now))
+    wanted = [
+        Notification(
+            work.id, channel, notice.subject, notice.template, notice.language, mask(channel, address), SENDING, "", now
+        )
+        for channel, address in notice.addresses.items()
+    ]
+    return [new for new in wanted if begin_notification(connection, new)]
+
+
+def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> str:
+    subject, body = render(notice.template, notice.language, notice.parameters)
+    title, address = "" if channel == SMS else subject, notice.addresses[channel]
+    message = Message(f"{work.id}.{channel}", address, title, body, notice.language)
+    return (workshop.sms if channel == SMS else workshop.mail).send(message)
+
+
+def _end(connection: Connection, ended: Sequence[tuple[Notification, str, str]], now: datetime) -> None:
+    for told, state, reference in ended:
+        end_notification(connection, told, state, reference, now)
 
 
 def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Notice:

@@ -25,19 +25,18 @@ log: Final = logging.getLogger("eid.worker")
 def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE) -> int:
     """Hand work that waits over to the engine; return how much that was.
 
-    Work is forgotten after it was handed over. What is handed over twice, because a process died between the two, the
-    engine knows by its identifier.
+    Work is forgotten after it was handed over. Where a process died between the two, work is handed over twice: the
+    engine knows it by its identifiers, or, in another company, does it twice, which is harmless (`eid.services.work`).
     """
     fresh = in_transaction(engine, partial(waiting, limit=limit))
-    for work in fresh:
-        work_engine.submit(_job(work))
+    if fresh:
+        work_engine.submit([_job(work) for work in fresh])
     again = in_transaction(engine, partial(list_failures, asked_again=True, limit=limit))
     for failure in again:
-        work_engine.submit(_job(failure.work), failure.attempts)
+        work_engine.submit([_job(failure.work)], failure.attempts)
 
     def drop(connection: Connection) -> None:
-        for work in fresh:
-            forget(connection, work)
+        forget(connection, *fresh)
         for failure in again:
             drop_failure(connection, failure.work.id)
 

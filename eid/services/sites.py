@@ -187,7 +187,7 @@ def _displace(desk: Desk, connection: Connection, *, appointment_id: uuid.UUID, 
 def _move_or_cancel(
     desk: Desk, connection: Connection, site: Site, closed: set[date], found: Appointment, now: datetime
 ) -> str | None:
-    slot, settling = found.wall_time, settle_later(desk, found, SYSTEM, now)
+    slot, settling = found.wall_time, settle_later(desk, found.id, SYSTEM, now)
     if fits(site, closed, slot, found.minutes, found.place):  # the zone's rules have changed, not what people were told
         starts = slot.moment(site.zone)
         values = {"starts_at": starts, "ends_at": starts + timedelta(minutes=found.minutes)}

@@ -122,7 +122,7 @@ class Worker:
             return
         resumed = self.engine.resume(dead.name.removeprefix(_WORKER))
         self._transact(release_lease, watched)
-        log.warning("worker %s is dead: %d jobs resumed", dead.name.removeprefix(_WORKER), resumed)
+        log.warning("worker %s is dead: %d groups of jobs resumed", dead.name.removeprefix(_WORKER), resumed)
 
     def _may_relay(self) -> bool:
         """Whether this worker is the one that relays; asked of the database at half time only."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from eid.errors import RecordError
 from eid.store.application_tables import application as table
@@ -20,6 +20,8 @@ from eid.store.audit import bucket_of
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 NUMBER_LENGTH: Final = 12
+_LOAD: Final = select(table).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
+_LOCK: Final = _LOAD.with_for_update()
 _SLIPS: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V", " ": None, "-": None})
 
 
@@ -90,8 +92,8 @@ def load_application(
     connection: Connection, application_id: uuid.UUID, *, change: bool = False
 ) -> StoredApplication | None:
     """The application, or None; `change` lets nobody else at it until the transaction ends."""
-    query = select(table).where(table.c.bucket == bucket_of(application_id), table.c.id == application_id)
-    row = connection.execute(query.with_for_update() if change else query).mappings().one_or_none()
+    which = {"of_bucket": bucket_of(application_id), "of_id": application_id}
+    row = connection.execute(_LOCK if change else _LOAD, which).mappings().one_or_none()
     return None if row is None else _application(row)
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.enrolment.site import Site, decode_site, encode_site
@@ -57,6 +57,9 @@ class Appointment:
 
 
 _COLUMNS: Final = tuple(appointment.c[name] for name in Appointment.__dataclass_fields__)
+_FIND: Final = select(*_COLUMNS).where(  # made once, as what each step of an appointment runs
+    appointment.c.bucket == bindparam("of_bucket"), appointment.c.id == bindparam("of_id")
+)
 
 
 def site_key(code: str) -> uuid.UUID:
@@ -130,8 +133,7 @@ def find_appointment(connection: Connection, identifier: uuid.UUID) -> Appointme
     Raises:
         NotStoredError: there is none.
     """
-    where = (appointment.c.bucket == bucket_of(identifier), appointment.c.id == identifier)
-    row = connection.execute(select(*_COLUMNS).where(*where)).one_or_none()
+    row = connection.execute(_FIND, {"of_bucket": bucket_of(identifier), "of_id": identifier}).one_or_none()
     if row is None:
         raise NotStoredError("there is no such appointment")
     return _to_appointment(row)

@@ -6,13 +6,19 @@ import uuid
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.audit.chain import BUCKETS, AuditEvent, AuditRow, genesis, link
 from eid.store.tables import audit_chain, audit_row
 
 PAGE: Final = 1000  # rows fetched at once
+# Made once: every act of the registry runs them, and to build a statement takes longer than to run it.
+_HEAD: Final = (
+    select(audit_chain.c.size, audit_chain.c.hash).where(audit_chain.c.bucket == bindparam("chain")).with_for_update()
+)
+_APPEND: Final = insert(audit_row)
+_MOVE_HEAD: Final = update(audit_chain).where(audit_chain.c.bucket == bindparam("chain"))
 
 
 def bucket_of(subject: uuid.UUID) -> int:
@@ -30,26 +36,24 @@ def append_event(connection: Connection, bucket: int, event: AuditEvent) -> Audi
     """
     size, previous = _lock_head(connection, bucket)
     row = link(bucket, size + 1, previous, event)
-    connection.execute(
-        insert(audit_row).values(
-            bucket=bucket,
-            seq=row.seq,
-            previous=row.previous,
-            hash=row.hash,
-            at=event.at,
-            actor=event.actor,
-            action=event.action,
-            subject=event.subject,
-            detail=dict(event.detail),
-        )
-    )
-    connection.execute(update(audit_chain).where(audit_chain.c.bucket == bucket).values(size=row.seq, hash=row.hash))
+    values = {
+        "bucket": bucket,
+        "seq": row.seq,
+        "previous": row.previous,
+        "hash": row.hash,
+        "at": event.at,
+        "actor": event.actor,
+        "action": event.action,
+        "subject": event.subject,
+        "detail": dict(event.detail),
+    }
+    connection.execute(_APPEND, values)
+    connection.execute(_MOVE_HEAD, {"chain": bucket, "size": row.seq, "hash": row.hash})
     return row
 
 
 def _lock_head(connection: Connection, bucket: int) -> tuple[int, bytes]:
-    query = select(audit_chain.c.size, audit_chain.c.hash).where(audit_chain.c.bucket == bucket).with_for_update()
-    head = connection.execute(query).one_or_none()
+    head = connection.execute(_HEAD, {"chain": bucket}).one_or_none()
     if head is not None:
         return head.size, head.hash
     try:
@@ -57,7 +61,7 @@ def _lock_head(connection: Connection, bucket: int) -> tuple[int, bytes]:
             connection.execute(insert(audit_chain).values(bucket=bucket, size=0, hash=genesis(bucket)))
     except IntegrityError:
         pass
-    head = connection.execute(query).one()
+    head = connection.execute(_HEAD, {"chain": bucket}).one()
     return head.size, head.hash
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from eid.store.application_tables import document as table
 from eid.store.audit import bucket_of
+
+_KEPT: Final = (  # made once: every step of an application runs it
+    select(table)
+    .where(table.c.bucket == bindparam("of_bucket"), table.c.application_id == bindparam("of_application"))
+    .where(table.c.state == "KEPT")
+    .order_by(table.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +52,8 @@ def load_document(connection: Connection, document_id: uuid.UUID) -> StoredDocum
 
 def documents_of(connection: Connection, application_id: uuid.UUID) -> tuple[StoredDocument, ...]:
     """The files of an application that count, oldest first."""
-    query = select(table).where(
-        table.c.bucket == bucket_of(application_id), table.c.application_id == application_id, table.c.state == "KEPT"
-    )
-    return tuple(_document(row) for row in connection.execute(query.order_by(table.c.id)).mappings())
+    which = {"of_bucket": bucket_of(application_id), "of_application": application_id}
+    return tuple(_document(row) for row in connection.execute(_KEPT, which).mappings())
 
 
 def replace_document(connection: Connection, document: StoredDocument) -> None:

@@ -10,12 +10,15 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from eid.store.audit import bucket_of
 from eid.store.tables import outbox
+
+_ENQUEUE: Final = insert(outbox)  # made once, as what every act runs
+_FORGET: Final = delete(outbox).where(outbox.c.bucket == bindparam("of_bucket"), outbox.c.id == bindparam("of_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Work:
 def enqueue(connection: Connection, work: Work) -> None:
     """Write work down; it counts when the caller's transaction does."""
     values = {"id": work.id, "kind": work.kind, "payload": dict(work.payload), "created_at": work.created_at}
-    connection.execute(insert(outbox).values(bucket=bucket_of(work.id), **values))
+    connection.execute(_ENQUEUE, {"bucket": bucket_of(work.id), **values})
 
 
 def waiting(connection: Connection, limit: int = 100) -> tuple[Work, ...]:
@@ -46,6 +49,7 @@ def count_waiting(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
 
 
-def forget(connection: Connection, work: Work) -> None:
-    """Drop work that somebody has taken over; harmless where it is gone."""
-    connection.execute(delete(outbox).where(outbox.c.bucket == bucket_of(work.id), outbox.c.id == work.id))
+def forget(connection: Connection, *works: Work) -> None:
+    """Drop work that somebody has taken over, or done; harmless where it is gone."""
+    if works:
+        connection.execute(_FORGET, [{"of_bucket": bucket_of(work.id), "of_id": work.id} for work in works])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.enrolment.names import fold
@@ -19,6 +19,8 @@ from eid.store.audit import bucket_of
 from eid.store.types import new_id
 
 END: Final = "\U0010ffff"
+
+_LOAD: Final = select(table).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ def replace_person(
 
 def load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson | None:
     """The person, or None."""
-    query = select(table).where(table.c.bucket == bucket_of(person_id), table.c.id == person_id)
-    row = connection.execute(query).mappings().one_or_none()
+    which = {"of_bucket": bucket_of(person_id), "of_id": person_id}
+    row = connection.execute(_LOAD, which).mappings().one_or_none()
     return None if row is None else _person(row)
 
 

@@ -20,8 +20,9 @@ from psycopg import sql
 from tests.builders.machine import missing
 
 _UNPRIVILEGED: Final = "nobody"  # the server refuses to run as root
+_SETTINGS: Final = ("listen_addresses=", "max_connections=100", "log_min_messages=fatal")
 # What a test loses when the machine loses power is of no interest; all else is as on any server.
-_SETTINGS: Final = ("listen_addresses=", "fsync=off", "max_connections=40", "log_min_messages=fatal")
+_FORGETFUL: Final = ("fsync=off",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +53,24 @@ def find_server_programs() -> Path:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a server while the context lasts, in a directory of its own: pytest's are closed to other accounts."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a server while the context lasts, in a directory of its own: pytest's are closed to other accounts.
+
+    Args:
+        durable: whether what it commits outlives a power cut.
+    """
     programs = find_server_programs()
     with tempfile.TemporaryDirectory(prefix="eid-postgres-") as home:
-        yield from _serve(programs, Path(home))
+        yield from _serve(programs, Path(home), _SETTINGS if durable else _SETTINGS + _FORGETFUL)
 
 
-def _serve(programs: Path, home: Path) -> Iterator[PostgresServer]:
+def _serve(programs: Path, home: Path, settings: tuple[str, ...]) -> Iterator[PostgresServer]:
     data, sockets = home / "data", home / "s"
     for folder in (data, sockets):
         folder.mkdir(mode=0o700)
     prefix = _step_down(home, data, sockets)
     _run([*prefix, programs / "initdb", "-D", data, "-U", "eid", "--auth=trust", "--encoding=UTF8", "--locale=C", "-N"])
-    options = " ".join(f"-c {item}" for item in (*_SETTINGS, f"unix_socket_directories={sockets}"))
+    options = " ".join(f"-c {item}" for item in (*settings, f"unix_socket_directories={sockets}"))
     log = data / "server.log"
     _run([*prefix, programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", options, "start"])
     try:

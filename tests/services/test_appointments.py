@@ -132,7 +132,7 @@ def test_from_offer_to_visit(desk: Desk) -> None:
     assert state_of(desk, application) == ("VALIDATED", None, None)
     assert book(desk, made.id, ME, NOW).state == "BOOKED"
     assert state_of(desk, application) == ("BOOKED", made.id, "rabat-agdal")
-    assert told(desk) == {"appointment.settle": 1, "appointment-booked": 1, "appointment.displace": 2}
+    assert told(desk) == {"appointment-booked": 1, "appointment.displace": 2}
     at_nine = made.starts_at
     with refused(Refusal.GUARD, "day-of-visit"):
         check_in(desk, made.id, officer(), at_nine - timedelta(minutes=61))
@@ -251,7 +251,7 @@ def test_a_process_that_dies_between_site_and_application_is_made_up_for(desk: D
     application = make_application(desk.engine)
     made = hold(desk, application, "rabat-agdal", NINE, ME, NOW)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -265,14 +265,27 @@ def test_a_process_that_dies_between_site_and_application_is_made_up_for(desk: D
     assert state_of(desk, application) == ("BOOKED", made.id, "rabat-agdal")
 
 
+def test_the_work_of_a_booking_that_comes_after_the_arrival_leaves_it_to_the_officers(
+    desk: Desk, monkeypatch: Any
+) -> None:
+    made = booked(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr("eid.services.appointments.settle", lambda *_, **__: True)
+        check_in(desk, made.id, officer(), made.starts_at)
+    assert settle(desk, made.id, ME, made.starts_at)
+    assert state_of(desk, made.application_id)[0] == "BOOKED"
+    assert settle(desk, made.id, officer(), made.starts_at)
+    assert state_of(desk, made.application_id)[0] == "CHECKED_IN"
+
+
 def test_a_booking_of_an_application_that_was_withdrawn_meanwhile_is_given_back(desk: Desk, monkeypatch: Any) -> None:
     application = make_application(desk.engine)
     made = hold(desk, application, "rabat-agdal", NINE, ME, NOW)
     real = settle
 
-    def withdraw_first(*arguments: Any) -> None:
+    def withdraw_first(*arguments: Any, **named: Any) -> bool:
         withdraw(desk.engine, application, ME, NOW)
-        real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr("eid.services.appointments.settle", withdraw_first)
     with refused(Refusal.WRONG_STATE):
@@ -511,7 +524,7 @@ def test_the_worker_does_what_was_left(desk: Desk, tmp_path: Path, monkeypatch: 
     keys = ServiceKeys(bytes(range(32)))
     workshop = Workshop(desk.engine, Settings(), LOADED.rules, keys, lambda: clock[0], spool, spool)
     with monkeypatch.context() as patch:
-        patch.setattr("eid.services.appointments.settle", lambda *_: True)
+        patch.setattr("eid.services.appointments.settle", lambda *_, **__: True)
         made, other = booked(desk, 1), booked(desk, 2)
         patch.setattr("eid.services.sites.displace", lambda *_: Displaced(0, 0))
         close_day(desk, "rabat-agdal", date(2026, 11, 25), "strike", ADMIN, NOW)
