@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stats": ("stats", "What was requested, validated, booked, delivered, by post, service and day."),
     "audit": ("audit", "The audit log: its key, signed heads, verification."),
     "worker": ("worker", "Do the work that applications cause: run, status, failed, retry."),
+    "seed": ("seed", "Fill a database with a made-up office. Not for production."),
     "sandbox": ("sandbox", "Services of others, made up. Not for production."),
     "serve": ("serve", "Start the verification API."),
     "registry": ("registry", "The registry: applications, stamps, appointments, cards, over HTTP."),

@@ -86,7 +86,7 @@ def delivered_with(connection: Connection, what: Table, before: datetime, page: 
     return tuple(connection.execute(query).scalars())
 
 
-def _older(before: datetime, page: Page) -> Select[tuple[uuid.UUID]]:
+def _older(before: datetime, page: Page) -> Select[Any]:
     """What was begun later cannot have ended before."""
     table = application
     query = select(table.c.id).where(table.c.id < floor_id(before), table.c.updated_at < before)
