@@ -26,7 +26,7 @@ from eid.pki.trust_store import TrustStore
 from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
-from eid.protocols.scp03.key_set import default_key_set
+from eid.protocols.scp03.key_set import StaticKeySet
 from eid.testing.authority import SpecimenAuthority
 from eid.testing.terminals import SpecimenTerminals
 from eid.transport.loopback import LoopbackConnection
@@ -160,8 +160,12 @@ def issue_data(
     terminals: SpecimenTerminals | None = None,
     random: Callable[[int], bytes] = os.urandom,
 ) -> SpecimenCard:
-    """Boot the card that holds what `build_specimen` has built; `serial` of 10 octets, None draws one."""
-    keys = default_key_set(profile.security_domain.key_length, profile.security_domain.key_version)
+    """Boot the card that holds what `build_specimen` has built; `serial` of 10 octets, None draws one.
+
+    Its security domain has keys of its own that nobody keeps, as an issuer's card has keys that only the issuer knows.
+    """
+    domain = profile.security_domain
+    keys = StaticKeySet(domain.key_version, *(random(domain.key_length) for _ in range(3)))
     card = VirtualCard.from_image(data.image, serial=serial or random(SERIAL_LENGTH), keys=keys)
     application, *_ = data.image.applications
     files = {file.name: file.content for file in (*data.image.master_files, *application.files)}

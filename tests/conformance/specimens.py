@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -19,7 +17,6 @@ from eid.profile.card_image import AccessCondition, PasswordId
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.pace.core import Password
-from eid.protocols.scp03.key_set import StaticKeySet
 from eid.testing.specimen import SpecimenCard, issue_specimen
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -51,10 +48,7 @@ def specimen(kind: str) -> SpecimenCard:
         },
         "rsa": {"access": {"pace": []}},
     }
-    made = issue_specimen(_changed(**profiles[kind]), NOW)
-    memory = memory_of(made)
-    memory.domain.keys = StaticKeySet(1, *(os.urandom(16) for _ in range(3)))  # no issuer's card keeps factory keys
-    return replace(made, card=VirtualCard(memory))
+    return issue_specimen(_changed(**profiles[kind]), NOW)
 
 
 def passwords(card: SpecimenCard) -> tuple[Password, ...]:

@@ -169,3 +169,10 @@ def test_the_documentation_lists_every_case() -> None:
 def test_every_case_cites_a_clause() -> None:
     assert all(case.clause and case.expected and case.title for case in CASES)
     assert all(case.id.rpartition("_")[0] == unit.name for unit in UNITS for case in unit.cases)
+
+
+def test_a_specimen_keeps_no_factory_keys() -> None:
+    card = issue_specimen("ma-cnie", NOW)
+    chosen = SuitePlan(specimen_passwords(card), units=frozenset(("LIFE_18",)), destructive=True)
+    (result,) = drive(run_suite(chosen, NOW), card.connect()).results
+    assert result.outcome is Outcome.PASS
