@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,12 +23,13 @@ from eid.rendering.terminal import render_table
 from eid.services import application_review as review
 from eid.services import applications, documents
 from eid.services.application_desk import ApplicationDesk, application_desk
+from eid.services.application_review import warn_of_names
 from eid.services.applications import NewApplication
 from eid.services.documents import Upload
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings
 from eid.store.applications import StoredApplication
-from reader_tools.acting import acting_as, current_moment, local_actor
+from reader_tools.acting import acting_as, local_actor
 from reader_tools.command_group import CommandGroup
 from reader_tools.output_file import write_private
 
@@ -129,7 +130,8 @@ def show(person: bool, site: str | None, role: str, as_json: bool, application: 
             return
         view = applications.view_application(desk.office.engine, found.id, desk.actor, desk.now)
     papers = [{"id": str(item.id), "paper": item.paper, "octets": item.octets} for item in view.documents]
-    told = {**_describe(found), "record": encode_person(view.record), "documents": papers}
+    warnings = list(warn_of_names(view.record))
+    told = {**_describe(found), "record": encode_person(view.record), "name_warnings": warnings, "documents": papers}
     click.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
 
@@ -284,7 +286,8 @@ def sweep() -> None:
 def _desk(role: str, site: str | None) -> Iterator[_Desk]:
     settings = load_settings(os.environ)
     with application_desk(settings) as office:
-        yield _Desk(office, local_actor(role, site), current_moment())
+        # To the microsecond: of papers that were asked for those count that came later.
+        yield _Desk(office, local_actor(role, site), datetime.now(UTC))
 
 
 def _read_record(path: Path) -> PersonRecord:

@@ -194,6 +194,7 @@ def compare(registry: CurrentRegistry, actor: Reconciler, application_id: UUID) 
         registered=None if found.registered is None else found.registered.id,
         divergences=sorted(found.divergences),
         unexplained=sorted(found.unexplained),
+        name_warnings=list(found.name_warnings),
     )
 
 

@@ -134,3 +134,6 @@ class ComparisonBody(ResponseBody):
     registered: UUID | None = Field(description="The registered person that it is about")
     divergences: list[str]
     unexplained: list[str] = Field(description="Those that the reason for the card does not explain")
+    name_warnings: list[str] = Field(
+        description="What to look at again in the names (legacy-title, digits, many-given-names, spellings-differ)"
+    )

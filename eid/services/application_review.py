@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.deadlines import local_day
+from eid.enrolment.names import find_name_warnings
 from eid.enrolment.person import NAME_FIELDS, PersonRecord, decode_person, encode_name, find_divergences
 from eid.enrolment.roles import Actor
 from eid.errors import RecordError
@@ -56,12 +57,14 @@ class Comparison:
 
     Args:
         registered: the person that it is about, None where he is not registered. divergences: names of the fields that
-            differ; unexplained: those that the reason does not explain.
+            differ; unexplained: those that the reason does not explain. name_warnings: codes of what to look at again
+            in the names, of which nothing forbids one.
     """
 
     registered: StoredPerson | None
     divergences: frozenset[str]
     unexplained: frozenset[str]
+    name_warnings: tuple[str, ...] = ()
 
 
 def compare(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> Comparison:
@@ -72,7 +75,16 @@ def compare(engine: Engine, application_id: uuid.UUID, actor: Actor, now: dateti
         number = person.personal_number
     holder = person.id if number is None else _claim(engine, number, person.id, now, take=False)
     with engine.connect() as connection:
-        return _compare(application, person, _registered(connection, person, holder))
+        found = _compare(application, person, _registered(connection, person, holder))
+    return replace(found, name_warnings=warn_of_names(decode_person(person.record)))
+
+
+def warn_of_names(record: PersonRecord) -> tuple[str, ...]:
+    """What an officer should look at again in somebody's names, by code; nothing where one of them is missing."""
+    family, given = record.family_name, record.given_names
+    if family is None or given is None:
+        return ()
+    return find_name_warnings((family.arabic, family.latin), (given.arabic, given.latin))
 
 
 def validate(

@@ -35,6 +35,7 @@ from eid.store.stamps import StoredStamp, find_stamp, stamps_of
 from eid.store.tables import audit_row
 
 FORMAT: Final = "eid-personal-data"
+_ADJUDICATION: Final = ("hold.", "search.")
 ENDINGS: Final = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -135,7 +136,7 @@ def _application(connection: Connection, item: StoredApplication) -> dict[str, A
         "kept_until": _plain(until),
         "documents": [
             {"file": _file_name(item, paper), "paper": paper.paper, "issued_on": _plain(paper.issued_on),
-             "uploaded_at": _plain(paper.uploaded_at)}
+             "uploaded_at": _plain(paper.uploaded_at), "handled": _handled(connection, "document", paper.id)}
             for paper in documents_of(connection, item.id)
         ],
         "appointment": None if visit is None else {"site": visit.site, "slot": visit.slot, "state": visit.state,
@@ -145,6 +146,7 @@ def _application(connection: Connection, item: StoredApplication) -> dict[str, A
             "at": _plain(capture.captured_at),
             "site": capture.site,
             "files": sorted(_capture_files(connection, item)),
+            "handled": _handled(connection, "capture", capture.id),
         },
         "cards": [
             {"document_number": card.document_number, "state": card.state, "cause": card.cause,
@@ -173,14 +175,18 @@ def _stamp(found: StoredStamp) -> dict[str, Any]:
 
 
 def _handled(connection: Connection, kind: str, subject: uuid.UUID) -> list[dict[str, str]]:
-    """What was done to something and who read it, by role, oldest first."""
+    """What was done to something and who read it, by role, oldest first; what adjudicators ask stays with them."""
     query = (
         select(audit_row.c.at, audit_row.c.actor, audit_row.c.action)
         .where(audit_row.c.bucket == bucket_of(subject), audit_row.c.subject == f"{kind}:{subject}")
         .order_by(audit_row.c.seq)
     )
     rows = connection.execute(query)
-    return [{"at": row.at.isoformat(), "role": row.actor.partition(":")[0], "action": row.action} for row in rows]
+    return [
+        {"at": row.at.isoformat(), "role": row.actor.partition(":")[0], "action": row.action}
+        for row in rows
+        if not row.action.startswith(_ADJUDICATION)
+    ]
 
 
 def _files(connection: Connection, application: Mapping[str, Any]) -> list[tuple[str, str]]:

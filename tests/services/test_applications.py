@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from eid.enrolment.person import Fault, FaultyRecordError
+from eid.enrolment.person import Fault, FaultyRecordError, PersonRecord
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.blobs import BlobStore
@@ -333,6 +333,7 @@ def test_a_renewal_goes_to_the_registered_person(any_database: Engine, blobs: Bl
     found = review.compare(any_database, draft.id, VALIDATOR, NOW)
     assert found.registered is not None
     assert (found.registered.id, found.divergences) == (first.person_id, frozenset())
+    assert found.name_warnings == ("spellings-differ",)
     assert review.validate(any_database, draft.id, VALIDATOR, NOW).person_id == first.person_id
     with any_database.connect() as connection:
         person, gone = load_person(connection, first.person_id), load_person(connection, draft.person_id)
@@ -415,3 +416,10 @@ def test_a_mistyped_number_is_told() -> None:
     for text in ("", number[:-1], number + "1", "é" * 13, "1" * 1000):
         with pytest.raises(RecordError):
             parse_number(text)
+
+
+def test_the_officer_is_warned_of_names_and_nothing_is_forbidden(any_database: Engine) -> None:
+    assert review.warn_of_names(PersonRecord()) == ()
+    titled = applicant_record(given_names={"arabic": "مولاي أحمد", "latin": "MOULAY AHMED"})
+    odd = begin_application(any_database, record=titled)
+    assert review.compare(any_database, odd.id, VALIDATOR, NOW).name_warnings == ("legacy-title", "spellings-differ")

@@ -22,6 +22,8 @@ from eid.services import applications, erasure
 from eid.services.audit import Sealer
 from eid.services.audit_verification import verify_audit_log
 from eid.services.data_export import build_archive, export_own, export_person
+from eid.services.documents import open_document
+from eid.services.enrolment import view_item
 from eid.services.erasure import Erased, Eraser, erase_application, erase_due, erase_own
 from eid.store.all_tables import metadata
 from eid.store.application_tables import application as table
@@ -32,9 +34,9 @@ from eid.store.notifications import SENT, Notification, begin_notification
 from eid.store.osia_tables import osia_record
 from eid.store.production_tables import document_number
 from eid.store.types import new_id, new_id_like
-from tests.builders.applicants import ADMINISTRATOR, AGENT, APPLICANT, DOCUMENT, NOW, begin_application
+from tests.builders.applicants import ADMINISTRATOR, AGENT, APPLICANT, DOCUMENT, NOW, VALIDATOR, begin_application
 from tests.builders.cards import active_card
-from tests.builders.counter import CLOCK, Counter, build_counter
+from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter
 from tests.builders.issuance import signer
 from tests.builders.registry import Office, build_office
 
@@ -116,6 +118,14 @@ def examine_export(counter: Counter, application: StoredApplication) -> None:
     assert one["kept_until"] == str(date(2027, 1, 31) + timedelta(days=RULES.retention.identity))
     handled = [(item["role"], item["action"]) for item in one["handled"]]
     assert ("validating-officer", "application.validate") in handled
+    assert not [action for _, action in handled if action.startswith(("hold.", "search."))]
+    document = uuid.UUID(one["documents"][0]["file"].rpartition(".")[0][-36:])
+    open_document(engine, counter.blobs, document, VALIDATOR, CLOCK)
+    view_item(engine, counter.blobs, application.id, "portrait", OFFICER, CLOCK)
+    (one,) = export_own(engine, APPLICANT, CLOCK)["applications"]
+    for part, role in ((one["documents"][0], "validating-officer"), (one["captured"], "enrolment-officer")):
+        read = part["handled"][-1]
+        assert (read["role"], read["action"].endswith(".read")) == (role, True)
     assert "validator-1" not in json.dumps(told)
     assert "officer-1" not in json.dumps(told)
     assert one["messages"][0]["to"] == "+212*******01"
