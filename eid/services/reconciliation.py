@@ -1,6 +1,8 @@
 """Daily reconciliation: a provider's statement beside our register; what only a lost callback explains is put right.
 
 Money that came in without our knowing is settled, and its stamp issued. Everything else is reported and left to people.
+A statement that somebody brings could be his own work: of one that was not fetched, nothing is put right before the
+provider himself has confirmed it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from eid.enrolment.payment_statement import (
     compare_statement,
 )
 from eid.enrolment.roles import Actor, Role
-from eid.errors import EnrolmentError, RecordError, Refusal
+from eid.errors import EnrolmentError, GatewayError, RecordError, Refusal
 from eid.gateways.payment.statement import decode_statement
 from eid.services.payments import Movement, PaymentDesk, Result, apply_movement, lock_payment, provider_actor
 from eid.store.audit import append_event, bucket_of
@@ -60,7 +62,8 @@ def reconcile(
     """Compare a provider's statement of a day with our register, and keep a report.
 
     Args:
-        day: of the country's calendar, over already. raw: the statement as CSV; None: it is fetched from the provider.
+        day: of the country's calendar, over already. raw: the statement as CSV, brought by hand; None: it is fetched
+            from the provider.
 
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: there is no such way to pay. GatewayError: the provider fails.
@@ -76,7 +79,8 @@ def reconcile(
     lines = decode_statement(statement)
     if any(not start <= line.at < end for line in lines):
         raise RecordError("a movement of the statement is of another day")
-    judged = [_judge(desk, channel, finding, lines, now) for finding in _compare(desk, channel, lines, start, end)]
+    found = _compare(desk, channel, lines, start, end)
+    judged = [_judge(desk, channel, finding, lines, now, by_hand=raw is not None) for finding in found]
     report = StoredReconciliation(
         id=new_id(now, desk.office.random),
         channel=channel,
@@ -137,14 +141,20 @@ def _compare(
 
 
 def _judge(
-    desk: PaymentDesk, channel: str, finding: Finding, lines: tuple[StatementLine, ...], now: datetime
+    desk: PaymentDesk,
+    channel: str,
+    finding: Finding,
+    lines: tuple[StatementLine, ...],
+    now: datetime,
+    *,
+    by_hand: bool,
 ) -> JudgedFinding:
     """Put right what can be: money that came in, or went back, with the right amount and no callback."""
     wanted = {
         Difference.NOT_SETTLED_HERE: ("payment", Outcome.SETTLED),
         Difference.REFUND_NOT_HERE: ("refund", Outcome.REFUNDED),
     }.get(finding.difference)
-    if wanted is None:
+    if wanted is None or (by_hand and not _is_confirmed(desk, channel, finding.reference, wanted[1])):
         return JudgedFinding(finding, False)
     line = next(item for item in lines if (item.reference, item.kind) == (finding.reference, wanted[0]))
 
@@ -154,6 +164,14 @@ def _judge(
         return apply_movement(connection, desk.office, payment, stamp, told, provider_actor(channel), now)
 
     return JudgedFinding(finding, in_transaction(desk.office.engine, work) is Result.APPLIED)
+
+
+def _is_confirmed(desk: PaymentDesk, channel: str, reference: uuid.UUID, outcome: Outcome) -> bool:
+    """Whether the provider, asked, says the same."""
+    try:
+        return desk.channel(channel).ask(reference) is outcome
+    except GatewayError:
+        return False
 
 
 def _known(payment: StoredPayment) -> KnownPayment:

@@ -208,12 +208,18 @@ async def test_a_day_is_reconciled_and_read(client, office: Office) -> None:
     assert early.status_code == 422
     office.clock.advance(days=1)
     cashier = office.headers(Role.CASHIER)
+    forged = await client.post(address, content=csv, headers=cashier | {"Content-Type": "text/csv"})
+    assert (forged.status_code, forged.json()["differences"], forged.json()["repaired"]) == (201, 1, 0)
+    office.registry.channels[Channel.ONLINE_CARD].knows = Outcome.SETTLED
+    office.clock.advance(minutes=1)
     made = await client.post(address, content=csv, headers=cashier | {"Content-Type": "text/csv"})
     assert (made.status_code, made.json()["differences"], made.json()["repaired"]) == (201, 1, 1)
     assert made.json()["rows"][0]["difference"] == "NOT_SETTLED_HERE"
     auditor = office.headers(Role.AUDITOR)
     assert (await client.get(f"/v1/reconciliations/{made.json()['id']}", headers=auditor)).json() == made.json()
-    assert (await client.get("/v1/reconciliations", headers=auditor)).json() == {"reconciliations": [made.json()]}
+    assert (await client.get("/v1/reconciliations", headers=auditor)).json() == {
+        "reconciliations": [made.json(), forged.json()]
+    }
     fetched = await client.post(address, headers=cashier)
     assert [row["difference"] for row in fetched.json()["rows"]] == ["NOT_AT_PROVIDER"]
     assert (await client.post(address, content=b"junk", headers=cashier)).status_code == 422

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from eid.enrolment.payment import Channel, Money, Outcome, PaymentState
 from eid.enrolment.payment_statement import Difference, KnownPayment, StatementLine, compare_statement
-from eid.errors import DecodeError, EnrolmentError, NotStoredError, RecordError
+from eid.errors import DecodeError, EnrolmentError, GatewayError, NotStoredError, RecordError
 from eid.gateways.payment.statement import decode_statement, encode_statement
 from eid.services.payments import refund_stamp, return_money, show_payment
 from eid.services.reconciliation import list_reconciliations, reconcile, show_reconciliation
@@ -32,7 +32,8 @@ def line(payment, kind: str = "payment", money: Money = PRICE, at: datetime = NO
 
 
 def run(till: Till, *lines: StatementLine, day: date = DAY):
-    return reconcile(till.desk, WAY, day, CASHIER, NOW + timedelta(days=1), encode_statement(lines))
+    till.desk.channel(WAY).told = encode_statement(lines)
+    return reconcile(till.desk, WAY, day, CASHIER, NOW + timedelta(days=1))
 
 
 def shown(report) -> list[tuple[str, bool]]:
@@ -55,6 +56,29 @@ def test_money_without_a_callback_is_settled_and_its_stamp_issued_once(till: Til
     assert len(till.works("sms.stamp")) == 1
     assert shown(run(till, line(payment))) == []
     assert till.tell(payment) == "unchanged"  # the callback, after all
+
+
+def test_a_statement_brought_by_hand_makes_no_money(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment, way = till.request(till.order()), till.desk.channel(WAY)
+    forged = encode_statement((line(payment),))
+
+    def bring() -> list[tuple[str, bool]]:
+        return shown(reconcile(till.desk, WAY, DAY, CASHIER, NOW + timedelta(days=1), forged))
+
+    for knows in (None, Outcome.PENDING, Outcome.DECLINED):
+        way.knows = knows
+        assert bring() == [("NOT_SETTLED_HERE", False)]
+
+    def fail(_: uuid.UUID) -> None:
+        raise GatewayError("nobody answers")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(way, "ask", fail)
+        assert bring() == [("NOT_SETTLED_HERE", False)]
+    assert till.states() == ["ORDERED"]
+    way.knows = Outcome.SETTLED
+    assert bring() == [("NOT_SETTLED_HERE", True)]
+    assert till.states() == ["ISSUED"]
 
 
 def test_every_difference_is_told(till: Till) -> None:
