@@ -50,19 +50,21 @@ _SET: Final = {
     (0x81, 0xA4): {0x67: "auxiliary data", 0x80: "protocol", 0x83: "public key", 0x91: "ephemeral public key"},
     (0x81, 0xB6): {0x83: "public key"},
 }
-_OBJECTS: Final = {
-    0x2A: {0x7F4E: "certificate body", 0x5F37: "signature"},
-    0x86: {
-        0x80: "nonce, encrypted",
-        0x81: "mapping data",
-        0x82: "mapping data",
-        0x83: "ephemeral public key",
-        0x84: "ephemeral public key",
-        0x85: "token",
-        0x86: "token",
-        0x8A: "chip authentication data, encrypted",
-    },
+_CERTIFICATE: Final = {0x7F4E: "certificate body", 0x5F37: "signature"}
+# Dynamic authentication data: of PACE (Doc 9303-11 4.4.5), and where the terminal begins with its own key, of Chip
+# Authentication (Doc 9303-11 6.2.4.2, version 2: TR-03110-3 B.2) and Restricted Identification.
+_OF_PACE: Final = {
+    0x80: "nonce, encrypted",
+    0x81: "mapping data",
+    0x82: "mapping data",
+    0x83: "ephemeral public key",
+    0x84: "ephemeral public key",
+    0x85: "token",
+    0x86: "token",
+    0x8A: "chip authentication data, encrypted",
 }
+_KEY_SENT: Final = {0x80: "ephemeral public key"}
+_KEY_ANSWERED: Final = {0x81: "nonce", 0x82: "token"}
 _DYNAMIC_AUTHENTICATION: Final = 0x7C
 MAX_NAMED: Final = 8  # objects that one line names
 
@@ -89,14 +91,21 @@ def describe_objects(
         names = _SET.get((command.p1, command.p2), {})
         return ", ".join(_describe_setting(item, names) for item in _objects(command.data))
     if command.ins == 0x2A:
-        return ", ".join(_describe(item, 0x2A) for item in _objects(command.data))
+        return ", ".join(_describe(item, _CERTIFICATE) for item in _objects(command.data))
     if command.ins in (0x20, 0x24, 0x2C) and command.p2 in set(PasswordId):
         return PasswordId(command.p2).name
     if command.ins == 0x86:
-        sent = ", ".join(_describe(item, 0x86) for item in _dynamic(command.data))
-        answered = ", ".join(_describe(item, 0x86) for item in _dynamic(response_data))
-        return f"{sent or 'begin'} -> {answered or 'nothing'}"
+        return _describe_authentication(_dynamic(command.data), _dynamic(response_data))
     return ""
+
+
+def _describe_authentication(sent: tuple[Tlv, ...], answered: tuple[Tlv, ...]) -> str:
+    """GENERAL AUTHENTICATE: PACE never has a terminal send tag 80."""
+    with_key = any(item.tag in _KEY_SENT for item in sent)
+    out, back = (_KEY_SENT, _KEY_ANSWERED) if with_key else (_OF_PACE, _OF_PACE)
+    told = ", ".join(_describe(item, out) for item in sent) or "begin"
+    heard = ", ".join(_describe(item, back) for item in answered) or "nothing"
+    return f"{told} -> {heard}"
 
 
 def _describe_select(command: CommandAPDU, in_master_file: bool) -> str:
@@ -124,8 +133,12 @@ def _dynamic(raw: bytes) -> tuple[Tlv, ...]:
     return _objects(outer[0].value) if len(outer) == 1 and outer[0].tag == _DYNAMIC_AUTHENTICATION else ()
 
 
-def _describe(item: Tlv, ins: int) -> str:
-    return f"{_OBJECTS[ins].get(item.tag, f'object {item.tag:X}')} of {len(item.value)} octets"
+def _describe(item: Tlv, names: Mapping[int, str]) -> str:
+    return f"{names.get(item.tag, f'object {item.tag:X}')} of {_octets(item.value)}"
+
+
+def _octets(raw: bytes) -> str:
+    return "1 octet" if len(raw) == 1 else f"{len(raw)} octets"
 
 
 def _describe_setting(item: Tlv, names: Mapping[int, str]) -> str:
@@ -137,14 +150,16 @@ def _describe_setting(item: Tlv, names: Mapping[int, str]) -> str:
         return f"password {PasswordId(item.value[0]).name}"
     if name == "public key" and item.value.isalnum() and MIN_REFERENCE <= len(item.value) <= MAX_REFERENCE:
         return f"public key {item.value.decode('ascii')}"
-    return f"{name} of {len(item.value)} octets"
+    if name == "private key" and len(item.value) == 1:  # its reference (TR-03110-3 B.14.1)
+        return f"private key {item.value[0]}"
+    return f"{name} of {_octets(item.value)}"
 
 
 def _describe_protocol(raw: bytes) -> str:
     try:
         oid = decode_oid_content(raw)
     except DecodeError:
-        return f"protocol of {len(raw)} octets"
+        return f"protocol of {_octets(raw)}"
     parent = oid.rpartition(".")[0]
     name = _PROTOCOLS.get(parent)
     if name is None:

@@ -89,7 +89,7 @@ def _of_dg11(evidence: Evidence) -> Iterator[Field]:
     for name in dg11.other_names:
         yield "Other name", _spaced(name)
     yield "Personal number", dg11.personal_number or ""
-    yield "Full date of birth", dg11.full_date_of_birth or ""
+    yield "Full date of birth", _hyphenated(dg11.full_date_of_birth)
     # One field for each part: Arabic and Latin on one line would be set in an order that nobody wrote.
     for part in dg11.place_of_birth or ():
         yield "Place of birth", part
@@ -98,12 +98,19 @@ def _of_dg11(evidence: Evidence) -> Iterator[Field]:
     yield "Profession", dg11.profession or ""
 
 
+def _hyphenated(date: str | None) -> str:
+    """YYYYMMDD as other dates are shown; parts that are not known, 0 there, are left out."""
+    if not date:
+        return ""
+    return "-".join(part for part in (date[:4], date[4:6], date[6:]) if part.strip("0"))
+
+
 def _of_dg12(evidence: Evidence) -> Iterator[Field]:
     dg12 = _decode(evidence, "DG12", decode_dg12)
     if dg12 is None:
         return
     yield "Issuing authority", dg12.issuing_authority or ""
-    yield "Date of issue", dg12.date_of_issue or ""
+    yield "Date of issue", _hyphenated(dg12.date_of_issue)
     yield "Endorsements", dg12.endorsements or ""
 
 

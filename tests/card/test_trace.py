@@ -46,11 +46,11 @@ def test_an_inspection_in_words():
 def test_what_cannot_be_named_is_told_by_tag_and_length():
     place = {"current_fid": None, "in_master_file": False}
     assert describe_objects(CommandAPDU(0, 0x22, 0xC1, 0xA4, bytes.fromhex("8001FF8302FFFF")), **place) == (
-        "protocol of 1 octets, password of 2 octets"
+        "protocol of 1 octet, password of 2 octets"
     )
     assert describe_objects(CommandAPDU(0, 0x22, 0xC1, 0xA4, b"\x80\x05"), **place) == ""
     assert describe_objects(CommandAPDU(0, 0x86, 0, 0, b"\x7c\x04\x9f\x22\x01\x00"), b"\x01", **place) == (
-        "object 9F22 of 1 octets -> nothing"
+        "object 9F22 of 1 octet -> nothing"
     )
     assert describe_objects(CommandAPDU(0, 0xA4, 2, 12, b"\x01\x1d"), **place) == "EF.SOD"
     assert describe_objects(CommandAPDU(0, 0xA4, 2, 12, b"\x99\x99"), **place) == "file 9999"
@@ -59,6 +59,16 @@ def test_what_cannot_be_named_is_told_by_tag_and_length():
     assert describe_objects(CommandAPDU(0, 0xB0, 1, 2), **place) == "no file from 258"
     assert describe_objects(CommandAPDU(0, 0xB1, 0, 0), current_fid=0x011C, in_master_file=True) == "EF.CardAccess"
     assert describe_objects(CommandAPDU(0, 0x84, 0, 0), **place) == ""
+
+
+def test_a_terminals_key_is_no_nonce():
+    """Tag 80 is PACE's nonce where the card answers it, and the terminal's key where Chip Authentication begins."""
+    place = {"current_fid": None, "in_master_file": False}
+    command = CommandAPDU(0, 0x86, 0, 0, bytes.fromhex("7C0480020405"))
+    assert describe_objects(command, b"\x7c\x00", **place) == "ephemeral public key of 2 octets -> nothing"
+    assert describe_objects(command, bytes.fromhex("7C07810101 82020203".replace(" ", "")), **place) == (
+        "ephemeral public key of 2 octets -> nonce of 1 octet, token of 2 octets"
+    )
 
 
 def described(ins: int, p1: int, p2: int, data: str = "", fid: int | None = None) -> str:
@@ -70,7 +80,7 @@ def test_what_is_set_is_named_by_its_purpose():
     pace = "800A04007F00070202040402"
     assert described(0x22, 0xC1, 0xA4, pace + "830103") == "protocol PACE ECDH-IM AES-128, password PIN"
     assert described(0x22, 0x41, 0xA4, "800A04007F00070202030202840101") == (
-        "protocol Chip Authentication ECDH AES-128, private key of 1 octets"
+        "protocol Chip Authentication ECDH AES-128, private key 1"
     )
     terminal = "800A04007F0007020202020383" + "0C" + b"UTTERM000001".hex()
     assert described(0x22, 0x81, 0xA4, terminal) == (
@@ -85,7 +95,7 @@ def test_what_is_set_is_named_by_its_purpose():
 
 
 def test_what_else_is_named():
-    assert described(0x2A, 0x00, 0xBE, "7F4E02AABB5F3701CC") == "certificate body of 2 octets, signature of 1 octets"
+    assert described(0x2A, 0x00, 0xBE, "7F4E02AABB5F3701CC") == "certificate body of 2 octets, signature of 1 octet"
     assert described(0x2C, 0x02, 0x03, "313233343536") == "PIN"
     assert described(0x20, 0x80, 0x00, "06") == ""
     assert described(0xB0, 0x9E, 0x00) == "short identifier 1E from 0"

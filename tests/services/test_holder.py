@@ -11,7 +11,7 @@ from eid.lds.dg2 import build_dg2
 from eid.lds.dg11 import DG11
 from eid.lds.dg12 import DG12
 from eid.lds.dg13 import DG13, PersonName, StatusListReference
-from eid.services.holder import clean_text, decode_portrait, describe_holder
+from eid.services.holder import _hyphenated, clean_text, decode_portrait, describe_holder
 from tests.builders.document import MRZ
 from tests.builders.issuance import portrait
 
@@ -52,14 +52,14 @@ def test_everything_that_a_chip_says():
         ("Full name", "SPECIMEN ANNA MARIA"),
         ("Other name", "MODEL ANNA"),
         ("Personal number", "ZZ1"),
-        ("Full date of birth", "19850214"),
+        ("Full date of birth", "1985-02-14"),
         ("Place of birth", "UTOPIA CITY"),
         ("Place of birth", "UTO"),
         ("Address", "1 MODEL STREET"),
         ("Address", "UTOPIA CITY"),
         ("Profession", "SPECIMEN"),
         ("Issuing authority", "SPECIMEN AUTHORITY"),
-        ("Date of issue", "20260601"),
+        ("Date of issue", "2026-06-01"),
         ("Endorsements", "NONE"),
         ("Father", "محمد"),
         ("Father", "MOHAMMED"),
@@ -106,3 +106,11 @@ def test_portrait_is_decoded_anew():
 def test_broken_portrait_is_none():
     broken = portrait()[:200]
     assert decode_portrait(evidence(DG2=build_dg2(broken, 207, 266).encode())) is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [("19850200", "1985-02"), ("19850000", "1985"), ("00000000", ""), ("", ""), (None, "")],
+)
+def test_parts_of_a_date_that_are_not_known_are_left_out(stated: str | None, shown: str) -> None:
+    assert _hyphenated(stated) == shown
