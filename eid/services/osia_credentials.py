@@ -24,7 +24,7 @@ from eid.profile.loader import load_profile
 from eid.services.applications import NewApplication, create_application, withdraw
 from eid.services.cards import Register
 from eid.services.osia_attributes import describe_person
-from eid.services.osia_enrolments import reason_of
+from eid.services.osia_enrolments import read_office, reason_of
 from eid.services.osia_expressions import Expression, matches, wanted
 from eid.services.osia_records import (
     Body,
@@ -83,7 +83,7 @@ def create_request(registry: Registry, name: str, body: Body, actor: Actor) -> N
     known = describe_person(record)
     if any(known.get(member) != value for member, value in body["biographicData"].items()):
         raise RecordError("the biographic data are not those of the person")
-    new = NewApplication(reason_of(request), record, site=request.get("deliveryOffice"))
+    new = NewApplication(reason_of(request), record, site=read_office(request))
     officer, now = acting(actor, Role.ENROLMENT_OFFICER), registry.now()
     application = create_application(registry.engine, new, officer, now)
     hold(registry, REQUEST, record_id, "KEPT", {**body, "credentialRequestId": name}, actor.id, now, application.id)

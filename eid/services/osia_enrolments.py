@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -54,6 +55,7 @@ PAGE: Final = 100
 MAX_BUFFERS: Final = 40
 PAPERS: Final = {"ID_CARD": "old-card", "BIRTH_CERTIFICATE": "birth-record", "INVOICE": "residence-certificate"}
 REASONS: Final = {"FIRST_ISSUANCE": "first", "RENEWAL": "expiry", "REPLACEMENT": "loss"}
+_OFFICE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ITEMS: Final = {"FACE": PORTRAIT, "SIGNATURE": SIGNATURE}
 
 
@@ -220,7 +222,7 @@ def _begin(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
         reason_of(request),
         read_person(held.body.get("biographicData", {})),
         abroad=context.get("abroad") is True,
-        site=_text(request, "deliveryOffice"),
+        site=read_office(request),
         language=_text(context, "language") or registry.rules.languages[0],
     )
     application = create_application(registry.engine, new, officer, now).id
@@ -256,13 +258,24 @@ def reason_of(request: Mapping[str, Any]) -> str:
     Raises:
         RecordError: the request has no type.
     """
-    kind = request.get("requestType")
-    other = request.get("requestTypeOther")
+    kind, other = _text(request, "requestType"), request.get("requestTypeOther")
     if kind in REASONS:
         return REASONS[kind]
     if kind == "OTHER" and isinstance(other, str):
         return other
     raise RecordError("requestData has no requestType")
+
+
+def read_office(request: Mapping[str, Any]) -> str | None:
+    """The code of the office that a request names, None where it names none.
+
+    Raises:
+        RecordError: it is no code.
+    """
+    found = request.get("deliveryOffice")
+    if found is not None and not (isinstance(found, str) and _OFFICE.fullmatch(found)):
+        raise RecordError("deliveryOffice is not the code of an office")
+    return found
 
 
 def _capture(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
@@ -306,8 +319,8 @@ def _octets(stated: object) -> bytes:
         raise RecordError("an image, template or capture record is not base64") from None
 
 
-def _text(table: Mapping[str, Any], name: str) -> str | None:
-    found = table.get(name)
+def _text(table: object, name: str) -> str | None:
+    found = table.get(name) if isinstance(table, Mapping) else None
     return found if isinstance(found, str) else None
 
 

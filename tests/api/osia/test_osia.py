@@ -1,4 +1,4 @@
-"""Every OSIA operation with every status code of its published description, each answer held to that description."""
+"""Every OSIA operation with every status code of its published description (vectors/osia-7.1.json), each answer held to it."""
 
 from __future__ import annotations
 
