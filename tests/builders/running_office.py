@@ -33,7 +33,7 @@ from eid.services.development_issuer import DevelopmentIssuer, open_development_
 from eid.services.payment_channels import configure_sandbox, prepare_secret
 from tests.builders.office_process import MovedClock
 
-PATIENCE = 40.0  # seconds for something that others do
+PATIENCE = 60.0  # seconds for something that others do
 AUDIENCE = "eid-registry"
 
 
