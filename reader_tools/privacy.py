@@ -6,11 +6,9 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine
 
 from eid.enrolment.roles import Role
 from eid.enrolment.rules import load_rules
@@ -25,20 +23,12 @@ from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.command_group import CommandGroup
 
 
-@dataclass(frozen=True, slots=True)
-class _Vault:
-    engine: Engine
-    blobs: BlobStore
-    eraser: Eraser
-
-
 @contextmanager
-def _vault() -> Iterator[_Vault]:
+def _eraser() -> Iterator[Eraser]:
     settings = load_settings(os.environ)
     with existing_database(settings) as engine:
         blobs = BlobStore(settings.documents_address, load_keys(settings))
-        rules = load_rules(settings.country).rules
-        yield _Vault(engine, blobs, Eraser(engine, blobs, rules, open_abis(settings)))
+        yield Eraser(engine, blobs, load_rules(settings.country).rules, open_abis(settings))
 
 
 @click.group(name="privacy", cls=CommandGroup)
@@ -52,10 +42,11 @@ def command() -> None:
 @click.argument("person", type=click.UUID)
 def export(out: Path, role: str, person: uuid.UUID) -> None:
     """Write all that is kept about a person: data.json, papers, images.  That it was read stands in the audit log."""
-    with _vault() as vault:
-        document = export_person(vault.engine, person, local_actor(role), current_moment())
-        archive = build_archive(vault.engine, vault.blobs, document)
+    with _eraser() as eraser:
+        document = export_person(eraser.engine, person, local_actor(role), current_moment())
+        archive = build_archive(eraser.engine, eraser.blobs, document)
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)  # also of a file that was there
         file.write(archive)
     click.echo(f"{len(document['applications'])} applications written to {out}")
 
@@ -71,11 +62,11 @@ def erase(due: bool, role: str, application: uuid.UUID | None) -> None:
     """
     if due == (application is not None):
         raise click.UsageError("name an application, or say --due")
-    with _vault() as vault:
+    with _eraser() as eraser:
         if application is not None:
-            erase_application(vault.eraser, application, local_actor(role), current_moment())
+            erase_application(eraser, application, local_actor(role), current_moment())
             click.echo("erased")
             return
-        told = erase_due(vault.eraser, current_moment())
+        told = erase_due(eraser, current_moment())
     click.echo(f"erased: {told.applications} applications; of others the papers of {told.papers}, "
                f"what was captured for {told.captures}")  # fmt: skip
