@@ -44,6 +44,7 @@ CODE_PATTERNS: Final = {
     "civil_status_number": r"^[A-Z0-9/ -]{1,32}$",
 }
 IMAGE_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+WSQ_SIGNATURE: Final = b"\xff\xa0"  # fingers alone
 # Characters that reorder or hide text, or cannot be printed.
 _FORBIDDEN_CATEGORIES: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
@@ -129,7 +130,7 @@ class IdentityRecord:
         if self.signature_image is not None:
             _verify_image("signature_image", self.signature_image)
         for finger in self.fingerprints:
-            _verify_image("fingerprints.image", finger.image)
+            _verify_image("fingerprints.image", finger.image, (*IMAGE_SIGNATURES, WSQ_SIGNATURE))
         names = [finger.finger for finger in self.fingerprints]
         if len(set(names)) != len(names) or not set(names) <= set(FINGERS):
             raise RecordError(f"fingerprints.finger is not each time another one of {', '.join(FINGERS)}")
@@ -185,10 +186,10 @@ def _verify_text(name: str, text: str, lines: int) -> None:
             raise RecordError(f"{name} has a control, formatting or unassigned character")
 
 
-def _verify_image(name: str, image: bytes) -> None:
+def _verify_image(name: str, image: bytes, signatures: tuple[bytes, ...] = IMAGE_SIGNATURES) -> None:
     if len(image) > PORTRAIT_LIMIT:
         raise RecordError(f"{name} has over {PORTRAIT_LIMIT} octets")
-    if not image.startswith(IMAGE_SIGNATURES):
+    if not image.startswith(signatures):
         raise RecordError(f"{name} is neither JPEG nor JPEG 2000")
 
 

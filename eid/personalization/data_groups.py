@@ -12,6 +12,7 @@ from eid.crypto.hashes import digest
 from eid.errors import DecodeError, ProfileError, RecordError
 from eid.identity import FINGERS, BilingualText, Fingerprint, IdentityRecord
 from eid.imaging import ImageFormat, ImageInfo, inspect_image
+from eid.imaging.wsq import WsqInfo, inspect_wsq, is_wsq
 from eid.lds.dg1 import build_dg1
 from eid.lds.dg2 import build_dg2, build_extensible_dg2
 from eid.lds.dg3 import DG3, build_dg3
@@ -136,15 +137,29 @@ def _fill(filler: bytes, name: str) -> bytes:
 
 
 def _finger(item: Fingerprint) -> FingerRecord:
+    if is_wsq(item.image):
+        size = _inspect_wsq(item.image)
+        image = FingerImage(item.image, FINGERS.index(item.finger) + 1, size.width, size.height)
+        return FingerRecord((image,), Compression.WSQ)
     info = _inspect("fingerprints.image", item.image)
     compression = Compression.JPEG2000 if info.format in JPEG_2000 else Compression.JPEG
     position = FINGERS.index(item.finger) + 1
     return FingerRecord((FingerImage(item.image, position, info.width, info.height),), compression)
 
 
+def _inspect_wsq(image: bytes) -> WsqInfo:
+    try:
+        return inspect_wsq(image)
+    except DecodeError as error:
+        raise RecordError(f"fingerprints.image: {error}") from error
+
+
 def _extensible_finger(item: Fingerprint) -> FingerImageDataBlock:
+    if is_wsq(item.image):
+        _inspect_wsq(item.image)
+        return build_finger_image_data(item.image, FINGERS.index(item.finger) + 1, FingerImageFormat.WSQ)
     if _inspect("fingerprints.image", item.image).format not in JPEG_2000:
-        raise RecordError("fingerprints.image is not JPEG 2000, which ISO/IEC 39794-4 wants")
+        raise RecordError("fingerprints.image is neither JPEG 2000 nor WSQ, which ISO/IEC 39794-4 wants")
     return build_finger_image_data(item.image, FINGERS.index(item.finger) + 1, FingerImageFormat.JPEG2000_LOSSY)
 
 
