@@ -10,7 +10,7 @@ PACKAGES := eid reader_tools api
 # Dozens of processes are started here; without cached bytecode each would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test sweep interop fuzz lint compile bench format lock clean
+.PHONY: help demo test sweep interop fuzz lint compile bench load format lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -49,7 +49,13 @@ compile: ## write build/compiled, a copy in which Passive Authentication is mach
 bench: ## measure, each figure beside its ceiling of the same run
 	@.ci/setup dev
 	@.ci/compile
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; PYTHONPATH=$(CURDIR)/build/compiled $(BIN)/python "$$script" $(ARGS); done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=$(CURDIR)/build/compiled $(BIN)/python "$$script" $(ARGS); done
+
+load: ## the registry at a national load, on databases of its own; workers killed at random for ten minutes (KILLS=20 for a short run)
+	@.ci/setup dev
+	@for script in benchmarks/load_*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	@echo "== benchmarks/bench_status_lists.py"; $(BIN)/python benchmarks/bench_status_lists.py
+	@echo "== tests/load/kill_workers.py"; $(BIN)/python -m tests.load.kill_workers --postgres --kills $(or $(KILLS),200)
 
 format: ## rewrite the code in the one format
 	@.ci/setup dev

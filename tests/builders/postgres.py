@@ -22,7 +22,7 @@ from tests.builders.machine import missing
 _UNPRIVILEGED: Final = "nobody"  # the server refuses to run as root
 _SETTINGS: Final = ("listen_addresses=", "max_connections=100", "log_min_messages=fatal")
 # What a test loses when the machine loses power is of no interest; all else is as on any server.
-_FORGETFUL: Final = ("fsync=off",)
+_FORGETFUL: Final = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 
 
 @dataclass(frozen=True, slots=True)

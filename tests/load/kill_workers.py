@@ -1,6 +1,6 @@
 """Workers that are killed with kill -9 at random, while work comes in: nothing is lost, nothing is done twice.
 
-    python -m tests.load.kill_workers --kills 200 [--database URL]
+    python -m tests.load.kill_workers --kills 200 [--minutes 10] [--postgres | --database URL]
 
 Each affair is two jobs. The first writes an audit row in a transaction that counts once, and causes the second, which
 sends a message through the SMS gateway of the sandbox, over HTTP. Two worker processes run; one of them is killed at a
@@ -88,6 +88,21 @@ def work_as(name: str) -> None:
         worker.run(threading.Event())
 
 
+def bear_workers() -> None:
+    """What the nursery does: for each name on standard input a worker is forked, which has all modules loaded already.
+
+    Its process number goes to standard output. Nobody has to wait for the dead.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        born = os.fork()
+        if born == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            work_as(line.strip())
+            os._exit(0)
+        print(born, flush=True)
+
+
 def load_key(home: Path) -> SoftwareSigner:
     key = load_pem_private_key((home / KEY).read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -101,7 +116,7 @@ class Tally:
     affairs: int = 0
     kills: int = 0
     in_flight: int = 0  # kills at which the worker had begun jobs
-    jobs_in_flight: int = 0
+    jobs_in_flight: int = 0  # in groups, as the engine counts them
     findings: list[str] = field(default_factory=list)
 
 
@@ -123,30 +138,33 @@ class Run:
         }
         self.engine: Engine = open_database(settings.database_url)
         upgrade(self.engine)
-        self.workers: dict[str, subprocess.Popen[str]] = {}
+        self.workers: dict[str, int] = {}  # process numbers
         self.incarnations = Counter[int]()
+        command = [sys.executable, "-m", "tests.load.kill_workers", "--bear-workers"]
+        with (settings.home / "workers.log").open("a") as log:
+            self.nursery = subprocess.Popen(
+                command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
     def start(self, place: int) -> None:
         """Start a worker: of every two in a place the second has the name of the first."""
         name = f"w{place}-{self.incarnations[place] // 2}"
         self.incarnations[place] += 1
-        command = [sys.executable, "-m", "tests.load.kill_workers", "--work-as", name]
-        log = (self.settings.home / "workers.log").open("a")
-        self.workers[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, text=True)
-        log.close()
+        assert self.nursery.stdin is not None
+        assert self.nursery.stdout is not None
+        print(name, file=self.nursery.stdin, flush=True)
+        self.workers[name] = int(self.nursery.stdout.readline())
 
     def kill(self, name: str) -> None:
         """End a worker as a power cut would, and note what it had begun."""
-        process = self.workers.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        _end(self.workers.pop(name))
         begun = self.count_begun(name)
         self.tally.kills += 1
         self.tally.in_flight += begun > 0
         self.tally.jobs_in_flight += begun
 
     def count_begun(self, name: str) -> int:
-        """How many jobs the engine holds to be under way in a worker."""
+        """How many groups of jobs the engine holds to be under way in a worker."""
         engine = create_engine(locate_work_database(self.settings))
         schema = "" if engine.dialect.name == "sqlite" else "eid_work."
         begun = f"SELECT count(*) FROM {schema}workflow_status WHERE status = 'PENDING' AND executor_id = :executor"
@@ -172,12 +190,12 @@ class Run:
             self.tally.affairs = before
             raise
 
-    def kill_at_random(self, kills: int, pause: tuple[float, float], batch: int) -> None:
-        """Cause work and kill workers in turns."""
+    def kill_at_random(self, kills: int, pause: tuple[float, float], batch: int, until: float) -> None:
+        """Cause work and kill workers in turns, so often, or until a moment of the monotonic clock."""
         for place in (0, 1):
             self.start(place)
             self.await_ready()
-        for _ in range(kills):
+        while self.tally.kills < kills and time.monotonic() < until:
             self.cause(batch)
             time.sleep(self.random.uniform(*pause))
             name = self.random.choice(self.await_ready())
@@ -189,7 +207,7 @@ class Run:
         end = time.monotonic() + 120
         while time.monotonic() < end:
             home = self.settings.home
-            if found := [name for name, it in self.workers.items() if (home / f"ready-{it.pid}").exists()]:
+            if found := [name for name, it in self.workers.items() if (home / f"ready-{it}").exists()]:
                 return sorted(found)
             time.sleep(0.1)
         raise TimeoutError((self.settings.home / "workers.log").read_text()[-4000:])
@@ -211,11 +229,16 @@ class Run:
             sent = len(self.sms.messages)
         return sent >= self.tally.affairs and look_at_work(self.engine, datetime.now(UTC)).waiting == 0
 
+    def end(self) -> None:
+        """End the workers, and who bears them."""
+        while self.workers:
+            _end(self.workers.popitem()[1])
+        self.nursery.kill()
+        self.nursery.wait()
+
     def examine(self) -> Tally:
         """Stop the workers and look whether anything was lost or doubled."""
-        for process in self.workers.values():
-            process.kill()
-            process.wait()
+        self.end()
         Sealer(self.engine, load_key(self.settings.home), ORIGIN).seal(datetime.now(UTC))
         with self.engine.connect() as connection:
             rows = [row.event.subject for bucket in read_buckets(connection) for row in read_chain(connection, bucket)]
@@ -240,18 +263,32 @@ class Run:
         return self.tally
 
 
-def run(kills: int, *, database: str = "", home: Path, seed: int, pause: tuple[float, float], batch: int) -> Tally:
+def _end(process: int) -> None:
+    """Kill a worker and wait until it is gone; the nursery buries it."""
+    os.kill(process, signal.SIGKILL)
+    while Path(f"/proc/{process}").exists():
+        time.sleep(0.01)
+
+
+def run(
+    kills: int,
+    *,
+    home: Path,
+    seed: int,
+    pause: tuple[float, float],
+    batch: int,
+    database: str = "",
+    seconds: float = 3600.0,
+) -> Tally:
     """Kill so often, at intervals of `pause` seconds, with `batch` affairs caused before each; what came of it."""
     with serve_sms(TOKEN) as (sms, address):
         course = Run(Settings(home=home, database=database), sms, address, seed)
         try:
-            course.kill_at_random(kills, pause, batch)
+            course.kill_at_random(kills, pause, batch, time.monotonic() + seconds)
             course.settle(60 + 3 * LEASE.total_seconds())
             return course.examine()
         finally:
-            for process in course.workers.values():
-                process.kill()
-                process.wait()
+            course.end()
             course.engine.dispose()
 
 
@@ -263,13 +300,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--pause", type=float, nargs=2, default=(0.5, 5.5), metavar=("FROM", "TO"))
     parser.add_argument("--batch", type=int, default=40, help="affairs caused before each kill")
-    parser.add_argument("--work-as", help=argparse.SUPPRESS)
+    parser.add_argument("--minutes", type=float, default=60.0, help="end after so many minutes of killing")
+    parser.add_argument("--bear-workers", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work_as:
-        work_as(given.work_as)
+    if given.bear_workers:
+        bear_workers()
         return 0
     with tempfile.TemporaryDirectory(prefix="eid-kill-") as folder:
         options = {"home": Path(folder), "seed": given.seed, "pause": tuple(given.pause), "batch": given.batch}
+        options["seconds"] = 60 * given.minutes
         started = time.monotonic()
         if given.postgres:
             from tests.builders.postgres import postgres_server
@@ -280,7 +319,7 @@ def main() -> int:
             tally = run(given.kills, database=given.database, **options)
         print(
             f"seed {given.seed}: {tally.kills} kills in {time.monotonic() - started:.0f} s, {tally.in_flight} of them"
-            f" with work in flight ({tally.jobs_in_flight} jobs); {tally.affairs} affairs of two jobs"
+            f" with work in flight ({tally.jobs_in_flight} groups of jobs); {tally.affairs} affairs of two jobs"
         )
         for finding in tally.findings:
             print(f"- {finding}")

@@ -478,7 +478,7 @@ def test_the_databases_constraint_is_the_guard(desk: Desk) -> None:
 
 
 def test_more_people_than_places_at_once(any_database: Engine) -> None:
-    """24 people in eight threads after six places; `benchmarks/bench_booking.py` has 200 after 50, in processes."""
+    """24 people in eight threads after six places; `benchmarks/load_booking.py` has 200 after 50, in processes."""
     desk = build_desk(any_database, {**RABAT, "hours": [{"days": ["mon"], "from": "09:00", "until": "09:45"}]})
     waiting_people = [(number, make_application(any_database, number)) for number in range(24)]
     outcomes: Counter[str] = Counter()

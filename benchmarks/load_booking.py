@@ -5,14 +5,13 @@ was quicker. Counted afterwards in the database: who is booked, and whether any 
 from the moment at which all processes are ready. *undisturbed* is what two free cores would give, by processor time:
 all that the processes used, the server's among them, over two; other programs spoil only the clock on the wall.
 
-Usage: bench_booking.py [--people N] [--processes N] [--rounds N]
+Usage: load_booking.py [--people N] [--processes N] [--rounds N]
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -23,7 +22,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from _measure import judge
-from sqlalchemy import func, select, text
+from _postgres_time import find_server, server_time
+from sqlalchemy import func, select
 
 sys.path.append(str(Path(__file__).parents[1]))  # behind all else: the server and the applications of the tests
 
@@ -77,15 +77,15 @@ def _measure(name: str, url: str, people: int, processes: int) -> float:
     ]
     for worker in workers:
         worker.start()
-    server = _find_server(url)
+    server = find_server(url)
     ready.wait()
-    before, begun = _server_time(server), time.perf_counter()
+    before, begun = server_time(server), time.perf_counter()
     told = [results.get() for _ in workers]
     seconds = time.perf_counter() - begun
     for worker in workers:
         worker.join()
     outcomes = sum((counted for counted, _ in told), Counter())
-    used = sum(taken for _, taken in told) + _server_time(server) - before
+    used = sum(taken for _, taken in told) + server_time(server) - before
     booked, double = _count(url)
     right = booked == outcomes["booked"] == min(people, PLACES * TIMES) and not double
     figures = f"{name:<12}{booked:>8}{outcomes['full']:>6}{double:>8}{outcomes['lost']:>12}{seconds:>9.2f}"
@@ -136,35 +136,6 @@ def _want(desk: Desk, number: int, application: uuid.UUID) -> Counter[str]:
         book(desk, made.id, who, NOW)
         return Counter(booked=1, lost=lost)
     return Counter(full=1, lost=lost)
-
-
-def _find_server(url: str) -> int | None:
-    """The process of the PostgreSQL server, which waits for those that serve connections."""
-    engine = open_database(url)
-    if engine.dialect.name == "sqlite":
-        return None
-    with engine.connect() as connection:
-        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        parent = int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
-    engine.dispose()
-    return parent
-
-
-def _server_time(server: int | None) -> float:
-    """Processor seconds of the server and of all that it has started, those at work among them."""
-    if server is None:
-        return 0.0
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        if path.parent.name == str(server):
-            ticks += sum(map(int, fields[11:15]))  # its own, and of those that have ended
-        elif fields[1] == str(server):
-            ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _count(url: str) -> tuple[int, int]:
