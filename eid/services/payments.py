@@ -26,7 +26,7 @@ from eid.gateways.payment.callback import decode_callback
 from eid.gateways.payment.channel import Instruction, PaymentChannel, PaymentOrder
 from eid.gateways.payment.signature import verify_message
 from eid.services.lifecycle import Standing, advance, begin
-from eid.services.stamps import CLERK, STAFF, StampOffice, find_seen, issue, standing_of
+from eid.services.stamps import CLERK, STAFF, StampOffice, find_seen, issue, require_code, standing_of
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
 from eid.store.outbox import Work
@@ -240,7 +240,7 @@ def refund_stamp(desk: PaymentDesk, stamp_id: uuid.UUID, actor: Actor, now: date
     def work(connection: Connection) -> StoredStamp:
         stamp = find_stamp(connection, stamp_id, lock=True)
         values = {"sealed_digits": None}
-        detail = {"reason": reason}
+        detail = {"reason": require_code(reason)}
         advance(connection, STAMP, standing_of(stamp), "refund", StampFacts(), actor, now, detail=detail, values=values)
         for payment in payments_of(connection, stamp_id):
             if payment.state == PaymentState.SETTLED:

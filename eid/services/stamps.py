@@ -62,6 +62,7 @@ UNUSABLE: Final = "this stamp cannot be used"
 STAFF: Final = frozenset(
     (Role.CASHIER, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR, Role.SYSTEM)
 )
+_CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _BUYERS: Final = frozenset((Role.APPLICANT, Role.CASHIER))
 
 
@@ -314,6 +315,17 @@ def message_work(stamp_id: uuid.UUID, now: datetime, random: Callable[[int], byt
     return Work(new_id_like(stamp_id, now, random), MESSAGE, {"stamp": str(stamp_id)}, now)
 
 
+def require_code(reason: str) -> str:
+    """A reason as it may stand in the audit log: a code, for who types a sentence may name somebody in it.
+
+    Raises:
+        RecordError: it is none.
+    """
+    if not _CODE.fullmatch(reason):
+        raise RecordError("a reason is a code: small letters, digits, hyphens, 32 at most")
+    return reason
+
+
 def standing_of(found: StoredStamp) -> Standing:
     """Where a stamp stands, for `advance`."""
     return Standing(table, found.id, found.state, found.version)
@@ -337,7 +349,7 @@ def _act(
     def work(connection: Connection) -> StoredStamp:
         find_stamp(connection, stamp_id, lock=True)
         found = find_seen(connection, stamp_id, actor)
-        detail = None if reason is None else {"reason": reason}
+        detail = None if reason is None else {"reason": require_code(reason)}
         values = {"application_id": None, "reserved_at": None} if event == "block" else None
         advance(connection, STAMP, standing_of(found), event, StampFacts(), actor, now, detail=detail, values=values)
         if event in ("cancel", "expire"):

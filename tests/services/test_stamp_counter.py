@@ -156,3 +156,13 @@ def test_of_many_cases_at_once_one_gets_it(till: Till, case: CounterCase) -> Non
         thread.join()
     cases = [item for item in told if item != "usable"]
     assert (len(told), len(cases), len(set(cases))) == (6, 2, 1)
+
+
+def test_a_reason_is_a_code_for_it_stands_in_the_audit_log(till: Till) -> None:
+    stamp = till.buy(PASSPORT)
+    for reason in ("", "Mrs SPECIMEN called", "a" * 33):
+        with pytest.raises(RecordError):
+            block_stamp(till.office, stamp.id, CHIEF, till.now, reason)
+        with pytest.raises(RecordError):
+            refund_stamp(till.desk, stamp.id, CASHIER, till.now, reason)
+    assert till.show(stamp).state == "ISSUED"
