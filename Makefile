@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-demo: ## issue a card, verify it, refuse four frauds (ARGS="--in-process", "--pcsc", "--json")
+demo: ## an application goes the whole way to its card; verify it, refuse four frauds (ARGS="--in-process", "--pcsc", "--json")
 	@.ci/setup runtime
 	@$(BIN)/eid demo $(ARGS)
 
