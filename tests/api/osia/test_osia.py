@@ -1,4 +1,4 @@
-"""Every OSIA operation with every status code of its published description (vectors/osia-7.1.json), each answer held to it."""
+"""Every OSIA operation with every status code of its published description (vectors/osia-7.1.json)."""
 
 from __future__ import annotations
 
@@ -310,7 +310,7 @@ async def _finalizing(system: System, here: dict[str, str]) -> None:
     await _papers(system, here)
     await system("finalizeEnrollment", 204, **here)
     with system.office.registry.engine.connect() as connection:
-        made = applications_by(connection, "system-1")[0]
+        (made,) = (item for item in applications_by(connection, "system-1") if item.state == "DRAFT")
         person = load_person(connection, made.person_id)
         papers = {item.paper for item in documents_of(connection, made.id)}
     assert papers == {"birth-record", "photograph"}
