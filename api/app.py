@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.body import BodyReader, Limits
 from api.boundary import Boundary
 from api.context import Context
+from api.front import Front
 from api.openapi import install_openapi, problems
 from api.problems import install_problem_handlers
 from api.routes import health, passive_authentication, policies, trust_store, verifications
@@ -22,11 +23,9 @@ def create_app(service: VerificationService, limits: Limits | None = None) -> Fa
     # The interactive pages would load scripts of another site; an address with a slash too many is another address.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, responses=problems())
     app.state.context = Context(service, BodyReader(limits or Limits()))
-    # The address that is asked most is found first, and without the machinery for parameters, of which it has none. The
-    # router below describes it, and answers other methods.
-    app.router.routes.append(passive_authentication.DIRECT)
     for part in (verifications, passive_authentication, trust_store, policies, health):
         app.include_router(part.router)
+    app.add_middleware(Front)
     app.add_middleware(Boundary)
     install_problem_handlers(app)
     install_openapi(app)

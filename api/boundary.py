@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
@@ -22,6 +22,20 @@ HEADERS: Final = {
 }
 CACHE_CONTROL: Final = "no-store"  # unless the route says otherwise: published lists are for caches
 REQUEST_ID: Final = "X-Request-Id"
+
+
+_RAW: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_RAW_REQUEST_ID: Final = REQUEST_ID.lower().encode()
+_OURS: Final = frozenset((_RAW_REQUEST_ID, *(name for name, _ in _RAW)))
+_NOT_KEPT: Final = (b"cache-control", CACHE_CONTROL.encode())
+
+
+def _guard(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with ours, which nobody else sets; names are in lower case, as ASGI has them."""
+    guarded = [item for item in headers if item[0] not in _OURS]
+    if all(name != _NOT_KEPT[0] for name, _ in guarded):
+        guarded.append(_NOT_KEPT)
+    return [*guarded, *_RAW, (_RAW_REQUEST_ID, request_id.encode())]
 
 
 class Boundary:
@@ -47,9 +61,7 @@ class Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers.update({**HEADERS, REQUEST_ID: request_id})
-                headers.setdefault("Cache-Control", CACHE_CONTROL)
+                message["headers"] = _guard(message.get("headers", ()), request_id)
             await send(message)
 
         self._metrics.in_flight += 1

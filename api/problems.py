@@ -5,7 +5,7 @@ Texts are fixed here or come from our own codecs; nothing that was sent is ever 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
@@ -167,6 +167,16 @@ _BY_STATUS: Final = {
     HTTPStatus.NOT_FOUND: Problem.NOT_FOUND,
     HTTPStatus.METHOD_NOT_ALLOWED: Problem.METHOD_NOT_ALLOWED,
 }
+
+
+async def answer_refusal(request: Request, work: Callable[[Request], Awaitable[Response]]) -> Response:
+    """What `work` answers, or the problem response for what it raises; anything unexpected passes."""
+    try:
+        return await work(request)
+    except ProblemError as refusal:
+        return await _on_problem(request, refusal)
+    except EidError as failure:
+        return await _on_known_error(request, failure)
 
 
 async def _on_problem(request: Request, error: Exception) -> JSONResponse:

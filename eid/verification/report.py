@@ -165,16 +165,17 @@ def report_to_json(report: VerificationReport) -> dict[str, Any]:
         "trust_store_digest": report.trust_store_digest,
         "assurance": report.assurance,
         "certificates": list(report.certificates),
-        "checks": [
-            {
-                "id": item.id,
-                "outcome": str(item.outcome),
-                "reason": None if item.reason is None else str(item.reason),
-                "clause": item.clause,
-                "detail": item.detail,
-            }
-            for item in report.checks
-        ],
+        "checks": [_check_to_json(item) for item in report.checks],
+    }
+
+
+def _check_to_json(item: CheckResult) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "outcome": item.outcome.value,
+        "reason": None if item.reason is None else item.reason.value,
+        "clause": item.clause,
+        "detail": item.detail,
     }
 
 

@@ -278,7 +278,7 @@ def test_wrong_usage(eid, trust, arguments, what):
 def test_unknown_policy_and_malformed_station(eid, evidence_file, trust, tmp_path):
     outcome = eid("verify", evidence_file, "--trust", trust, "--policy", "lenient")
     assert outcome.code == 65
-    assert "there are age-only, border, kyc-remote, offline-mobile, passive, strict" in outcome.err
+    assert "there are age-only, border, kyc-remote, national, offline-mobile, passive, strict" in outcome.err
     (tmp_path / "station.pem").write_text("no key")
     outcome = eid("verify", evidence_file, "--trust", trust, "--station", tmp_path / "station.pem")
     assert outcome.code == 73
