@@ -160,17 +160,17 @@ class Files(RuleBasedStateMachine):
 
         in_transaction(self.engine, work)
 
-    @rule(at=WHICH, steps=st.integers(1, 6))
-    def go_on(self, at: int, steps: int) -> None:
+    @rule(at=WHICH, steps=st.integers(1, 6), dies=DIES)
+    def go_on(self, at: int, steps: int, dies: bool) -> None:
         """Do what is next, some times, so that walks get somewhere."""
         for _ in range(steps):
-            self._do_next(at)
+            self._do_next(at, dies)
 
-    def _do_next(self, at: int) -> None:
+    def _do_next(self, at: int, dies: bool) -> None:
         order = self.order(at)
         following = {"QUEUED": "reserve", "READY": "write", "WRITTEN": "pass"}
         if order is None:
-            self.approve(at, False)
+            self.approve(at, dies)
         elif order.state in following:
             self.press(at, False, following[order.state])
         else:
@@ -230,6 +230,11 @@ class Files(RuleBasedStateMachine):
                         expected[BLANK_OF[order.state]] += 1
             found = Counter(item.state for item in blanks.values() if item.state != "IN_STORE")
             assert found == expected
+
+    def teardown(self) -> None:
+        """However a walk ends, its books are even."""
+        if hasattr(self, "files"):
+            self.work_is_done()
 
     def _application(self, at: int) -> Any:
         with self.engine.connect() as connection:
