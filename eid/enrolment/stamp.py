@@ -22,6 +22,8 @@ from eid.errors import RecordError
 
 LENGTH: Final = 16
 SHOWN: Final = 4
+_LAST_PLACE: Final = bytes(b"0123456789"[octet % 10] for octet in range(256))
+_THROWN_AWAY: Final = bytes(range(250, 256))
 StampScheme = Literal["opaque16", "checked16"]
 
 
@@ -50,10 +52,10 @@ def draw_stamp(scheme: StampScheme = "opaque16", random: Callable[[int], bytes] 
 
 def _draw_digits(count: int, random: Callable[[int], bytes]) -> str:
     """Uniform digits: of the octets below 250 the last decimal place, the others thrown away."""
-    digits = ""
+    digits = b""
     while len(digits) < count:
-        digits += "".join(str(octet % 10) for octet in random(2 * count) if octet < 250)
-    return digits[:count]
+        digits += random(2 * count).translate(_LAST_PLACE, _THROWN_AWAY)
+    return digits[:count].decode("ascii")
 
 
 def parse_stamp(text: str, scheme: StampScheme = "opaque16") -> StampDigits:
