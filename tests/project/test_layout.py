@@ -14,7 +14,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SHIPPED = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PARTS = {"runtime", *PYPROJECT["project"]["optional-dependencies"], *PYPROJECT["dependency-groups"]}
-TARGETS = {"help", "interop", "sweep", "fuzz", "compile", "demo", "test", "lint", "bench", "load", "format", "lock", "clean"}
+PROOFS = {"demo", "test", "sweep", "interop", "fuzz", "load", "lint", "bench"}
+TARGETS = {"help", "compile", "format", "lock", "clean"} | PROOFS
 
 
 def tracked_files() -> list[str]:
