@@ -233,8 +233,8 @@ class Run:
         """End the workers, and who bears them."""
         while self.workers:
             _end(self.workers.popitem()[1])
-        self.nursery.kill()
-        self.nursery.wait()
+        with self.nursery:  # its pipes are closed, and it is waited for
+            self.nursery.kill()
 
     def examine(self) -> Tally:
         """Stop the workers and look whether anything was lost or doubled."""
