@@ -42,13 +42,16 @@ def current_actor(caller: Annotated[Caller, Depends(current_caller)]) -> Actor:
 
 
 def require(*roles: Role) -> Callable[..., Actor]:
-    """A dependency: the actor, who has at least one of these roles; 403 else."""
+    """A dependency: the actor, who has at least one of these roles; 403 else.
+
+    A role that is held at a site counts only where his token says at which (`Actor.placed`).
+    """
     allowed = frozenset(roles)
 
     def require_role(actor: Annotated[Actor, Depends(current_actor)]) -> Actor:
         if actor.acting_as(allowed) is None:
             raise ProblemError(RegistryProblem.FORBIDDEN)
-        return actor
+        return actor.placed(allowed)
 
     return require_role
 

@@ -87,8 +87,8 @@ def look_up_stamp(registry: CurrentRegistry, actor: Viewer, body: schemas.TypedD
 
 def at_counter(caller: Annotated[Caller, Depends(current_caller)]) -> Actor:
     """An officer at a counter, or a partner's system whose token has the scope; 403 else."""
-    if caller.actor.acting_as(frozenset((Role.ENROLMENT_OFFICER,))) is not None:
-        return caller.actor
+    if Role.ENROLMENT_OFFICER in caller.actor.roles:
+        return caller.actor.placed(frozenset((Role.ENROLMENT_OFFICER,)))
     if Role.RELYING_PARTY in caller.actor.roles and SPEND in caller.scopes:
         return caller.actor
     raise ProblemError(RegistryProblem.FORBIDDEN)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, unique
+from typing import Final
+
+from eid.errors import EnrolmentError, Refusal
 
 
 @unique
@@ -27,6 +30,10 @@ class Role(StrEnum):
     SYSTEM = "system"  # this service's own timers and workers
 
 
+AT_A_SITE: Final = frozenset((Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER))
+"""Roles that are held at one centre, consulate or mobile unit; the others that see files are the central office's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Somebody who acts.
@@ -47,3 +54,16 @@ class Actor:
     def tag(self, role: Role) -> str:
         """How the audit log names him."""
         return f"{role.value}:{self.id}"
+
+    def placed(self, allowed: frozenset[Role]) -> Actor:
+        """Him with the roles that count for an act: those held at a site do not where nobody knows at which.
+
+        Raises:
+            EnrolmentError: FORBIDDEN, none of the roles that the act is allowed to counts.
+        """
+        if self.site is not None:
+            return self
+        placed = replace(self, roles=self.roles - AT_A_SITE)
+        if placed.acting_as(allowed) is None:
+            raise EnrolmentError(Refusal.FORBIDDEN, "the token names no office of the officer", guard="workplace")
+        return placed

@@ -328,6 +328,33 @@ async def test_another_office_does_not_look_into_a_file(client, office, captured
         assert (await client.post(f"{place}/{act}", headers=elsewhere)).status_code == 403, act
 
 
+OFFICERS = (Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER)
+
+
+async def test_officers_without_an_office_see_no_file(client, office, captured):
+    """A token without `site` does not open every office's files; the central office's roles need none."""
+    place = f"/v1/applications/{captured.id}"
+    person = {"personal_number": "ZZ123456"}
+    nowhere = {role: office.headers(role, sub="officer-8") for role in (*OFFICERS, Role.APPROVER, Role.ADJUDICATOR)}
+    for role in OFFICERS:
+        for path in (place, f"{place}/status", f"{place}/documents", "/v1/applications"):
+            answer = await client.get(path, headers=nowhere[role])
+            told = answer.json()
+            assert (answer.status_code, told["refusal"], told["guard"]) == (403, "FORBIDDEN", "workplace"), path
+        answer = await client.post("/v1/persons/search", json=person, headers=nowhere[role])
+        assert (answer.status_code, answer.json()["guard"]) == (403, "workplace")
+    for role in (Role.APPROVER, Role.ADJUDICATOR):
+        assert (await client.get(place, headers=nowhere[role])).status_code == 200
+
+
+async def test_a_central_role_lends_nothing_to_an_officer_without_an_office(client, office, captured):
+    both = office.headers(Role.ADJUDICATOR, Role.VALIDATING_OFFICER, sub="officer-8")
+    place = f"/v1/applications/{captured.id}"
+    assert (await client.get(place, headers=both)).status_code == 200  # as the adjudicator
+    answer = await client.post(f"{place}/take-up", headers=both)
+    assert (answer.status_code, answer.json()["guard"]) == (403, "workplace")
+
+
 async def test_another_applicants_file_does_not_exist(client, office, captured, headers):
     place = f"/v1/applications/{captured.id}"
     stranger = headers[Role.APPLICANT]

@@ -41,7 +41,7 @@ async def test_a_card_is_reported_lost_and_found(office: Office, any_database: E
         assert (lost.status_code, lost.json()["state"], lost.json()["cause"]) == (200, "SUSPENDED", "lost")
         again = await client.post(f"{place}/suspend", json={"cause": "lost"}, headers=applicant)
         assert (again.status_code, again.json()["type"]) == (409, "urn:eid:problem:wrong-state")
-        officer, chief = office.headers(Role.ENROLMENT_OFFICER), office.headers(Role.ADMINISTRATOR)
+        officer, chief = office.headers(Role.ENROLMENT_OFFICER, site="rabat-1"), office.headers(Role.ADMINISTRATOR)
         assert (await client.post(f"{place}/resume", headers=officer)).json()["state"] == "ACTIVE"
         revoked = await client.post(f"{place}/revoke", json={"cause": "stolen"}, headers=chief)
         assert (revoked.json()["state"], revoked.json()["cause"]) == ("REVOKED", "stolen")
