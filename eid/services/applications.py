@@ -67,6 +67,7 @@ REPLACEABLE: Final = STAMPABLE | {
 """States in which another stamp may take the place of one that was blocked."""
 LAPSING: Final = (S.DRAFT.value, S.INFORMATION_REQUESTED.value, S.READY.value, S.REJECTED.value)
 MAX_DRAFTS: Final = 12  # of one account at a time
+FEE_CHANGED: Final = "the fee is another than the stamp's now: release it and enter one of the new amount"
 _BEGINNERS: Final = frozenset((Role.APPLICANT, Role.ENROLMENT_OFFICER))
 
 
@@ -266,7 +267,7 @@ def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
         return Requirements(
             wanted_papers(application, record, now),
             find_missing_parts(connection, application, record, now),
-            application.fee,
+            _fee_today(connection, application, now) if _has_open_fee(application) else application.fee,
             application.currency,
             rules.find_reason(application.reason).old_card,
             None if born is None else rules.needs_fingerprints(born, day),
@@ -275,12 +276,20 @@ def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
 
 
 def submit(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:
-    """Submit a draft; from now on the office's own time runs."""
+    """Submit a draft; from now on the office's own time runs, and the fee is that of this day.
+
+    Raises:
+        EnrolmentError: GUARD, something is missing, or the stamp is of the amount that was due before.
+    """
 
     def act(connection: Connection, application: StoredApplication) -> StoredApplication:
         rules, record = rules_of(application), decode_person(person_of(connection, application).record)
         _require_faultless(record, rules, local_day(now, rules), abroad=application.abroad)
-        values = {"submitted_at": now, "decide_by": end_of_day(now, rules.deadlines.decision, rules)}
+        fee = _fee_today(connection, application, now)
+        if application.state == S.DRAFT.value and application.stamp_id is not None and fee != application.fee:
+            raise EnrolmentError(Refusal.GUARD, FEE_CHANGED, guard="fee-changed")
+        application = replace(application, fee=fee)
+        values = {"fee": fee, "submitted_at": now, "decide_by": end_of_day(now, rules.deadlines.decision, rules)}
         return step(connection, application, "submit", actor, now, values=values)
 
     return _act(engine, application_id, actor, act)
@@ -389,7 +398,31 @@ def bind_stamp(
     role = _require_role(actor, _BEGINNERS | {Role.SYSTEM})
     if stamp_id is not None and application.state == S.APPROVED.value:
         enqueue(connection, stamp_consumption(application, stamp_id, now))
-    return _change(connection, application, "stamp", actor.tag(role), now, {"stamp_id": stamp_id})
+    values: dict[str, Any] = {"stamp_id": stamp_id}
+    if stamp_id is None and application.state == S.DRAFT.value:
+        values["fee"] = _fee_today(connection, application, now)  # the next stamp is of the amount due now
+    return _change(connection, application, "stamp", actor.tag(role), now, values)
+
+
+def load_due(connection: Connection, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:
+    """The application for which a stamp is wanted; of a draft without one, the fee is set to what is due now."""
+    application = load_seen(connection, application_id, actor)
+    if not _has_open_fee(application):
+        return application
+    fee = _fee_today(connection, application, now)
+    if fee == application.fee:
+        return application
+    role = _require_role(actor, _BEGINNERS | {Role.SYSTEM})
+    return _change(connection, application, "fee", actor.tag(role), now, {"fee": fee})
+
+
+def _has_open_fee(application: StoredApplication) -> bool:
+    return application.state == S.DRAFT.value and application.stamp_id is None
+
+
+def _fee_today(connection: Connection, application: StoredApplication, now: datetime) -> int | None:
+    rules, born = rules_of(application), decode_person(person_of(connection, application).record).born
+    return compute_fee(rules, application.service, application.reason, born, local_day(now, rules))
 
 
 def end_overdue(engine: Engine, now: datetime, limit: int = 100) -> tuple[uuid.UUID, ...]:

@@ -19,7 +19,7 @@ from eid.enrolment.roles import Actor
 from eid.enrolment.stamp import STAMP, StampFacts, StampState, parse_stamp
 from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services.application_steps import load_seen
-from eid.services.applications import bind_stamp
+from eid.services.applications import bind_stamp, load_due
 from eid.services.lifecycle import advance
 from eid.services.stamps import CLERK, UNUSABLE, StampOffice, require_tries, standing_of
 from eid.store.applications import StoredApplication, load_application
@@ -56,7 +56,7 @@ def enter_stamp(office: StampOffice, application_id: uuid.UUID, typed: str, acto
         TooManyTriesError: too many wrong ones in this hour.
     """
     require_tries(office, actor, now)
-    wanting = in_transaction(office.engine, lambda connection: _find_wanting(connection, application_id, actor))
+    wanting = in_transaction(office.engine, lambda connection: _find_wanting(connection, application_id, actor, now))
     found, is_new = _reserve(office, application_id, wanting.due, typed, actor, now)
     try:
         in_transaction(
@@ -198,8 +198,8 @@ def _release_unbound(office: StampOffice, stamp_id: uuid.UUID, application_id: u
         release_stamp(office, stamp_id, application_id, CLERK, now)
 
 
-def _find_wanting(connection: Connection, application_id: uuid.UUID, actor: Actor) -> _Wanting:
-    application = load_seen(connection, application_id, actor)
+def _find_wanting(connection: Connection, application_id: uuid.UUID, actor: Actor, now: datetime) -> _Wanting:
+    application = load_due(connection, application_id, actor, now)
     if application.fee is None:
         raise EnrolmentError(Refusal.GUARD, "the fee is not known before the date of birth", guard="fee-known")
     due = Due(application.service, application.fee, application.currency)

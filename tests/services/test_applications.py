@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -276,6 +276,42 @@ def test_withdrawal_and_cancellation_release_the_stamp(any_database: Engine, blo
     draft = begin_application(any_database)
     assert applications.withdraw(any_database, draft.id, APPLICANT, NOW).state == "WITHDRAWN"
     assert told(any_database, draft)[-1][0] == "application.discard"
+
+
+def test_a_birthday_before_submission_changes_the_fee(any_database: Engine, blobs: BlobStore) -> None:
+    """Eleven when the draft was begun, twelve when it is submitted: the stamp of a child's fee is not taken."""
+    record = applicant_record(date_of_birth="2014-11-23")
+    draft = complete_application(any_database, blobs, begin_application(any_database, record=record))
+    with pytest.raises(EnrolmentError) as refused:
+        applications.submit(any_database, draft.id, APPLICANT, NOW + DAY)
+    assert (refused.value.refusal, refused.value.guard) == (Refusal.GUARD, "fee-changed")
+    assert (stored(any_database, draft).state, stored(any_database, draft).fee) == ("DRAFT", 50)
+    in_transaction(any_database, lambda c: applications.bind_stamp(c, draft.id, None, APPLICANT, NOW + DAY))
+    assert stored(any_database, draft).fee == 75
+    in_transaction(any_database, lambda c: applications.bind_stamp(c, draft.id, new_id(NOW), APPLICANT, NOW + DAY))
+    with pytest.raises(EnrolmentError) as refused:  # a guardian is missing, the fee is right
+        applications.submit(any_database, draft.id, APPLICANT, NOW + DAY)
+    assert refused.value.guard == "papers-complete"
+
+
+def test_a_stamp_entered_after_the_birthday_is_of_the_new_fee(any_database: Engine) -> None:
+    draft = begin_application(any_database, record=applicant_record(date_of_birth="2014-11-23"))
+
+    def due(now: datetime) -> StoredApplication:
+        return in_transaction(any_database, lambda c: applications.load_due(c, draft.id, APPLICANT, now))
+
+    assert ((due(NOW).fee, due(NOW).version), (due(NOW + DAY).fee, due(NOW + DAY).version)) == ((50, 1), (75, 2))
+
+
+def test_a_tariff_that_changed_before_submission(
+    any_database: Engine, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = complete_application(any_database, blobs, begin_application(any_database))
+    with monkeypatch.context() as patch:
+        patch.setattr(applications, "compute_fee", lambda *_: 90)
+        with pytest.raises(EnrolmentError, match="new amount"):
+            applications.submit(any_database, draft.id, APPLICANT, NOW)
+    assert applications.submit(any_database, draft.id, APPLICANT, NOW).fee == 75
 
 
 def test_a_stamp_is_bound_once(any_database: Engine) -> None:
