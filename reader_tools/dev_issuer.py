@@ -34,6 +34,7 @@ def command() -> None:
 @click.option("--id", "subject", default="developer", show_default=True, help="Who the token is for (`sub`).")
 @click.option("--role", "roles", multiple=True, type=click.Choice(list(TOKEN_ROLES)), help="A role; more than once.")
 @click.option("--site", help="Where he works.")
+@click.option("--number", default="", help="His own personal number, so that he is kept off his own file.")
 @click.option("--scope", default="", help="Scopes, with blanks between them.")
 @click.option("--minutes", type=click.IntRange(1, 1440), default=60, show_default=True, help="How long it is good.")
 @AUDIENCE
@@ -42,6 +43,7 @@ def token(
     subject: str,
     roles: tuple[str, ...],
     site: str | None,
+    number: str,
     scope: str,
     minutes: int,
     audience: str | None,
@@ -53,7 +55,7 @@ def token(
     click.echo(WARNING, err=True)
     actor = parse_actor(subject, list(roles), site)
     lifetime = timedelta(minutes=minutes)
-    click.echo(issuer.issue(actor, settings.audience, utc_now(), scope=scope, lifetime=lifetime))
+    click.echo(issuer.issue(actor, settings.audience, utc_now(), scope=scope, lifetime=lifetime, number=number))
 
 
 @command.command(name="serve")

@@ -69,5 +69,6 @@ def serve(
 def _export(settings: Settings) -> None:
     """Settle the settings for the application, which reads its environment."""
     os.environ["EID_HOME"] = str(settings.home)
-    for name in ("database", "country", "issuer", "audience", "jwks", "roles_claim", "proxy", "development"):
+    claims = ("roles_claim", "number_claim")
+    for name in ("database", "country", "issuer", "audience", "jwks", *claims, "proxy", "development"):
         os.environ[f"EID_{name.upper()}"] = str(getattr(settings, name))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from typing import Final
 
@@ -35,17 +39,40 @@ AT_A_SITE: Final = frozenset((Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER))
 
 
 @dataclass(frozen=True, slots=True)
+class OwnNumber:
+    """Somebody's own personal number, only to be compared: HMAC-SHA-256 of it under a key drawn for this object."""
+
+    key: bytes = field(repr=False)
+    tag: bytes = field(repr=False)
+
+    def is_of(self, number: str | None) -> bool:
+        """Whether it is this number; blanks, hyphens and case do not count."""
+        return number is not None and hmac.compare_digest(self.tag, _tag(self.key, number))
+
+
+def keep_number(number: str, random: Callable[[int], bytes] = os.urandom) -> OwnNumber:
+    """A personal number in the form in which an actor bears it."""
+    key = random(32)
+    return OwnNumber(key, _tag(key, number))
+
+
+def _tag(key: bytes, number: str) -> bytes:
+    return hmac.digest(key, "".join(filter(str.isalnum, number)).upper().encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Somebody who acts.
 
     Args:
         id: identifier from the token, no name. roles: all that he holds. site: where he works, None for those who work
-            nowhere in particular (applicants, systems).
+            nowhere in particular (applicants, systems). own: his own personal number, where his token tells it.
     """
 
     id: str
     roles: frozenset[Role]
     site: str | None = None
+    own: OwnNumber | None = field(default=None, repr=False, compare=False)
 
     def acting_as(self, allowed: frozenset[Role]) -> Role | None:
         """The role of his that the act is allowed to, None where there is none."""

@@ -20,7 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from eid.enrolment.roles import Actor, Role
+from eid.enrolment.roles import Actor, OwnNumber, Role, keep_number
 from eid.errors import AuthenticationError, GatewayError, ProfileError
 from eid.gateways.http import Location, fetch
 from eid.services.settings import Settings
@@ -59,12 +59,14 @@ class TokenIssuer:
     Args:
         name: the `iss` of his tokens. audience: the `aud` that means this service. keys: his public keys.
         roles_claim: where a token has the roles, with dots between levels ("realm_access.roles").
+        number_claim: where it has the holder's own personal number, written likewise.
     """
 
     name: str
     audience: str
     keys: KeySet = field(repr=False)
     roles_claim: str = "roles"
+    number_claim: str = "personal_number"
 
     def verify(self, token: str, now: datetime) -> Caller:
         """Who the bearer of a token is.
@@ -93,7 +95,8 @@ class TokenIssuer:
         return self._read(decoded.claims)
 
     def _read(self, claims: Mapping[str, Any]) -> Caller:
-        actor = Actor(_identify(claims["sub"]), self._roles(claims), _site(claims.get("site")))
+        site, own = _site(claims.get("site")), _own(_find(claims, self.number_claim))
+        actor = Actor(_identify(claims["sub"]), self._roles(claims), site, own)
         stated = claims.get("scope", claims.get("scp", ""))
         scopes = stated.split() if isinstance(stated, str) else _texts(stated)
         client = claims.get("client_id", claims.get("azp", ""))
@@ -101,10 +104,8 @@ class TokenIssuer:
 
     def _roles(self, claims: Mapping[str, Any]) -> frozenset[Role]:
         """The roles that this service knows; a provider has others for other services."""
-        found: Any = claims
-        for part in self.roles_claim.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        return frozenset(TOKEN_ROLES[name] for name in _texts(found) if name in TOKEN_ROLES)
+        found = _texts(_find(claims, self.roles_claim))
+        return frozenset(TOKEN_ROLES[name] for name in found if name in TOKEN_ROLES)
 
 
 def load_issuer(settings: Settings) -> TokenIssuer:
@@ -118,7 +119,7 @@ def load_issuer(settings: Settings) -> TokenIssuer:
     keys = decode_keys(raw)
     if any(DEVELOPMENT in (key.kid or "") for key in keys.keys) and not settings.development:
         raise ProfileError("these are the keys of a development issuer, who gives every role to everybody")
-    return TokenIssuer(settings.issuer, settings.audience, keys, settings.roles_claim)
+    return TokenIssuer(settings.issuer, settings.audience, keys, settings.roles_claim, settings.number_claim)
 
 
 def decode_keys(raw: bytes) -> KeySet:
@@ -168,6 +169,22 @@ def _identify(subject: str) -> str:
 
 def _site(stated: object) -> str | None:
     return stated if isinstance(stated, str) and _SITE.fullmatch(stated) else None
+
+
+def _find(claims: Mapping[str, Any], place: str) -> Any:
+    found: Any = claims
+    for part in place.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _own(stated: object) -> OwnNumber | None:
+    """The number to compare with; what is no number at all is no token, lest the comparison is silently left out."""
+    if stated is None:
+        return None
+    if not isinstance(stated, str) or not any(map(str.isalnum, stated)):
+        raise TokenRefusedError("the token is refused")
+    return keep_number(stated)
 
 
 def _texts(stated: object) -> list[str]:

@@ -171,7 +171,7 @@ def settle_hold(engine: Engine, hold_id: uuid.UUID, reason: str, actor: Actor, n
             raise NotStoredError("there is no such hold")
         application = load_seen(connection, hold.application_id, actor)
         if actor.id == application.applicant:
-            raise EnrolmentError(Refusal.FORBIDDEN, "nobody decides on his own file")
+            raise EnrolmentError(Refusal.FORBIDDEN, "nobody decides on his own file", guard="own-file")
         if not captures.settle_hold(connection, hold, state, reason, actor.tag(role), now):
             raise EnrolmentError(Refusal.WRONG_STATE, "the hold was settled before")
         _audit(connection, hold.application_id, "hold.settle", actor.tag(role), now, hold=str(hold_id), reason=reason)

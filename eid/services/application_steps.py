@@ -41,6 +41,7 @@ NOTICES: Final = frozenset(
     ("submit", "request-information", "validate", "arrive", "hand-over", "reject", "withdraw", "lapse", "cancel")
 )
 """Events of which the applicant is told: work of the kind "notify", payload template and application."""
+OWN_FILE: Final = "nobody decides on his own file"
 STAMP_ENDS: Final = frozenset((S.WITHDRAWN, S.LAPSED, S.CANCELLED))
 
 
@@ -74,12 +75,14 @@ def load_seen(
     """The application, for somebody who may know of it; `change` lets nobody else at it until the transaction ends.
 
     Raises:
-        NotStoredError: there is none, or it is another applicant's. EnrolmentError: FORBIDDEN, it is another office's.
+        NotStoredError: there is none, or it is another applicant's. EnrolmentError: FORBIDDEN, it is another office's,
+            or is about him who looks at it as staff.
     """
     found = load_application(connection, application_id, change=change)
     if found is None:
         raise NotStoredError("there is no such application")
     if may_see(found, actor):
+        refuse_own_person(connection, found, actor)
         return found
     if is_staff(actor):
         raise EnrolmentError(Refusal.FORBIDDEN, "the application is another office's")
@@ -200,6 +203,7 @@ def step(
     known = facts_of(connection, application, now) if facts is None else facts
     target = APPLICATION.step(S(application.state), event, known, actor)[0].target
     _refuse_own_file(application, event, actor)
+    refuse_own_person(connection, application, actor)
     changed = {"due_at": due_at(target, rules_of(application), now), "updated_at": now, **(values or {})}
     caused = (*work, *_works_of(application, event, target, now))
     standing = Standing(table, application.id, application.state, application.version)
@@ -221,9 +225,22 @@ def due_at(state: ApplicationState, rules: EnrolmentRules, now: datetime) -> dat
 
 
 def _refuse_own_file(application: StoredApplication, event: str, actor: Actor) -> None:
-    decides = event in ("take-up", "request-information", "validate", "reject", "approve", "clear", "cancel")
+    decides = event in ("take-up", "request-information", "validate", "reject", "approve", "return", "clear", "cancel")
     if decides and actor.id == application.applicant:
-        raise EnrolmentError(Refusal.FORBIDDEN, "nobody decides on his own file")
+        raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
+
+
+def refuse_own_person(connection: Connection, application: StoredApplication, actor: Actor) -> None:
+    """Staff has nothing to do with the file about itself, from whatever account it was filed.
+
+    Raises:
+        EnrolmentError: FORBIDDEN, the personal number of the person is the actor's own.
+    """
+    if actor.own is None:
+        return
+    person = load_person(connection, application.person_id)
+    if person is not None and actor.own.is_of(person.personal_number):
+        raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
 
 
 def _works_of(application: StoredApplication, event: str, target: ApplicationState, now: datetime) -> Iterable[Work]:

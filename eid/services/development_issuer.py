@@ -45,7 +45,14 @@ class DevelopmentIssuer:
     key: ECKey = field(repr=False)
 
     def issue(
-        self, actor: Actor, audience: str, now: datetime, *, scope: str = "", lifetime: timedelta = LIFETIME
+        self,
+        actor: Actor,
+        audience: str,
+        now: datetime,
+        *,
+        scope: str = "",
+        lifetime: timedelta = LIFETIME,
+        number: str = "",
     ) -> str:
         """An access token (RFC 9068 2) that says of the actor whatever is asked for."""
         seconds = int(now.timestamp())
@@ -62,6 +69,8 @@ class DevelopmentIssuer:
         }
         if actor.site is not None:
             claims["site"] = actor.site
+        if number:
+            claims["personal_number"] = number
         return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": "at+jwt"}, claims, self.key)
 
     def jwks(self) -> dict[str, Any]:

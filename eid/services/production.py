@@ -30,7 +30,7 @@ from eid.enrolment.production import PRODUCTION, OrderFacts, OrderState
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import EidError, EnrolmentError, LifecycleError, NotStoredError, Refusal, StoreError
-from eid.services.application_steps import person_of, rules_of, step
+from eid.services.application_steps import person_of, refuse_own_person, rules_of, step
 from eid.services.approval import is_paid
 from eid.services.cards import CardOrder, order_card, store_card, void_card
 from eid.services.lifecycle import Standing, advance
@@ -333,6 +333,7 @@ def refuse_unless(engine: Engine, order: ProductionOrder, event: str, actor: Act
     def work(connection: Database) -> OrderFacts:
         application = application_of(connection, order)
         _require_wanted(application)
+        refuse_own_person(connection, application, actor)
         return OrderFacts(paid=is_paid(connection, application))
 
     PRODUCTION.step(OrderState(order.state), event, in_transaction(engine, work), actor)

@@ -28,6 +28,7 @@ class Settings:
         challenge_seconds: how long a verification waits for its evidence.
         country: whose enrolment rules hold. issuer: the `iss` of the access tokens that count; audience: their `aud`.
         jwks: file or https address of the issuer's public keys. roles_claim: where a token has the roles.
+        number_claim: where a token of staff has the holder's own personal number.
         proxy: address of the reverse proxy whose X-Forwarded-For counts.
         development: 1 lets the development issuer's tokens count.
         audit_origin: the audit log's name in its signed heads, for ever. heads: where those are written to; empty means
@@ -53,6 +54,7 @@ class Settings:
     audience: str = "eid-registry"
     jwks: str = ""
     roles_claim: str = "roles"
+    number_claim: str = "personal_number"
     proxy: str = ""
     development: int = 0
     audit_origin: str = "eid.invalid/audit"

@@ -14,16 +14,17 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from eid.enrolment.roles import Actor, Role
+from eid.enrolment.roles import Actor, Role, keep_number
 from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services import approval
+from eid.services.application_steps import refuse_own_person
 from eid.services.enrolment import register_officer_key
 from eid.store.applications import StoredApplication
 from eid.store.database import open_database
 from tests.builders.applicants import ADMINISTRATOR, VALIDATOR
 from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, take
 from tests.builders.issuance import signer
-from tests.builders.registry import Office, build_office
+from tests.builders.registry import Office, build_office, issue_token
 
 pytestmark = pytest.mark.anyio
 
@@ -326,6 +327,40 @@ async def test_another_office_does_not_look_into_a_file(client, office, captured
     elsewhere = office.headers(Role.VALIDATING_OFFICER, sub="officer-8", site="paris-1")
     for act in ("take-up", "validate"):
         assert (await client.post(f"{place}/{act}", headers=elsewhere)).status_code == 403, act
+
+
+@pytest.mark.parametrize("role", [Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER, Role.ADJUDICATOR, Role.APPROVER])
+async def test_staff_keeps_off_the_file_about_itself(client, office, captured, role):
+    """Another account than the one that filed it, the same person: by the personal number in the token."""
+
+    def headers(number: str) -> dict[str, str]:
+        claims = {"sub": "officer-6", "roles": [role.value], "site": "rabat-1", "personal_number": number}
+        return {"Authorization": f"Bearer {issue_token(office.clock(), **claims)}"}
+
+    place = f"/v1/applications/{captured.id}"
+    assert (await client.get(place, headers=headers("ZZ999999"))).status_code == 200
+    own = headers("zz 123456")
+    acts = {
+        Role.VALIDATING_OFFICER: ("take-up", {}),
+        Role.APPROVER: ("approve", {}),
+        Role.ADJUDICATOR: ("clear", {}),
+        Role.ENROLMENT_OFFICER: ("submit", {}),
+    }
+    act, body = acts[role]
+    for answer in (
+        await client.get(place, headers=own),
+        await client.post(f"{place}/{act}", json=body, headers=own),
+    ):
+        assert (answer.status_code, answer.json().get("guard")) == (403, "own-file"), answer.text
+        assert "123456" not in answer.text
+
+
+def test_nobody_makes_a_card_for_himself(counter: Counter, captured: StoredApplication):
+    maker = Actor("press-6", frozenset((Role.PRODUCTION_OPERATOR,)), own=keep_number("ZZ123456"))
+    with counter.engine.connect() as connection, pytest.raises(EnrolmentError) as refused:
+        refuse_own_person(connection, captured, maker)
+    assert (refused.value.refusal, refused.value.guard) == (Refusal.FORBIDDEN, "own-file")
+    assert "123456" not in repr(maker)
 
 
 OFFICERS = (Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER)

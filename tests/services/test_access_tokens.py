@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -181,3 +182,24 @@ def test_keys_of_a_development_issuer_need_permission(tmp_path) -> None:
 def test_what_is_no_key_set(raw) -> None:
     with pytest.raises(ProfileError):
         decode_keys(raw)
+
+
+def test_the_own_number_is_kept_to_compare_only():
+    """Of staff; what is there and is no number makes no token of it, lest the comparison falls away unseen."""
+    actor = TRUSTED.verify(issue_token(NOW, personal_number="zz-123456"), NOW).actor
+    assert actor.own is not None
+    assert actor.own.is_of("ZZ123456")
+    assert not actor.own.is_of("ZZ123457")
+    assert not actor.own.is_of(None)
+    assert "123456" not in repr(actor) + repr(actor.own)
+    assert TRUSTED.verify(issue_token(NOW), NOW).actor.own is None
+    for faulty in (123456, "", "- -", ["ZZ123456"]):
+        with pytest.raises(TokenRefusedError):
+            TRUSTED.verify(issue_token(NOW, personal_number=faulty), NOW)
+
+
+def test_the_claim_of_the_number_is_settled():
+    elsewhere = replace(TRUSTED, number_claim="citizen.number")
+    actor = elsewhere.verify(issue_token(NOW, citizen={"number": "ZZ123456"}), NOW).actor
+    assert actor.own is not None
+    assert actor.own.is_of("ZZ123456")

@@ -38,6 +38,10 @@ def test_its_tokens_count_where_development_is_allowed(tmp_path: Path) -> None:
     token = issuer.issue(AUDITOR, "eid-registry", utc_now(), scope="id.read")
     caller = load_issuer(settings(tmp_path)).verify(token, utc_now())
     assert (caller.actor, caller.scopes) == (AUDITOR, {"id.read"})
+    numbered = issuer.issue(AUDITOR, "eid-registry", utc_now(), number="ZZ123456")
+    own = load_issuer(settings(tmp_path)).verify(numbered, utc_now()).actor.own
+    assert own is not None
+    assert own.is_of("ZZ123456")
     with pytest.raises(ProfileError):
         load_issuer(Settings(tmp_path, issuer=NAME, jwks=str(jwks_path(tmp_path))))
     assert DEVELOPMENT in NAME
