@@ -74,7 +74,9 @@ class _Desk:
 @RECORD
 @click.option("--reason", default="first", show_default=True, metavar="CODE", help="Why a card is wanted.")
 @click.option("--abroad", is_flag=True, help="The papers are those of residents abroad.")
-@click.option("--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True)
+@click.option(
+    "--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True, help="For messages."
+)
 @click.option("--account", metavar="ID", help="Whose application it is.  [default: yours]")
 @SITE
 @acting_as(Role.ENROLMENT_OFFICER)
@@ -99,8 +101,14 @@ def new(
 
 
 @command.command(name="list")
-@click.option("--state", "states", multiple=True, type=click.Choice([state.value for state in ApplicationState]))
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in ApplicationState]),
+    help="Of this state; may be repeated.",
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @SITE
 @acting_as(Role.VALIDATING_OFFICER)
 @JSON

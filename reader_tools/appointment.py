@@ -110,7 +110,9 @@ def open_day(role: str, site: str, day: datetime) -> None:
 
 @command.command(name="offers")
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day.  [default: today]")
-@click.option("--days", type=click.IntRange(1, appointments.MAX_DAYS), default=7, show_default=True)
+@click.option(
+    "--days", type=click.IntRange(1, appointments.MAX_DAYS), default=7, show_default=True, help="How far to look."
+)
 @CATEGORY
 @acting_as(Role.CALL_CENTRE_AGENT)
 @JSON

@@ -63,7 +63,7 @@ def token(
 @AUDIENCE
 @HOME
 def serve(port: int, audience: str | None, home: Path | None) -> int:
-    """Serve metadata, keys and tokens on the loopback interface until SIGTERM or SIGINT.
+    """Serve metadata, keys and tokens on this machine.
 
     When it is ready it prints one line on standard output: listening on http://127.0.0.1:PORT
     """

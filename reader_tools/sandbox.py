@@ -54,7 +54,13 @@ def sms(host: str, port: int, token: str) -> None:
     metavar="URL",
     help="Where it tells what became of payments; the way to pay is added.",
 )
-@click.option("--ending", type=click.Choice([item.value for item in Ending]), default="manual", show_default=True)
+@click.option(
+    "--ending",
+    type=click.Choice([item.value for item in Ending]),
+    default="manual",
+    show_default=True,
+    help="How payments end.",
+)
 @click.option("--delay", type=click.FloatRange(0, MAX_DELAY), default=0.0, help="Seconds before a payment ends.")
 @click.option(
     "--duplicates", type=click.IntRange(0, MAX_DUPLICATES), default=0, help="How often the same is told again."

@@ -16,7 +16,9 @@ from reader_tools.acting import current_moment
 
 
 @click.command(name="seed")
-@click.option("--applications", "count", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option(
+    "--applications", "count", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same number makes the same people.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(count: int, seed: int, as_json: bool) -> None:

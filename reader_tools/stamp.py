@@ -93,7 +93,9 @@ def fees(service: str | None, as_json: bool) -> None:
 @click.option("--service", default="card", show_default=True, metavar="CODE", help="What the stamp is for.")
 @click.option("--born", required=True, type=DAY, help="Date of birth of whom it is for; it sets the fee.")
 @click.option("--phone", required=True, metavar="NUMBER", help="Where the digits are sent, as +212600000000.")
-@click.option("--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True)
+@click.option(
+    "--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True, help="For messages."
+)
 @click.option("--abroad", is_flag=True, help="The telephone may be one of another country.")
 @acting_as(Role.CASHIER)
 @JSON

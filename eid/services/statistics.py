@@ -192,12 +192,20 @@ def _count(connection: Connection, bucket: int, rows: tuple[AuditRow, ...], zone
     return counts
 
 
+def _id_of(named: str) -> uuid.UUID | None:
+    """A row that names nothing of ours, as somebody may have written into the log, is counted nowhere."""
+    try:
+        return uuid.UUID(named)
+    except ValueError:
+        return None
+
+
 def _find_places(
     connection: Connection, bucket: int, table: Table, subjects: list[str], sites: tuple[str, ...]
 ) -> dict[str, tuple[str | None, str | None, str]]:
     """Sites and service of applications or appointments, by how the audit log names them."""
     prefix = f"{table.name}:"
-    wanted = {uuid.UUID(item.removeprefix(prefix)) for item in subjects if item.startswith(prefix)}
+    wanted = {_id_of(item.removeprefix(prefix)) for item in subjects if item.startswith(prefix)} - {None}
     if not wanted:
         return {}
     columns = [table.c.id, table.c[sites[0]], table.c[sites[-1]], table.c.service]

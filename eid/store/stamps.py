@@ -26,7 +26,8 @@ class StoredStamp:
     Args:
         amount: whole units of `currency`. fee_version: the day from which that fee is in force. ordered_by: who may
             see it. sealed_phone, sealed_digits: for sending the digits; the latter None before they are drawn and after
-            the stamp's end. messages: how often they were to be sent. application_id: whom it is reserved for.
+            the stamp's end. messages: how often they were to be sent. application_id: whom it is reserved for; where it
+            was spent at a counter, the name of the case there. reserved_at: when that was.
     """
 
     id: uuid.UUID

@@ -170,7 +170,7 @@ def test_signed_evidence_that_calls_itself_relayed(service, document):
 def test_an_upload_answers_the_challenge_it_was_sent_for(service, document):
     groups = {int(name[2:]): raw for name, raw in document.files.items() if name.startswith("DG")}
     upload = Upload(document.files["EF.SOD"], groups, plain_signature(document.active_key, CHALLENGE))
-    assert [item.name for item in submitted_files(upload)] == ["EF.SOD", "DG1", "DG2", "DG11", "DG14", "DG15"]
+    assert [item.name for item in submitted_files(upload)] == ["EF.SOD", "DG1", "DG2", "DG11", "DG13", "DG14", "DG15"]
     session = service.create("test", "kyc-remote")
     assert service.submit(session.id, upload).verdict is Verdict.TOTAL_PASSED
     # Nobody asked: no challenge, so no answer to one.
