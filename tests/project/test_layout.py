@@ -14,7 +14,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SHIPPED = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PARTS = {"runtime", *PYPROJECT["project"]["optional-dependencies"], *PYPROJECT["dependency-groups"]}
-PROOFS = {"demo", "test", "sweep", "interop", "fuzz", "load", "lint", "bench"}
+PROOFS = {"demo", "test", "coverage", "sweep", "interop", "fuzz", "load", "lint", "bench"}
 TARGETS = {"help", "compile", "format", "lock", "clean"} | PROOFS
 
 
