@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from eid.audit.tree_head import Checkpoint, Frontier
 from eid.codec.apdu import decode_response
+from eid.evidence.codec import CONTENT_TYPE
+from eid.evidence.cose import sign_cose
+from eid.gateways.abis import Biometric, Candidate, Encounter
+from eid.gateways.abis.messages import encode_candidates, encode_encounter
 from eid.inspection import InspectionPlan, inspect
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
+from eid.services.demo_office import SITE
 from eid.testing.specimen import SpecimenCard, issue_specimen
 from eid.transport.loopback import LoopbackConnection
 from tests.fuzz.targets import Decoder, attempt
@@ -81,9 +88,47 @@ def from_cards() -> Iterator[bytes]:
             yield from (command[5:], data, data[2:])
 
 
+def from_registry() -> dict[str, bytes]:
+    """What the registry and its neighbours write, by the decoder that takes it."""
+    frontier = Frontier().extend(bytes((leaf,)) * 32 for leaf in range(3))
+    head = Checkpoint("audit.example", frontier.size, frontier.root(), NOW)
+    signature = bytes.fromhex("3006020101020101")  # r and s are 1
+    note = f"{head.text()}\n\N{EM DASH} {head.origin} {base64.b64encode(bytes(68)).decode()}\n"
+    face = Biometric("FACE", "UNKNOWN", "JPEG", b"image", False)
+    name = {"arabic": "\u0645\u062b\u0627\u0644", "latin": "Specimen"}
+    person = {
+        "family_name": name,
+        "date_of_birth": "1990-07",
+        "sex": "F",
+        "civil_status": {"number": "12/1990", "year": 1990},
+        "address": {"lines": name, "country": "MAR", "since": "2020-01-31"},
+        "contact": {"phone": "+212600000000", "email": "a@example.org", "consents": ["phone-on-chip"]},
+    }
+    return {
+        "eid.audit.tree_head.decode_checkpoint": note.encode(),
+        "eid.audit.tree_head.decode_frontier": frontier.size.to_bytes(8, "big") + frontier.encode(),
+        "eid.enrolment.person.decode_person": json.dumps(person).encode(),
+        "eid.enrolment.site.decode_site": json.dumps(SITE).encode(),
+        "eid.enrolment.wall_time.decode_wall_time": b"2026-10-25T02:30~",
+        "eid.evidence.cose.decode_signed": sign_cose(b"payload", CONTENT_TYPE, lambda _: signature, bytes(32)),
+        "eid.gateways.abis.messages.decode_candidates": json.dumps(
+            encode_candidates((Candidate("person", 1, 0.5, frozenset(("encounter",))),))
+        ).encode(),
+        "eid.gateways.abis.messages.decode_encounter": json.dumps(
+            encode_encounter(Encounter("person", "encounter", (face,)))
+        ).encode(),
+        "eid.gateways.abis.messages.decode_task": b'{"taskId": "task"}',
+    }
+
+
 def pool() -> list[bytes]:
     """All of them, small ones first."""
-    found = {raw for source in (from_vectors(), from_cards()) for raw in source if 0 < len(raw) <= LARGEST}
+    found = {
+        raw
+        for source in (from_vectors(), from_cards(), from_registry().values())
+        for raw in source
+        if 0 < len(raw) <= LARGEST
+    }
     return sorted(found, key=lambda raw: (len(raw), raw))
 
 

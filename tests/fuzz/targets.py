@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from eid.audit import tree_head
 from eid.codec import algorithm, apdu, cbor, cms, crl, der, name, spki, tlv, x509
 from eid.crypto import ecdsa, points, public_key
 from eid.crypto.curves import CURVES
+from eid.enrolment import person, site, wall_time
 from eid.errors import (
     AuthenticationError,
     CommandRefused,
@@ -27,7 +30,8 @@ from eid.errors import (
     StoreError,
     VerificationError,
 )
-from eid.evidence import cose
+from eid.evidence import codec, cose
+from eid.gateways.abis import messages as abis
 from eid.lds import details, eid_application, eid_values, extensible, optional_group, sod, text
 from eid.mrz import mrz
 from eid.protocols.bac import core as bac_core
@@ -42,6 +46,8 @@ OTHERWISE: dict[str, type[EidError]] = {
     "eid.crypto.public_key.decode_signature_algorithm": VerificationError,  # an algorithm that is not known
     "eid.protocols.bac.core.decode_token": AuthenticationError,  # the MAC comes first
     "eid.identity.decode_identity_record": RecordError,  # what is not of this record, told by its field
+    "eid.enrolment.person.decode_person": RecordError,  # every fault at its place, for a form
+    "eid.enrolment.site.decode_site": RecordError,  # a table that an administrator writes
     "eid.verification.policy.decode_policy": ProfileError,  # a file that a relying party writes: told with its place
     "eid.profile.layout.decode_face_layout": ProfileError,  # likewise, the issuer
 }
@@ -68,6 +74,24 @@ def _each(decode: Callable[..., object], *choices: Any) -> Decoder:
     return lambda raw: decode(choices[raw[0] % len(choices)], raw[1:]) if raw else None
 
 
+def _json(decode: Callable[[Any], object]) -> Decoder:
+    """It takes what was parsed of JSON."""
+
+    def parsed(raw: bytes) -> object:
+        try:
+            value = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise DecodeError("not JSON") from None
+        return decode(value)
+
+    return parsed
+
+
+def _text(decode: Callable[[str], object]) -> Decoder:
+    """It takes text, of which octets that are not UTF-8 become lone surrogates."""
+    return lambda raw: decode(raw.decode("utf-8", "surrogateescape"))
+
+
 ADAPTERS: dict[str, Decoder] = {
     "eid.codec.der.decode_string": lambda raw: der.decode_string(raw[0], raw[1:], 0, "text") if raw else None,
     "eid.codec.der.decode_time": lambda raw: der.decode_time(raw[0], raw[1:], 0, "time") if raw else None,
@@ -87,6 +111,19 @@ ADAPTERS: dict[str, Decoder] = {
         algorithm.decode_algorithm(raw), "sha256"
     ),
     "eid.evidence.cose.decode_cose_sign1": lambda raw: cose.decode_cose_sign1(raw, max_octets=LARGEST),
+    "eid.evidence.cose.decode_signed": lambda raw: cose.decode_signed(
+        raw, codec.CONTENT_TYPE, max_octets=LARGEST, clause=codec.CLAUSE
+    ),
+    "eid.audit.tree_head.decode_checkpoint": _text(tree_head.decode_checkpoint),
+    "eid.audit.tree_head.decode_frontier": lambda raw: tree_head.decode_frontier(
+        int.from_bytes(raw[:8], "big"), raw[8:]
+    ),
+    "eid.enrolment.person.decode_person": _json(person.decode_person),
+    "eid.enrolment.site.decode_site": _json(site.decode_site),
+    "eid.enrolment.wall_time.decode_wall_time": _text(wall_time.decode_wall_time),
+    "eid.gateways.abis.messages.decode_candidates": _json(abis.decode_candidates),
+    "eid.gateways.abis.messages.decode_encounter": _json(partial(abis.decode_encounter, "person", "encounter")),
+    "eid.gateways.abis.messages.decode_task": _json(abis.decode_task),
     "eid.mrz.mrz.decode_mrz": lambda raw: mrz.decode_mrz(raw.decode("latin-1")),
     "eid.mrz.mrz.decode_joined_mrz": lambda raw: mrz.decode_joined_mrz(raw.decode("latin-1")),
     "eid.lds.text.decode_fields": lambda raw: text.decode_fields(raw.decode("latin-1")),

@@ -23,6 +23,11 @@ def test_every_decoder_is_a_target_or_says_why_not() -> None:
     assert {name for names in targets.groups().values() for name in names} == set(NAMES)
 
 
+def test_what_the_registry_writes_is_taken_by_its_decoder() -> None:
+    for name, raw in seeds.from_registry().items():
+        assert targets.attempt(name, targets.decoders()[name], raw), name
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_vectors_of_all_others_are_taken_or_refused(name: str, vectors: list[bytes]) -> None:
     decode = targets.decoders()[name]

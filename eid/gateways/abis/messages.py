@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
+import sys
 from typing import Any, Final
 
 from eid.errors import DecodeError
@@ -15,6 +15,7 @@ MAX_CANDIDATES: Final = 100
 MAX_SCORES: Final = 1000
 MAX_ID: Final = 64  # characters
 TYPES: Final = ("FACE", "FINGER", "IRIS", "SIGNATURE", "UNKNOWN")
+_LARGEST: Final = sys.float_info.max  # an integer of JSON may be beyond it
 
 
 def encode_encounter(encounter: Encounter) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def _decode_candidate(value: object) -> Candidate:
     rank, score = fields.get("rank"), fields.get("score")
     if type(rank) is not int or not 0 <= rank < 1 << 31:
         raise DecodeError("candidate: rank", clause=CLAUSE)
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+    if isinstance(score, bool) or not isinstance(score, int | float) or not -_LARGEST <= score <= _LARGEST:
         raise DecodeError("candidate: score", clause=CLAUSE)
     return Candidate(_text(fields.get("personId"), "personId"), rank, float(score), _decode_scores(fields))
 

@@ -81,6 +81,7 @@ def test_candidates_there_and_back() -> None:
         [{"personId": "", "rank": 1, "score": 1}],
         [{"personId": "a", "rank": True, "score": 1}],
         [{"personId": "a", "rank": 1, "score": float("nan")}],
+        [{"personId": "a", "rank": 1, "score": 10**400}],
         [{"personId": "a", "rank": 1, "score": "9"}],
         [{"personId": "a", "rank": 1, "score": 1, "scores": {}}],
         [{"personId": "a", "rank": 1, "score": 1, "scores": [{"encounterId": 7}]}],
