@@ -31,6 +31,7 @@ POLLING: Final = 0.1  # seconds
 CONCURRENCY: Final = 24  # jobs at once in one process; they wait for the database and the world, not for the processor
 GROUP: Final = 10  # jobs in one workflow; all of them are repeated where their process dies
 FORGET_AT_ONCE: Final = 500  # finished jobs that are dropped in one go
+CONSOLE: Final = "__dbos_console_log_handler__"  # what DBOS calls its handler of log lines
 
 
 class DbosEngine:
@@ -80,6 +81,7 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
         GatewayError: the work database cannot be opened.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    _forget_old_console()
     config = DBOSConfig(
         name="eid_work",
         system_database_url=url,
@@ -127,6 +129,13 @@ def dbos_engine(url: str, executor: str, perform: Perform, *, concurrency: int =
 
 
 STOP_SECONDS: Final = 10  # for jobs under way when the process is asked to end; what is cut short is resumed
+
+
+def _forget_old_console() -> None:
+    """Let DBOS log to the stderr of now; it keeps that of its first start, which may be closed, and flushes it."""
+    logger = logging.getLogger("dbos")
+    for handler in [it for it in logger.handlers if it.name == CONSOLE]:
+        logger.removeHandler(handler)
 
 
 def _enqueue(jobs: Sequence[Job], attempt: int, pause: timedelta | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 import uuid
@@ -301,6 +302,14 @@ def test_names_are_used_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     in_transaction(workshop.engine, lambda connection: hold_lease(connection, here, NOW))
     with working(workshop, "two", handlers={}, timers={}) as worker:
         assert worker.name == "two"
+
+
+def test_it_starts_again_where_its_first_stderr_is_closed(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        with io.StringIO() as stream, monkeypatch.context() as patch:
+            patch.setattr("sys.stderr", stream)
+            with working(workshop, "one", handlers={}, timers={}):
+                pass
 
 
 def test_a_database_that_is_away_is_waited_for(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
