@@ -306,7 +306,7 @@ def test_names_are_used_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 
 def test_it_starts_again_where_its_first_stderr_is_closed(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
-        with io.StringIO() as stream, monkeypatch.context() as patch:
+        with io.TextIOWrapper(io.BytesIO()) as stream, monkeypatch.context() as patch:
             patch.setattr("sys.stderr", stream)
             with working(workshop, "one", handlers={}, timers={}):
                 pass
