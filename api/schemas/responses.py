@@ -175,10 +175,12 @@ class ErrorPlace(_Response):
 
 
 class ProblemDetails(_Response):
-    """A problem (RFC 9457)."""
+    """A problem (RFC 9457); the registry's say by `refusal` and `guard` which rule of a life cycle refused."""
 
     type: Annotated[str, Field(pattern="^urn:eid:problem:[a-z-]+$")]
     title: str
     status: int
     detail: str | None = None
     errors: list[ErrorPlace] | None = None
+    refusal: str | None = None
+    guard: str | None = None
