@@ -137,7 +137,7 @@ def test_reads_the_eid_application(npa_tool: NpaTool, card: CountedCard, ledger:
     said = npa_tool.run(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
     assert said.exit_code == 0
     assert [step for step in EAC if step in said.text] == list(EAC)
-    assert said.read == tuple(DATA_GROUPS.values())
+    assert said.read == tuple(DATA_GROUPS.values()), said
     ledger(WHO, "eID card", f"PACE (PIN), TA 2, CA 2, {len(said.read)} data groups alike", len(said.status_words))
 
 
@@ -221,7 +221,7 @@ def test_it_does_not_judge_card_security(
     card = CountedCard(eid.new(master_files=(access, altered)))
     with in_reader(card):
         said = npa_tool.run(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
-    assert said.read == tuple(DATA_GROUPS.values())
+    assert said.read == tuple(DATA_GROUPS.values()), said
 
 
 @pytest.mark.proves(WHO, "eID card", "habit: its auxiliary data are malformed, and refused", Control.REFUSED)
