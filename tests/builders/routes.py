@@ -11,6 +11,11 @@ _READ: Final[dict[str, list[BaseRoute]]] = {}
 
 
 def share_routes(app: FastAPI, make: str) -> FastAPI:
-    """The application with the routes of the first one of this make; what is added to it later stays its own."""
-    app.router.routes[:] = _READ.setdefault(make, list(app.router.routes))
+    """The application with the routes of the first one of this make.
+
+    What is added to it later stays its own, and so does the route that describes it.
+    """
+    routes = app.router.routes
+    own = [route for route in routes if getattr(route, "path", None) == app.openapi_url]
+    routes[:] = own + _READ.setdefault(make, [route for route in routes if route not in own])
     return app

@@ -114,7 +114,7 @@ def test_a_server_that_drips(start: bytes) -> None:
         begun = time.monotonic()
         with pytest.raises(GatewayError):
             get(port, seconds=0.4)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 4  # it would drip for five seconds
 
 
 @pytest.mark.parametrize(

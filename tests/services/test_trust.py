@@ -419,4 +419,4 @@ def test_pem_blocks_without_an_end_take_no_time(tmp_path: Path, filler: bytes) -
     start = time.process_time()
     with pytest.raises(DecodeError, match="cut off"):
         import_trust(tmp_path / "trust", [path], unsigned=False, now=NOW)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10  # to search the rest anew from each line takes minutes

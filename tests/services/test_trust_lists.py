@@ -559,7 +559,7 @@ def test_links_in_circles_take_no_time(store: Path, put: Put, owner: lists.Publi
     raw = forger.master_list(content, certificates=(forger.certificate, *circle))
     begun = time.monotonic()
     assert refused(store, put(raw)) is Reason.NO_CERTIFICATE_CHAIN_FOUND
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20  # by trial of every pair it would take minutes
 
 
 def test_a_store_whose_name_is_odd(tmp_path: Path, put: Put, content: tuple[bytes, ...]) -> None:
@@ -704,5 +704,5 @@ def test_speed_is_not_lost_by_the_way(store: Path, put: Put, owner: lists.Publis
     raw = owner.master_list(lists.sound(200))
     start = time.process_time()
     assert take(store, put(raw)).new == 200
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 30
     assert len(decode_signed_data(raw, [], 1 << 24).certificates) == 2
