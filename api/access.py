@@ -20,7 +20,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.problems import ProblemError
 from api.registry_problems import RegistryProblem
 from eid.enrolment.roles import Actor, Role
-from eid.services.access_tokens import Caller
+from eid.services.caller.tokens import Caller
 
 BEARER: Final = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="BearerAuth")
 

@@ -15,7 +15,7 @@ from api.openapi import install_openapi, problems
 from api.problems import install_problem_handlers
 from api.routes import health, passive_authentication, policies, trust_store, verifications
 from eid.services.settings import load_settings
-from eid.services.verification import VerificationService, open_verification_service
+from eid.services.verifying.verification import VerificationService, open_verification_service
 
 
 def create_app(service: VerificationService, limits: Limits | None = None) -> FastAPI:

@@ -14,8 +14,8 @@ from api.problems import ProblemError
 from api.rates import Buckets, Rates
 from api.registry_problems import RegistryProblem, problem_of_error
 from eid.errors import AuthenticationError, EidError
-from eid.services.access import SESSION_PREFIX, find_session
-from eid.services.access_tokens import Caller
+from eid.services.caller.applicants import SESSION_PREFIX, find_session
+from eid.services.caller.tokens import Caller
 from eid.services.registry import Registry
 
 THREADS = 12  # fewer than the connections that the database's pool gives out

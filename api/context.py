@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
 from api.body import BodyReader
-from eid.services.verification import VerificationService
+from eid.services.verifying.verification import VerificationService
 
 T = TypeVar("T")
 DATABASE_THREADS: Final = 8  # fewer than the connections that the database's pool gives out

@@ -24,8 +24,8 @@ from api.intake import BODY
 from api.problems import Problem, ProblemError
 from api.registry_problems import RegistryProblem, problem_of_error
 from eid.errors import EidError
-from eid.services.access_tokens import Caller
-from eid.services.idempotency import claim_key, keep_answer, release_key
+from eid.services.caller.idempotency import claim_key, keep_answer, release_key
+from eid.services.caller.tokens import Caller
 from eid.services.registry import Registry
 from eid.store.idempotency import UNDER_WAY, KeyReusedError
 

@@ -34,7 +34,7 @@ from eid.errors import (
     TooLateError,
 )
 from eid.locale import FALLBACK, LANGUAGES, text, texts
-from eid.services.access_tokens import TokenRefusedError
+from eid.services.caller.tokens import TokenRefusedError
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
 

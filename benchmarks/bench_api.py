@@ -27,10 +27,10 @@ from _measure import judge
 from _specimen import NOW, Issuer, build_issuer, data_groups, lds_security_object
 
 from eid.pki.crl import build_crl
-from eid.services.api_process import ApiClient, api_process
-from eid.services.trust import import_trust
-from eid.services.trust_files import load_trust_store
-from eid.services.verification import VerificationService
+from eid.services.demonstration.api_process import ApiClient, api_process
+from eid.services.trust.files import load_trust_store
+from eid.services.trust.imports import import_trust
+from eid.services.verifying.verification import VerificationService
 from eid.store.database import open_database
 from eid.verification.report import Verdict
 from eid.verification.signers import REMEMBERED

@@ -1,4 +1,4 @@
-"""`eid.services.batch`: the same evidence judged by one worker and by two, in turns; results must be the same octets.
+"""`eid.services.verifying.batch`: evidence judged by one worker and by two, in turns; results must be the same octets.
 
 *times* is by the clock on the wall, the median over the turns; other programs on the machine spoil it. *undisturbed* is
 what two free cores would give, by processor time: all that one worker used, over half of what two used and all that the
@@ -20,8 +20,8 @@ from _measure import judge
 from _specimen import NOW, build_issuer, data_groups, evidence, lds_security_object
 
 from eid.evidence.codec import encode_evidence
-from eid.services.batch import BatchOrder, open_executor, order_batch, verify_batch
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
+from eid.services.verifying.batch import BatchOrder, open_executor, order_batch, verify_batch
 
 KEYS = ("P-256", "brainpoolP256r1")
 TARGET = 1.7  # times as fast with two

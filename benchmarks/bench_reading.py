@@ -29,7 +29,7 @@ from eid.inspection import InspectionPlan
 from eid.profile.card_image import PasswordId
 from eid.profile.loader import load_profile
 from eid.protocols.pace.core import Password
-from eid.services.inspection import inspect_card
+from eid.services.reading.inspection import inspect_card
 from eid.testing.authority import SpecimenAuthority
 from eid.testing.specimen import SpecimenCard, build_specimen, issue_data, specimen_for
 from eid.transport.pcsc import open_reader

@@ -27,7 +27,7 @@ from sqlalchemy import Engine, insert
 
 from eid.pki.status_token import TokenForm, verify_status_token
 from eid.pki.trust_store import build_trust_store
-from eid.services.status_lists import StatusSigner, find_publication, publish
+from eid.services.card.status_lists import StatusSigner, find_publication, publish
 from eid.store.audit import bucket_of
 from eid.store.card_tables import card, status_list
 from eid.store.database import open_database

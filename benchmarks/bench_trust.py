@@ -27,9 +27,9 @@ from _measure import judge
 from eid.crypto.public_key import load_public_key
 from eid.pki.reading import read_certificate
 from eid.pki.trust_store import is_signed_by
-from eid.services.trust import import_trust
-from eid.services.trust_decisions import pin_anchors
-from eid.services.trust_files import load_trust_store
+from eid.services.trust.decisions import pin_anchors
+from eid.services.trust.files import load_trust_store
+from eid.services.trust.imports import import_trust
 from tests.builders import issuer as made
 from tests.builders import trust_lists as lists
 
@@ -41,7 +41,7 @@ import json, resource, sys, time
 from datetime import datetime, timedelta
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 store, small, large, now = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), datetime.fromisoformat(sys.argv[4])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 import_trust(store, [small], unsigned=False, now=now)

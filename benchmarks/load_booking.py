@@ -1,4 +1,4 @@
-"""`eid.services.appointments`: 200 people after 50 places, in eight processes, on SQLite and on PostgreSQL.
+"""`eid.services.appointment.appointments`: 200 people after 50 places, in eight processes, on SQLite and on PostgreSQL.
 
 Everybody wants the first time that is offered: looks at the offers, holds, books, and looks again where somebody else
 was quicker. Counted afterwards in the database: who is booked, and whether any place was given twice. The time runs
@@ -29,8 +29,8 @@ sys.path.append(str(Path(__file__).parents[1]))  # behind all else: the server a
 
 from eid.enrolment.rules import load_rules
 from eid.errors import EnrolmentError
-from eid.services.appointment_desk import Desk
-from eid.services.appointments import book, hold, offer_times
+from eid.services.appointment.appointments import book, hold, offer_times
+from eid.services.appointment.desk import Desk
 from eid.store.appointment_tables import appointment, appointment_place
 from eid.store.database import in_transaction, open_database
 from eid.store.schema_version import upgrade

@@ -1,7 +1,7 @@
 """Looking somebody up in a register of a million people, on PostgreSQL: how long the slowest of a hundred takes.
 
 By personal number, by number of the receipt, and by the beginning of a name in Latin and in Arabic letters, as the
-call centre does it: `eid.services.person_search.find_persons` and the rows of those who are shown (*look-up*), and with
+call centre does it: `eid.services.person.search.find_persons` and the rows of those who are shown (*look-up*), and with
 the rows of the audit log that tell who was shown, durable at the end (*noted*). The people are made up: 400 family
 names and 100 given names, each in both scripts.
 
@@ -28,7 +28,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # behind all else: the server o
 
 from eid.enrolment.names import build_search_keys
 from eid.enrolment.roles import Actor, Role
-from eid.services.person_search import Wanted, find_persons, search_persons
+from eid.services.person.search import Wanted, find_persons, search_persons
 from eid.store.applications import build_number
 from eid.store.audit import bucket_of
 from eid.store.database import open_database

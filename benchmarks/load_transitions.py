@@ -46,16 +46,19 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.enrolment.wall_time import WallTime
 from eid.keystore.software import SoftwareSigner
-from eid.services import application_review, applications, appointments, stamp_spending
-from eid.services.appointment_desk import Desk
-from eid.services.audit import Sealer
-from eid.services.payments import PaymentDesk
+from eid.services.application import applications
+from eid.services.application import review as application_review
+from eid.services.appointment import appointments
+from eid.services.appointment.desk import Desk
+from eid.services.audit.log import Sealer
+from eid.services.durable.desk import look_at_work
+from eid.services.durable.worker import locate_work_database, working
+from eid.services.durable.workshop import open_workshop
+from eid.services.payment.payments import PaymentDesk
 from eid.services.registry import load_keys
 from eid.services.settings import Settings
-from eid.services.stamps import StampOffice, StampOrder
-from eid.services.work_desk import look_at_work
-from eid.services.worker import locate_work_database, working
-from eid.services.workshop import open_workshop
+from eid.services.stamp import spending as stamp_spending
+from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.database import in_transaction, open_database
 from eid.store.documents import StoredDocument, insert_document
 from eid.store.schema_version import upgrade

@@ -20,12 +20,11 @@ from eid.enrolment.person import PersonRecord, decode_person, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.errors import DecodeError
 from eid.rendering.terminal import render_table
-from eid.services import application_review as review
-from eid.services import applications, documents
-from eid.services.application_desk import ApplicationDesk, application_desk
-from eid.services.application_review import warn_of_names
-from eid.services.applications import NewApplication
-from eid.services.documents import Upload
+from eid.services.application import applications, documents, review
+from eid.services.application.applications import NewApplication
+from eid.services.application.desk import ApplicationDesk, application_desk
+from eid.services.application.documents import Upload
+from eid.services.application.review import warn_of_names
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings
 from eid.store.applications import StoredApplication

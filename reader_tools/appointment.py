@@ -19,9 +19,9 @@ from eid.enrolment.rules import load_rules
 from eid.enrolment.site import decode_site, encode_site
 from eid.enrolment.wall_time import decode_wall_time
 from eid.rendering.terminal import render_table
-from eid.services import appointments, sites
-from eid.services.appointment_desk import Desk
-from eid.services.appointment_settling import sweep as sweep_appointments
+from eid.services.appointment import appointments, sites
+from eid.services.appointment.desk import Desk
+from eid.services.appointment.settling import sweep as sweep_appointments
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings

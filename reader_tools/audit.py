@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from eid.services.audit import export_heads, load_sealer, make_audit_key, open_audit_keys, read_public_key
-from eid.services.audit_verification import AuditReport, verify_audit_log
+from eid.services.audit.log import export_heads, load_sealer, make_audit_key, open_audit_keys, read_public_key
+from eid.services.audit.verification import AuditReport, verify_audit_log
 from eid.services.database import existing_database, ready_database
 from eid.services.settings import load_settings
 from reader_tools import exit_codes

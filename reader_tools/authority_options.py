@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from eid.keystore.ports import KeyStore
-from eid.services.authority import open_software_keys, require_authority
+from eid.services.pki.authority import open_software_keys, require_authority
 from reader_tools.passphrase import passphrase_source
 from reader_tools.secret_input import read_secret_line
 from reader_tools.values import FILE

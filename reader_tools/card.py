@@ -17,16 +17,16 @@ from eid.card.card import CardEvent
 from eid.card.faults import FaultyCard, parse_faults
 from eid.identity import RECORD_LIMIT, decode_identity_record
 from eid.rendering.terminal import render_table
-from eid.services.card_description import (
+from eid.services.emulator.card_description import (
     ApplicationDescription,
     CardDescription,
     FileDescription,
     card_to_json,
     load_description,
 )
+from eid.services.emulator.trace_feed import TraceFeed, WatchedCard
+from eid.services.emulator.virtual_cards import CardSlot, create_card, open_card
 from eid.services.input_file import read_input
-from eid.services.trace_feed import TraceFeed, WatchedCard
-from eid.services.virtual_cards import CardSlot, create_card, open_card
 from eid.store.stored_card import StoredCard
 from eid.transport.reactive_card import ReactiveCard
 from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
@@ -180,7 +180,7 @@ def _observer(trace: bool, watched: WatchedCard | None) -> Callable[[CardEvent],
 def _trace_page(file: Path, card: StoredCard, feed: TraceFeed, port: int) -> AbstractContextManager[str]:
     """The live page of this card, and its address."""
     from eid.rendering.trace_page import render_trace_page  # needs the template engine, as no other command here does
-    from eid.services.trace_server import serve_trace
+    from eid.services.emulator.trace_server import serve_trace
 
     nonce = secrets.token_urlsafe(18)
     about = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from eid.protocols.exchange import Connection
-from eid.services.virtual_cards import open_card
+from eid.services.emulator.virtual_cards import open_card
 from eid.transport.loopback import LoopbackConnection
 from eid.transport.pcsc import open_reader
 

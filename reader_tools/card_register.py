@@ -15,7 +15,7 @@ from eid.enrolment.card_status import RevocationCause, SuspensionCause
 from eid.enrolment.roles import Role
 from eid.errors import NotStoredError
 from eid.rendering.terminal import render_table
-from eid.services.cards import Register, status_for_relying_parties
+from eid.services.card.cards import Register, status_for_relying_parties
 from eid.services.database import ready_database
 from eid.services.settings import load_settings
 from eid.store.cards import RegisteredCard

@@ -17,9 +17,9 @@ import click
 
 from eid.rendering.page import render_page
 from eid.rendering.terminal import render_report, render_steps, render_table
-from eid.services.demo import Demonstrated, Demonstration, Fraud
-from eid.services.station_key import LABEL, PUBLIC_KEYS
-from eid.services.trust_files import load_trust_store
+from eid.services.demonstration.demo import Demonstrated, Demonstration, Fraud
+from eid.services.reading.station_key import LABEL, PUBLIC_KEYS
+from eid.services.trust.files import load_trust_store
 from eid.transport.metered import StepMeter
 from eid.verification.report import VerificationReport, report_from_json
 from reader_tools import exit_codes

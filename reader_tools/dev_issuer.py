@@ -11,8 +11,8 @@ from types import FrameType
 
 import click
 
-from eid.services.access_tokens import TOKEN_ROLES
-from eid.services.development_issuer import IssuerServer, open_development_issuer, parse_actor
+from eid.services.caller.development_issuer import IssuerServer, open_development_issuer, parse_actor
+from eid.services.caller.tokens import TOKEN_ROLES
 from eid.services.registry import utc_now
 from eid.services.settings import load_settings
 from reader_tools import exit_codes

@@ -27,10 +27,10 @@ from eid.protocols.pace.core import Password
 from eid.protocols.terminal_authentication.core import AuxiliaryDatum
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
 from eid.rendering.terminal import render_table
-from eid.services.identification import Identified, identification_to_json, identify_card
+from eid.services.reading.identification import Identified, identification_to_json, identify_card
+from eid.services.reading.terminal_credentials import load_sector
 from eid.services.settings import load_settings
-from eid.services.terminal_credentials import load_sector
-from eid.services.trust_files import INDEX, load_trust_store
+from eid.services.trust.files import INDEX, load_trust_store
 from eid.verification.policy import load_policy
 from reader_tools import exit_codes
 from reader_tools.card_connection import connect

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.services.settings import Settings
-from eid.services.stations import load_station_key, load_stations, station_key_id
+from eid.services.verifying.stations import load_station_key, load_stations, station_key_id
 
 
 def known_stations(settings: Settings, files: Iterable[Path]) -> Mapping[bytes, ec.EllipticCurvePublicKey]:

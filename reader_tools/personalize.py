@@ -27,10 +27,10 @@ from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint
 from eid.rendering.page import StepFigures
 from eid.rendering.terminal import render_steps
-from eid.services.authority import open_authority
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
-from eid.services.issuance import BrokenOffError, Issuance, IssuedCard, begin, resume
+from eid.services.issuing.issuance import BrokenOffError, Issuance, IssuedCard, begin, resume
+from eid.services.pki.authority import open_authority
 from eid.services.settings import load_settings
 from eid.transport.metered import BEGIN, END, MeteredConnection
 from reader_tools.authority_options import key_options, open_keys, operator_option

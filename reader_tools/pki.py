@@ -19,13 +19,13 @@ from eid.pki.crl import RevocationReason
 from eid.pki.list_signer import ListKind
 from eid.pki.master_list import encode_master_list
 from eid.rendering.terminal import render_table
-from eid.services.authority import IssuingAuthority, open_authority, require_common_name
-from eid.services.authority_audit import audit_authority
-from eid.services.authority_backup import restore_backup, write_backup
-from eid.services.authority_creation import create_authority
-from eid.services.authority_register import CSCA_NAME
-from eid.services.authority_status import Duty, DutyState, list_duties
 from eid.services.input_file import read_input
+from eid.services.pki.authority import IssuingAuthority, open_authority, require_common_name
+from eid.services.pki.authority_audit import audit_authority
+from eid.services.pki.authority_backup import restore_backup, write_backup
+from eid.services.pki.authority_creation import create_authority
+from eid.services.pki.authority_register import CSCA_NAME
+from eid.services.pki.authority_status import Duty, DutyState, list_duties
 from reader_tools import exit_codes, pki_cv
 from reader_tools.authority_options import key_options, open_keys, operator_option
 from reader_tools.command_group import CommandGroup

@@ -27,10 +27,10 @@ from eid.errors import DecodeError
 from eid.pki.cv_chain import SIGNATURE_ALGORITHMS, load_trust_point, verify_cv_chain
 from eid.pki.cv_rights import RIGHTS, TERMINAL_TYPES, all_rights, name_rights, rights_of
 from eid.rendering.terminal import render_table
-from eid.services.cv_authority import CvAuthority, create_cv_authority, open_cv_authority, require_cv_authority
-from eid.services.cv_register import CvRegister, CvRole
 from eid.services.input_file import read_input
-from eid.services.terminal_credentials import load_sector
+from eid.services.pki.cv_authority import CvAuthority, create_cv_authority, open_cv_authority, require_cv_authority
+from eid.services.pki.cv_register import CvRegister, CvRole
+from eid.services.reading.terminal_credentials import load_sector
 from reader_tools.authority_options import key_options, open_keys, operator_option
 from reader_tools.command_group import CommandGroup
 from reader_tools.values import DIRECTORY, FILE

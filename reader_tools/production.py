@@ -20,14 +20,15 @@ from eid.errors import DecodeError
 from eid.gateways.blobs import BlobStore
 from eid.profile.loader import load_profile
 from eid.rendering.terminal import render_table
-from eid.services import card_writing, enrolment, production, stock
-from eid.services.authority import open_authority
-from eid.services.card_writing import Line
+from eid.services.application import enrolment
+from eid.services.card import card_writing, production, stock
+from eid.services.card.card_writing import Line
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
+from eid.services.pki.authority import open_authority
 from eid.services.registry import load_keys
 from eid.services.settings import Settings, load_settings
-from eid.services.stations import load_station_key
+from eid.services.verifying.stations import load_station_key
 from eid.store.production_orders import ProductionOrder
 from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.authority_options import key_options, open_keys, operator_option

@@ -26,10 +26,10 @@ from eid.profile.card_image import PasswordId
 from eid.profile.schema import SENSITIVE
 from eid.protocols.pace.core import Password
 from eid.rendering.terminal import render_steps, render_table
-from eid.services.holder import describe_holder
-from eid.services.inspection import Inspected, inspect_card
+from eid.services.reading.holder import describe_holder
+from eid.services.reading.inspection import Inspected, inspect_card
+from eid.services.reading.station_key import LABEL, StationKeys, sign_by_station
 from eid.services.settings import Settings, load_settings
-from eid.services.station_key import LABEL, StationKeys, sign_by_station
 from eid.store.reading_habits import key_of, load_habits, store_habits
 from eid.transport.metered import TraceEntry
 from eid.transport.pcsc import find_reader

@@ -9,7 +9,7 @@ import click
 from eid.codec.atr import decode_atr
 from eid.errors import DecodeError
 from eid.rendering.terminal import render_table
-from eid.services.holder import clean_text
+from eid.services.reading.holder import clean_text
 from eid.transport.pcsc import ReaderInfo, list_readers
 
 

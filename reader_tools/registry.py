@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from eid.services.development_issuer import NAME, jwks_path, open_development_issuer
+from eid.services.caller.development_issuer import NAME, jwks_path, open_development_issuer
 from eid.services.registry import open_registry
 from eid.services.settings import Settings, load_settings
 from reader_tools import exit_codes

@@ -8,8 +8,8 @@ from eid.evidence import Evidence
 from eid.locale import FALLBACK, text
 from eid.pki.trust_store import TrustStore
 from eid.rendering.page import CertificateSummary, ReportPage, StepFigures
-from eid.services.chain import ChainLink, describe_chain
-from eid.services.holder import decode_portrait, describe_holder
+from eid.services.reading.chain import ChainLink, describe_chain
+from eid.services.reading.holder import decode_portrait, describe_holder
 from eid.transport.metered import StepMeter, TraceEntry
 from eid.verification.report import VerificationReport
 

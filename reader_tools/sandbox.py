@@ -14,7 +14,7 @@ from eid.gateways.abis.server import serve_sandbox as serve_abis
 from eid.gateways.payment.sandbox import MAX_DELAY, MAX_DUPLICATES, Ending, Plan
 from eid.gateways.payment.sandbox_server import SandboxSettings, serve_sandbox
 from eid.gateways.sandbox_sms import serve_sms
-from eid.services.payment_channels import configure_sandbox, prepare_secret
+from eid.services.payment.channels import configure_sandbox, prepare_secret
 from eid.services.settings import load_settings
 from reader_tools.command_group import CommandGroup
 from reader_tools.secret_input import read_secret_line

@@ -10,7 +10,7 @@ import click
 
 from eid.rendering.terminal import render_table
 from eid.services.database import ready_database
-from eid.services.seed import Seeded, seed_office
+from eid.services.demonstration.seed import Seeded, seed_office
 from eid.services.settings import load_settings
 from reader_tools.acting import current_moment
 

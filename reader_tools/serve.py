@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from eid.services.settings import Settings, load_settings
-from eid.services.verification import open_verification_service
+from eid.services.verifying.verification import open_verification_service
 from reader_tools import exit_codes
 from reader_tools.server import (
     AnnouncingServer,

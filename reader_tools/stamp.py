@@ -20,16 +20,18 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.gateways.payment.statement import MAX_STATEMENT
 from eid.rendering.terminal import render_table
-from eid.services import payments, stamp_spending, stamps
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
-from eid.services.payment_channels import load_channels
-from eid.services.payments import PaymentDesk, PaymentRequest
-from eid.services.reconciliation import reconcile as reconcile_day
+from eid.services.payment import payments
+from eid.services.payment.channels import load_channels
+from eid.services.payment.payments import PaymentDesk, PaymentRequest
+from eid.services.payment.reconciliation import reconcile as reconcile_day
 from eid.services.registry import load_keys
 from eid.services.settings import load_settings
-from eid.services.stamp_counter import CounterCase, spend_at_counter
-from eid.services.stamps import StampOffice, StampOrder
+from eid.services.stamp import spending as stamp_spending
+from eid.services.stamp import stamps
+from eid.services.stamp.counter import CounterCase, spend_at_counter
+from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.payments import StoredPayment
 from eid.store.stamps import StoredStamp
 from reader_tools import exit_codes

@@ -13,8 +13,7 @@ from eid.enrolment.statistics import EVENTS
 from eid.rendering.chart import render_bars
 from eid.rendering.terminal import render_table
 from eid.services.database import existing_database
-from eid.services.settings import load_settings
-from eid.services.statistics import (
+from eid.services.person.statistics import (
     CONFIDENTIAL,
     MonthFigures,
     count_new,
@@ -24,6 +23,7 @@ from eid.services.statistics import (
     parse_month,
     parts_of,
 )
+from eid.services.settings import load_settings
 from reader_tools.acting import current_moment
 
 

@@ -15,11 +15,7 @@ from eid.errors import DecodeError, LifecycleError
 from eid.pki.status_list import StatusType
 from eid.pki.status_token import MAX_TOKEN, StatusToken, decode_status_token, verify_status_token
 from eid.rendering.terminal import make_printable, render_table
-from eid.services.authority import open_authority
-from eid.services.database import ready_database
-from eid.services.input_file import read_input
-from eid.services.settings import load_settings
-from eid.services.status_lists import (
+from eid.services.card.status_lists import (
     PublicationTerms,
     Published,
     StatusSigner,
@@ -27,8 +23,12 @@ from eid.services.status_lists import (
     publish,
     write_publications,
 )
-from eid.services.status_shelf import fetch_status_lists, find_files, load_status_lists, shelf_of, store_list
-from eid.services.trust_files import load_trust_store
+from eid.services.database import ready_database
+from eid.services.input_file import read_input
+from eid.services.pki.authority import open_authority
+from eid.services.settings import load_settings
+from eid.services.trust.files import load_trust_store
+from eid.services.verifying.status_shelf import fetch_status_lists, find_files, load_status_lists, shelf_of, store_list
 from reader_tools import exit_codes
 from reader_tools.authority_options import key_options, open_keys, operator_option
 from reader_tools.command_group import CommandGroup

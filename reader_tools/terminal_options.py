@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
-from eid.services.terminal_credentials import load_terminal_credentials, open_terminal_credentials
+from eid.services.reading.terminal_credentials import load_terminal_credentials, open_terminal_credentials
 from reader_tools.passphrase import passphrase_source
 from reader_tools.secret_input import read_secret_line
 from reader_tools.values import FILE

@@ -15,11 +15,10 @@ import click
 from eid.errors import LifecycleError
 from eid.pki.lint import Kind
 from eid.rendering.terminal import make_printable, render_table
-from eid.services import trust_decisions as decisions
-from eid.services import trust_views as views
 from eid.services.settings import load_settings
-from eid.services.trust import ImportReport, import_trust
-from eid.services.trust_fetch import fetch_trust
+from eid.services.trust import decisions, views
+from eid.services.trust.fetch import fetch_trust
+from eid.services.trust.imports import ImportReport, import_trust
 from eid.store.trust_index import TrustedCertificate
 from reader_tools import exit_codes
 from reader_tools.command_group import CommandGroup

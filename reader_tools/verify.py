@@ -14,11 +14,11 @@ from eid.locale import FALLBACK, LANGUAGES
 from eid.pki.trust_store import TrustStore
 from eid.rendering.page import render_page
 from eid.rendering.terminal import make_printable, render_report
-from eid.services.judgement import Judged, judge, load_evidence_file, load_upload
 from eid.services.settings import load_settings
-from eid.services.status_shelf import find_files, load_status_lists, shelf_of
-from eid.services.submission import Submission
-from eid.services.trust_files import load_trust_store
+from eid.services.trust.files import load_trust_store
+from eid.services.verifying.judgement import Judged, judge, load_evidence_file, load_upload
+from eid.services.verifying.status_shelf import find_files, load_status_lists, shelf_of
+from eid.services.verifying.submission import Submission
 from eid.verification.report import Verdict, report_to_json
 from eid.verification.status_lists import StatusLists
 from reader_tools import exit_codes

@@ -12,8 +12,8 @@ import click
 
 from eid.crypto.public_key import encode_public_key
 from eid.rendering.terminal import render_table
-from eid.services.batch import UNREADABLE, BatchSummary, open_executor, order_batch, verify_batch
 from eid.services.settings import load_settings
+from eid.services.verifying.batch import UNREADABLE, BatchSummary, open_executor, order_batch, verify_batch
 from eid.verification.policy import DEFAULT_FOR_EVIDENCE
 from eid.verification.report import Verdict
 from reader_tools import exit_codes

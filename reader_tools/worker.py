@@ -16,11 +16,11 @@ from typing import Any
 
 import click
 
-from eid.services.audit import Sealer, load_sealer, open_audit_keys
+from eid.services.audit.log import Sealer, load_sealer, open_audit_keys
 from eid.services.database import ready_database
+from eid.services.durable.desk import ask_for_another_try, look_at_work
+from eid.services.durable.workshop import open_workshop
 from eid.services.settings import Settings, load_settings
-from eid.services.work_desk import ask_for_another_try, look_at_work
-from eid.services.workshop import open_workshop
 from reader_tools import exit_codes
 from reader_tools.command_group import CommandGroup
 from reader_tools.passphrase import passphrase_source
@@ -45,7 +45,7 @@ def run(name: str, concurrency: int, passphrase: Path | None, without_sealing: b
 
     When it is ready it prints one line on standard output: working as NAME
     """
-    from eid.services.worker import working  # the engine is large, and no other command needs it
+    from eid.services.durable.worker import working  # the engine is large, and no other command needs it
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)

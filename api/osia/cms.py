@@ -11,7 +11,7 @@ from api.osia.answers import described
 from api.osia.parameters import Attributes, TransactionId, read_expressions, scoped, select
 from api.registry_context import CurrentRegistry
 from eid.enrolment.roles import Actor
-from eid.services import osia_credentials as service
+from eid.services.osia import credentials as service
 
 router = APIRouter(tags=["OSIA credential management"])
 RequestReader = Annotated[Actor, scoped("cms.request.read")]

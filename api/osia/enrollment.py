@@ -17,8 +17,8 @@ from api.problems import Problem, ProblemError
 from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
 from eid.enrolment.roles import Actor
-from eid.services import osia_enrolments as service
-from eid.services.osia_records import parse_id
+from eid.services.osia import enrolments as service
+from eid.services.osia.records import parse_id
 
 router = APIRouter(tags=["OSIA enrollment"])
 Reader = Annotated[Actor, scoped("enroll.read")]

@@ -13,7 +13,7 @@ from api.osia.parameters import RawBody, scoped
 from api.problems import Problem, ProblemError
 from api.registry_context import CurrentRegistry
 from eid.enrolment.roles import Actor
-from eid.services import subscriptions as service
+from eid.services.osia import subscriptions as service
 
 router = APIRouter(tags=["OSIA notification"])
 Subscriber = Annotated[Actor, scoped("notif.sub.write")]

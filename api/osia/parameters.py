@@ -9,8 +9,8 @@ from fastapi import Depends, Query, Request
 from api.access import current_caller, require_scope
 from api.osia import schemas
 from eid.enrolment.roles import Actor
-from eid.services.access_tokens import Caller
-from eid.services.osia_expressions import Expression
+from eid.services.caller.tokens import Caller
+from eid.services.osia.expressions import Expression
 
 TransactionId = Annotated[str, Query(alias="transactionId", min_length=1, max_length=128)]
 Attributes = Annotated[list[str] | None, Query(max_length=32)]

@@ -15,10 +15,11 @@ from api.problems import ProblemError
 from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
 from eid.enrolment.roles import Actor
-from eid.services import osia_identification, osia_numbers
-from eid.services import osia_identity as service
-from eid.services.access_tokens import Caller
-from eid.services.osia_identity import CREDENTIAL_MEMBERS, MATCHED, NOT_MATCHED, AttributeSet, pick
+from eid.services.caller.tokens import Caller
+from eid.services.osia import identification as osia_identification
+from eid.services.osia import identity as service
+from eid.services.osia import numbers as osia_numbers
+from eid.services.osia.identity import CREDENTIAL_MEMBERS, MATCHED, NOT_MATCHED, AttributeSet, pick
 
 router = APIRouter(tags=["OSIA third-party services"])
 Verifier = Annotated[Actor, scoped("id.verify")]

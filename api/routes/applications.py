@@ -28,10 +28,9 @@ from api.schemas.applications import Document as DocumentBody
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.person import PersonRecord
 from eid.enrolment.roles import Actor, Role
-from eid.services import application_review as review
-from eid.services import applications
-from eid.services.application_steps import rules_of
-from eid.services.applications import NewApplication
+from eid.services.application import applications, review
+from eid.services.application.applications import NewApplication
+from eid.services.application.steps import rules_of
 from eid.store.applications import StoredApplication
 from eid.store.documents import StoredDocument
 

@@ -28,8 +28,8 @@ from api.schemas.appointments import (
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.site import Site
 from eid.enrolment.wall_time import decode_wall_time, wall_time_at
-from eid.services import appointments, sites
-from eid.services.appointment_desk import BOOKERS, Desk
+from eid.services.appointment import appointments, sites
+from eid.services.appointment.desk import BOOKERS, Desk
 from eid.services.registry import Registry
 from eid.store.appointments import Appointment
 

@@ -15,9 +15,9 @@ from api.schemas import call_centre as schemas
 from eid.enrolment.card_status import CardState
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.wall_time import decode_wall_time
-from eid.services import call_centre
-from eid.services.call_centre import ApplicationStanding, CallerAnswers
-from eid.services.person_search import SEARCHERS, MaskedPerson, Wanted, mask_number, search_persons
+from eid.services.person import call_centre
+from eid.services.person.call_centre import ApplicationStanding, CallerAnswers
+from eid.services.person.search import SEARCHERS, MaskedPerson, Wanted, mask_number, search_persons
 from eid.store.appointments import Appointment
 from eid.store.caller_checks import CallerCheck
 from eid.store.cards import RegisteredCard

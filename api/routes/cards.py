@@ -16,7 +16,7 @@ from api.registry_problems import RegistryProblem
 from api.schemas import cards as schemas
 from eid.enrolment.card_status import CardState
 from eid.enrolment.roles import Actor, Role
-from eid.services.cards import READERS, Register, is_expired
+from eid.services.card.cards import READERS, Register, is_expired
 from eid.services.registry import Registry
 from eid.store.cards import RegisteredCard
 

@@ -17,8 +17,8 @@ from api.registry_problems import RegistryProblem
 from api.routes.applications import Beginner, describe_document
 from api.schemas.applications import Document, DocumentList
 from eid.enrolment.roles import Actor
-from eid.services import documents
-from eid.services.documents import READERS, Upload
+from eid.services.application import documents
+from eid.services.application.documents import READERS, Upload
 
 router = APIRouter(prefix="/v1/applications/{application_id}/documents", tags=["documents"])
 TYPES: Final = ("application/pdf", "image/jpeg", "image/png")

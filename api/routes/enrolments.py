@@ -34,9 +34,9 @@ from eid.enrolment.capture import ItemFormat, decode_signed_capture
 from eid.enrolment.quality import describe_findings
 from eid.enrolment.roles import Actor, Role
 from eid.gateways.abis.messages import decode_candidates
-from eid.services import adjudication, approval, enrolment
-from eid.services.enrolment import CaptureRefusedError
-from eid.services.stamps import StampOffice
+from eid.services.application import adjudication, approval, enrolment
+from eid.services.application.enrolment import CaptureRefusedError
+from eid.services.stamp.stamps import StampOffice
 from eid.store.captures import Hold
 
 router = APIRouter(tags=["enrolment"])

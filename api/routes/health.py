@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from api.context import context_of
 from api.schemas.responses import VerifierHealth
-from eid.services.service_health import judge_health
+from eid.services.verifying.service_health import judge_health
 
 router = APIRouter()
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from api.problems import Problem, ProblemError
 from eid.errors import ProfileError
-from eid.services.verification import VerificationService
+from eid.services.verifying.verification import VerificationService
 
 # What can happen to any request with a body.
 WITH_BODY: Final = (

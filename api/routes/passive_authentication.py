@@ -15,7 +15,7 @@ from api.openapi import accepts, problems
 from api.routes.judging import JUDGED, policy_or_problem
 from api.schemas.requests import PassiveAuthentication
 from api.schemas.responses import Report
-from eid.services.submission import Upload, submitted_files
+from eid.services.verifying.submission import Upload, submitted_files
 from eid.verification.report import report_to_json
 
 PATH: Final = "/v1/passive-authentication"

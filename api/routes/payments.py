@@ -20,10 +20,10 @@ from eid.enrolment.payment import Channel, PaymentState
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AuthenticationError
 from eid.gateways.payment.signature import HEADER
-from eid.services import payments, reconciliation
-from eid.services.payments import PaymentDesk, PaymentRequest
+from eid.services.payment import payments, reconciliation
+from eid.services.payment.payments import PaymentDesk, PaymentRequest
 from eid.services.registry import Registry
-from eid.services.stamps import StampOffice
+from eid.services.stamp.stamps import StampOffice
 from eid.store.payments import StoredPayment, StoredReconciliation
 
 router = APIRouter(tags=["payments"])

@@ -12,8 +12,8 @@ from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
 from api.schemas import privacy as schemas
 from eid.enrolment.roles import Actor, Role
-from eid.services.data_export import export_own
-from eid.services.erasure import Eraser, erase_own
+from eid.services.person.erasure import Eraser, erase_own
+from eid.services.person.export import export_own
 
 router = APIRouter(tags=["privacy"])
 Applicant = Annotated[Actor, Depends(require(Role.APPLICANT))]

@@ -39,8 +39,8 @@ from api.schemas.production import (
 )
 from eid.enrolment.production import BlankState, OrderState
 from eid.enrolment.roles import Actor, Role
-from eid.services import delivery, production, stock
-from eid.services.delivery import CollectorCheck
+from eid.services.card import delivery, production, stock
+from eid.services.card.delivery import CollectorCheck
 from eid.store.production_orders import ProductionOrder
 
 router = APIRouter(tags=["production"])

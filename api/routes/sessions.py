@@ -13,8 +13,8 @@ from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
 from api.schemas.registry import Me, NewCode, NewSession, OpenedSession, SentCode
 from eid.enrolment.roles import Actor, Role
-from eid.services import access
-from eid.services.access_tokens import Caller
+from eid.services.caller import applicants as access
+from eid.services.caller.tokens import Caller
 
 router = APIRouter(tags=["access"])
 IN: Any = problems(RegistryProblem.UNAUTHENTICATED, RegistryProblem.INVALID_VALUE, RegistryProblem.TOO_MANY_REQUESTS)

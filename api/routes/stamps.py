@@ -18,11 +18,13 @@ from api.registry_problems import RegistryProblem
 from api.schemas import stamps as schemas
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.stamp import StampState
-from eid.services import payments, stamp_spending, stamps
-from eid.services.access_tokens import Caller
-from eid.services.payments import PaymentDesk
-from eid.services.stamp_counter import CounterCase, spend_at_counter
-from eid.services.stamps import StampOffice, TooManyTriesError
+from eid.services.caller.tokens import Caller
+from eid.services.payment import payments
+from eid.services.payment.payments import PaymentDesk
+from eid.services.stamp import spending as stamp_spending
+from eid.services.stamp import stamps
+from eid.services.stamp.counter import CounterCase, spend_at_counter
+from eid.services.stamp.stamps import StampOffice, TooManyTriesError
 from eid.store.stamps import StoredStamp
 
 router = APIRouter(tags=["stamps"])

@@ -15,8 +15,8 @@ from api.schemas import statistics as schemas
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.statistics import EVENTS
 from eid.rendering.chart import render_bars
+from eid.services.person.statistics import MonthFigures, encode_csv, encode_json, month_figures, parse_month, parts_of
 from eid.services.registry import Registry
-from eid.services.statistics import MonthFigures, encode_csv, encode_json, month_figures, parse_month, parts_of
 
 router = APIRouter(tags=["statistics"])
 Reader = Annotated[Actor, Depends(require(Role.AUDITOR, Role.ADMINISTRATOR))]

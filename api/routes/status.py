@@ -18,7 +18,7 @@ from api.registry_problems import RegistryProblem
 from api.schemas.cards import StatusListAggregation
 from eid.errors import NotStoredError
 from eid.pki.status_token import TokenForm
-from eid.services.status_lists import find_publication, list_all
+from eid.services.card.status_lists import find_publication, list_all
 from eid.store.status_publications import Publication
 
 router = APIRouter(tags=["status lists"])

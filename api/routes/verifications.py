@@ -17,7 +17,7 @@ from api.routes.judging import JUDGED, WITH_BODY, policy_or_problem
 from api.schemas.requests import NewVerification, UploadedEvidence
 from api.schemas.responses import CreatedVerification, Report, Verification
 from eid.evidence.codec import decode_evidence, decode_signed_evidence
-from eid.services.submission import Submission, Upload, submitted_files
+from eid.services.verifying.submission import Submission, Upload, submitted_files
 from eid.store.verification_sessions import VerificationSession
 from eid.verification.report import report_to_json
 

@@ -10,9 +10,9 @@ from pydantic import Base64Bytes, Field, StringConstraints
 
 from api.schemas.registry import RequestBody, ResponseBody
 from eid.enrolment.capture import NAMES
-from eid.services.adjudication import CLEARING, CONFIRMING, HOLD_CODES
-from eid.services.delivery import Comparison, Relation
-from eid.services.stock import CAUSES
+from eid.services.application.adjudication import CLEARING, CONFIRMING, HOLD_CODES
+from eid.services.card.delivery import Comparison, Relation
+from eid.services.card.stock import CAUSES
 
 MAX_ITEM = 1 << 20  # octets of one image
 Octets = Annotated[Base64Bytes, Field(min_length=1, max_length=MAX_ITEM)]

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from eid.errors import Reason
-from eid.services.service_health import Impairment
+from eid.services.verifying.service_health import Impairment
 from eid.verification.report import Outcome, Verdict
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

@@ -211,7 +211,7 @@ def sign_capture(record: CaptureRecord, signer: Callable[[bytes], bytes], key_id
 
 
 def decode_signed_capture(raw: bytes) -> SignedCapture:
-    """Decode a signed record; its signature is verified by `eid.services.enrolment`.
+    """Decode a signed record; its signature is verified by `eid.services.application.enrolment`.
 
     Raises:
         DecodeError: not a COSE_Sign1 with exactly our headers, or a malformed record inside.

@@ -14,9 +14,9 @@ from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.errors import ProfileError
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import FILE_NAME, ServiceKeys, load_service_keys
-from eid.services.access_tokens import TokenIssuer, load_issuer
+from eid.services.caller.tokens import TokenIssuer, load_issuer
 from eid.services.database import open_store
-from eid.services.payment_channels import Channels, load_channels
+from eid.services.payment.channels import Channels, load_channels
 from eid.services.settings import Settings
 from eid.store.schema_version import require_ready
 

@@ -1,4 +1,4 @@
-"""Blank cards: stores, deliveries, and where each blank is. States change through `eid.services.stock` alone."""
+"""Blank cards: stores, deliveries, and where each blank is. States change through `eid.services.card.stock` alone."""
 
 from __future__ import annotations
 

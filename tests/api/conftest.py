@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from api.app import create_app
-from eid.services.verification import VerificationService
+from eid.services.verifying.verification import VerificationService
 from eid.store.database import open_database
 from eid.store.schema_version import upgrade
 from tests.builders.api_client import Clock, Holder

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from eid.enrolment.roles import Role
 from eid.imaging.portrait import draw_specimen_portrait
-from eid.services import applications as service
+from eid.services.application import applications as service
 from eid.store.database import in_transaction
 from eid.store.types import new_id
 from tests.builders.applicants import DOCUMENT, build_pdf

@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from eid.enrolment.capture import ItemFormat, digest_item
 from eid.enrolment.roles import Role
 from eid.gateways.abis.sandbox import SandboxAbis
-from eid.services import adjudication, card_writing
+from eid.services.application import adjudication
+from eid.services.card import card_writing
 from eid.store.captures import list_late_searches
 from eid.transport.loopback import LoopbackConnection
 from tests.builders.counter import ADJUDICATOR, APPROVER, CLOCK, COURIER, MAKER, OFFICER, build_counter, portrait, take

@@ -27,7 +27,7 @@ from api.schemas.registry import RequestBody, Text
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, EnrolmentError, GatewayError, NotStoredError, RecordError, Refusal, StoreError
 from eid.locale import LANGUAGES, texts
-from eid.services.access_tokens import Caller
+from eid.services.caller.tokens import Caller
 from eid.store.tables import idempotency_key
 from tests.builders.api_client import problem_of
 from tests.builders.registry import Office, build_office

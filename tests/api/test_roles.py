@@ -16,9 +16,9 @@ import pytest
 
 from eid.enrolment.roles import Actor, Role, keep_number
 from eid.errors import EnrolmentError, NotStoredError, Refusal
-from eid.services import approval
-from eid.services.application_steps import refuse_own_person
-from eid.services.enrolment import register_officer_key
+from eid.services.application import approval
+from eid.services.application.enrolment import register_officer_key
+from eid.services.application.steps import refuse_own_person
 from eid.store.applications import StoredApplication
 from eid.store.database import open_database
 from tests.builders.applicants import ADMINISTRATOR, VALIDATOR

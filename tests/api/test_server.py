@@ -17,7 +17,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from reader_tools import exit_codes
 from tests.builders import issuer
 from tests.builders.api_client import files_json, sign

@@ -31,8 +31,8 @@ from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
 from eid.protocols.scp03.core import SecurityLevel
 from eid.protocols.secure_messaging import SecureMessaging
-from eid.services.inspection import inspect_card
-from eid.services.issuance import IssuedCard
+from eid.services.issuing.issuance import IssuedCard
+from eid.services.reading.inspection import inspect_card
 from eid.transport.loopback import LoopbackConnection
 from eid.verification.policy import load_policy
 from eid.verification.verify import verify

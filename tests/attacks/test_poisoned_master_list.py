@@ -16,10 +16,10 @@ from eid.codec import der, oid
 from eid.errors import DecodeError, EidError, LifecycleError, Reason, VerificationError
 from eid.pki.master_list import encode_master_list
 from eid.pki.signed_list import verify_master_list
-from eid.services import trust_decisions as decisions
-from eid.services.trust import import_trust
-from eid.services.trust_files import load_trust_store
-from eid.services.trust_views import list_trust
+from eid.services.trust import decisions
+from eid.services.trust.files import load_trust_store
+from eid.services.trust.imports import import_trust
+from eid.services.trust.views import list_trust
 from tests.builders import issuer as made
 from tests.builders import trust_lists as lists
 

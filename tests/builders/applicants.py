@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from eid.enrolment.person import PersonRecord, decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.gateways.blobs import BlobStore
-from eid.services import applications, documents
-from eid.services.applications import NewApplication
-from eid.services.documents import Upload
+from eid.services.application import applications, documents
+from eid.services.application.applications import NewApplication
+from eid.services.application.documents import Upload
 from eid.store.applications import StoredApplication
 from eid.store.database import in_transaction
 from eid.store.types import new_id

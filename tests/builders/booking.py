@@ -12,8 +12,8 @@ from eid.enrolment.person import PersonRecord, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.enrolment.site import decode_site
-from eid.services.appointment_desk import Desk
-from eid.services.sites import put_site
+from eid.services.appointment.desk import Desk
+from eid.services.appointment.sites import put_site
 from eid.store.applications import StoredApplication, build_number, insert_application
 from eid.store.database import in_transaction
 from eid.store.persons import StoredPerson, insert_person

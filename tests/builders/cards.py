@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, Engine
 
 from eid.enrolment.roles import Actor, Role
-from eid.services.cards import CardOrder, ProducedCard, Register, order_card, record_personalised, store_card
+from eid.services.card.cards import CardOrder, ProducedCard, Register, order_card, record_personalised, store_card
 from eid.store.cards import RegisteredCard
 from eid.store.database import in_transaction
 from eid.store.issued_documents import register_document

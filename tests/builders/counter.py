@@ -36,12 +36,11 @@ from eid.imaging.header import ImageFormat
 from eid.imaging.portrait import draw_specimen_portrait
 from eid.imaging.signature import draw_specimen_signature
 from eid.keystore.software import SoftwareSigner
-from eid.services import adjudication, applications, approval, documents, enrolment
-from eid.services import application_review as review
-from eid.services.application_steps import step
-from eid.services.enrolment import KeptCapture
-from eid.services.stamp_spending import enter_stamp
-from eid.services.stamps import StampOrder
+from eid.services.application import adjudication, applications, approval, documents, enrolment, review
+from eid.services.application.enrolment import KeptCapture
+from eid.services.application.steps import step
+from eid.services.stamp.spending import enter_stamp
+from eid.services.stamp.stamps import StampOrder
 from eid.store.applications import StoredApplication, load_application
 from eid.store.database import in_transaction
 from eid.store.production_orders import ProductionOrder

@@ -18,9 +18,9 @@ from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.keystore.software import SoftwareKeyStore
 from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint
-from eid.services.authority import KEYS, IssuingAuthority, open_authority
-from eid.services.authority_creation import create_authority
-from eid.services.issuance import Issuance, begin
+from eid.services.issuing.issuance import Issuance, begin
+from eid.services.pki.authority import KEYS, IssuingAuthority, open_authority
+from eid.services.pki.authority_creation import create_authority
 from eid.store.database import open_database
 from eid.store.schema_version import upgrade
 from eid.testing.specimen import specimen_terminals

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from api.registry import create_registry
+from eid.services.caller.development_issuer import NAME, jwks_path, open_development_issuer
 from eid.services.database import ready_database
-from eid.services.development_issuer import NAME, jwks_path, open_development_issuer
+from eid.services.durable.workshop import open_workshop
 from eid.services.registry import open_registry
 from eid.services.settings import load_settings
-from eid.services.workshop import open_workshop
 from reader_tools.server import AnnouncingServer, announcement, configure, listen, stop_with_stdin
 
 
@@ -55,7 +55,7 @@ def serve_registry(clock: MovedClock) -> None:
 
 def run_worker(clock: MovedClock) -> None:
     """As `eid worker run --without-sealing`."""
-    from eid.services.worker import working
+    from eid.services.durable.worker import working
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -9,11 +9,11 @@ from typing import Any
 from eid.card import VirtualCard
 from eid.profile.loader import load_profile
 from eid.protocols.exchange import Connection
-from eid.services import card_writing, production, stock
-from eid.services.authority import IssuingAuthority
-from eid.services.card_writing import Line
-from eid.services.delivery import CollectorCheck, Comparison, Relation
-from eid.services.issuance import IssuedCard
+from eid.services.card import card_writing, production, stock
+from eid.services.card.card_writing import Line
+from eid.services.card.delivery import CollectorCheck, Comparison, Relation
+from eid.services.issuing.issuance import IssuedCard
+from eid.services.pki.authority import IssuingAuthority
 from eid.store.production_orders import ProductionOrder
 from eid.store.stock import Store
 from eid.transport.loopback import LoopbackConnection

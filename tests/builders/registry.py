@@ -21,8 +21,8 @@ from api.registry import create_registry
 from eid.enrolment.roles import Role
 from eid.enrolment.rules import load_rules
 from eid.keystore.service_keys import ServiceKeys
-from eid.services import access
-from eid.services.access_tokens import TokenIssuer
+from eid.services.caller import applicants as access
+from eid.services.caller.tokens import TokenIssuer
 from eid.services.registry import Registry
 from eid.store.database import in_transaction
 from tests.builders.routes import share_routes

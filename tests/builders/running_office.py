@@ -29,8 +29,8 @@ from eid.gateways.payment.sandbox import SandboxProvider
 from eid.gateways.payment.sandbox_server import SandboxSettings
 from eid.gateways.payment.sandbox_server import serve_sandbox as serve_payments
 from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
-from eid.services.development_issuer import DevelopmentIssuer, open_development_issuer
-from eid.services.payment_channels import configure_sandbox, prepare_secret
+from eid.services.caller.development_issuer import DevelopmentIssuer, open_development_issuer
+from eid.services.payment.channels import configure_sandbox, prepare_secret
 from tests.builders.office_process import MovedClock
 
 PATIENCE = 60.0  # seconds for something that others do

@@ -17,9 +17,10 @@ from eid.gateways.payment.channel import Instruction, PaymentOrder
 from eid.gateways.payment.signature import sign_message
 from eid.gateways.payment.statement import encode_statement
 from eid.keystore.service_keys import ServiceKeys
-from eid.services import payments, stamps
-from eid.services.payments import PaymentDesk, PaymentRequest, Result
-from eid.services.stamps import StampOffice, StampOrder
+from eid.services.payment import payments
+from eid.services.payment.payments import PaymentDesk, PaymentRequest, Result
+from eid.services.stamp import stamps
+from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.outbox import Work, waiting
 from eid.store.payments import StoredPayment, payments_of
 from eid.store.stamps import StoredStamp, find_stamp

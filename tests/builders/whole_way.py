@@ -32,16 +32,16 @@ from eid.pki.status_token import TokenForm, verify_status_token
 from eid.profile.card_image import PasswordId
 from eid.profile.loader import load_profile
 from eid.protocols.pace.core import Password
-from eid.services import card_writing
-from eid.services.authority import IssuingAuthority
-from eid.services.card_writing import Line
-from eid.services.inspection import inspect_card
-from eid.services.issuance import IssuedCard
+from eid.services.card import card_writing
+from eid.services.card.card_writing import Line
+from eid.services.card.status_lists import StatusSigner, publish
+from eid.services.issuing.issuance import IssuedCard
+from eid.services.pki.authority import IssuingAuthority
+from eid.services.reading.inspection import inspect_card
 from eid.services.registry import load_keys
 from eid.services.settings import Settings
-from eid.services.status_lists import StatusSigner, publish
-from eid.services.status_shelf import shelf_of, store_list
-from eid.services.trust_files import load_trust_store
+from eid.services.trust.files import load_trust_store
+from eid.services.verifying.status_shelf import shelf_of, store_list
 from eid.transport.loopback import LoopbackConnection
 from tests.builders.applicants import build_pdf
 from tests.builders.counter import describe, take

@@ -32,7 +32,7 @@ from eid.enrolment.quality import Measured, QualityCode, are_fingers_settled, as
 from eid.enrolment.rules import load_rules
 from eid.errors import DecodeError
 from eid.identity import FINGERS
-from eid.services.enrolment import ES256
+from eid.services.application.enrolment import ES256
 from tests.builders.issuance import signer
 
 RULES = load_rules("morocco").rules.capture

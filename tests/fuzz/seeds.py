@@ -19,7 +19,7 @@ from eid.inspection import InspectionPlan, inspect
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
-from eid.services.demo_office import SITE
+from eid.services.demonstration.office import SITE
 from eid.testing.specimen import SpecimenCard, issue_specimen
 from eid.transport.loopback import LoopbackConnection
 from tests.fuzz.targets import Decoder, attempt

@@ -54,7 +54,7 @@ OTHERWISE: dict[str, type[EidError]] = {
 # Not decoders of octets from outside, or reached through another one only.
 EXEMPT = {
     "eid.inspection.access.decode_pace_infos": "takes ReadFile; its content goes to decode_card_access",
-    "eid.services.holder.decode_portrait": "takes Evidence, which a decoder made; the image goes to decode_image",
+    "eid.services.reading.holder.decode_portrait": "takes decoded Evidence; the image goes to decode_image",
     "eid.imaging.decode.decode_image": "a process of its own for each image: tests/imaging",
     "eid.card.administration.decode_pace_infos": "below decode_state and PUT DATA of the card",
     "eid.card.keys.decode_key_order": "below the card's GENERATE KEY and PUT DATA",

@@ -38,13 +38,13 @@ from eid.audit.tree_head import ALGORITHM
 from eid.gateways.messages import Message
 from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
 from eid.keystore.software import SoftwareSigner
-from eid.services.audit import Sealer
-from eid.services.audit_verification import verify_audit_log
+from eid.services.audit.log import Sealer
+from eid.services.audit.verification import verify_audit_log
+from eid.services.durable.desk import look_at_work
+from eid.services.durable.work import Timer, Workshop, once, seal_heads
+from eid.services.durable.worker import LEASE, locate_work_database, working
+from eid.services.durable.workshop import open_workshop
 from eid.services.settings import Settings, load_settings
-from eid.services.work import Timer, Workshop, once, seal_heads
-from eid.services.work_desk import look_at_work
-from eid.services.worker import LEASE, locate_work_database, working
-from eid.services.workshop import open_workshop
 from eid.store.audit import append_event, bucket_of, read_buckets, read_chain
 from eid.store.database import in_transaction, open_database
 from eid.store.outbox import Work, enqueue

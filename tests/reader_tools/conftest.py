@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from eid.store.card_file import open_card_file
 from reader_tools.main import run
 from tests.builders.document import NOW, Document, build_document

@@ -19,7 +19,7 @@ import pytest
 from eid.card import VirtualCard
 from eid.identity import encode_identity_record
 from eid.profile.loader import load_profile
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from eid.store.card_file import load_card_file, open_card_file
 from eid.testing.specimen import specimen_for
 from tests.builders.issuance import CAN, NOW

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from tests.builders.issuance import NOW
 
 FILES = ("", ".can", ".pin", ".puk", ".dv.cvcert", ".terminal.cvcert", ".terminal.key", ".sector", ".csca.cer", ".crl")

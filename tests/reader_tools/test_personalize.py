@@ -20,8 +20,8 @@ from eid.card.memory import LifeCycle
 from eid.errors import CardRemovedError
 from eid.identity import IdentityRecord, encode_identity_record
 from eid.profile.loader import load_profile
-from eid.services.authority_creation import create_authority
-from eid.services.virtual_cards import create_card, open_card
+from eid.services.emulator.virtual_cards import create_card, open_card
+from eid.services.pki.authority_creation import create_authority
 from eid.store.card_file import load_card_file
 from eid.store.stored_card import StoredCard
 from eid.testing.terminals import SpecimenTerminals

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eid.profile.card_image import PasswordId
-from eid.services.virtual_cards import open_card
+from eid.services.emulator.virtual_cards import open_card
 from eid.store.card_file import open_card_file
 from eid.testing.specimen import SpecimenCard, issue_specimen
 from tests.builders.keyboard import on_a_terminal

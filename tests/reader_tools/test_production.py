@@ -7,8 +7,8 @@ from pathlib import Path
 
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import load_service_keys
-from eid.services.stamps import StampOffice
-from eid.services.station_key import encode_pem
+from eid.services.reading.station_key import encode_pem
+from eid.services.stamp.stamps import StampOffice
 from eid.store.database import open_database
 from reader_tools.acting import current_moment
 from tests.builders.counter import Counter, build_counter

@@ -16,7 +16,7 @@ from eid.keystore import pkcs8
 from eid.profile.loader import load_profile
 from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from eid.testing.specimen import issue_specimen
 from reader_tools import read
 from reader_tools.reading_progress import ReadingProgress
@@ -44,7 +44,7 @@ def passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eid.services.station_key.ScryptCost", lambda: pkcs8.ScryptCost(n=16))
+    monkeypatch.setattr("eid.services.reading.station_key.ScryptCost", lambda: pkcs8.ScryptCost(n=16))
 
 
 @pytest.fixture

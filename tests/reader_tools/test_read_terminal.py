@@ -14,7 +14,7 @@ from eid.evidence import ProtocolName, ProtocolOutcome
 from eid.evidence.codec import decode_evidence
 from eid.keystore.pkcs8 import ScryptCost, encrypt_private_key_info
 from eid.keystore.pkcs11 import Pkcs11KeyStore
-from eid.services.virtual_cards import open_card
+from eid.services.emulator.virtual_cards import open_card
 from eid.store.card_file import open_card_file
 from eid.testing.specimen import issue_specimen
 from reader_tools.issued_card import write_issued_card

@@ -14,10 +14,10 @@ from eid.errors import KeyStoreError, ProfileError
 from eid.gateways.payment.sandbox import Ending, Plan, SandboxProvider
 from eid.gateways.payment.sandbox_server import SandboxSettings, serve_sandbox
 from eid.services.database import ready_database
-from eid.services.payment_channels import FILE_NAME, configure_sandbox, load_channels, prepare_secret
+from eid.services.payment.channels import FILE_NAME, configure_sandbox, load_channels, prepare_secret
 from eid.services.registry import load_keys
 from eid.services.settings import load_settings
-from eid.services.stamps import StampOffice, open_message
+from eid.services.stamp.stamps import StampOffice, open_message
 
 ORDER = ("stamp", "order", "--born", "1990-05-01", "--phone", "+212600000001", "--json")
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.evidence import Origin, ProtocolName
 from eid.evidence.codec import encode_evidence, sign_evidence
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from tests.builders import document as built
 from tests.builders.document import CHALLENGE, NOW, Document
 

@@ -17,7 +17,7 @@ from eid.codec.x509 import decode_certificate
 from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.pki.path import find_path
 from eid.pki.trust_store import build_trust_store
-from eid.services.authority import open_authority
+from eid.services.pki.authority import open_authority
 from reader_tools.main import run
 from tests.builders.issuing import clear_token, software_keys
 from tests.conftest import SoftHsmToken

@@ -21,8 +21,8 @@ import pytest
 from PIL import Image
 
 from eid.errors import LifecycleError, ReaderUnavailableError
-from eid.services import card_slot
-from eid.services.demo import MARK, occupy
+from eid.services.demonstration.demo import MARK, occupy
+from eid.services.emulator import card_slot
 from reader_tools.main import run
 from tests.builders.commands import Watch, eid_command, run_eid
 from tests.builders.sweep import places

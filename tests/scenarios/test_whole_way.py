@@ -15,11 +15,11 @@ from sqlalchemy import Engine, text
 
 from eid.keystore.pkcs8 import ScryptCost
 from eid.keystore.ports import Signer
-from eid.services.api_process import start_api
-from eid.services.authority import IssuingAuthority
+from eid.services.demonstration.api_process import start_api
+from eid.services.pki.authority import IssuingAuthority
+from eid.services.reading.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
 from eid.services.registry import utc_now
-from eid.services.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
-from eid.services.trust import import_trust
+from eid.services.trust.imports import import_trust
 from tests.builders.canaries import find_leaks, forms_of
 from tests.builders.issuing import make_authority
 from tests.builders.running_office import RunningOffice, run_office

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, select
 
 from eid.errors import GatewayError, RecordError
 from eid.gateways.http import Location, is_public, send
-from eid.services.subscriptions import LEASE, deliver, locate, require_address, sweep
+from eid.services.osia.subscriptions import LEASE, deliver, locate, require_address, sweep
 from eid.store.database import in_transaction
 from eid.store.osia_tables import delivery
 from eid.store.outbox import forget, waiting

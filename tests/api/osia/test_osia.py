@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import Engine
 
 from eid.errors import GatewayRefusedError
-from eid.services.osia_attributes import describe_contact, describe_person
-from eid.services.osia_identification import handle_identify
+from eid.services.osia.attributes import describe_contact, describe_person
+from eid.services.osia.identification import handle_identify
 from eid.store.applications import applications_by, load_application
 from eid.store.database import open_database
 from eid.store.documents import documents_of

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from eid.enrolment.roles import Role
-from eid.services.notifications import mask
+from eid.services.person.notifications import mask
 from eid.store.application_tables import application as application_table
 from eid.store.card_tables import card as card_table
 from eid.store.database import in_transaction

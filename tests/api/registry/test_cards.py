@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from eid.enrolment.roles import Role
 from eid.pki.status_token import TokenForm, verify_status_token
 from eid.pki.trust_store import build_trust_store
-from eid.services.status_lists import StatusSigner, publish
+from eid.services.card.status_lists import StatusSigner, publish
 from tests.builders.cards import SERIES, active_card
 from tests.builders.registry import Office, build_office
 from tests.builders.status import key_signer, status_publisher

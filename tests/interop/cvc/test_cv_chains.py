@@ -26,8 +26,8 @@ from eid.pki.cv_chain import CardTrust, load_trust_point, verify_cv_chain
 from eid.protocols.exchange import drive
 from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials, run_terminal_authentication
-from eid.services.cv_authority import create_cv_authority
-from eid.services.cv_register import CvRegister
+from eid.services.pki.cv_authority import create_cv_authority
+from eid.services.pki.cv_register import CvRegister
 from tests.builders.issuing import software_keys
 from tests.builders.machine import missing
 from tests.builders.terminals import BEGIN, CVCA, DV, ECDSA, TERMINAL, build_authentication_pki, build_terminal_pki

@@ -15,8 +15,8 @@ from eid.codec.cv import Role, decode_cv_certificate
 from eid.errors import VerificationError
 from eid.pki.cv_chain import load_trust_point, verify_cv_chain
 from eid.pki.cv_rights import name_rights
-from eid.services.cv_authority import CvAuthority, create_cv_authority
-from eid.services.cv_register import CvRegister, CvRole
+from eid.services.pki.cv_authority import CvAuthority, create_cv_authority
+from eid.services.pki.cv_register import CvRegister, CvRole
 from tests.builders.issuing import software_keys
 from tests.interop.conftest import Control
 

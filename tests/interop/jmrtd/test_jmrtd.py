@@ -22,7 +22,7 @@ from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
 from eid.profile.schema import CardProfile
 from eid.protocols.pace.core import Password
-from eid.services.inspection import inspect_card
+from eid.services.reading.inspection import inspect_card
 from eid.transport.pcsc import open_reader
 from eid.transport.pcscd import PcscHost
 from tests.builders.issuance import CAN, NOW, Authority, Issued, issue

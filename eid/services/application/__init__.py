@@ -1,0 +1,1 @@
+"""An application on its way: filed with its papers, reviewed, captured, adjudicated, approved."""

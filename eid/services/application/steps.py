@@ -1,0 +1,268 @@
+"""One step of an application, whoever makes it: who may know of it, what the guards look at, what it causes.
+
+Whatever changes an application's state (the acts in `eid.services.application.applications`, booking, capture,
+approval, production) goes through `step`, so that its deadlines and the notices that it causes are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from eid.audit.chain import AuditEvent, Fact
+from eid.enrolment.application import APPLICATION, ApplicationFacts, ApplicationState
+from eid.enrolment.deadlines import end_of_day, local_day
+from eid.enrolment.documents import HeldPaper, find_missing_papers
+from eid.enrolment.names import build_search_keys
+from eid.enrolment.person import PersonRecord, decode_person, find_missing
+from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import EnrolmentRules, load_rules
+from eid.errors import EnrolmentError, NotStoredError, Refusal
+from eid.services.lifecycle import Standing, advance
+from eid.store.application_tables import application as table
+from eid.store.applications import StoredApplication, load_application
+from eid.store.audit import append_event, bucket_of
+from eid.store.documents import documents_of
+from eid.store.outbox import Work
+from eid.store.persons import StoredPerson, load_person
+from eid.store.types import new_id_like
+
+S = ApplicationState
+SYSTEM: Final = Actor("service", frozenset((Role.SYSTEM,)))  # its own timers
+_STAFF: Final = frozenset(Role) - {
+    Role.APPLICANT, Role.PAYMENT_PROVIDER, Role.RELYING_PARTY, Role.KEY_OPERATOR, Role.CASHIER
+}  # fmt: skip
+NOTICES: Final = frozenset(
+    ("submit", "request-information", "validate", "arrive", "hand-over", "reject", "withdraw", "lapse", "cancel")
+)
+"""Events of which the applicant is told: work of the kind "notify", payload template and application."""
+OWN_FILE: Final = "nobody decides on his own file"
+STAMP_ENDS: Final = frozenset((S.WITHDRAWN, S.LAPSED, S.CANCELLED))
+
+
+def rules_of(application: StoredApplication) -> EnrolmentRules:
+    """The rules under which an application was begun."""
+    return load_rules(application.rules).rules
+
+
+def may_see(application: StoredApplication, actor: Actor) -> bool:
+    """Whether somebody may know of an application: its applicant, and staff of the office addressed or booked at.
+
+    Staff that works nowhere in particular (a call centre, the central office) sees all.
+    """
+    if Role.APPLICANT in actor.roles and actor.id == application.applicant:
+        return True
+    if Role.SYSTEM in actor.roles:
+        return True
+    if not is_staff(actor):
+        return False
+    return actor.site is None or actor.site in (application.site, application.appointment_site)
+
+
+def is_staff(actor: Actor) -> bool:
+    """Whether somebody works for the service, in a role that has to do with applications."""
+    return bool(actor.roles & _STAFF)
+
+
+def load_seen(
+    connection: Connection, application_id: uuid.UUID, actor: Actor, *, change: bool = False
+) -> StoredApplication:
+    """The application, for somebody who may know of it; `change` lets nobody else at it until the transaction ends.
+
+    Raises:
+        NotStoredError: there is none, or it is another applicant's. EnrolmentError: FORBIDDEN, it is another office's,
+            or is about him who looks at it as staff.
+    """
+    found = load_application(connection, application_id, change=change)
+    if found is None:
+        raise NotStoredError("there is no such application")
+    if may_see(found, actor):
+        refuse_own_person(connection, found, actor)
+        return found
+    if is_staff(actor):
+        raise EnrolmentError(Refusal.FORBIDDEN, "the application is another office's")
+    raise NotStoredError("there is no such application")
+
+
+def note_reading(connection: Connection, subject: uuid.UUID, actor: Actor, now: datetime, what: str) -> None:
+    """Tell the audit log that staff has read personal data. what: "application", "person", "document"."""
+    role = actor.acting_as(_STAFF)
+    if role is not None:
+        event = AuditEvent(now, actor.tag(role), f"{what}.read", f"{what}:{subject}", {})
+        append_event(connection, bucket_of(subject), event)
+
+
+def person_of(connection: Connection, application: StoredApplication) -> StoredPerson:
+    """The person of an application.
+
+    Raises:
+        NotStoredError: there is none any more.
+    """
+    found = load_person(connection, application.person_id)
+    if found is None:
+        raise NotStoredError("there is no such person")
+    return found
+
+
+def search_keys_of(record: PersonRecord) -> frozenset[str]:
+    """The keys by which somebody with this record is found, in both scripts."""
+    family, given = record.family_name, record.given_names
+    pairs = [
+        ("" if family is None else getattr(family, script), "" if given is None else getattr(given, script))
+        for script in ("arabic", "latin")
+    ]
+    return build_search_keys(pairs)
+
+
+# Facts
+
+
+def facts_of(connection: Connection, application: StoredApplication, now: datetime) -> ApplicationFacts:
+    """What the guards look at, as far as application, person and papers tell it; later steps add theirs (`replace`)."""
+    rules, person = rules_of(application), person_of(connection, application)
+    record = decode_person(person.record)
+    born = record.born
+    day = local_day(application.submitted_at or now, rules)
+    return ApplicationFacts(
+        missing=find_missing_parts(connection, application, record, now),
+        expects_stamp=application.fee != 0,
+        stamp_reserved=application.stamp_id is not None,
+        information_requests=application.information_requests,
+        has_appointment=application.appointment_id is not None,
+        validating_officer=application.validating_officer,
+        capturing_officer=application.capturing_officer,
+        fingerprints_expected=born is None or rules.needs_fingerprints(born, day),
+        site=application.appointment_site,
+        appeal_open=application.appeal_until is not None and now < application.appeal_until,
+    )
+
+
+def find_missing_parts(
+    connection: Connection, application: StoredApplication, record: PersonRecord, now: datetime
+) -> frozenset[str]:
+    """Fields (JSON pointers) and papers (codes) that are missing; of those asked for, what has not come since."""
+    rules = rules_of(application)
+    reference = application.submitted_at or now
+    documents = documents_of(connection, application.id)
+    held = [
+        HeldPaper(item.paper, item.issued_on, local_day(max(reference, item.uploaded_at), rules)) for item in documents
+    ]
+    missing = find_missing(record, rules, local_day(reference, rules)) | find_missing_papers(
+        wanted_papers(application, record, now), held, rules
+    )
+    if application.requested_at is not None:
+        since = {item.paper for item in documents if item.uploaded_at > application.requested_at}
+        missing |= frozenset(application.requested_papers) - since
+    return missing
+
+
+def wanted_papers(application: StoredApplication, record: PersonRecord, now: datetime) -> tuple[str, ...]:
+    """Codes of the papers that an application needs, by its reason and the age of the person."""
+    rules, born = rules_of(application), record.born
+    day = local_day(application.submitted_at or now, rules)
+    minor = born is not None and rules.needs_guardian(born, day)
+    wanted = rules.papers_for(application.reason, abroad=application.abroad, minor=minor)
+    return tuple(dict.fromkeys((*wanted, *application.requested_papers)))
+
+
+def compute_fee(rules: EnrolmentRules, service: str, reason: str, born: date | None, day: date) -> int | None:
+    """What an application costs, in whole units; None where the age decides and is not known."""
+    if not rules.find_reason(reason).fee:
+        return 0
+    return None if born is None else rules.fee(service, born, day)
+
+
+# Changes
+
+
+def step(
+    connection: Connection,
+    application: StoredApplication,
+    event: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    facts: ApplicationFacts | None = None,
+    values: Mapping[str, Any] | None = None,
+    detail: Mapping[str, Fact] | None = None,
+    work: Iterable[Work] = (),
+) -> StoredApplication:
+    """Let an event happen to an application, with its deadline, its notice and, where it ends, the stamp's release.
+
+    Args:
+        facts: None takes `facts_of`. values: further columns. work: besides what the event itself causes.
+
+    Raises:
+        EnrolmentError: the life cycle, a role, a guard or somebody quicker forbids it.
+    """
+    known = facts_of(connection, application, now) if facts is None else facts
+    target = APPLICATION.step(S(application.state), event, known, actor)[0].target
+    _refuse_own_file(application, event, actor)
+    refuse_own_person(connection, application, actor)
+    changed = {"due_at": due_at(target, rules_of(application), now), "updated_at": now, **(values or {})}
+    caused = (*work, *_works_of(application, event, target, now))
+    standing = Standing(table, application.id, application.state, application.version)
+    after = advance(
+        connection, APPLICATION, standing, event, known, actor, now, detail=detail, values=changed, work=caused
+    )
+    return replace(application, state=after.state, version=after.version, **changed)
+
+
+def due_at(state: ApplicationState, rules: EnrolmentRules, now: datetime) -> datetime | None:
+    """When an application that comes into a state now lapses, None where no time runs."""
+    days = {
+        S.DRAFT: rules.deadlines.draft,
+        S.INFORMATION_REQUESTED: rules.deadlines.information,
+        S.REJECTED: rules.deadlines.appeal,
+        S.READY: rules.deadlines.uncollected,
+    }.get(state)
+    return None if days is None else end_of_day(now, days, rules)
+
+
+def _refuse_own_file(application: StoredApplication, event: str, actor: Actor) -> None:
+    decides = event in ("take-up", "request-information", "validate", "reject", "approve", "return", "clear", "cancel")
+    if decides and actor.id == application.applicant:
+        raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
+
+
+def refuse_own_person(connection: Connection, application: StoredApplication, actor: Actor) -> None:
+    """Staff has nothing to do with the file about itself, from whatever account it was filed.
+
+    Raises:
+        EnrolmentError: FORBIDDEN, the personal number of the person is the actor's own.
+    """
+    if actor.own is None:
+        return
+    person = load_person(connection, application.person_id)
+    if person is not None and actor.own.is_of(person.personal_number):
+        raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
+
+
+def _works_of(application: StoredApplication, event: str, target: ApplicationState, now: datetime) -> Iterable[Work]:
+    if event in NOTICES:
+        yield _work(application, "notify", now, template=f"application-{event}")
+    if event == "cancel" and application.state == S.APPROVED:
+        yield _work(application, "production.cancel", now)
+    if target in STAMP_ENDS and application.appointment_id is not None:
+        yield _work(application, "appointment.release", now)
+    if target in STAMP_ENDS and application.stamp_id is not None:
+        yield stamp_release(application, now)
+
+
+def stamp_release(application: StoredApplication, now: datetime) -> Work:
+    """The work of giving back the stamp that is reserved for an application."""
+    return _work(application, "stamp.release", now, stamp=str(application.stamp_id))
+
+
+def stamp_consumption(application: StoredApplication, stamp_id: uuid.UUID, now: datetime) -> Work:
+    """The work of spending the stamp that is reserved for an approved application."""
+    return _work(application, "stamp.consume", now, stamp=str(stamp_id))
+
+
+def _work(application: StoredApplication, kind: str, now: datetime, **payload: str) -> Work:
+    return Work(new_id_like(application.id, now), kind, {"application": str(application.id), **payload}, now)

@@ -1,0 +1,1 @@
+"""Appointments and the sites that offer them."""

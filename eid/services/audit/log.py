@@ -1,0 +1,156 @@
+"""The audit log in use: who read personal data, and signed heads over all of it at an interval."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from eid.audit.chain import AuditEvent, Fact
+from eid.audit.tree_head import (
+    ALGORITHM,
+    CURVE,
+    Checkpoint,
+    Entry,
+    Frontier,
+    check_origin,
+    decode_checkpoint,
+    hash_entries,
+    sign_checkpoint,
+)
+from eid.crypto.public_key import encode_public_key, load_public_key
+from eid.crypto.signatures import curve_of_key
+from eid.enrolment.roles import Actor, Role
+from eid.errors import KeyStoreError
+from eid.keystore.ports import KeyStore, Signer
+from eid.keystore.software import SoftwareKeyStore
+from eid.services.reading.station_key import KEYS, encode_pem
+from eid.services.settings import Settings
+from eid.services.verifying.stations import load_station_key
+from eid.store.audit import append_event, bucket_of
+from eid.store.database import in_transaction
+from eid.store.head_files import last_size, store_seal
+from eid.store.tree_heads import add_head, read_frontier, read_seals, read_unsealed
+
+LABEL: Final = "audit"
+PUBLIC_KEY: Final = "audit.pem"  # under EID_HOME, for whoever verifies
+AT_ONCE: Final = 20_000  # rows under one head
+EXPORTED_AT_ONCE: Final = 20  # heads
+
+
+def note_reading(
+    connection: Connection, subject: uuid.UUID, kind: str, actor: Actor, role: Role, now: datetime, **detail: Fact
+) -> None:
+    """Tell the audit log that somebody reads personal data; in the transaction that reads it.
+
+    Args:
+        kind: of what is read: "application", "person", "document". detail: which part and why, no personal data.
+    """
+    event = AuditEvent(now, actor.tag(role), f"{kind}.read", f"{kind}:{subject}", detail)
+    append_event(connection, bucket_of(subject), event)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Signs heads over the audit log. origin: the log's name in every head, for ever."""
+
+    engine: Engine
+    signer: Signer
+    origin: str
+
+    def seal(self, now: datetime) -> int:
+        """Put every row that stands under no head under one; return how many that were.
+
+        Two that seal at once do no harm: the database takes one head that follows another.
+
+        Raises:
+            KeyStoreError: the key cannot be used. StoreError: the database fails, or another was quicker.
+        """
+        total = 0
+        while sealed := self._seal_once(now):
+            total += sealed
+        return total
+
+    def _seal_once(self, now: datetime) -> int:
+        def read(connection: Connection) -> tuple[Frontier, tuple[Entry, ...]]:
+            return read_frontier(connection), read_unsealed(connection, AT_ONCE)
+
+        tree, entries = in_transaction(self.engine, read)
+        if not entries:
+            return 0
+        grown = tree.extend(hash_entries(entries))
+        note = sign_checkpoint(Checkpoint(self.origin, grown.size, grown.root(), now), self.signer)
+        in_transaction(self.engine, lambda connection: add_head(connection, grown, entries, note, now))
+        return len(entries)
+
+
+def export_heads(engine: Engine, directory: Path) -> int:
+    """Write the heads that the directory has not; return how many.
+
+    Raises:
+        StoreError: one cannot be written, or the directory has another one of its size.
+    """
+    written, after = 0, last_size(directory)
+    while seals := in_transaction(engine, partial(read_seals, after=after, limit=EXPORTED_AT_ONCE)):
+        for seal in seals:
+            checkpoint, _ = decode_checkpoint(seal.checkpoint)
+            store_seal(directory, seal, checkpoint.sealed_at)
+            after = seal.size
+        written += len(seals)
+    return written
+
+
+def open_audit_keys(settings: Settings, passphrase: Callable[[], bytes]) -> KeyStore:
+    """Where the audit log's key lies.
+
+    Raises:
+        KeyStoreError: the directory cannot be made, or others may enter it.
+    """
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as failure:
+        raise KeyStoreError(f"{settings.home}: {failure.strerror}") from failure
+    return SoftwareKeyStore(settings.home / KEYS, passphrase)
+
+
+def read_public_key(path: Path) -> bytes:
+    """The public key of an audit log out of its PEM file, as SubjectPublicKeyInfo.
+
+    Raises:
+        StoreError: the file cannot be read or holds no P-256 public key.
+    """
+    return encode_public_key(load_station_key(path))
+
+
+def make_audit_key(settings: Settings, keys: KeyStore) -> Path:
+    """Make the key that signs tree heads, and lay its public half down; the path of that.
+
+    Raises:
+        KeyStoreError: there is one, or a file cannot be written.
+    """
+    signer = keys.generate_ec(LABEL, CURVE, ALGORITHM)
+    path = settings.home / PUBLIC_KEY
+    try:
+        path.write_text(encode_pem(signer.public_key_info), encoding="ascii")
+    except OSError as failure:
+        raise KeyStoreError(f"{path}: {failure.strerror}") from failure
+    return path
+
+
+def load_sealer(engine: Engine, settings: Settings, keys: KeyStore) -> Sealer:
+    """Whoever seals with the audit log's key.
+
+    Raises:
+        KeyStoreError: there is no such key, it cannot be opened, or it is not of P-256.
+        DecodeError: the log's name cannot stand in a head.
+    """
+    signer = keys.load(LABEL, ALGORITHM)
+    if curve_of_key(load_public_key(signer.public_key_info)).name != CURVE:  # type: ignore[arg-type] # ECDSA: an EC key
+        raise KeyStoreError(f"the key {LABEL!r} is not of {CURVE}")
+    return Sealer(engine, signer, check_origin(settings.audit_origin))

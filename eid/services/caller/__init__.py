@@ -1,0 +1,1 @@
+"""Who is calling: applicants, tokens of staff and systems, requests sent again."""

@@ -1,0 +1,1 @@
+"""The card register: stock, production, delivery, and the published status of cards."""

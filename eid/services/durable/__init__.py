@@ -1,0 +1,1 @@
+"""Durable work: from the outbox to the worker that does it."""

@@ -1,0 +1,49 @@
+"""Which handler does which kind of work, and what is done at intervals: the two tables of the worker.
+
+To add a kind, write ``handle(workshop: Workshop, work: Work) -> None`` in the service it belongs to (the rules stand in
+`eid.services.durable.work`) and add its line here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from eid.services.application import adjudication, approval
+from eid.services.application import desk as application_desk
+from eid.services.appointment import work as appointment_work
+from eid.services.caller import retention as access_retention
+from eid.services.card import production
+from eid.services.durable.work import Handler, Timer, seal_heads
+from eid.services.osia import identification as osia_identification
+from eid.services.osia import subscriptions
+from eid.services.person import erasure, notifications, statistics
+from eid.services.stamp import work as stamp_work
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "notify": notifications.tell,
+    "sms.stamp": notifications.tell_stamp,
+    "access.code": notifications.tell_code,
+    "appointment.settle": appointment_work.settle,
+    "appointment.displace": appointment_work.displace,
+    "appointment.release": appointment_work.release,
+    "stamp.release": stamp_work.release,
+    "payment.refund": stamp_work.refund,
+    "abis.search": adjudication.handle_search,
+    "stamp.consume": approval.handle_consume,
+    "stock.settle": production.handle_settle,
+    "osia.identify": osia_identification.handle_identify,
+    "osia.deliver": subscriptions.deliver,
+    "production.cancel": production.handle_cancel,
+}
+TIMERS: Final[dict[str, Timer]] = {
+    "access": Timer(timedelta(hours=1), access_retention.sweep),
+    "seal": Timer(timedelta(seconds=10), seal_heads),
+    "appointments": Timer(timedelta(minutes=1), appointment_work.sweep),
+    "applications": Timer(timedelta(hours=1), application_desk.sweep),
+    "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
+    "statistics": Timer(timedelta(minutes=5), statistics.sweep),
+    "subscriptions": Timer(timedelta(minutes=1), subscriptions.sweep),
+    "retention": Timer(timedelta(hours=6), erasure.sweep),
+    "abis": Timer(timedelta(minutes=5), adjudication.chase),
+}

@@ -1,0 +1,260 @@
+"""A worker process: takes work out of the outbox, does it, and looks after workers that died.
+
+Any number of workers may run on one database, on any machines whose clocks agree within seconds. Each holds a lease on
+its name; a worker whose lease has run out is dead to the others, who put what it had begun back on the queue. One that
+finds its own lease taken ends at once. One worker at a time relays the outbox, and one takes each turn of a timer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+
+from eid.errors import EidError, StoreError
+from eid.gateways.work import CONCURRENCY, DbosEngine, dbos_engine
+from eid.services.durable.handlers import HANDLERS, TIMERS
+from eid.services.durable.relay import perform_job, relay
+from eid.services.durable.work import Handler, Timer, Workshop, seal_heads
+from eid.services.settings import Settings
+from eid.store.database import in_transaction, open_database
+from eid.store.work_records import (
+    Lease,
+    forget_done,
+    hold_lease,
+    list_leases,
+    release_lease,
+    renew_lease,
+    take_turn,
+)
+
+T = TypeVar("T")
+LEASE: Final = timedelta(seconds=15)  # how long a worker may be silent
+BEAT: Final = 5.0  # seconds between signs of life
+TICK: Final = 0.2  # seconds between looks into the outbox
+RELAY: Final = "relay"
+RELAY_LEASE: Final = timedelta(seconds=5)
+LOOK: Final = 1.0  # seconds between looks at the timers
+KEPT: Final = timedelta(days=7)  # finished jobs in the engine
+MARKED: Final = timedelta(days=90)  # marks of effects that count once; longer than any job can be repeated
+TIDYING: Final = timedelta(hours=1)
+_WORKER: Final = "worker:"
+_TIMER: Final = "timer:"
+_UNKNOWN: Final = "unknown"
+log: Final = logging.getLogger("eid.worker")
+
+
+def locate_work_database(settings: Settings) -> str:
+    """The URL of the engine's own database: the same PostgreSQL, another file beside SQLite's."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return settings.database_url
+    path = Path(url.database)
+    return url.set(database=str(path.with_name(f"{path.stem}.work{path.suffix}"))).render_as_string(hide_password=False)
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker. name: used by no other at the same time. Make one with `working`."""
+
+    workshop: Workshop
+    engine: DbosEngine
+    name: str
+    timers: Mapping[str, Timer]
+    token: str
+    lost: threading.Event = field(default_factory=threading.Event)
+    _relay_until: float = 0.0
+    _looked_at: float = 0.0
+    _tidied_at: float = 0.0
+
+    def run(self, stop: threading.Event, *, until_idle: bool = False) -> None:
+        """Work until `stop` is set, or, if asked so, until there is nothing to do.
+
+        Raises:
+            StoreError: somebody else took this worker's name.
+        """
+        while not stop.is_set() and not self.lost.is_set():
+            try:
+                taken = self.turn()
+            except EidError as failure:  # the database or the engine, for a while
+                log.warning("worker %s waits: %s", self.name, failure)
+                stop.wait(BEAT)
+                continue
+            if until_idle and not taken and self._is_idle():
+                return
+            if not taken:
+                stop.wait(TICK)
+        if self.lost.is_set():
+            raise StoreError(f"the worker {self.name} was silent too long: others have taken over its work")
+
+    def turn(self) -> int:
+        """Look once at timers and outbox; return how much work was handed over."""
+        self._run_timers()
+        return relay(self.workshop.engine, self.engine) if self._may_relay() else 0
+
+    def beat(self) -> None:
+        """Give a sign of life, and look after workers that give none."""
+        now = self.workshop.now()
+        if not self._transact(renew_lease, self._lease(_WORKER + self.name, now + LEASE)):
+            self.lost.set()
+            return
+        end = time.monotonic() + BEAT  # the next sign of life comes first, however many have died
+        for lease in self._transact(list_leases, _WORKER):
+            if lease.expires_at <= now and time.monotonic() < end:
+                self._take_over(lease, now)
+
+    def _take_over(self, dead: Lease, now: datetime) -> None:
+        """Put a dead worker's work back on the queue; its lease goes last, so that who dies here is followed, too."""
+        watched = self._lease(dead.name, now + LEASE)
+        if not self._transact(take_turn, watched, now):
+            return
+        resumed = self.engine.resume(dead.name.removeprefix(_WORKER))
+        self._transact(release_lease, watched)
+        log.warning("worker %s is dead: %d groups of jobs resumed", dead.name.removeprefix(_WORKER), resumed)
+
+    def _may_relay(self) -> bool:
+        """Whether this worker is the one that relays; asked of the database at half time only."""
+        if time.monotonic() < self._relay_until:
+            return True
+        now = self.workshop.now()
+        if not self._transact(hold_lease, self._lease(RELAY, now + RELAY_LEASE), now):
+            return False
+        self._relay_until = time.monotonic() + RELAY_LEASE.total_seconds() / 2
+        return True
+
+    def _run_timers(self) -> None:
+        if time.monotonic() < self._looked_at + LOOK:
+            return
+        self._looked_at = time.monotonic()
+        for name, timer in self.timers.items():
+            now = self.workshop.now()
+            if not self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
+                continue
+            try:
+                timer.run(self.workshop)
+            except EidError as failure:  # it has another turn; nothing else waits for it
+                log.warning("timer %s: %s", name, failure)
+        if time.monotonic() >= self._tidied_at + TIDYING.total_seconds():
+            self._tidied_at = time.monotonic()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        now = self.workshop.now()
+        while self.engine.forget(now - KEPT):
+            pass
+        self._transact(forget_done, now - MARKED)
+
+    def _is_idle(self) -> bool:
+        return not any(self.engine.count(status) for status in ("ENQUEUED", "PENDING"))
+
+    def _lease(self, name: str, until: datetime) -> Lease:
+        return Lease(name, self.token, until)
+
+    def _transact(self, work: Callable[..., T], *arguments: object) -> T:
+        return in_transaction(self.workshop.engine, lambda connection: work(connection, *arguments))
+
+
+@contextmanager
+def working(
+    workshop: Workshop,
+    name: str,
+    *,
+    handlers: Mapping[str, Handler] | None = None,
+    timers: Mapping[str, Timer] | None = None,
+    concurrency: int = CONCURRENCY,
+    work_database: str | None = None,
+) -> Iterator[Worker]:
+    """A worker of this process, which gives signs of life while the context lasts.
+
+    Raises:
+        StoreError: a worker of this name is alive. GatewayError: the engine cannot be started.
+    """
+    url = work_database or locate_work_database(workshop.settings)
+    if make_url(url).get_backend_name() == "sqlite":
+        open_database(url).dispose()  # made here, so that nobody else may read it
+    done = partial(perform_job, workshop, HANDLERS if handlers is None else handlers)
+    token = _claim_name(workshop, name)
+    with dbos_engine(url, name, done, concurrency=concurrency) as engine:
+        worker = Worker(workshop, engine, name, _timers_of(workshop) if timers is None else timers, token)
+        stop = threading.Event()
+        heart = threading.Thread(target=_keep_beating, args=(worker, stop), name="worker-heart", daemon=True)
+        heart.start()
+        try:
+            yield worker
+        finally:
+            stop.set()
+            heart.join()
+    lease = Lease(_WORKER + name, token, workshop.now())
+    in_transaction(workshop.engine, lambda connection: release_lease(connection, lease))
+
+
+def _timers_of(workshop: Workshop) -> Mapping[str, Timer]:
+    """All timers that this process can run: one without the key leaves the turns to seal to others."""
+    return {name: timer for name, timer in TIMERS.items() if workshop.sealer is not None or timer.run is not seal_heads}
+
+
+def _claim_name(workshop: Workshop, name: str) -> str:
+    """Take the lease on a name; that of a worker which died a moment ago is taken at once, or waited for."""
+    token, patience = _new_token(), time.monotonic() + 1.2 * LEASE.total_seconds()
+
+    def claim(connection: Connection) -> bool:
+        now = workshop.now()
+        for held in list_leases(connection, _WORKER + name):
+            if held.name == _WORKER + name and _has_died(held.holder):
+                release_lease(connection, held)
+        return hold_lease(connection, Lease(_WORKER + name, token, now + LEASE), now)
+
+    while True:
+        if in_transaction(workshop.engine, claim):
+            return token
+        if time.monotonic() > patience:
+            raise StoreError(f"a worker named {name} is at work: give this one another name")
+        time.sleep(TICK)
+
+
+def _new_token() -> str:
+    """What a lease's holder is known by: where its process number counts, that number, and something nobody has."""
+    return f"{_process_space()} {os.getpid()} {uuid4().hex}"
+
+
+def _has_died(holder: str) -> bool:
+    """Whether the holder of a lease was a process of this machine that is no more; of others nothing is known."""
+    space, _, rest = holder.partition(" ")
+    number = rest.partition(" ")[0]
+    if space == _UNKNOWN or space != _process_space() or not number.isdecimal():
+        return False
+    return int(number) == os.getpid() or not Path("/proc", number).exists()
+
+
+def _process_space() -> str:
+    """This boot of this machine, and the process numbers that this process sees."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot[:18]}/{os.readlink('/proc/self/ns/pid').strip('pid:[]')}"
+    except OSError:
+        return _UNKNOWN
+
+
+def _keep_beating(worker: Worker, stop: threading.Event) -> None:
+    silent_since = time.monotonic()
+    while not stop.is_set() and not worker.lost.is_set():
+        try:
+            worker.beat()
+            silent_since = time.monotonic()
+        except EidError as failure:
+            log.warning("worker %s gives no sign of life: %s", worker.name, failure)
+            if time.monotonic() > silent_since + LEASE.total_seconds():
+                worker.lost.set()
+        stop.wait(BEAT)

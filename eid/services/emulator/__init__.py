@@ -1,0 +1,1 @@
+"""Virtual cards in files, put into a reader, watched."""

@@ -1,0 +1,1 @@
+"""One card issued: keys, files, lock, quality check."""

@@ -1,0 +1,1 @@
+"""Payments for stamps, their channels, and the daily reconciliation."""

@@ -1,0 +1,1 @@
+"""What concerns people: looked up, told, helped, counted, handed out, forgotten."""

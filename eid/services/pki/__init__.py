@@ -1,0 +1,1 @@
+"""The issuing authority and the authorities of card-verifiable certificates."""

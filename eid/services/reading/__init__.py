@@ -1,0 +1,1 @@
+"""Cards read at a terminal, and what they say in words."""

@@ -1,0 +1,1 @@
+"""Electronic stamps: ordered, issued, spent."""

@@ -1,0 +1,1 @@
+"""Trust stores: imported, decided upon, fetched, looked at."""

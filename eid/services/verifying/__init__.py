@@ -1,0 +1,1 @@
+"""Documents judged: as a service, from files, in batches."""
