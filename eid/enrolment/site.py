@@ -6,6 +6,7 @@ service lasts, so services of any duration share the counters, and a cell of a p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -30,6 +31,7 @@ from eid.errors import RecordError
 CELL_MINUTES: Final = 5
 CELL: Final = timedelta(minutes=CELL_MINUTES)
 MAX_PLACES: Final = 200
+_TIME: Final = re.compile(r"([0-9]{2}):([0-9]{2})")
 WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 SiteCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -37,8 +39,8 @@ SiteCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 def _minute_of_day(value: object) -> object:
     """Of "08:30" it is 510."""
-    if isinstance(value, str) and len(value) == 5 and value[2] == ":" and (value[:2] + value[3:]).isdecimal():
-        hours, minutes = int(value[:2]), int(value[3:])
+    if isinstance(value, str) and (parts := _TIME.fullmatch(value)):
+        hours, minutes = int(parts[1]), int(parts[2])
         if minutes < 60:
             return hours * 60 + minutes
     raise ValueError("a time of day has the form hh:mm")

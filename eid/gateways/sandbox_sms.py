@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             stated = json.loads(self.rfile.read(int(length)))
             key, to, text = (str(stated[name]) for name in ("id", "to", "text"))
-        except (ValueError, TypeError, LookupError):
+        except (ValueError, TypeError, LookupError, RecursionError):
             return self._answer(400, {})
         if self.path != "/messages" or self.headers.get("Idempotency-Key") != key:
             return self._answer(404 if self.path != "/messages" else 400, {})

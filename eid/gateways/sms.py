@@ -88,6 +88,6 @@ def _read_reference(answer: bytes) -> str:
     """The reference in an answer; a gateway that gives none, or nonsense, has taken the message all the same."""
     try:
         reference = json.loads(answer)["reference"]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return ""
     return str(reference)[:MAX_REFERENCE]

@@ -143,6 +143,8 @@ def test_cells_of_a_day_are_distinct_and_real(name: str, day: date, minutes: int
         ({"hours": [{"days": ["mon"], "from": "08:02", "until": "12:00"}]}, "multiples of 5"),
         ({"hours": [{"days": ["mon"], "from": "8 am", "until": "12:00"}]}, "hh:mm"),
         ({"hours": [{"days": ["mon"], "from": "08:75", "until": "12:00"}]}, "hh:mm"),
+        ({"hours": [{"days": ["mon"], "from": "٠٨:٠٠", "until": "12:00"}]}, "hh:mm"),
+        ({"hours": [{"days": ["mon"], "from": "08:00\n", "until": "12:00"}]}, "hh:mm"),
         ({"hours": [{"days": ["mon"], "from": "24:05", "until": "25:00"}]}, "hours"),
         ({"surprise": 1}, "surprise"),
         ({"title": {}}, "title"),

@@ -101,6 +101,7 @@ def test_bad_requests_to_the_sandbox(gateway: tuple[SmsSandbox, str]) -> None:
     assert status(good, "/other") == 404
     assert status(good, **{"Idempotency-Key": "another"}) == 400
     assert [status(body) for body in (b"{", b"[]", b'{"id": "k"}')] == [400, 400, 400]
+    assert status(b"[" * 10_000) == 400
     assert status(b"x" * (MAX_BODY + 1)) == 413
     assert status(b"", method="GET") == 200
     assert status(b"", "/other", method="GET") == 404

@@ -133,7 +133,10 @@ def _text(value: object, what: str) -> str:
 
 
 def _octets(value: object) -> bytes:
+    """What is to be compared: of an item without it nobody could say whom it is like."""
+    if not isinstance(value, str) or not value:
+        raise DecodeError("biometricData: neither an image nor a template", clause=CLAUSE)
     try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+        return base64.b64decode(value, validate=True)
     except (ValueError, binascii.Error):
         raise DecodeError("biometricData: not base64", clause=CLAUSE) from None

@@ -86,8 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *routes: tuple[re.Pattern[str], Callable[..., Reply]]) -> None:
         split = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(min(length, MAX_BODY))
+        length = self.headers.get("Content-Length") or "0"
+        if not (length.isascii() and length.isdecimal() and int(length) <= MAX_BODY):
+            self.close_connection = True
+            self._send(413, {"code": 413, "message": "the body is too long"})
+            return
+        body = self.rfile.read(int(length))
         query = {name: values[0] for name, values in parse_qs(split.query).items()}
         found = next(((m, act) for pattern, act in routes if (m := pattern.fullmatch(split.path))), None)
         if found is None:
@@ -100,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _create(self, person: str, encounter: str, *, query: dict[str, str], body: bytes) -> Reply:
         try:
             decoded = decode_encounter(person, encounter, json.loads(body))
-        except (DecodeError, ValueError):
+        except (DecodeError, ValueError, RecursionError):
             return 400, {"code": 400, "message": "malformed encounter"}
         if (person, encounter) in self.server.abis.encounters:
             return 409, {"code": 409, "message": "the encounter is there"}

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,6 +93,29 @@ def test_candidates_there_and_back() -> None:
 def test_malformed_candidates(value: object) -> None:
     with pytest.raises(DecodeError):
         decode_candidates(value)
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"image": ""}, {"image": None}, {"template": 7}, {"image": "*"}, {"imageRef": "x"}]
+)
+def test_an_item_without_what_is_to_be_compared(item: dict[str, object]) -> None:
+    told = {"status": "ACTIVE", "encounterType": "x", "biometricData": [{"biometricType": "FACE", **item}]}
+    with pytest.raises(DecodeError):
+        decode_encounter("p", "e", told)
+
+
+@pytest.mark.parametrize(
+    ("body", "length", "status"),
+    [(b"[" * 100_000, None, 400), (b'{"a":' * 50_000, None, 400), (b"", "9" * 9, 413), (b"", "x", 413)],
+)
+def test_bad_requests_to_the_sandbox(body: bytes, length: str | None, status: int) -> None:
+    with serve_sandbox(SandboxAbis()) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.putrequest("POST", "/v1/persons/p/encounters/e")
+        connection.putheader("Content-Length", length or str(len(body)))
+        connection.endheaders(body)
+        assert connection.getresponse().status == status
+        connection.close()
 
 
 json_values = st.recursive(
