@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from eid.audit.tree_head import Entry, Frontier, Seal, decode_frontier
 from eid.store.tables import audit_chain, audit_row
@@ -40,10 +41,10 @@ def read_unsealed(connection: Connection, limit: int) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def add_head(connection: Connection, tree: Frontier, entries: tuple[Entry, ...], note: str, now: datetime) -> None:
-    """Keep a head over a tree that has grown by these entries.
+def add_head(connection: Connection, tree: Frontier, entries: tuple[Entry, ...], note: str, now: datetime) -> bool:
+    """Keep a head over a tree that has grown by these entries; False where another follows the same head already.
 
-    The database refuses a second one that follows the same head: of two that seal at once, one fails as a whole.
+    It is the database that refuses the second one (`tree_head.previous`); nothing of it remains.
     """
     raw = b"".join(entry.encode() for entry in entries)
     previous = tree.size - len(entries)
@@ -55,11 +56,16 @@ def add_head(connection: Connection, tree: Frontier, entries: tuple[Entry, ...],
         "checkpoint": note,
         "at": now,
     }
-    connection.execute(insert(tree_head).values(**values))
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(tree_head).values(**values))
+    except IntegrityError:
+        return False
     for bucket, size in {entry.bucket: entry.seq for entry in entries}.items():  # the last one of each chain stays
         moved = update(sealed_chain).where(sealed_chain.c.bucket == bucket).values(size=size)
         if connection.execute(moved).rowcount == 0:
             connection.execute(insert(sealed_chain).values(bucket=bucket, size=size))
+    return True
 
 
 def read_seals(connection: Connection, after: int, limit: int) -> tuple[Seal, ...]:

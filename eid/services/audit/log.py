@@ -67,27 +67,29 @@ class Sealer:
     def seal(self, now: datetime) -> int:
         """Put every row that stands under no head under one; return how many that were.
 
-        Two that seal at once do no harm: the database takes one head that follows another.
+        Of two that seal at once one is quicker; the other begins anew behind that head, where as a rule nothing is left.
 
         Raises:
-            KeyStoreError: the key cannot be used. StoreError: the database fails, or another was quicker.
+            KeyStoreError: the key cannot be used. StoreError: the database fails.
         """
         total = 0
-        while sealed := self._seal_once(now):
+        while (sealed := self._seal_once(now)) is not None:
             total += sealed
         return total
 
-    def _seal_once(self, now: datetime) -> int:
+    def _seal_once(self, now: datetime) -> int | None:
+        """How many rows were put under a head, 0 where another was quicker; None where there are none."""
+
         def read(connection: Connection) -> tuple[Frontier, tuple[Entry, ...]]:
             return read_frontier(connection), read_unsealed(connection, AT_ONCE)
 
         tree, entries = in_transaction(self.engine, read)
         if not entries:
-            return 0
+            return None
         grown = tree.extend(hash_entries(entries))
         note = sign_checkpoint(Checkpoint(self.origin, grown.size, grown.root(), now), self.signer)
-        in_transaction(self.engine, lambda connection: add_head(connection, grown, entries, note, now))
-        return len(entries)
+        added = in_transaction(self.engine, lambda connection: add_head(connection, grown, entries, note, now))
+        return len(entries) if added else 0
 
 
 def export_heads(engine: Engine, directory: Path) -> int:
