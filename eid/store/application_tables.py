@@ -76,7 +76,7 @@ person_search_key = Table(  # folded names, both scripts, family name first and 
     Column("person_id", Uuid, primary_key=True),
     Column("key", ORDERED_TEXT, primary_key=True),
     ForeignKeyConstraint(["bucket", "person_id"], ["person.bucket", "person.id"]),
-    Index(None, "key"),
+    Index(None, "key", "person_id"),  # in the order in which they are told: of a common name the first ones alone
 )
 
 personal_number = Table(  # a family of its own: a number belongs to one person

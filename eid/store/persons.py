@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.enrolment.names import fold
@@ -21,6 +21,37 @@ from eid.store.types import new_id
 END: Final = "\U0010ffff"
 
 _LOAD: Final = select(table).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
+
+
+def _select_by_name() -> Select[Any]:
+    """The first keys of a range, as they lie in their index; of each person the first of these; and their rows.
+
+    However many have such a name, no more than `keys` of them are read.
+    """
+    columns = (person_search_key.c.key, person_search_key.c.person_id)
+    keys = (
+        select(*columns, person_search_key.c.bucket)
+        .where(columns[0] >= bindparam("first"), columns[0] < bindparam("behind"))
+        .order_by(*columns)
+        .limit(bindparam("keys", type_=Integer()))
+        .subquery()
+    )
+    name = func.min(keys.c.key).label("name")
+    by_person = (keys.c.bucket, keys.c.person_id)
+    first = select(*by_person, name).group_by(*by_person).order_by(name, keys.c.person_id)
+    found = first.limit(bindparam("persons", type_=Integer())).subquery()
+    here = (table.c.bucket == found.c.bucket) & (table.c.id == found.c.person_id)
+    return select(table).join(found, here).order_by(found.c.name, found.c.person_id)
+
+
+def _select_by_column(name: str) -> Select[Any]:
+    where = (table.c[name] == bindparam("stated"), table.c.state.in_(("CLAIMED", "VALID")))
+    return select(table).where(*where).order_by(table.c.id).limit(bindparam("persons", type_=Integer()))
+
+
+# Made once: to build a statement takes longer than to run it.
+_BY_NAME: Final = _select_by_name()
+_BY_COLUMN: Final = {name: _select_by_column(name) for name in ("personal_number", "phone", "email")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +131,6 @@ def load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson | 
     return None if row is None else _person(row)
 
 
-def load_persons(connection: Connection, identifiers: Iterable[uuid.UUID]) -> tuple[StoredPerson, ...]:
-    """These persons, in this order, without those that there are not."""
-    wanted = tuple(identifiers)
-    query = select(table).where(table.c.bucket.in_({bucket_of(item) for item in wanted}), table.c.id.in_(wanted))
-    found = {row["id"]: _person(row) for row in connection.execute(query).mappings()}
-    return tuple(found[item] for item in wanted if item in found)
-
-
 def add_name(connection: Connection, person_id: uuid.UUID, name: NameVersion) -> NameVersion:
     """Add a name as the next version; `name.version` is not looked at."""
     mine = (person_name.c.bucket == bucket_of(person_id), person_name.c.person_id == person_id)
@@ -143,27 +166,22 @@ def load_names(connection: Connection, person_id: uuid.UUID) -> tuple[NameVersio
 # Search
 
 
-def find_by_name(connection: Connection, prefix: str, limit: int = 20) -> tuple[uuid.UUID, ...]:
+def find_by_name(connection: Connection, prefix: str, limit: int = 20) -> tuple[StoredPerson, ...]:
     """Persons whose name, in either script and either order, begins with this; in the order of the names."""
     key = fold(prefix)
     if not key:
         return ()
-    column = person_search_key.c.key
-    query = (
-        select(column, person_search_key.c.person_id)
-        .where(column >= key, column < key + END)
-        .order_by(column, person_search_key.c.person_id)
-        .limit(3 * limit)  # somebody is found by several keys
-    )
-    return tuple(dict.fromkeys(row.person_id for row in connection.execute(query)))[:limit]
+    # Somebody is found by several keys, hence more of them than persons.
+    wanted = {"first": key, "behind": key + END, "keys": 3 * limit, "persons": limit}
+    return tuple(map(_person, connection.execute(_BY_NAME, wanted).mappings()))
 
 
-def find_by_column(connection: Connection, column: str, value: str, limit: int = 20) -> tuple[uuid.UUID, ...]:
+def find_by_column(connection: Connection, column: str, value: str, limit: int = 20) -> tuple[StoredPerson, ...]:
     """Persons with this personal number, phone or email, as they state it; oldest first."""
-    if column not in ("personal_number", "phone", "email"):
+    query = _BY_COLUMN.get(column)
+    if query is None:
         raise ValueError(column)
-    query = select(table.c.id).where(table.c[column] == value, table.c.state.in_(("CLAIMED", "VALID")))
-    return tuple(connection.execute(query.order_by(table.c.id).limit(limit)).scalars())
+    return tuple(map(_person, connection.execute(query, {"stated": value, "persons": limit}).mappings()))
 
 
 # Personal numbers: a family of its own, so each function below has a transaction to itself

@@ -67,7 +67,7 @@ class Sealer:
     def seal(self, now: datetime) -> int:
         """Put every row that stands under no head under one; return how many that were.
 
-        Of two that seal at once one is quicker; the other begins anew behind that head, where as a rule nothing is left.
+        Of two that seal at once one is quicker; the other begins anew behind its head, and finds nothing left to do.
 
         Raises:
             KeyStoreError: the key cannot be used. StoreError: the database fails.

@@ -141,12 +141,12 @@ def _search(registry: Registry, stated: Body) -> list[StoredPerson]:
     names = [str(biographic[name]) for name in NAMES if name in biographic and name.startswith(("last", "first"))]
     with registry.engine.connect() as connection:
         if "phone1" in contact:
-            ids = find_by_column(connection, "phone", str(contact["phone1"]), FOUND)
+            likely = find_by_column(connection, "phone", str(contact["phone1"]), FOUND)
         elif "email" in contact:
-            ids = find_by_column(connection, "email", str(contact["email"]).casefold(), FOUND)
+            likely = find_by_column(connection, "email", str(contact["email"]).casefold(), FOUND)
         elif names:
-            ids = find_by_name(connection, names[0], FOUND)
+            likely = find_by_name(connection, names[0], FOUND)
         else:
             raise RecordError("say a name, a number, a telephone or an address to search by")
-    found = (find_registered(registry, person) for person in ids)
+    found = (find_registered(registry, person.id) for person in likely)
     return [person for person in found if person is not None]

@@ -7,7 +7,7 @@ shown is noted in the audit log. What was typed is noted nowhere.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +22,7 @@ from eid.store.applications import find_by_number, load_application
 from eid.store.audit import bucket_of
 from eid.store.cards import find_by_number as find_cards
 from eid.store.database import in_transaction
-from eid.store.persons import StoredPerson, find_by_column, find_by_name, load_persons
+from eid.store.persons import StoredPerson, find_by_column, find_by_name, load_person
 
 SEARCHERS: Final = frozenset(
     (Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER, Role.ADJUDICATOR)
@@ -74,7 +74,7 @@ def search_persons(engine: Engine, wanted: Wanted, actor: Actor, now: datetime) 
         raise EnrolmentError(Refusal.FORBIDDEN, "people are looked up by other roles")
 
     def work(connection: Connection) -> tuple[MaskedPerson, ...]:
-        found = load_persons(connection, find_persons(connection, wanted))
+        found = find_persons(connection, wanted)
         for person in sorted(found, key=lambda item: bucket_of(item.id)):  # chains are locked in one order
             note_reading(connection, person.id, "person", actor, role, now, part="masked")
         return tuple(mask_person(person) for person in found)
@@ -82,8 +82,8 @@ def search_persons(engine: Engine, wanted: Wanted, actor: Actor, now: datetime) 
     return in_transaction(engine, work)
 
 
-def find_persons(connection: Connection, wanted: Wanted, limit: int = AT_ONCE) -> tuple[uuid.UUID, ...]:
-    """Identifiers of the people that this may mean.
+def find_persons(connection: Connection, wanted: Wanted, limit: int = AT_ONCE) -> tuple[StoredPerson, ...]:
+    """The people that this may mean.
 
     Raises:
         RecordError: as `search_persons`.
@@ -101,8 +101,13 @@ def find_persons(connection: Connection, wanted: Wanted, limit: int = AT_ONCE) -
         return find_by_column(connection, "personal_number", wanted.personal_number.strip().upper(), limit)
     if wanted.number is not None:
         application = find_by_number(connection, wanted.number)
-        return () if application is None else (application.person_id,)
-    return _holders(connection, str(wanted.document_number).strip().upper())
+        return () if application is None else _load(connection, (application.person_id,))
+    return _load(connection, _holders(connection, str(wanted.document_number).strip().upper()))
+
+
+def _load(connection: Connection, identifiers: Iterable[uuid.UUID]) -> tuple[StoredPerson, ...]:
+    found = (load_person(connection, identifier) for identifier in identifiers)
+    return tuple(person for person in found if person is not None)
 
 
 def mask_person(person: StoredPerson) -> MaskedPerson:

@@ -6,8 +6,9 @@ import uuid
 from datetime import date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from eid.enrolment.names import build_search_keys
 from eid.enrolment.person import Fault, FaultyRecordError, PersonRecord
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
@@ -19,10 +20,12 @@ from eid.store.audit import bucket_of, read_chain
 from eid.store.database import in_transaction
 from eid.store.outbox import waiting
 from eid.store.persons import (
+    StoredPerson,
     claim_number,
     find_by_column,
     find_by_name,
     holder_of_number,
+    insert_person,
     load_names,
     load_person,
 )
@@ -63,6 +66,11 @@ def told(engine: Engine, application: StoredApplication) -> list[tuple[str, str]
     with engine.connect() as connection:
         rows = [row.event for row in read_chain(connection, bucket_of(application.id))]
     return [(event.action, event.actor) for event in rows if event.subject == f"application:{application.id}"]
+
+
+def named(connection: Connection, prefix: str) -> tuple[uuid.UUID, ...]:
+    """Who is found under the beginning of a name."""
+    return tuple(person.id for person in find_by_name(connection, prefix))
 
 
 def works(engine: Engine) -> list[tuple[str, str | None]]:
@@ -112,9 +120,10 @@ def test_the_way_to_a_registered_person(any_database: Engine, blobs: BlobStore) 
             ("birth-record", "validator-1", draft.id)
         ]
         for prefix in ("spec", "SPECIMEN FAT", "fatima z", "عينة", "فاطمه الزهراء"):
-            assert find_by_name(connection, prefix) == (draft.person_id,), prefix
-        assert find_by_name(connection, "fatima x") == find_by_name(connection, "' -") == ()
-        assert find_by_column(connection, "personal_number", "ZZ123456") == (draft.person_id,)
+            assert named(connection, prefix) == (draft.person_id,), prefix
+        assert named(connection, "fatima x") == named(connection, "' -") == ()
+        (found,) = find_by_column(connection, "personal_number", "ZZ123456")
+        assert found.id == draft.person_id
     assert [action for action, _ in told(any_database, draft)] == [
         "application.create",
         "application.stamp",
@@ -153,9 +162,9 @@ def test_a_draft_is_edited_until_it_is_submitted(any_database: Engine, blobs: Bl
     renamed = applicant_record(family_name={"arabic": "نموذج", "latin": "ENNAMOUDAJ"})
     applications.edit_record(any_database, draft.id, renamed, APPLICANT, NOW)
     with any_database.connect() as connection:
-        assert find_by_name(connection, "specimen") == ()
-        assert find_by_name(connection, "namoudaj") == ()
-        assert find_by_name(connection, "ennam") == (draft.person_id,)
+        assert named(connection, "specimen") == ()
+        assert named(connection, "namoudaj") == ()
+        assert named(connection, "ennam") == (draft.person_id,)
     applications.submit(any_database, draft.id, APPLICANT, NOW)
     with pytest.raises(EnrolmentError) as refused:
         applications.edit_record(any_database, draft.id, renamed, APPLICANT, NOW)
@@ -377,7 +386,7 @@ def test_a_renewal_goes_to_the_registered_person(any_database: Engine, blobs: Bl
         assert (person.phone, person.record["mother"]["latin"]) == ("+212600000002", "KHADIJA ENNAMOUDAJ")
         assert (gone.state, gone.merged_into, dict(gone.record)) == ("MERGED", first.person_id, {})
         assert len(load_names(connection, first.person_id)) == 1
-        assert find_by_name(connection, "specimen") == (first.person_id,)
+        assert named(connection, "specimen") == (first.person_id,)
 
 
 def test_a_change_of_name_is_a_version_and_the_old_one_is_still_found(any_database: Engine, blobs: BlobStore) -> None:
@@ -390,7 +399,7 @@ def test_a_change_of_name_is_a_version_and_the_old_one_is_still_found(any_databa
         versions = load_names(connection, first.person_id)
         assert [(item.version, item.source) for item in versions] == [(1, "birth-record"), (2, "civil-status-change")]
         for prefix in ("specimen", "el mithal", "mithal", "عينة", "مثال"):
-            assert find_by_name(connection, prefix) == (first.person_id,), prefix
+            assert named(connection, prefix) == (first.person_id,), prefix
 
 
 def test_an_unexplained_difference_is_reconciled_with_a_code(any_database: Engine, blobs: BlobStore) -> None:
@@ -451,6 +460,30 @@ def test_a_mistyped_number_is_told() -> None:
     for text in ("", number[:-1], number + "1", "é" * 13, "1" * 1000):
         with pytest.raises(RecordError):
             parse_number(text)
+
+
+def test_many_of_one_name_are_told_oldest_first_and_each_once(any_database: Engine) -> None:
+    record = {"family_name": {"latin": "AL SPECIMEN"}}
+    made = [StoredPerson(new_id(NOW + timedelta(seconds=step)), "VALID", 1, record) for step in range(24)]
+    pairs = [("AL SPECIMEN", "FATIMA"), ("العينة", "فاطمة")]
+
+    def enter(connection: Connection) -> None:
+        for person in reversed(made):
+            insert_person(connection, person, build_search_keys(pairs), NOW)
+
+    in_transaction(any_database, enter)
+    with any_database.connect() as connection:
+        for prefix in ("al specimen", "specimen f", "fatima", "العين", "عينه فاط"):
+            found = find_by_name(connection, prefix, 10)
+            assert [(item.id, item.record) for item in found] == [(item.id, record) for item in made[:10]], prefix
+        assert len(find_by_name(connection, "al", 30)) == 24
+        if any_database.dialect.name == "postgresql":  # the index has the order: nothing is sorted before the limit
+            connection.exec_driver_sql("SET enable_sort = off")
+            plan = connection.exec_driver_sql(
+                "EXPLAIN SELECT key, person_id FROM person_search_key WHERE key >= 'a' AND key < 'b'"
+                " ORDER BY key, person_id LIMIT 30"
+            )
+            assert "Sort" not in "".join(line for (line,) in plan)
 
 
 def test_the_officer_is_warned_of_names_and_nothing_is_forbidden(any_database: Engine) -> None:
