@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from eid.card import VirtualCard
+from eid.card.card import CardEvent
 from eid.codec.tlv import encode_tlv
 from eid.crypto.public_key import encode_public_key
 from eid.lds.card_access import CardAccess
@@ -52,6 +53,12 @@ PASSWORDS = {PasswordId.CAN: "222222", PasswordId.PIN: "111111", PasswordId.PUK:
 PIN_TRIES = 3
 PRINTED = 112  # octets, in lines of 16
 DUMP = re.compile("([0-9A-F]{2} )+")
+COORDINATE = 32  # octets, of CURVE
+# What libeac does to a coordinate that begins with a zero octet, seen from the card: of its own key for PACE it will be
+# told a shorter identifier than it has, of the terminal's key it is told one coordinate octet less.
+CARDS_KEY = bytes.fromhex("7C4384410400")
+TERMINALS_KEY = f"ephemeral public key of {COORDINATE - 1} octets"
+ATTEMPTS = 5
 CURVE = "brainpoolP256r1"
 DATA_GROUPS = {
     1: encode_tlv(0x61, encode_tlv(0x13, b"ID")),
@@ -127,6 +134,23 @@ def _chip_key(key: ec.EllipticCurvePrivateKey) -> KeyImage:
     return KeyImage(KeyPurpose.CHIP_AUTHENTICATION, 1, KeyAlgorithm("ec", CURVE), encoded)
 
 
+class WatchedCard(CountedCard):
+    """Also sees whether libeac has dropped a coordinate's leading zero, against TR-03110-3 A.2.2.3."""
+
+    def __init__(self, card: VirtualCard) -> None:
+        super().__init__(card)
+        self.has_lost_zero = False
+        card._observe = self._look
+
+    def process(self, command: bytes, /) -> bytes:
+        answer = super().process(command)
+        self.has_lost_zero |= answer.startswith(CARDS_KEY)
+        return answer
+
+    def _look(self, event: CardEvent) -> None:
+        self.has_lost_zero |= TERMINALS_KEY in event.detail
+
+
 @dataclass(frozen=True)
 class Said:
     """What npa-tool said, and how many commands the card had from it, with their status words."""
@@ -175,6 +199,15 @@ class NpaTool:
             check=False,
         )
         return Said(done.returncode, done.stdout + done.stderr, tuple(card.status_words[before:]))
+
+    def run_eac(self, card: WatchedCard, *options: str | Path, **passwords: str) -> Said:
+        """As `run`, and again where a key was drawn that libeac gets wrong: one run in 128."""
+        for _ in range(ATTEMPTS):
+            card.has_lost_zero = False
+            said = self.run(card, *options, **passwords)
+            if not card.has_lost_zero:
+                break
+        return said
 
     def credentials(self, pki: TerminalPki, key: ec.EllipticCurvePrivateKey) -> list[str | Path]:
         """Options for the terminal's chain and key."""

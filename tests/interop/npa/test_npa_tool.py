@@ -31,6 +31,7 @@ from tests.interop.npa.npa_tool import (
     PROGRAM,
     EidCard,
     NpaTool,
+    WatchedCard,
     build_eid_card,
 )
 
@@ -63,9 +64,9 @@ def eid() -> EidCard:
 
 
 @pytest.fixture
-def card(eid: EidCard, in_reader: InReader) -> Iterator[CountedCard]:
+def card(eid: EidCard, in_reader: InReader) -> Iterator[WatchedCard]:
     """A new card in the reader."""
-    counted = CountedCard(eid.new())
+    counted = WatchedCard(eid.new())
     with in_reader(counted):
         yield counted
 
@@ -83,7 +84,7 @@ def tries_left(card: CountedCard) -> int | None:
 
 
 @pytest.mark.parametrize("kind", PASSWORDS, ids=lambda kind: kind.name)
-def test_pace(npa_tool: NpaTool, card: CountedCard, ledger: Ledger, kind: PasswordId) -> None:
+def test_pace(npa_tool: NpaTool, card: WatchedCard, ledger: Ledger, kind: PasswordId) -> None:
     option, value = f"--{kind.name.lower()}", PASSWORDS[kind]
     refused = npa_tool.run(card, option, **{kind.name: value[:-1] + "4"})
     assert refused.exit_code != 0
@@ -95,7 +96,7 @@ def test_pace(npa_tool: NpaTool, card: CountedCard, ledger: Ledger, kind: Passwo
     ledger(WHO, "eID card", f"PACE with {kind.name}; a wrong one refused, then the right one taken", count, *BOTH)
 
 
-def test_changes_the_pin(npa_tool: NpaTool, card: CountedCard, ledger: Ledger) -> None:
+def test_changes_the_pin(npa_tool: NpaTool, card: WatchedCard, ledger: Ledger) -> None:
     changed = npa_tool.run(card, "--pin", "--new-pin", PIN=PIN, NEWPIN="654321")
     assert changed.exit_code == 0
     assert "Changed PIN." in changed.text
@@ -104,7 +105,7 @@ def test_changes_the_pin(npa_tool: NpaTool, card: CountedCard, ledger: Ledger) -
     ledger(WHO, "eID card", "PIN changed; the old one refused, the new one taken", len(changed.status_words), *BOTH)
 
 
-def test_resumes_a_suspended_pin(npa_tool: NpaTool, card: CountedCard, ledger: Ledger) -> None:
+def test_resumes_a_suspended_pin(npa_tool: NpaTool, card: WatchedCard, ledger: Ledger) -> None:
     for left in (0x63C2, 0x63C1):
         assert npa_tool.run(card, "--pin", PIN="000000").status_words[-1] == left
     suspended = npa_tool.run(card, "--pin", PIN=PIN)
@@ -118,7 +119,7 @@ def test_resumes_a_suspended_pin(npa_tool: NpaTool, card: CountedCard, ledger: L
     ledger(WHO, "eID card", proven, len(resumed.status_words), *BOTH)
 
 
-def test_unblocks_the_pin(npa_tool: NpaTool, card: CountedCard, ledger: Ledger) -> None:
+def test_unblocks_the_pin(npa_tool: NpaTool, card: WatchedCard, ledger: Ledger) -> None:
     for _ in range(2):
         npa_tool.run(card, "--pin", PIN="000000")
     npa_tool.run(card, "--resume", "--can", "--pin", CAN=CAN, PIN="000000")
@@ -132,9 +133,9 @@ def test_unblocks_the_pin(npa_tool: NpaTool, card: CountedCard, ledger: Ledger) 
     ledger(WHO, "eID card", "PIN blocked, unblocked by PUK; not by a wrong PUK", len(unblocked.status_words), *BOTH)
 
 
-def test_reads_the_eid_application(npa_tool: NpaTool, card: CountedCard, ledger: Ledger, terminal: Terminal) -> None:
+def test_reads_the_eid_application(npa_tool: NpaTool, card: WatchedCard, ledger: Ledger, terminal: Terminal) -> None:
     """EAC version 2: TA with our CVCA's chain, the key of EF.CardSecurity, CA; then the data groups."""
-    said = npa_tool.run(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
+    said = npa_tool.run_eac(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
     assert said.exit_code == 0
     assert [step for step in EAC if step in said.text] == list(EAC)
     assert said.read == tuple(DATA_GROUPS.values()), said
@@ -154,10 +155,10 @@ def test_reads_the_shipped_profile(
     files = card._card.memory.applications[EID_APPLICATION].files.values()
     held = {file.fid & 0xFF: bytes(file.content) for file in files if file.fid & 0xFF <= LAST_OF_NPA_TOOL}
     options = [f"--read-dg{number}" for number in sorted(held)]
-    counted = CountedCard(card)
+    counted = WatchedCard(card)
     with in_reader(counted):
         pin = secrets_for(genuine.profile).pin
-        said = npa_tool.run(counted, "--pin", *npa_tool.credentials(*terminal), *options, PIN=pin)
+        said = npa_tool.run_eac(counted, "--pin", *npa_tool.credentials(*terminal), *options, PIN=pin)
     assert [step for step in EAC if step in said.text] == list(EAC)
     assert "Could not read" not in said.text
     assert said.read == tuple(held[number] for number in sorted(held) if len(held[number]) <= PRINTED)
@@ -165,10 +166,10 @@ def test_reads_the_shipped_profile(
     ledger(WHO, "eid-application", told, len(said.status_words))
 
 
-def test_reads_no_more_than_its_right(npa_tool: NpaTool, card: CountedCard, ledger: Ledger, terminal: Terminal) -> None:
+def test_reads_no_more_than_its_right(npa_tool: NpaTool, card: WatchedCard, ledger: Ledger, terminal: Terminal) -> None:
     pki, key = terminal
     narrow = replace(pki, terminal_rights=RIGHT_TO_DG4)
-    said = npa_tool.run(card, "--pin", *npa_tool.credentials(narrow, key), *READ_ALL, PIN=PIN)
+    said = npa_tool.run_eac(card, "--pin", *npa_tool.credentials(narrow, key), *READ_ALL, PIN=PIN)
     assert said.read == (DATA_GROUPS[4],)
     assert said.text.count("Could not read DG") == len(DATA_GROUPS) - 1
     assert said.status_words.count(0x6982) == len(DATA_GROUPS) - 1
@@ -179,7 +180,7 @@ def test_reads_no_more_than_its_right(npa_tool: NpaTool, card: CountedCard, ledg
 
 @pytest.mark.parametrize("what", ["certificate", "validity", "CVCA"])
 def test_wrong_terminal_is_refused(
-    npa_tool: NpaTool, card: CountedCard, ledger: Ledger, terminal: Terminal, what: str
+    npa_tool: NpaTool, card: WatchedCard, ledger: Ledger, terminal: Terminal, what: str
 ) -> None:
     pki, key = terminal
     if what == "validity":
@@ -190,7 +191,7 @@ def test_wrong_terminal_is_refused(
     if what == "certificate":
         raw = pki.dv_certificate()
         npa_tool.file("dv", raw[:-1] + bytes((raw[-1] ^ 1,)))
-    said = npa_tool.run(card, "--pin", *options, "--disable-ta-checks", *READ_ALL, PIN=PIN)
+    said = npa_tool.run_eac(card, "--pin", *options, "--disable-ta-checks", *READ_ALL, PIN=PIN)
     assert said.exit_code != 0
     assert said.status_words[-1] == 0x6300
     assert EAC[0] in said.text
@@ -202,9 +203,9 @@ def test_wrong_terminal_is_refused(
 def test_foreign_chip_key_is_noticed(
     npa_tool: NpaTool, eid: EidCard, in_reader: InReader, ledger: Ledger, terminal: Terminal
 ) -> None:
-    card = CountedCard(eid.with_foreign_key())
+    card = WatchedCard(eid.with_foreign_key())
     with in_reader(card):
-        said = npa_tool.run(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
+        said = npa_tool.run_eac(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
     assert said.exit_code != 0
     assert [step for step in EAC if step in said.text] == list(EAC[:2])
     assert said.read == ()
@@ -218,19 +219,19 @@ def test_it_does_not_judge_card_security(
     """Asked for passive authentication it goes on with a signature that is wrong; the chip's key is all it looks at."""
     access, security = eid.image.master_files
     altered = replace(security, content=security.content[:-1] + bytes((security.content[-1] ^ 1,)))
-    card = CountedCard(eid.new(master_files=(access, altered)))
+    card = WatchedCard(eid.new(master_files=(access, altered)))
     with in_reader(card):
-        said = npa_tool.run(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
+        said = npa_tool.run_eac(card, "--pin", *npa_tool.credentials(*terminal), *READ_ALL, PIN=PIN)
     assert said.read == tuple(DATA_GROUPS.values()), said
 
 
 @pytest.mark.proves(WHO, "eID card", "habit: its auxiliary data are malformed, and refused", Control.REFUSED)
 def test_its_auxiliary_data_are_not_those_of_the_specification(
-    npa_tool: NpaTool, card: CountedCard, terminal: Terminal
+    npa_tool: NpaTool, card: WatchedCard, terminal: Terminal
 ) -> None:
     """It wraps data object 67 in another 67; given the content alone it leaves 67 out of what it signs."""
     options = [*npa_tool.credentials(*terminal)]
-    nested = npa_tool.run(card, "--pin", *options, "--older-than=19800101", PIN=PIN)
+    nested = npa_tool.run_eac(card, "--pin", *options, "--older-than=19800101", PIN=PIN)
     assert 0x6A80 in nested.status_words
-    alone = npa_tool.run(card, "--pin", *options, f"--auxiliary-data={AGE}", PIN=PIN)
+    alone = npa_tool.run_eac(card, "--pin", *options, f"--auxiliary-data={AGE}", PIN=PIN)
     assert (0x6A80 in alone.status_words, alone.status_words[-1]) == (False, 0x6300)
