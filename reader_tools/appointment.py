@@ -28,14 +28,15 @@ from eid.services.settings import load_settings
 from eid.store.appointments import Appointment
 from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.command_group import CommandGroup
+from reader_tools.named_application import APPLICATION, find_named
 
 T = TypeVar("T")
 MAX_SITE: Final = 1 << 16  # octets
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-APPLICATION: Final = click.argument("application", type=click.UUID)
 APPOINTMENT: Final = click.argument("appointment", type=click.UUID)
 SITE: Final = click.argument("site")
 SLOT: Final = click.argument("slot")
+DAY: Final = click.argument("day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
 CATEGORY: Final = click.option("--category", metavar="CODE", help="Of those who come first, by the rules.")
 
 
@@ -43,7 +44,8 @@ CATEGORY: Final = click.option("--category", metavar="CODE", help="Of those who 
 def command() -> None:
     """Appointments: sites, closed days, offers, bookings.
 
-    SLOT is a time as the clock of the site shows it: 2026-11-23T09:00.
+    APPLICATION is an identifier, or the number on a receipt. SLOT is a time as the clock of the site shows it:
+    2026-11-23T09:00.
     """
 
 
@@ -89,7 +91,7 @@ def show_site(site: str) -> None:
 @click.option("--reason", required=True, metavar="CODE", help="Why: a code of letters, digits and hyphens.")
 @acting_as(Role.ADMINISTRATOR)
 @SITE
-@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@DAY
 def close(reason: str, role: str, site: str, day: datetime) -> None:
     """Close a site on a day; appointments are moved to one soon after, or cancelled, and people are told."""
     with _desk() as desk:
@@ -100,7 +102,7 @@ def close(reason: str, role: str, site: str, day: datetime) -> None:
 @command.command(name="open")
 @acting_as(Role.ADMINISTRATOR)
 @SITE
-@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@DAY
 def open_day(role: str, site: str, day: datetime) -> None:
     """Open a site again on a day that was closed; who was moved stays where he is."""
     with _desk() as desk:
@@ -119,14 +121,16 @@ def open_day(role: str, site: str, day: datetime) -> None:
 @APPLICATION
 @SITE
 def offers(
-    first: datetime | None, days: int, category: str | None, role: str, as_json: bool, application: uuid.UUID, site: str
+    first: datetime | None, days: int, category: str | None, role: str, as_json: bool, application: str, site: str
 ) -> None:
     """List free times at a site for an application that was validated."""
     now = current_moment()
     start: date = now.date() if first is None else first.date()
     with _desk() as desk:
         actor = local_actor(role)
-        found = appointments.offer_times(desk, application, site, start, days, actor, now, category=category)
+        found = appointments.offer_times(
+            desk, find_named(desk.engine, application, actor), site, start, days, actor, now, category=category
+        )
     if as_json:
         told = [{"slot": str(item.slot), "starts_at": item.starts_at.isoformat(), "free": item.free} for item in found]
         click.echo(json.dumps(told, indent=2))
@@ -141,12 +145,13 @@ def offers(
 @APPLICATION
 @SITE
 @SLOT
-def hold(category: str | None, role: str, as_json: bool, application: uuid.UUID, site: str, slot: str) -> None:
+def hold(category: str | None, role: str, as_json: bool, application: str, site: str, slot: str) -> None:
     """Hold a place for a short time."""
     wanted = decode_wall_time(slot)
 
     def work(desk: Desk, actor: Actor, now: datetime) -> Appointment:
-        return appointments.hold(desk, application, site, wanted, actor, now, category=category)
+        named = find_named(desk.engine, application, actor)
+        return appointments.hold(desk, named, site, wanted, actor, now, category=category)
 
     _do(work, role, None, as_json)
 
@@ -201,11 +206,12 @@ def check_in(site: str, role: str, as_json: bool, appointment: uuid.UUID) -> Non
 @JSON
 @APPLICATION
 @SITE
-def walk_in(category: str, role: str, as_json: bool, application: uuid.UUID, site: str) -> None:
+def walk_in(category: str, role: str, as_json: bool, application: str, site: str) -> None:
     """Somebody has come without an appointment: give him the next place of today."""
 
     def work(desk: Desk, actor: Actor, now: datetime) -> Appointment:
-        return appointments.admit_walk_in(desk, application, site, category, actor, now)
+        named = find_named(desk.engine, application, actor)
+        return appointments.admit_walk_in(desk, named, site, category, actor, now)
 
     _do(work, role, site, as_json)
 
@@ -213,7 +219,7 @@ def walk_in(category: str, role: str, as_json: bool, application: uuid.UUID, sit
 @command.command(name="day")
 @acting_as(Role.ADMINISTRATOR)
 @SITE
-@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@DAY
 def list_day(role: str, site: str, day: datetime) -> None:
     """List the appointments of a site on a day."""
     with _desk() as desk:

@@ -37,6 +37,7 @@ from eid.store.stamps import StoredStamp
 from reader_tools import exit_codes
 from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.command_group import CommandGroup
+from reader_tools.named_application import APPLICATION, find_named
 from reader_tools.secret_input import read_secret_line
 
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -166,15 +167,16 @@ def look_up(digits_file: Path | None, role: str) -> int:
 
 
 @command.command(name="enter")
-@click.argument("application", type=click.UUID)
+@APPLICATION
 @DIGITS
 @acting_as(Role.ENROLMENT_OFFICER)
 @JSON
-def enter(application: uuid.UUID, digits_file: Path | None, role: str, as_json: bool) -> None:
+def enter(application: str, digits_file: Path | None, role: str, as_json: bool) -> None:
     """Reserve a stamp for an application."""
     typed = _ask_digits(digits_file)
     with _till(role) as till:
-        found = stamp_spending.enter_stamp(till.office, application, typed, till.actor, till.now)
+        named = find_named(till.office.engine, application, till.actor)
+        found = stamp_spending.enter_stamp(till.office, named, typed, till.actor, till.now)
     _print(_stamp(found), as_json)
 
 

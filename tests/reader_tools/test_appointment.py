@@ -49,7 +49,9 @@ def test_from_site_to_closed_day(application: str, capsys: pytest.CaptureFixture
     assert (offers[0]["slot"], offers[0]["free"]) == (f"{day}T09:00", 2)
     assert run(asked) == 0
     assert f"{day}T09:45     2" in capsys.readouterr().out
-    assert run(["appointment", "hold", application, "rabat-agdal", offers[0]["slot"], "--json"]) == 0
+    assert run(["application", "show", application, "--json"]) == 0
+    number = json.loads(capsys.readouterr().out)["number"]
+    assert run(["appointment", "hold", number, "rabat-agdal", offers[0]["slot"], "--json"]) == 0
     appointment = json.loads(capsys.readouterr().out)["appointment"]
     assert run(["appointment", "book", appointment]) == 0
     assert "state        BOOKED" in capsys.readouterr().out
@@ -71,6 +73,8 @@ def test_from_site_to_closed_day(application: str, capsys: pytest.CaptureFixture
 REFUSED = [
     (["check-in", "00000000-0000-7000-8000-000000000001", "--at", "rabat-agdal"], 73, "no such appointment"),
     (["hold", "APPLICATION", "rabat-agdal", "tomorrow"], 65, "wall time"),
+    (["hold", "0123456789ABC", "rabat-agdal", "2026-11-23T09:00"], 65, "mistyped"),
+    (["hold", "it", "rabat-agdal", "2026-11-23T09:00"], 65, "a receipt's number"),
     (["hold", "APPLICATION", "nowhere", "2026-11-23T09:00"], 73, "no such site"),
     (["hold", "APPLICATION", "rabat-agdal", "2020-11-23T09:00"], 73, "not offered"),
     (["walk-in", "APPLICATION", "rabat-agdal", "--category", "famous"], 65, "category"),
