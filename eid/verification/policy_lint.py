@@ -32,6 +32,7 @@ class Hazard(StrEnum):
     OTHER_CONTENT_ACCEPTED = "OTHER_CONTENT_ACCEPTED"
     SIGNING_TIME_BELIEVED = "SIGNING_TIME_BELIEVED"
     COPY_ACCEPTED = "COPY_ACCEPTED"
+    RECORDING_ACCEPTED = "RECORDING_ACCEPTED"
     DOWNGRADE_ACCEPTED = "DOWNGRADE_ACCEPTED"
     FOREIGN_SIGNER_ACCEPTED = "FOREIGN_SIGNER_ACCEPTED"
     EXPIRED_ACCEPTED = "EXPIRED_ACCEPTED"
@@ -67,6 +68,14 @@ def _accepts_copies(policy: Policy) -> bool:
     return policy.required.isdisjoint(_CHIP) and not one_of
 
 
+def _accepts_recordings(policy: Policy) -> bool:
+    """Whether all the proof of the chip that it requires can be a signature over a challenge that nobody issued."""
+    if policy.issued_challenge or _accepts_copies(policy):
+        return False
+    groups = [group for group in policy.required_one_of if _CHIP.issuperset(group)]
+    return policy.required.isdisjoint(_CHIP - {"chip.aa"}) and all("chip.aa" in group for group in groups)
+
+
 _RULES: Final[dict[Hazard, Callable[[Policy], bool]]] = {
     Hazard.REVOCATION_OPTIONAL: lambda policy: _lets_fail(policy, "ds.revocation"),
     Hazard.STALE_CRL_ACCEPTED: lambda policy: policy.crl_grace_days > MAX_GRACE,
@@ -80,6 +89,7 @@ _RULES: Final[dict[Hazard, Callable[[Policy], bool]]] = {
     Hazard.OTHER_CONTENT_ACCEPTED: lambda policy: DefectCode.CONTENT_TYPE in policy.tolerated,
     Hazard.SIGNING_TIME_BELIEVED: lambda policy: policy.reference_time != "now",
     Hazard.COPY_ACCEPTED: _accepts_copies,
+    Hazard.RECORDING_ACCEPTED: _accepts_recordings,
     Hazard.DOWNGRADE_ACCEPTED: lambda policy: "bac" in policy.access and not policy.refuse_downgrade,
     Hazard.FOREIGN_SIGNER_ACCEPTED: lambda policy: _lets_fail(policy, "consistency.issuer"),
     Hazard.EXPIRED_ACCEPTED: lambda policy: _lets_fail(policy, "document.validity"),

@@ -86,9 +86,11 @@ def test_json_report_follows_its_schema(eid, evidence_file, trust, station_pem):
 
 def test_unknown_station_is_said_and_how_to_name_it(eid, evidence_file, trust):
     outcome = eid("verify", evidence_file, "--trust", trust, *AT)
-    assert outcome.code == 0  # Active Authentication convinces anybody
+    assert outcome.code == 2  # whose challenge the chip answered, only the station's word could say
     assert "UNTRUSTED_STATION" in outcome.out
     assert "--station FILE" in outcome.err
+    # Active Authentication convinces whoever asked, without a word of anybody.
+    assert eid("verify", evidence_file, "--trust", trust, *AT, "--challenge", CHALLENGE.hex()).code == 0
 
 
 def test_trust_store_and_stations_of_the_settings(eid, evidence_file, trust, station_pem, monkeypatch):
@@ -99,13 +101,15 @@ def test_trust_store_and_stations_of_the_settings(eid, evidence_file, trust, sta
 
 
 def test_bare_evidence_is_an_upload(eid, document, tmp_path, trust):
-    """What claims to come from a station and is not signed is worth an upload: Chip Authentication is hearsay."""
+    """What claims to come from a station and is not signed is worth an upload: what the chip has proven is hearsay."""
     (tmp_path / "bare").write_bytes(encode_evidence(document.evidence(origin=Origin.STATION)))
     told = report(eid("verify", tmp_path / "bare", "--trust", trust, *AT, "--json"))
     reasons = {item["id"]: item["reason"] for item in told["checks"]}
-    assert reasons["chip.ca"] == "CLIENT_ASSERTED"
-    assert reasons["chip.aa"] is None
+    assert reasons["chip.ca"] == reasons["chip.aa"] == "CLIENT_ASSERTED"
     assert reasons["station.signature"] == "NOT_ATTEMPTED"
+    asked = ("--challenge", CHALLENGE.hex())
+    told = report(eid("verify", tmp_path / "bare", "--trust", trust, *AT, "--json", *asked))
+    assert {item["id"]: item["reason"] for item in told["checks"]}["chip.aa"] is None
 
 
 @pytest.mark.parametrize(
@@ -285,9 +289,10 @@ def test_unknown_policy_and_malformed_station(eid, evidence_file, trust, tmp_pat
     assert "no public key in PEM" in outcome.err
 
 
-def test_html_page_is_whole_and_private(eid, evidence_file, trust, tmp_path):
+def test_html_page_is_whole_and_private(eid, evidence_file, trust, station_pem, tmp_path):
     page = tmp_path / "report.html"
-    assert eid("verify", evidence_file, "--trust", trust, *AT, "--html", page).code == 0
+    known = ("--station", station_pem)
+    assert eid("verify", evidence_file, "--trust", trust, *known, *AT, "--html", page).code == 0
     text = page.read_text("utf-8")
     assert "TOTAL_PASSED" in text
     assert "ANNA MARIA" in text

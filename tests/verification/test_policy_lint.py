@@ -29,6 +29,7 @@ CASES = {
     Hazard.OTHER_CONTENT_ACCEPTED: (ALGORITHMS, f'tolerated = ["CONTENT_TYPE"]\n{ALGORITHMS}'),
     Hazard.SIGNING_TIME_BELIEVED: (ALGORITHMS, f'reference_time = "signing_time"\n{ALGORITHMS}'),
     Hazard.COPY_ACCEPTED: ('required_one_of = [["chip.aa", "chip.ca", "chip.pace_cam"]]\n', ""),
+    Hazard.RECORDING_ACCEPTED: ("issued_challenge = true\n", ""),
     Hazard.DOWNGRADE_ACCEPTED: ("refuse_downgrade = true\n", ""),
     Hazard.FOREIGN_SIGNER_ACCEPTED: ('"consistency.issuer", ', ""),
     Hazard.EXPIRED_ACCEPTED: (', "document.validity"', ""),
@@ -56,6 +57,19 @@ def test_each_statement_brings_its_hazard_and_no_other(hazard: Hazard) -> None:
 )
 def test_what_is_no_hazard(before: str, after: str) -> None:
     assert strict_but(before, after).hazards == ()
+
+
+@pytest.mark.parametrize(
+    ("chip", "accepted"),
+    [
+        ('[["chip.aa", "chip.ca"]]', True),
+        ('[["chip.aa", "chip.ca"], ["chip.ca"]]', False),
+        ('[["chip.ca", "chip.pace_cam"]]', False),
+    ],
+)
+def test_where_a_recording_suffices(chip: str, accepted: bool) -> None:
+    stated = STRICT.replace("issued_challenge = true\n", "").replace('[["chip.aa", "chip.ca", "chip.pace_cam"]]', chip)
+    assert decode_policy(stated.encode()).hazards == ((Hazard.RECORDING_ACCEPTED,) if accepted else ())
 
 
 def test_weak_curves() -> None:

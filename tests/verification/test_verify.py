@@ -157,7 +157,7 @@ def test_active_authentication_without_an_issued_challenge_says_so(document: Doc
     assert "nothing here says when" in found.detail
 
 
-@pytest.mark.parametrize("policy", ["age-only", "kyc-remote"])
+@pytest.mark.parametrize("policy", ["age-only", "kyc-remote", "national", "offline-mobile", "strict"])
 def test_a_challenge_that_nobody_issued_tells_nothing_about_the_chip_that_is_here(
     document: Document, policy: str
 ) -> None:
