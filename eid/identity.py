@@ -33,6 +33,8 @@ FINGERS: Final = (
     "left-thumb", "left-index", "left-middle", "left-ring", "left-little",
 )  # fmt: skip
 """Names of the fingers, in the order of ISO/IEC 19794-4 table 5, which counts them from 1."""
+EYES: Final = ("right", "left")
+"""Names of the eyes, in the order of ISO/IEC 19794-6, which counts them from 1."""
 NOTIFY_LIMIT: Final = 15  # persons, Doc 9303-10 4.7.16
 TELEPHONE_PATTERN: Final = r"^\+?[0-9 ]{3,20}$"
 
@@ -74,6 +76,14 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Iris:
+    """One eye, by its name in `EYES`, and its image, JPEG or JPEG 2000."""
+
+    eye: str = field(repr=False)
+    image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EmergencyContact:
     """A person to notify; Latin letters. An address holds up to three lines, parted by line feeds."""
 
@@ -87,7 +97,7 @@ class IdentityRecord:
     """One approved record; the representation shows only whether it is a specimen.
 
     An address holds up to three lines, parted by line feeds. `portrait` and `signature_image` are JPEG or JPEG 2000.
-    Of `fingerprints` each finger stands once; a person without any has none.
+    Of `fingerprints` each finger stands once, of `irises` each eye; a person without any has none.
 
     Raises:
         RecordError: a value breaks a limit of the format; the text names the field.
@@ -114,6 +124,7 @@ class IdentityRecord:
     signature_image: bytes | None = field(default=None, repr=False)
     partner: PartnerMention | None = field(default=None, repr=False)
     fingerprints: tuple[Fingerprint, ...] = field(default=(), repr=False)
+    irises: tuple[Iris, ...] = field(default=(), repr=False)
     persons_to_notify: tuple[EmergencyContact, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -131,9 +142,10 @@ class IdentityRecord:
             _verify_image("signature_image", self.signature_image)
         for finger in self.fingerprints:
             _verify_image("fingerprints.image", finger.image, (*IMAGE_SIGNATURES, WSQ_SIGNATURE))
-        names = [finger.finger for finger in self.fingerprints]
-        if len(set(names)) != len(names) or not set(names) <= set(FINGERS):
-            raise RecordError(f"fingerprints.finger is not each time another one of {', '.join(FINGERS)}")
+        for iris in self.irises:
+            _verify_image("irises.image", iris.image)
+        _verify_each_once("fingerprints.finger", [item.finger for item in self.fingerprints], FINGERS)
+        _verify_each_once("irises.eye", [item.eye for item in self.irises], EYES)
         if len(self.persons_to_notify) > NOTIFY_LIMIT:
             raise RecordError(f"persons_to_notify are over {NOTIFY_LIMIT}")
         if not all(re.fullmatch(TELEPHONE_PATTERN, item.telephone, re.ASCII) for item in self.persons_to_notify):
@@ -184,6 +196,11 @@ def _verify_text(name: str, text: str, lines: int) -> None:
             raise RecordError(f"{name} is empty, or has spaces at an end")
         if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in part):
             raise RecordError(f"{name} has a control, formatting or unassigned character")
+
+
+def _verify_each_once(field_name: str, names: list[str], known: tuple[str, ...]) -> None:
+    if len(set(names)) != len(names) or not set(names) <= set(known):
+        raise RecordError(f"{field_name} is not each time another one of {', '.join(known)}")
 
 
 def _verify_image(name: str, image: bytes, signatures: tuple[bytes, ...] = IMAGE_SIGNATURES) -> None:
@@ -320,6 +337,10 @@ def _decode_fingerprint(path: str, value: object) -> Fingerprint:
     return Fingerprint(**_decode_object(path, value, {"finger": _decode_text, "image": _decode_image}))
 
 
+def _decode_iris(path: str, value: object) -> Iris:
+    return Iris(**_decode_object(path, value, {"eye": _decode_text, "image": _decode_image}))
+
+
 def _decode_contact(path: str, value: object) -> EmergencyContact:
     fields = dict.fromkeys(("name", "telephone", "address"), _decode_text)
     return EmergencyContact(**_decode_object(path, value, fields))
@@ -347,9 +368,10 @@ _FIELDS: Final[Mapping[str, _Decoder]] = {
     "signature_image": _decode_image,
     "partner": _decode_partner,
     "fingerprints": _decode_list(_decode_fingerprint),
+    "irises": _decode_list(_decode_iris),
     "persons_to_notify": _decode_list(_decode_contact),
 }
-_OPTIONAL: Final = frozenset(("signature_image", "partner", "fingerprints", "persons_to_notify"))
+_OPTIONAL: Final = frozenset(("signature_image", "partner", "fingerprints", "irises", "persons_to_notify"))
 
 
 # Writing
@@ -372,6 +394,8 @@ def _encode_value(value: object) -> object:
             return {"relation": value.relation, "name": _encode_value(value.name)}
         case Fingerprint():
             return {"finger": value.finger, "image": _encode_value(value.image)}
+        case Iris():
+            return {"eye": value.eye, "image": _encode_value(value.image)}
         case EmergencyContact():
             return {"name": value.name, "telephone": value.telephone, "address": value.address}
         case tuple():

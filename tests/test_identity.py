@@ -20,6 +20,7 @@ from eid.identity import (
     EmergencyContact,
     Fingerprint,
     IdentityRecord,
+    Iris,
     PartnerMention,
     decode_identity_record,
     encode_identity_record,
@@ -30,8 +31,9 @@ from eid.mrz import PartialDate
 
 NOW = date(2026, 11, 22)
 PORTRAIT = b"\xff\xd8\xff\xe0 a JPEG begins like this"
+WSQ = b"\xff\xa0\xff\xa8"
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs/formats/identity-record.schema.json").read_text())
-OPTIONAL = {"signature_image", "partner", "fingerprints", "persons_to_notify"}
+OPTIONAL = {"signature_image", "partner", "fingerprints", "irises", "persons_to_notify"}
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -53,6 +55,7 @@ def full(record: IdentityRecord) -> IdentityRecord:
         partner=PartnerMention("wife", BilingualText("عمر المثال", "OMAR EL MITHAL")),
         date_of_birth=PartialDate(1985),
         fingerprints=(Fingerprint("right-index", PORTRAIT), Fingerprint("left-thumb", PORTRAIT)),
+        irises=(Iris("right", PORTRAIT), Iris("left", PORTRAIT)),
         persons_to_notify=(EmergencyContact("SPECIMEN<<OTTO", "+212 5 00", "1 RUE\nRABAT"),),
     )
 
@@ -68,6 +71,7 @@ def test_the_specimen_is_marked_and_hidden(record: IdentityRecord) -> None:
     assert repr(record) == "IdentityRecord(specimen=True)"
     assert repr(record.family_name) == "BilingualText()"
     assert repr(full(record).fingerprints[0]) == "Fingerprint()"
+    assert repr(full(record).irises[0]) == "Iris()"
     assert repr(full(record).persons_to_notify[0]) == "EmergencyContact()"
     assert find_script_warnings(record) == ()
 
@@ -147,6 +151,9 @@ BROKEN = [
     ("fingerprints", [{"finger": "left-index", "image": b64encode(PORTRAIT).decode()}] * 2, "fingerprints.finger"),
     ("fingerprints", [{"finger": "left-index", "image": b64encode(b"GIF89a").decode()}], "fingerprints.image"),
     ("fingerprints", [{"finger": "left-index"}], "image is missing in fingerprints"),
+    ("irises", [{"eye": "third", "image": b64encode(PORTRAIT).decode()}], "irises.eye"),
+    ("irises", [{"eye": "left", "image": b64encode(PORTRAIT).decode()}] * 2, "irises.eye"),
+    ("irises", [{"eye": "left", "image": b64encode(WSQ).decode()}], "irises.image"),
     ("persons_to_notify", [{"name": "", "telephone": "123", "address": "A"}], "persons_to_notify.name"),
     ("persons_to_notify", [{"name": "A", "telephone": "call", "address": "A"}], "persons_to_notify.telephone"),
     ("persons_to_notify", [{"name": "A", "telephone": "123", "address": "A\nB\nC\nD"}], "over 3 lines"),

@@ -10,13 +10,13 @@ from eid.crypto.curves import Curve, curve_by_name
 from eid.crypto.group import EcGroup
 from eid.crypto.hashes import digest
 from eid.errors import DecodeError, ProfileError, RecordError
-from eid.identity import FINGERS, BilingualText, Fingerprint, IdentityRecord
+from eid.identity import EYES, FINGERS, BilingualText, Fingerprint, IdentityRecord, Iris
 from eid.imaging import ImageFormat, ImageInfo, inspect_image
 from eid.imaging.wsq import WsqInfo, inspect_wsq, is_wsq
 from eid.lds.dg1 import build_dg1
 from eid.lds.dg2 import build_dg2, build_extensible_dg2
 from eid.lds.dg3 import DG3, build_dg3
-from eid.lds.dg4 import DG4
+from eid.lds.dg4 import DG4, build_dg4
 from eid.lds.dg5 import DG5
 from eid.lds.dg7 import DG7
 from eid.lds.dg11 import DG11
@@ -29,6 +29,7 @@ from eid.lds.features import DATA_FEATURES, STRUCTURE_FEATURES, SUBSTANCE_FEATUR
 from eid.lds.files import by_name
 from eid.lds.finger_image_data import FingerImageDataBlock, FingerImageFormat, build_finger_image_data
 from eid.lds.finger_record import Compression, FingerImage, FingerRecord
+from eid.lds.iris_record import IrisImage, IrisImageFormat, IrisRecord
 from eid.lds.optional_group import RANDOM_OCTETS
 from eid.lds.security_infos import (
     ID_CA_ECDH,
@@ -76,7 +77,7 @@ def build_groups(
         "DG1": lambda: build_dg1(mrz).encode(),
         "DG2": lambda: _build_dg2(record, profile),
         "DG3": lambda: _build_dg3(record, profile, filler),
-        "DG4": lambda: DG4(discretionary=_fill(filler, "DG4")).encode(),
+        "DG4": lambda: _build_dg4(record, filler),
         "DG5": lambda: DG5((record.portrait,)).encode(),
         "DG7": lambda: _build_dg7(record),
         "DG11": lambda: _build_dg11(record).encode(),
@@ -161,6 +162,23 @@ def _extensible_finger(item: Fingerprint) -> FingerImageDataBlock:
     if _inspect("fingerprints.image", item.image).format not in JPEG_2000:
         raise RecordError("fingerprints.image is neither JPEG 2000 nor WSQ, which ISO/IEC 39794-4 wants")
     return build_finger_image_data(item.image, FINGERS.index(item.finger) + 1, FingerImageFormat.JPEG2000_LOSSY)
+
+
+def _build_dg4(record: IdentityRecord, filler: bytes) -> bytes:
+    if not record.irises:
+        return DG4(discretionary=_fill(filler, "DG4")).encode()
+    return build_dg4(map(_iris, record.irises), _created(record)).encode()
+
+
+def _iris(item: Iris) -> IrisRecord:
+    info = _inspect("irises.image", item.image)
+    in_colour = info.components > 1
+    if info.format in JPEG_2000:
+        image_format = IrisImageFormat.RGB_JPEG2000 if in_colour else IrisImageFormat.MONO_JPEG2000
+    else:
+        image_format = IrisImageFormat.RGB_JPEG if in_colour else IrisImageFormat.MONO_JPEG
+    image = IrisImage(item.image, EYES.index(item.eye) + 1)
+    return IrisRecord((image,), image_format, info.width, info.height)
 
 
 def _build_dg7(record: IdentityRecord) -> bytes:

@@ -13,10 +13,11 @@ from eid.card import VirtualCard
 from eid.card.keys import KeyOrder, decode_private_key, generate_key
 from eid.crypto.public_key import encode_public_key
 from eid.errors import ProfileError
-from eid.identity import EmergencyContact, Fingerprint, IdentityRecord, specimen_record
+from eid.identity import EYES, EmergencyContact, Fingerprint, IdentityRecord, Iris, specimen_record
 from eid.imaging.encode import encode_portrait
 from eid.imaging.fingerprint import draw_specimen_fingerprint
 from eid.imaging.header import ImageFormat
+from eid.imaging.iris import draw_specimen_iris
 from eid.imaging.portrait import draw_specimen_portrait
 from eid.imaging.signature import draw_specimen_signature
 from eid.lds.dg13 import StatusListReference
@@ -188,6 +189,7 @@ def specimen_for(profile: CardProfile, now: datetime) -> IdentityRecord:
     return replace(
         record,
         fingerprints=specimen_fingerprints() if "DG3" in groups else (),
+        irises=specimen_irises() if "DG4" in groups else (),
         signature_image=draw_specimen_signature() if "DG7" in groups else None,
         persons_to_notify=(SPECIMEN_CONTACT,) if "DG16" in groups else (),
         issuing_state=state,
@@ -208,6 +210,12 @@ def _specimen_number(profile: CardProfile) -> str:
 def specimen_fingerprints() -> tuple[Fingerprint, ...]:
     """Drawn fingers of nobody, JPEG 2000."""
     return tuple(Fingerprint(name, draw_specimen_fingerprint(number)) for number, name in enumerate(SPECIMEN_FINGERS))
+
+
+@cache
+def specimen_irises() -> tuple[Iris, ...]:
+    """Drawn eyes of nobody, JPEG 2000."""
+    return tuple(Iris(name, draw_specimen_iris(number)) for number, name in enumerate(EYES))
 
 
 @cache

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from functools import cache
 
 import pytest
+from PIL import Image
 
 from eid.card.trust import decode_trust
 from eid.codec.tlv import decode_tlv
 from eid.errors import ProfileError, RecordError
-from eid.identity import Fingerprint, IdentityRecord
+from eid.identity import Fingerprint, IdentityRecord, Iris
 from eid.imaging.fingerprint import draw_specimen_fingerprint
 from eid.imaging.header import ImageFormat, inspect_image
+from eid.imaging.iris import draw_specimen_iris
 from eid.lds.card_security import decode_card_security
 from eid.lds.cvca import decode_ef_cvca
 from eid.lds.dg2 import decode_dg2
@@ -25,6 +28,7 @@ from eid.lds.dg16 import decode_dg16
 from eid.lds.features import decode_dg8, decode_dg9, decode_dg10
 from eid.lds.finger_image_data import FingerImageDataBlock
 from eid.lds.finger_record import Compression, FingerPosition, FingerRecord
+from eid.lds.iris_record import Eye, IrisImage, IrisImageFormat, IrisRecord
 from eid.lds.security_infos import ChipAuthenticationPublicKeyInfo, PACEInfo, TerminalAuthenticationInfo
 from eid.lds.sod import decode_ef_sod
 from eid.personalization.build import CardData, CardSecrets, build_card
@@ -121,9 +125,35 @@ def test_fingers_in_the_older_format() -> None:
     assert fingers.instances[0].header.subtype == b"\x09"  # right index, ISO/IEC 7816-11 table C.2
 
 
-def test_who_has_no_fingers_to_give_has_an_empty_group_that_does_not_tell() -> None:
+def test_irises(full: dict[str, bytes]) -> None:
+    record = record_for(load_profile(FULL).profile)
+    irises = decode_dg4(full["DG4"])
+    for instance, eye, taken in zip(irises.instances, (Eye.RIGHT, Eye.LEFT), record.irises, strict=True):
+        assert isinstance(instance.record, IrisRecord)
+        assert (instance.record.image_format, instance.record.width) == (IrisImageFormat.MONO_JPEG2000, 320)
+        assert instance.record.images == (IrisImage(taken.image, eye),)
+        assert instance.header.subtype == bytes((eye,))
+
+
+def test_irises_in_colour_and_as_jpeg() -> None:
+    record = record_for(load_profile(FULL).profile)
+    assert inspect_image(record.portrait).components == 3
+    grey, colour = io.BytesIO(), io.BytesIO()
+    Image.new("L", (8, 8)).save(grey, "JPEG")
+    Image.new("RGB", (8, 8)).save(colour, "JPEG2000")
+    for image, found in (
+        (record.portrait, IrisImageFormat.RGB_JPEG),
+        (grey.getvalue(), IrisImageFormat.MONO_JPEG),
+        (colour.getvalue(), IrisImageFormat.RGB_JPEG2000),
+    ):
+        (held,) = decode_dg4(files_of(card_of(FULL, replace(record, irises=(Iris("left", image),))))["DG4"]).instances
+        assert isinstance(held.record, IrisRecord)
+        assert held.record.image_format == found
+
+
+def test_who_has_no_biometrics_to_give_has_empty_groups_that_do_not_tell() -> None:
     profile = load_profile(FULL).profile
-    record = replace(record_for(profile), fingerprints=())
+    record = replace(record_for(profile), fingerprints=(), irises=())
     first = files_of(card_of(FULL, record))
     group = decode_dg3(first["DG3"])
     assert group.instances == ()
@@ -141,6 +171,7 @@ def test_who_has_no_fingers_to_give_has_an_empty_group_that_does_not_tell() -> N
         ({"signature_image": None}, "signature_image is missing"),
         ({"persons_to_notify": ()}, "persons_to_notify is missing"),
         ({"fingerprints": (Fingerprint("right-index", b"\xff\xd8\xff" + bytes(9)),)}, "fingerprints.image"),
+        ({"irises": (Iris("right", b"\xff\xd8\xff" + bytes(9)),)}, "irises.image"),
     ],
 )
 def test_what_a_record_lacks(change: dict[str, object], what: str) -> None:
@@ -225,7 +256,7 @@ def test_a_product_without_all_that_is_as_before() -> None:
     assert "EF.CVCA" not in files_of(data)
 
 
-def test_drawn_fingers_differ() -> None:
-    drawn = {draw_specimen_fingerprint(seed) for seed in (0, 1)}
-    assert len(drawn) == 2
+def test_drawn_fingers_and_eyes_differ() -> None:
+    drawn = {draw(seed) for draw in (draw_specimen_fingerprint, draw_specimen_iris) for seed in (0, 1)}
+    assert len(drawn) == 4
     assert all(inspect_image(raw).components == 1 for raw in drawn)

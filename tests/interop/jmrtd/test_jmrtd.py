@@ -15,8 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from eid.crypto.hashes import digest
+from eid.identity import EYES, Iris
+from eid.imaging.header import ImageFormat, inspect_image
 from eid.inspection import InspectionPlan
 from eid.keystore.software import SoftwareSigner
+from eid.lds.iris_record import UNKNOWN_QUALITY, IrisImageFormat
 from eid.lds.security_infos import ID_PACE_ECDH_CAM
 from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
@@ -25,7 +29,7 @@ from eid.protocols.pace.core import Password
 from eid.services.reading.inspection import inspect_card
 from eid.transport.pcsc import open_reader
 from eid.transport.pcscd import PcscHost
-from tests.builders.issuance import CAN, NOW, Authority, Issued, issue
+from tests.builders.issuance import CAN, NOW, Authority, Issued, issue, record_for
 from tests.builders.machine import missing
 from tests.builders.terminals import BEGIN, ECDSA, TerminalPki, build_terminal_pki
 from tests.interop.cards import (
@@ -229,6 +233,14 @@ def credentials(inspector: Inspector) -> dict[str, str]:
     return {"terminal_chain": ",".join(raw.hex() for raw in pki.chain()), "terminal_key": pkcs8.hex()}
 
 
+def described(iris: Iris) -> str:
+    """What JMRTD should find in DG4: as `Irises.java` puts it."""
+    info, eye = inspect_image(iris.image), EYES.index(iris.eye) + 1
+    assert (info.format, info.components) == (ImageFormat.JPEG2000, 1)
+    image_format = IrisImageFormat.MONO_JPEG2000
+    return f"{eye} {image_format} {info.width} {info.height} 8 1 {UNKNOWN_QUALITY} {digest('sha256', iris.image).hex()}"
+
+
 @pytest.mark.parametrize("access", ["bac", "pace-mrz", "pace-can"])
 @pytest.mark.parametrize("profile", ["eu-passport-eac", "full-lds"])
 def test_reads_all_after_terminal_authentication(
@@ -239,6 +251,8 @@ def test_reads_all_after_terminal_authentication(
     reading, counted = jmrtd.read(genuine, card, access, **credentials(inspector))
     proven = verify_reading(reading, genuine)
     assert reading.outcomes["terminal authentication"] == "passed"
+    irises = [*map(described, record_for(genuine.profile).irises)] if "DG4" in closed(card) else []
+    assert reading.outcomes.get("irises", "") == ", ".join(irises)
     told = f"{', '.join(proven)}, TA 1; {' and '.join(sorted(closed(card)))} open"
     ledger(WHO, profile, f"{told} ({access})", counted.commands)
 

@@ -165,6 +165,9 @@ final class Driver {
                 attempt(name, () -> keep(service, name, LDSFileUtil.lookupFIDByDataGroupNumber(number)));
             }
         }
+        if (files.containsKey("DG4")) {
+            attempt("irises", () -> Irises.describe(files.get("DG4")));
+        }
     }
 
     private String keep(PassportService service, String name, short identifier) throws CardServiceException, IOException {
