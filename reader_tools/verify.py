@@ -13,16 +13,15 @@ from eid.errors import Reason
 from eid.locale import FALLBACK, LANGUAGES
 from eid.pki.trust_store import TrustStore
 from eid.rendering.page import render_page
-from eid.rendering.terminal import make_printable, render_report
+from eid.rendering.terminal import render_report
 from eid.services.settings import load_settings
 from eid.services.trust.files import load_trust_store
 from eid.services.verifying.judgement import Judged, judge, load_evidence_file, load_upload
-from eid.services.verifying.status_shelf import find_files, load_status_lists, shelf_of
 from eid.services.verifying.submission import Submission
 from eid.verification.report import Verdict, report_to_json
-from eid.verification.status_lists import StatusLists
 from reader_tools import exit_codes
 from reader_tools.known_stations import known_stations
+from reader_tools.known_status_lists import known_status_lists
 from reader_tools.output_file import write_private
 from reader_tools.report_page import build_page
 from reader_tools.values import DIRECTORY, FILE, DataGroupFile, HexOctets, UtcTime
@@ -86,7 +85,7 @@ def command(
         at=at,
         challenge=challenge,
         stations=known_stations(settings, station_files),
-        status_lists=_load_status(settings.trust_directory, status_files, store, now),
+        status_lists=known_status_lists(settings.trust_directory, status_files, store, now)[0],
     )
     if html is not None:
         _write_page(html, judged, store, language)
@@ -107,14 +106,6 @@ def _load(evidence: Path | None, sod: Path | None, groups: tuple[tuple[int, Path
     if twice:
         raise click.UsageError(f"--dg {twice[0]} was given twice")
     return load_upload(sod, dict(groups))
-
-
-def _load_status(directory: Path, named: tuple[Path, ...], trust: TrustStore, now: datetime) -> StatusLists:
-    """The lists on the shelf and those that are named; of a named one that does not count it is said why."""
-    lists, refused = load_status_lists((*find_files(shelf_of(directory)), *named), trust, now)
-    for item in refused:
-        click.echo(f"{item.path}: {make_printable(item.why)}", err=True)
-    return lists
 
 
 def _write_page(path: Path, judged: Judged, trust: TrustStore, language: str) -> None:

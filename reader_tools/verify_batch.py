@@ -13,11 +13,13 @@ import click
 from eid.crypto.public_key import encode_public_key
 from eid.rendering.terminal import render_table
 from eid.services.settings import load_settings
-from eid.services.verifying.batch import UNREADABLE, BatchSummary, open_executor, order_batch, verify_batch
+from eid.services.trust.files import load_trust_store
+from eid.services.verifying.batch import UNREADABLE, BatchSummary, StatusFiles, open_executor, order_batch, verify_batch
 from eid.verification.policy import DEFAULT_FOR_EVIDENCE
 from eid.verification.report import Verdict
 from reader_tools import exit_codes
 from reader_tools.known_stations import known_stations
+from reader_tools.known_status_lists import known_status_lists
 from reader_tools.values import DIRECTORY, FILE, UtcTime
 
 MAX_WORKERS = 256
@@ -37,6 +39,7 @@ Examples:
 @click.option("--policy", default=DEFAULT_FOR_EVIDENCE, show_default=True, help="Policy by name or file.")
 @click.option("--station", "station_files", multiple=True, type=FILE, help="Public key (PEM) of a known station.")
 @click.option("--stations", type=DIRECTORY, help="Directory of known stations' public keys, *.pem.")
+@click.option("--status", "status_files", multiple=True, type=FILE, help="A status list, besides those at hand.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def command(
     place: Path,
@@ -47,6 +50,7 @@ def command(
     policy: str,
     station_files: tuple[Path, ...],
     stations: Path | None,
+    status_files: tuple[Path, ...],
     as_json: bool,
 ) -> int:
     """Judge every piece of evidence in a directory, or in a FILE that names one on each line.
@@ -59,7 +63,8 @@ def command(
     )
     now = datetime.now(UTC).replace(microsecond=0)
     keys = tuple(encode_public_key(key) for key in known_stations(settings, station_files).values())
-    order = order_batch(settings.trust_directory, policy, at or now, "now" if at is None else "given", keys)
+    status = _find_status(settings.trust_directory, status_files, now)
+    order = order_batch(settings.trust_directory, policy, at or now, "now" if at is None else "given", keys, status)
     count = workers or len(os.sched_getaffinity(0))
     with (
         open_executor(count) as executor,
@@ -75,6 +80,11 @@ def command(
         summary = verify_batch(order, place, out, executor, workers=count, progress=show)
     _print(summary, as_json)
     return _exit_code(summary)
+
+
+def _find_status(directory: Path, named: tuple[Path, ...], now: datetime) -> StatusFiles:
+    lists, files = known_status_lists(directory, named, load_trust_store(directory), now)
+    return StatusFiles(files, lists.digest, now)
 
 
 def _exit_code(summary: BatchSummary) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -31,6 +32,17 @@ class StatusLists:
     def all(self) -> tuple[VerifiedStatusList, ...]:
         """All of them, by URI."""
         return tuple(self._by_uri[key] for key in sorted(self._by_uri))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the lists say (hexadecimal): two sets of one digest answer alike, whatever held them."""
+        told = hashlib.sha256()
+        for (uri, country), item in sorted(self._by_uri.items()):
+            claims = item.claims
+            content = hashlib.sha256(claims.statuses.octets).hexdigest()
+            line = (uri, country, claims.issued_at, claims.expires_at, claims.statuses.bits, content)
+            told.update(repr(tuple(map(str, line))).encode())
+        return told.hexdigest()
 
     def __bool__(self) -> bool:
         return bool(self._by_uri)

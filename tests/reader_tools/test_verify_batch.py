@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.evidence.codec import sign_evidence
-from tests.builders.document import Document
+from eid.pki.status_list import StatusType
+from eid.services.verifying.status_shelf import shelf_of, store_list
+from tests.builders.document import STATUS, Document, status_signer
 
 AT = ("--at", "2026-06-01T12:00:00Z")
+TODAY = datetime.now(UTC).replace(microsecond=0)  # status lists are verified by the clock, whatever --at says
 
 
 @pytest.fixture
@@ -62,6 +67,32 @@ def test_what_cannot_be_told(eid, folder, trust, tmp_path):
         "verify-batch", folder, "--trust", trust, *AT, "--out", tmp_path / "o", "--policy", tmp_path / "own.toml"
     )
     assert outcome.code == 2
+
+
+def test_status_lists_are_read_as_verify_does(eid, folder, trust, station_pem, tmp_path, document):
+    """A list that is named, and one on the trust store's shelf; of one that does not count it is said why."""
+    signer = status_signer((document.csca, document.csca_certificate))
+    for name, hours, statuses in (("valid", 2, ()), ("revoked", 1, ((STATUS.index, StatusType.INVALID),))):
+        issued, until = TODAY - timedelta(hours=hours), TODAY + timedelta(days=1)
+        (tmp_path / name).write_bytes(signer.sign(statuses, issued_at=issued, expires_at=until))
+    store = tmp_path / "store"
+    shutil.copytree(trust, store)
+    given = ("verify-batch", folder, "--trust", store, "--station", station_pem, *AT, "--policy", "national", "--json")
+
+    def judge(out: str, *more: object) -> tuple[int, dict[tuple[str, str], int], str]:
+        outcome = eid(*given, "--out", tmp_path / out, *more)
+        told = json.loads(outcome.out)["reasons"] if outcome.out else []
+        return outcome.code, {(item["check"], item["reason"]): item["count"] for item in told}, outcome.err
+
+    assert judge("none") == (2, {("document.status", "TRY_LATER"): 3}, "")
+    assert judge("valid.jsonl", "--status", tmp_path / "valid", "--workers", 2) == (0, {}, "")
+    (folder.parent / "broken").write_bytes(b"no list")
+    code, _, said = judge("broken.jsonl", "--status", tmp_path / "valid", "--status", tmp_path / "broken")
+    assert (code, len(said.splitlines()), "broken: " in said) == (0, 1, True)
+    store_list(shelf_of(store), "https://status.example.org/1", (tmp_path / "revoked").read_bytes())
+    assert judge("shelf.jsonl", "--workers", 1) == (1, {("document.status", "REVOKED"): 3}, "")
+    code, _, said = judge("valid.jsonl", "--status", tmp_path / "valid")
+    assert (code, "status_lists_digest" in said) == (73, True)
 
 
 def test_errors_are_one_line(eid, folder, trust, tmp_path):

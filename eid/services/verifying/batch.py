@@ -27,8 +27,10 @@ from eid.services.trust.files import load_trust_store
 from eid.services.verifying.batch_ledger import Ledger, open_ledger, read_results
 from eid.services.verifying.judgement import decode_evidence_octets, judge
 from eid.services.verifying.stations import Stations
+from eid.services.verifying.status_shelf import load_status_lists
 from eid.verification.policy import Policy, load_policy
 from eid.verification.report import report_to_json
+from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,12 +41,22 @@ MAX_LIST: Final = 64 << 20  # octets of a list of files
 
 
 @dataclass(frozen=True, slots=True)
+class StatusFiles:
+    """Files of status lists. digest: what the workers must find in them; verified_at: when they were verified, UTC."""
+
+    files: tuple[Path, ...]
+    digest: str
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BatchOrder:
     """How a batch is judged; all that a worker needs to know, on any machine that reaches the same paths.
 
     Args:
         policy: name or path. time: to judge at, UTC; time_source: "now" or "given".
         station_keys: SubjectPublicKeyInfo, DER, of the stations whose word counts.
+        status: where the status lists are, None where there are none.
         policy_digest, trust_store_digest: what the workers must find, hexadecimal.
     """
 
@@ -55,6 +67,7 @@ class BatchOrder:
     station_keys: tuple[bytes, ...]
     policy_digest: str
     trust_store_digest: str
+    status: StatusFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,12 @@ UNREADABLE: Final = "UNREADABLE"
 
 
 def order_batch(
-    trust: Path, policy: str, time: datetime, time_source: str, station_keys: tuple[bytes, ...] = ()
+    trust: Path,
+    policy: str,
+    time: datetime,
+    time_source: str,
+    station_keys: tuple[bytes, ...] = (),
+    status: StatusFiles | None = None,
 ) -> BatchOrder:
     """An order for a batch, with the digests of the policy and trust store that are there now.
 
@@ -117,7 +135,10 @@ def order_batch(
     """
     digest = load_trust_store(trust).digest.hex()
     policy = str(Path(policy).resolve()) if policy.endswith(".toml") else policy  # for workers elsewhere
-    return BatchOrder(trust.resolve(), policy, time, time_source, station_keys, load_policy(policy).digest, digest)
+    if status is not None:
+        status = replace(status, files=tuple(path.resolve() for path in status.files))
+    policy_digest = load_policy(policy).digest
+    return BatchOrder(trust.resolve(), policy, time, time_source, station_keys, policy_digest, digest, status)
 
 
 def find_evidence(place: Path, out: Path | None = None) -> tuple[Path, tuple[str, ...]]:
@@ -219,6 +240,7 @@ def _build_header(order: BatchOrder, names: tuple[str, ...]) -> dict[str, Any]:
         "policy_version": policy.revision,
         "policy_digest": order.policy_digest,
         "trust_store_digest": order.trust_store_digest,
+        "status_lists_digest": NO_STATUS_LISTS.digest if order.status is None else order.status.digest,
         "reference_time": order.time.isoformat().replace("+00:00", "Z"),
         "reference_source": order.time_source,
         "station_keys": sorted(hashlib.sha256(key).hexdigest() for key in order.station_keys),
@@ -230,14 +252,24 @@ def _build_header(order: BatchOrder, names: tuple[str, ...]) -> dict[str, Any]:
 # --- in the worker --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What a worker judges by, loaded once for an order."""
+
+    trust: TrustStore
+    policy: Policy
+    stations: Stations
+    status_lists: StatusLists
+
+
 def judge_task(task: BatchTask) -> JudgedTask:
     """Judge the files of a task.
 
     Raises:
-        StoreError: policy or trust store are not those of the order any more.
+        StoreError: policy, trust store or status lists are not those of the order any more.
     """
-    trust, policy, stations = _load_material(task.order)
-    results = [_judge_file(task, name, trust, policy, stations) for name in task.names]
+    material = _load_material(task.order)
+    results = [_judge_file(task, name, material) for name in task.names]
     summary = BatchSummary()
     for result in results:
         summary.count(result)
@@ -259,15 +291,21 @@ def _is_unicode(text: str) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _load_material(order: BatchOrder) -> tuple[TrustStore, Policy, Stations]:
+def _load_material(order: BatchOrder) -> _Material:
     trust, policy = load_trust_store(order.trust), load_policy(order.policy)
     if (trust.digest.hex(), policy.digest) != (order.trust_store_digest, order.policy_digest):
         raise StoreError("the trust store or the policy changed since the batch began")
     keys = {hashlib.sha256(raw).digest(): load_public_key(raw) for raw in order.station_keys}
-    return trust, policy, keys
+    lists = NO_STATUS_LISTS
+    if order.status is not None:
+        # The clock's time, whatever time is judged at: that a card is revoked by now counts, as in `eid verify --at`.
+        lists, _ = load_status_lists(order.status.files, trust, order.status.verified_at)
+        if lists.digest != order.status.digest:
+            raise StoreError("the status lists changed since the batch began")
+    return _Material(trust, policy, keys, lists)
 
 
-def _judge_file(task: BatchTask, name: str, trust: TrustStore, policy: Policy, stations: Stations) -> dict[str, Any]:
+def _judge_file(task: BatchTask, name: str, material: _Material) -> dict[str, Any]:
     order = task.order
     result: dict[str, Any] = {"file": name, "sha256": None}
     try:
@@ -277,7 +315,15 @@ def _judge_file(task: BatchTask, name: str, trust: TrustStore, policy: Policy, s
     except DecodeError as failure:
         return {**result, "error": str(failure).removeprefix(f"{task.root / name}: ")}
     at = None if order.time_source == "now" else order.time
-    judged = judge(submission, trust, policy, now=order.time, at=at, stations=stations)
+    judged = judge(
+        submission,
+        material.trust,
+        material.policy,
+        now=order.time,
+        at=at,
+        stations=material.stations,
+        status_lists=material.status_lists,
+    )
     return {**result, "report": report_to_json(judged.report)}
 
 

@@ -18,19 +18,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from eid.crypto.public_key import encode_public_key
 from eid.errors import DecodeError, LifecycleError, StoreError
 from eid.evidence.codec import sign_evidence
+from eid.pki.status_list import StatusType
 from eid.services.trust.imports import import_trust
 from eid.services.verifying.batch import (
     CHUNK,
     UNREADABLE,
     BatchOrder,
     InlineExecutor,
+    StatusFiles,
     find_evidence,
     open_executor,
     order_batch,
     verify_batch,
 )
+from eid.verification.status_lists import NO_STATUS_LISTS
 from tests.builders import issuer
-from tests.builders.document import NOW, Document, build_document
+from tests.builders.document import NOW, STATUS, Document, build_document, status_lists, status_signer
 
 COUNT = CHUNK + 5
 
@@ -108,6 +111,27 @@ def test_workers_change_nothing(order: BatchOrder, place: Path, tmp_path: Path, 
     with open_executor(workers) as executor:
         verify_batch(order, place, tmp_path / "out.jsonl", executor, workers=workers)
     assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
+def test_status_lists_that_changed_meanwhile(
+    order: BatchOrder, place: Path, tmp_path: Path, document: Document
+) -> None:
+    signer = status_signer((document.csca, document.csca_certificate))
+    file = tmp_path / "one.status"
+    file.write_bytes(signer.sign())
+    lists = status_lists(document)
+    assert lists.digest == status_lists(document).digest != NO_STATUS_LISTS.digest
+    asked = replace(order, status=StatusFiles((file,), lists.digest, NOW))
+    summary = verify_batch(asked, place, tmp_path / "out.jsonl", InlineExecutor())
+    assert summary.verdicts["TOTAL_PASSED"] == 29
+    assert all("document.status" in json.dumps(item) for item in lines(tmp_path / "out.jsonl") if "report" in item)
+    file.write_bytes(signer.sign(((STATUS.index, StatusType.SUSPENDED),)))
+    assert status_lists(document, ((STATUS.index, StatusType.SUSPENDED),)).digest != lists.digest
+    changed = replace(asked, status=StatusFiles((file,), lists.digest, NOW + timedelta(seconds=1)))
+    with pytest.raises(StoreError, match="status lists changed"):
+        verify_batch(changed, place, tmp_path / "other.jsonl", InlineExecutor())
+    with pytest.raises(LifecycleError, match="status_lists_digest"):
+        verify_batch(order, place, tmp_path / "out.jsonl", InlineExecutor())
 
 
 def test_another_executor(order: BatchOrder, place: Path, tmp_path: Path, whole: bytes) -> None:
