@@ -6,6 +6,7 @@ that quietly leaves parts out proves nothing.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -24,17 +25,21 @@ from eid.store.schema_version import upgrade
 from eid.transport.pcscd import PcscHost, private_pcscd
 from tests.builders.machine import missing
 from tests.builders.postgres import PostgresServer, postgres_server
+from tests.builders.sweep import IS_WHOLE, examples
 
 SYSTEM_PATH = os.defpath + ":/usr/local/sbin:/usr/sbin:/sbin"
 PCSC_READERS = 4
 READABLE = 64  # characters or octets of a value in a test's name
 UNTRACED = ("attacks", "fuzz", "pairs", "quirks", "scenarios", "vectors")
 DEVICE_TESTS = Path(__file__).parent / "device"
+STORE = Path(__file__).parent / "store"
 
 
 # A deadline, or too slow a generator, says something of the machine's load and nothing of the code. In CI the examples
 # are the same in every run: what fails there is the change at hand.
-settings.register_profile("eid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "eid", max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("ci", settings.get_profile("eid"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "eid")
 
@@ -54,12 +59,35 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     What runs the same lines hundreds of times is not traced for coverage, which would double its time: sweeps,
     properties, and the folders whose tests send whole documents and cards through code that has tests of its own.
     """
-    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    if is_property or item.get_closest_marker("sweep") or item.path.parent.name in UNTRACED:
+    if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        item.add_marker(pytest.mark.sweep)
+    if item.get_closest_marker("sweep") or item.path.parent.name in UNTRACED:
         item.add_marker(pytest.mark.no_cover)
     if "pcsc_daemon" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.pcsc)
         item.add_marker(pytest.mark.xdist_group("pcsc"))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests live to the end: the garbage collector need not look at them time and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which kinds of database a test runs on, unless it says so itself."""
+    if "any_database" not in metafunc.fixturenames or _names_databases(metafunc.definition):
+        return
+    kinds: list[object] = ["sqlite"]
+    if metafunc.definition.path.parent == STORE or metafunc.definition.get_closest_marker("both_databases"):
+        kinds.append("postgresql")
+    elif IS_WHOLE:
+        kinds.append(pytest.param("postgresql", marks=pytest.mark.sweep))
+    metafunc.parametrize("any_database", kinds, indirect=True)
+
+
+def _names_databases(definition: pytest.Item) -> bool:
+    return any("any_database" in mark.args[0] for mark in definition.iter_markers("parametrize"))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -153,9 +181,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An empty database with all tables, of each kind in turn: what runs on one must run on the other."""
+    """An empty database with all tables, of each kind in turn: what runs on one must run on the other.
+
+    `make test` runs on PostgreSQL what stands in tests/store or is marked `both_databases`; `make sweep` the rest.
+    """
     if request.param == "sqlite":
         shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "eid.db")
         engine = open_database(f"sqlite:///{tmp_path}/eid.db")

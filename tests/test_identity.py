@@ -28,6 +28,7 @@ from eid.identity import (
     specimen_record,
 )
 from eid.mrz import PartialDate
+from tests.builders.sweep import examples
 
 NOW = date(2026, 11, 22)
 PORTRAIT = b"\xff\xd8\xff\xe0 a JPEG begins like this"
@@ -185,7 +186,7 @@ def test_other_documents_are_refused(raw: bytes) -> None:
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_junk_raises_record_error_only(junk: bytes) -> None:
     with pytest.raises(RecordError):
         decode_identity_record(junk)
@@ -199,7 +200,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(SCHEMA["properties"])), JSON)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_any_value_in_any_field_raises_record_error_only(name: str, value: object) -> None:
     document = json.loads(encode_identity_record(specimen_record(NOW, PORTRAIT)))
     document[name] = value

@@ -15,7 +15,7 @@ from eid.store.database import open_database
 from eid.store.schema_version import upgrade
 from tests.builders.api_client import Clock, Holder
 from tests.builders.document import Document, build_document
-from tests.builders.routes import share_routes
+from tests.builders.routes import share_description, share_routes
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def service(engine, document, clock) -> VerificationService:
 
 @pytest.fixture
 def app(service) -> FastAPI:
-    return share_routes(create_app(service), "verification")
+    return share_description(share_routes(create_app(service), "verification"), "verification")
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def agent(office: Office) -> dict[str, str]:
     return office.headers(AGENT)
 
 
+@pytest.mark.both_databases
 @pytest.mark.anyio
 async def test_from_site_to_visit(office: Office) -> None:
     await open_sites(office)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builders.api_client import encode, files_json, problem_of
+from tests.builders.sweep import examples
 
 JSON = "application/json"
 PASSIVE = "/v1/passive-authentication"
@@ -36,7 +37,7 @@ JUNK = st.one_of(
     ).map(lambda value: json.dumps(value).encode()),
     st.composite(honest_but_wrong)().map(lambda value: json.dumps(value).encode()),
 )
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_no_body_of_a_new_verification_is_our_error(send, raw):
     assert send("POST", "/v1/verifications", raw, JSON) in (201, 400, 413, 422)
 
 
-@settings(QUIET, max_examples=60)
+@settings(QUIET, max_examples=examples(60))
 @given(raw=JUNK, kind=st.sampled_from([JSON, "application/cbor", "application/cose"]))
 def test_no_evidence_is_our_error(send, service, raw, kind):
     created = service.create("test", "kyc-remote")
@@ -90,7 +91,7 @@ def test_no_altered_file_is_our_error(send, document, data):
     assert send("POST", PASSIVE, body, JSON) == 200
 
 
-@settings(QUIET, max_examples=60)
+@settings(QUIET, max_examples=examples(60))
 @given(place=st.text(st.characters(codec="utf-8")), method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]))
 def test_no_address_is_our_error(send, place, method):
     path = f"/v1/verifications/{quote(place, safe='')}?{quote(place, safe='')}"

@@ -65,6 +65,7 @@ async def tell(
     return await client.post(f"/v1/payment-callbacks/{payment['channel']}", content=body, headers=headers)
 
 
+@pytest.mark.both_databases
 async def test_from_order_to_application(any_database: Engine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     office = build_shop(any_database)

@@ -17,8 +17,9 @@ from eid.verification.policy import INDISPENSABLE, decode_policy, shipped_polici
 from eid.verification.report import Outcome, Verdict
 from tests.builders import issuer
 from tests.builders.document import CHALLENGE, Document, judge
+from tests.builders.sweep import examples
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 POLICIES = shipped_policies()
 
 

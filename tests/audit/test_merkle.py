@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eid.audit import merkle
 from eid.errors import VerificationError
+from tests.builders.sweep import examples
 
 # The entries and roots that implementations of RFC 6962 share as their test tree.
 ENTRIES = [
@@ -85,7 +86,7 @@ def test_every_consistency_proof_of_small_trees() -> None:
             )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(1, 80), st.data())
 def test_a_false_inclusion_is_refused(size: int, data: st.DataObject) -> None:
     tree = leaves(size)
@@ -113,7 +114,7 @@ def test_a_false_inclusion_is_refused(size: int, data: st.DataObject) -> None:
         merkle.verify_inclusion(leaf, place, size, path, root)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(2, 80), st.data())
 def test_a_tree_that_was_rewritten_is_refused(size: int, data: st.DataObject) -> None:
     """An entry of the earlier tree is changed: no proof that the honest log gives, whole or cut, is accepted."""

@@ -32,6 +32,7 @@ from eid.audit.tree_head import (
 )
 from eid.errors import DecodeError, Reason, VerificationError
 from eid.keystore.software import SoftwareSigner
+from tests.builders.sweep import examples
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 5, tzinfo=UTC)
 ORIGIN = "audit.example/log"
@@ -42,7 +43,7 @@ HASH = st.binary(min_size=32, max_size=32)
 
 
 @given(st.lists(HASH, max_size=70), st.integers(0, 70))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_tree_that_grows_is_the_tree_over_all(leaves: list[bytes], first: int) -> None:
     grown = Frontier().extend(leaves[:first])
     kept = decode_frontier(grown.size, grown.encode())
@@ -118,7 +119,7 @@ def test_every_change_is_found(place: int) -> None:
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_text(text: str) -> None:
     for note in (text, f"{ORIGIN}\n1\n{text}", f"{NOTE.rpartition(chr(10))[0]}{text}"):
         if note != NOTE:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import httpx
 from jsonschema import Draft4Validator
 from jsonschema.validators import validator_for
 
-from api.registry import assemble
 from tests.builders.registry import Office
 
 CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "osia-7.1.json").read_text("utf-8"))
@@ -36,12 +34,6 @@ def require_valid(interface: str, schema: dict[str, Any], value: Any) -> None:
     Draft4Validator(document).validate(value)
 
 
-@cache
-def describe_registry() -> dict[str, Any]:
-    """The registry's own description, which takes a second to make and is the same for all."""
-    return assemble().openapi()
-
-
 @dataclass
 class System:
     """Calls the operations of the interfaces and remembers what it saw."""
@@ -49,9 +41,6 @@ class System:
     office: Office
     seen: set[tuple[str, int]] = field(default_factory=set)
     sub: str = "system-1"
-
-    def __post_init__(self) -> None:
-        self.office.app.openapi_schema = describe_registry()
 
     def headers(self, operation: str, **named: str) -> dict[str, str]:
         scopes = " ".join(OPERATIONS[operation][1]["scopes"]).replace(

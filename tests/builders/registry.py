@@ -25,7 +25,7 @@ from eid.services.caller import applicants as access
 from eid.services.caller.tokens import TokenIssuer
 from eid.services.registry import Registry
 from eid.store.database import in_transaction
-from tests.builders.routes import share_routes
+from tests.builders.routes import share_description, share_routes
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ISSUER = "https://id.example.test"
@@ -61,7 +61,7 @@ class Office:
     app: FastAPI = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = share_routes(create_registry(self.registry, UNLIMITED), "registry")
+        self.app = share_description(share_routes(create_registry(self.registry, UNLIMITED), "registry"), "registry")
 
     def client(self, raises: bool = True) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=raises)

@@ -10,6 +10,7 @@ from eid.card.fcp import DirectoryParameters, FileParameters, decode_fcp
 from eid.codec.tlv import encode_tlv
 from eid.errors import DecodeError
 from eid.profile.card_image import AccessCondition
+from tests.builders.sweep import examples
 
 CONDITIONS = st.sampled_from(AccessCondition)
 FIDS = st.integers(1, 0xFFFE).filter(lambda fid: fid not in (0x3F00, 0x3FFF))
@@ -78,7 +79,7 @@ def test_what_is_refused(text: str):
         decode_fcp(fcp(text))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=60))
 def test_arbitrary_bytes(raw: bytes):
     for candidate in (raw, encode_tlv(0x62, raw), encode_tlv(0x62, bytes.fromhex("820101") + raw)):

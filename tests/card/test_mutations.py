@@ -14,11 +14,12 @@ from eid.protocols.bac.terminal import run_bac
 from eid.protocols.pace.core import Password
 from eid.protocols.pace.terminal import run_pace
 from eid.protocols.scp03.terminal import open_scp03
+from tests.builders.sweep import examples
 
 PACE = PACEInfo("0.4.0.127.0.7.2.2.4.2.2", 2, 13)
 SELECT_LDS = bytes.fromhex("00A4040C07A0000002471001")
 SELECT_ISD = bytes.fromhex("00A4040C08A000000151000000")
-modest = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+modest = settings(max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 # Which command, which octet (counted modulo its length), which bits.
 MUTATION = st.tuples(st.integers(0, 4), st.integers(0, 400), st.integers(1, 255))
 

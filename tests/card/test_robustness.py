@@ -10,6 +10,7 @@ from eid.card import VirtualCard
 from eid.card.dispatch import COMMANDS
 from eid.card.state import decode_state
 from eid.codec.apdu import CommandAPDU, decode_response, split_chain
+from tests.builders.sweep import examples
 
 LDS = bytes.fromhex("A0000002471001")
 INSTRUCTIONS = sorted({ins for _, ins in COMMANDS} | {0xB0, 0xB1, 0xC0, 0x70, 0x20})
@@ -40,7 +41,7 @@ COMMAND = st.builds(
 )  # fmt: skip
 WALK = st.lists(st.one_of(COMMAND, st.binary(max_size=40)), min_size=1, max_size=25)
 SECRETS = (b"SPECIMEN<<", b"never read", bytes(range(64)))
-quick = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+quick = settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 def status(card: VirtualCard, text: str) -> int:
@@ -72,7 +73,7 @@ def test_a_random_walk_on_a_blank_card_writes_nothing(blank, walk: list[bytes]):
     assert memory.domain.keys.key_version == 0xFF
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(walk=st.lists(st.tuples(st.sampled_from([0x00, 0x80]), ANY_INS, PARAMETER, PARAMETER, DATA), max_size=15))
 def test_a_random_walk_inside_the_channel_never_raises(opened, walk):
     """The issuer's own channel takes anything, too; the state stays one that can be read back."""

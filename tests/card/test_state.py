@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eid.card import VirtualCard
 from eid.card.state import decode_state, encode_state
 from eid.errors import DecodeError, LifecycleError
+from tests.builders.sweep import examples
 
 
 def seal(body: bytes) -> bytes:
@@ -87,7 +88,7 @@ def test_what_is_not_canonical_is_refused(issued):
         decode_state(seal(cbor2.dumps(value, canonical=True) + b"\0"))
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80))
 def test_arbitrary_bytes_are_refused(raw: bytes):
     for candidate in (raw, seal(raw)):

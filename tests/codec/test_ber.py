@@ -11,6 +11,7 @@ from eid.codec.ber import MAX_ELEMENTS, convert_ber, split_ber
 from eid.codec.cms import decode_signed_data
 from eid.errors import DecodeError
 from tests.builders import issuer
+from tests.builders.sweep import examples
 
 if TYPE_CHECKING:
     from tests.codec.conftest import Chain
@@ -90,7 +91,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(VALUES, st.booleans())
 def test_der_comes_back_from_any_ber(raw: bytes, split_octets: bool) -> None:
     assert convert_ber(raw) == raw
@@ -150,7 +151,7 @@ def test_the_elements_of_one(raw: bytes, places: list[tuple[int, int]]) -> None:
 
 
 @given(st.binary(max_size=120))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_elements_of_anything(raw: bytes) -> None:
     try:
         split_ber(raw, 0, len(raw))

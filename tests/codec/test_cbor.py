@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eid.codec.cbor import MAX_DEPTH, CborValue, Tagged, decode_cbor, encode_cbor
 from eid.errors import DecodeError
+from tests.builders.sweep import examples
 
 VECTORS: Any = json.loads((Path(__file__).parents[1] / "vectors" / "cbor.json").read_text(encoding="utf-8"))
 LIMIT = 1 << 20
@@ -77,7 +78,7 @@ def as_lists(value: Any) -> Any:
 
 
 @given(values)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_round_trip_and_agreement_with_cbor2(value: CborValue) -> None:
     encoded = encode_cbor(value)
     assert decode_cbor(encoded, max_octets=LIMIT) == value
@@ -85,7 +86,7 @@ def test_round_trip_and_agreement_with_cbor2(value: CborValue) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_what_is_accepted_is_what_is_written(raw: bytes) -> None:
     try:
         value = decode_cbor(raw, max_octets=LIMIT)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from eid.codec import der
 from eid.errors import DecodeError
+from tests.builders.sweep import examples
 
 Reader = Callable[[bytes, int, int, str], tuple[Any, int]]
 READERS: tuple[Reader, ...] = (
@@ -269,7 +270,7 @@ def test_other_times_are_refused(tag: int, content: bytes) -> None:
 # --- any input
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=64), st.integers(0, 70), st.integers(0, 70))
 def test_any_octets_raise_decode_error_only(raw: bytes, offset: int, end: int) -> None:
     end = min(end, len(raw))
@@ -281,7 +282,7 @@ def test_any_octets_raise_decode_error_only(raw: bytes, offset: int, end: int) -
         assert offset < stop <= end
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from([1, 2, 3, 4, 5, 6, 12, 19, 22, 23, 24]), st.binary(max_size=24))
 def test_what_is_accepted_has_one_encoding(tag: int, content: bytes) -> None:
     raw = der.encode(tag, content)

@@ -20,6 +20,7 @@ from eid.codec.pkcs10 import (
     wrap_request,
 )
 from eid.errors import DecodeError
+from tests.builders.sweep import examples
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 SUBJECT = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "UT"), x509.NameAttribute(NameOID.COMMON_NAME, "DS")])
@@ -74,7 +75,7 @@ def test_what_is_no_request(raw: bytes) -> None:
         decode_certification_request(raw)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=300), st.integers(0, len(RAW) - 1), st.integers(1, 255))
 def test_arbitrary_octets(noise: bytes, at: int, mask: int) -> None:
     changed = bytearray(RAW)

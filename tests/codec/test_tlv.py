@@ -17,6 +17,7 @@ from eid.codec.tlv import (
     require_tlv,
 )
 from eid.errors import DecodeError
+from tests.builders.sweep import examples
 
 TAGS = st.sampled_from([0x04, 0x30, 0x5C, 0x61, 0x77, 0x5F1F, 0x5F29, 0x7F21, 0x7F4E, 0xDF8101, 0xBF818101])
 OBJECTS = st.lists(st.builds(Tlv, TAGS, st.binary(max_size=300)), max_size=6)
@@ -136,7 +137,7 @@ def test_limits() -> None:
         decode_tlvs(bytes.fromhex("040401020304"), Limits(length=3))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=80))
 def test_any_octets_are_data_objects_or_refused(raw: bytes) -> None:
     try:
@@ -155,7 +156,7 @@ def test_value_stays_out_of_the_text() -> None:
 
 
 @given(st.one_of(st.binary(max_size=40), st.lists(st.sampled_from(SAMPLES), max_size=6).map(b"".join)))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_finding_one_value_is_decoding_all(raw: bytes) -> None:
     for tag in (0x5F2B, 0x5C, 0x7F49):
         try:

@@ -14,6 +14,7 @@ from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.mac import cmac, compute_mac, verify_mac
 from eid.crypto.padding import pad, unpad
 from eid.errors import AuthenticationError, DecodeError, LocalProtocolError
+from tests.builders.sweep import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 MODES = json.loads((VECTORS / "aes-modes.json").read_text())
@@ -114,7 +115,7 @@ def test_pad() -> None:
 
 
 @given(data=st.binary(max_size=40), block_size=st.sampled_from([8, 16]))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_unpad_reverses_pad(data: bytes, block_size: int) -> None:
     padded = pad(data, block_size)
     assert len(padded) % block_size == 0
@@ -139,7 +140,7 @@ def test_unpad_refuses(data: bytes) -> None:
 
 
 @given(data=st.binary(max_size=64))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_unpad_of_anything_raises_only_decode_error(data: bytes) -> None:
     try:
         plain = unpad(data, 8)

@@ -15,6 +15,7 @@ from eid.crypto.hashes import HASH_ALGORITHMS, digest
 from eid.crypto.iso9796 import build_representative, recover, recoverable_length, sign, verify
 from eid.errors import DecodeError, LocalProtocolError, Reason, VerificationError
 from tests.builders.rsa_keys import rsa_private_key
+from tests.builders.sweep import examples
 
 AA = json.loads((Path(__file__).parents[1] / "vectors" / "icao9303-11-F-aa.json").read_text())
 CHALLENGE = bytes.fromhex("F173589974BF40C6")
@@ -186,7 +187,7 @@ def test_too_short_representatives(raw: str) -> None:
 
 
 @given(raw=st.binary(max_size=200))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_recover_anything(raw: bytes) -> None:
     try:
         recovered = recover(raw)
@@ -196,7 +197,7 @@ def test_recover_anything(raw: bytes) -> None:
 
 
 @given(middle=st.binary(min_size=21, max_size=150))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_recover_loses_nothing(middle: bytes) -> None:
     recovered = recover(b"\x6a" + middle + b"\xbc")
     assert recovered.m1 + recovered.message_digest == middle

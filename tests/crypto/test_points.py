@@ -23,6 +23,7 @@ from eid.crypto.points import (
     negate,
 )
 from eid.errors import DecodeError, PeerProtocolError
+from tests.builders.sweep import examples
 
 PACE = json.loads((Path(__file__).parents[1] / "vectors" / "icao9303-11-G1-pace-gm-ecdh.json").read_text())
 all_curves = pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
@@ -161,7 +162,7 @@ def test_a_coordinate_keeps_its_leading_zeros() -> None:
 
 
 @given(raw=st.binary(max_size=80))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_decode_anything(raw: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_point(_brainpool_p256r1(), raw)

@@ -23,6 +23,7 @@ from eid.crypto.public_key import (
 from eid.crypto.signatures import OwnEcPublicKey, SignatureAlgorithm
 from eid.errors import DecodeError, Reason, VerificationError
 from tests.builders.rsa_keys import rsa_private_key
+from tests.builders.sweep import examples
 
 FOUND = curve_by_name("brainpoolP256r1")
 assert FOUND is not None
@@ -172,7 +173,7 @@ def test_signature_algorithms_that_say_too_little() -> None:
         assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_mutated_keys_are_refused_or_are_keys(data: st.DataObject) -> None:
     raw = bytearray(encode_public_key(ec.generate_private_key(ec.SECP256R1()).public_key(), explicit=True))

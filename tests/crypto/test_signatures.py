@@ -35,6 +35,7 @@ from eid.crypto.signatures import (
 )
 from eid.errors import DecodeError, LocalProtocolError, Reason, VerificationError
 from tests.builders.rsa_keys import rsa_private_key
+from tests.builders.sweep import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 RFC6979 = json.loads((VECTORS / "rfc6979-ecdsa.json").read_text())["cases"]
@@ -225,7 +226,7 @@ def test_other_encodings_of_a_valid_signature(curve: Curve) -> None:
 
 
 @given(r=st.integers(min_value=1, max_value=1 << 521), s=st.integers(min_value=1, max_value=1 << 521))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_encodings_round_trip(r: int, s: int) -> None:
     n = (1 << 521) + 1
     assert decode_ecdsa_der(encode_ecdsa_der(r, s), n) == (r, s)
@@ -233,7 +234,7 @@ def test_encodings_round_trip(r: int, s: int) -> None:
 
 
 @given(raw=st.binary(max_size=150))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_decode_anything(raw: bytes) -> None:
     n = _curve("P-256").n
     with pytest.raises(DecodeError):

@@ -34,6 +34,7 @@ from eid.errors import DecodeError
 from eid.identity import FINGERS
 from eid.services.application.enrolment import ES256
 from tests.builders.issuance import signer
+from tests.builders.sweep import examples
 
 RULES = load_rules("morocco").rules.capture
 KEY_ID = bytes(range(32))
@@ -87,7 +88,7 @@ names = st.lists(st.sampled_from(NAMES), unique=True, max_size=len(NAMES))
 texts = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=64)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(names, texts, st.integers(0, 255), st.integers(1, 20), st.data())
 def test_round_trip(taken: list[str], text: str, quality: int, attempts: int, data: st.DataObject) -> None:
     items = tuple(
@@ -101,7 +102,7 @@ def test_round_trip(taken: list[str], text: str, quality: int, attempts: int, da
     assert decode_capture(encode_capture(record)) == record
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=300))
 def test_arbitrary_octets(raw: bytes) -> None:
     for decode in (decode_capture, decode_signed_capture):

@@ -14,6 +14,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.stamp import STAMP, StampFacts, StampState
 from eid.enrolment.transitions import Lifecycle, Transition
 from eid.errors import EnrolmentError, Refusal
+from tests.builders.sweep import examples
 
 S = ApplicationState
 READY = ApplicationFacts(
@@ -164,7 +165,7 @@ def test_a_card_that_is_not_active_is_not_valid() -> None:
         CARD.step(CardState.SUSPENDED, "resume", CardFacts(), holder)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(
         st.tuples(

@@ -25,6 +25,7 @@ from eid.enrolment.person import (
 from eid.enrolment.rules import load_rules
 from eid.locale import LANGUAGES, texts
 from tests.builders.applicants import DOCUMENT, GUARDIAN, applicant_record
+from tests.builders.sweep import examples
 
 RULES = load_rules("morocco").rules
 DAY = date(2026, 11, 22)
@@ -108,7 +109,7 @@ def test_every_fault_has_a_sentence(language: str) -> None:
     assert fault_of("never-heard-of") == "other"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | LETTERS,

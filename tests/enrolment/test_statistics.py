@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eid.enrolment.statistics import SMALLEST, suppress
+from tests.builders.sweep import examples
 
 
 def test_large_counts_are_shown():
@@ -60,7 +61,7 @@ leaves = st.dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(leaves)
 def test_no_suppressed_count_can_be_computed(counts):
     """Linear algebra over all sums that tie what is shown and what is not together."""
@@ -79,7 +80,7 @@ def test_no_suppressed_count_can_be_computed(counts):
         raise AssertionError(f"{path} can be computed: {shown}")
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=5))
 def test_what_is_suppressed_could_be_anything_small_or_more(counts):
     """Every way of filling in one line: a small count is not narrowed down to fewer values than the limit."""

@@ -29,6 +29,7 @@ from eid.evidence.codec import (
     sign_evidence,
 )
 from eid.evidence.cose import decode_cose_sign1
+from tests.builders.sweep import examples
 
 VECTOR: Any = json.loads((Path(__file__).parents[1] / "vectors" / "cose-sign1.json").read_text(encoding="utf-8"))
 KEY = ec.derive_private_key(0x1234567, ec.SECP256R1())
@@ -193,7 +194,7 @@ def test_signed_evidence_round_trip_and_signature() -> None:
     assert decoded.signature == signature
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_every_changed_octet_is_refused_or_breaks_the_signature(data: st.DataObject) -> None:
     raw = bytearray(sign_evidence(EVIDENCE, sign, KEY_ID))
@@ -252,7 +253,7 @@ def test_signing_refuses_a_short_key_identifier_and_another_curve() -> None:
 
 
 @given(st.binary(max_size=100))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_arbitrary_bytes(raw: bytes) -> None:
     for decoder in (decode_evidence, decode_signed_evidence):
         with pytest.raises(DecodeError):

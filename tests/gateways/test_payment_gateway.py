@@ -20,6 +20,7 @@ from eid.gateways.payment.callback import MAX_CALLBACK, Callback, decode_callbac
 from eid.gateways.payment.link import ProviderLink, check_url
 from eid.gateways.payment.signature import sign_message, verify_message
 from eid.gateways.payment.statement import COLUMNS, decode_statement, encode_statement
+from tests.builders.sweep import examples
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECRET, OLD = b"s" * 32, b"o" * 32
@@ -99,7 +100,7 @@ def test_a_malformed_callback_is_refused_by_name_alone(change: dict) -> None:
 
 
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode), st.just(b"[" * 4000)))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_octets_as_a_callback(body: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_callback(body)
@@ -111,13 +112,13 @@ def test_a_callback_has_a_limit() -> None:
 
 
 @given(st.lists(LINES, max_size=5))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_a_statement_is_read_back(lines: list[StatementLine]) -> None:
     assert decode_statement(encode_statement(lines)) == tuple(lines)
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda text: (",".join(COLUMNS) + text).encode())))
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_any_octets_as_a_statement(raw: bytes) -> None:
     with pytest.raises(DecodeError, match="statement"):
         decode_statement(raw + b"\xff")  # so that none of them is one

@@ -11,6 +11,7 @@ from PIL import Image
 
 from eid.errors import DecodeError
 from eid.imaging import ImageFormat, ImageInfo, ImageLimits, inspect_image
+from tests.builders.sweep import examples
 
 KINDS: dict[ImageFormat, dict[str, object]] = {
     ImageFormat.JPEG: {"format": "JPEG"},
@@ -153,7 +154,7 @@ def test_limits_are_the_callers() -> None:
 
 
 @given(st.sampled_from(list(ImageFormat)), st.integers(0, 120), st.integers(0, 255), st.integers(0, 200))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_changed_headers_raise_decode_error_only(kind: ImageFormat, position: int, value: int, cut: int) -> None:
     raw = bytearray(image(kind))
     raw[position % len(raw)] = value
@@ -168,7 +169,7 @@ def test_changed_headers_raise_decode_error_only(kind: ImageFormat, position: in
     st.sampled_from((b"", b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x89PNG\r\n\x1a\n", b"\0\0\0\x0cjP  \r\n\x87\n")),
     st.binary(max_size=80),
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_junk_raises_decode_error_only(head: bytes, junk: bytes) -> None:
     try:
         inspect_image(head + junk)

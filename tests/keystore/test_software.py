@@ -23,6 +23,7 @@ from eid.keystore.pkcs8 import (
     encrypt_private_key_info,
 )
 from eid.keystore.software import SoftwareKeyStore
+from tests.builders.sweep import examples
 
 CHEAP = ScryptCost(n=1 << 4)
 PASSPHRASE = b"SPECIMEN passphrase"
@@ -195,7 +196,7 @@ def rewrite_cost(pem: bytes, cost: ScryptCost) -> bytes:
     return BEGIN + base64.b64encode(der.encode_sequence(algorithm, data)) + b"\n" + END
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_damaged_files_are_refused(data: st.DataObject) -> None:
     import base64

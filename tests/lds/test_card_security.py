@@ -13,6 +13,7 @@ from eid.crypto.hashes import digest
 from eid.errors import DecodeError
 from eid.lds.card_access import decode_card_access
 from eid.lds.card_security import MAX_CARD_SECURITY, CardSecurity, decode_card_security
+from tests.builders.sweep import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 EXAMPLES = json.loads((VECTORS / "tr03110-certificates.json").read_text("utf-8"))
@@ -72,7 +73,7 @@ def test_what_follows_and_what_is_too_long_is_refused() -> None:
 
 
 @given(st.binary(max_size=120), st.integers(0, len(ECDH) - 1), st.integers(0, 255))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_nothing_but_decode_error(junk: bytes, place: int, octet: int) -> None:
     for raw in (junk, ECDH[:place] + bytes((octet,)) + ECDH[place + 1 :], ECDH[:place]):
         for defects in (None, list[Defect]()):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eid.errors import DecodeError
 from eid.lds.cvca import SIZE, decode_ef_cvca, encode_ef_cvca
+from tests.builders.sweep import examples
 
 FIRST, SECOND = "UTCVCASPEC00001", "UTCVCASPEC00002"
 
@@ -42,7 +43,7 @@ def test_refused(raw: bytes) -> None:
         decode_ef_cvca(raw)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=60))
 def test_anything_else_is_a_decode_error(raw: bytes) -> None:
     try:

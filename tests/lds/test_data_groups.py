@@ -18,6 +18,7 @@ from eid.lds.dg12 import DG12, decode_dg12
 from eid.lds.dg13 import DG13, PersonName, StatusListReference, decode_dg13
 from eid.lds.dg15 import DG15, decode_dg15
 from eid.lds.tag_list import MAX_TAGS, decode_tag_list
+from tests.builders.sweep import examples
 
 # Doc 9303-5 Appendix B, Doc 9303-6 Appendix B, Doc 9303-4 Appendix B: the specimen of Utopia
 TD1 = "I<UTOD231458907<<<<<<<<<<<<<<<7408122F1204159UTO<<<<<<<<<<<6ERIKSSON<<ANNA<MARIA<<<<<<<<<<"
@@ -275,7 +276,7 @@ DECODERS: list[tuple[int, Callable[[bytes], object], bytes]] = [
 @pytest.mark.parametrize(("tag", "decoder", "good"), DECODERS)
 def test_nothing_but_decode_error(tag: int, decoder: Callable[[bytes], object], good: bytes) -> None:
     @given(st.binary(max_size=120), st.integers(0, len(good) - 1), st.integers(0, 255))
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     def check(junk: bytes, place: int, octet: int) -> None:
         changed = good[:place] + bytes((octet,)) + good[place + 1 :]
         for data in (junk, encode_tlv(tag, junk), changed, good[:place]):

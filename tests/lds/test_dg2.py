@@ -15,6 +15,7 @@ from eid.lds.facial_record import (
     decode_facial_record,
     image_data_type,
 )
+from tests.builders.sweep import examples
 
 JPEG = b"\xff\xd8\xff\xe0 not a real picture"
 JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n box"
@@ -121,7 +122,7 @@ def test_half_a_feature_point_cannot_be_written() -> None:
 
 
 @given(st.binary(max_size=120), st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_nothing_but_decode_error(junk: bytes, data: st.DataObject) -> None:
     good = DG2((FaceInstance(FacialRecord((RICH,))),)).encode()
     place = data.draw(st.integers(0, len(good) - 1))

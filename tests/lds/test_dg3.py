@@ -10,6 +10,7 @@ from eid.lds.cbeff import BiometricHeader
 from eid.lds.dg3 import DG3, SUBTYPES, FingerInstance, build_dg3, build_empty_dg3, decode_dg3
 from eid.lds.dg4 import build_empty_dg4, decode_dg4
 from eid.lds.finger_record import Compression, FingerImage, FingerPosition, FingerRecord, decode_finger_record
+from tests.builders.sweep import examples
 
 WSQ = b"\xff\xa0 SPECIMEN"
 INDEX = FingerImage(WSQ, FingerPosition.RIGHT_INDEX, 300, 400)
@@ -111,7 +112,7 @@ def test_malformed_groups_are_refused(content: str) -> None:
 
 
 @given(st.binary(max_size=120), st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_nothing_but_decode_error(junk: bytes, data: st.DataObject) -> None:
     good = DG3((FingerInstance(RICH, BiometricHeader()),)).encode()
     place = data.draw(st.integers(0, len(good) - 1))

@@ -9,6 +9,7 @@ from eid.errors import DecodeError
 from eid.lds.cbeff import DATA_BLOCK_CONSTRUCTED, BiometricHeader
 from eid.lds.dg4 import DG4, IRIS, IrisInstance, build_dg4, decode_dg4
 from eid.lds.iris_record import Eye, IrisImage, IrisImageFormat, IrisRecord, decode_iris_record
+from tests.builders.sweep import examples
 
 JPEG = b"\xff\xd8\xff SPECIMEN"
 RIGHT = IrisImage(JPEG, Eye.RIGHT)
@@ -102,7 +103,7 @@ def test_malformed_records_are_refused(record: bytes, message: str) -> None:
 
 
 @given(st.binary(max_size=120), st.data())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_nothing_but_decode_error(junk: bytes, data: st.DataObject) -> None:
     good = DG4((IrisInstance(RICH),)).encode()
     place = data.draw(st.integers(0, len(good) - 1))

@@ -14,6 +14,7 @@ from eid.errors import DecodeError
 from eid.lds.eid_application import EID_GROUPS, EidValue, decode_eid_group, eid_group, encode_eid_group
 from eid.lds.eid_values import FreetextPlace, NoPlace, OptionalData, Place, Text
 from eid.mrz import PartialDate
+from tests.builders.sweep import examples
 
 NUMBERS = [group.number for group in EID_GROUPS]
 SALE = Place("Salé", "MAR", street="Rue de l'Exemple 7", zip_code="11000")
@@ -157,14 +158,14 @@ groups = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(groups)
 def test_round_trip(item: tuple[int, EidValue]) -> None:
     number, value = item
     assert decode_eid_group(number, encode_eid_group(number, value)) == value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(number=st.sampled_from(NUMBERS), content=st.binary(max_size=60), wrapped=st.booleans())
 def test_arbitrary_octets(number: int, content: bytes, wrapped: bool) -> None:
     raw = der.encode(0x60 | number, content) if wrapped else content
@@ -176,7 +177,7 @@ def test_arbitrary_octets(number: int, content: bytes, wrapped: bool) -> None:
     assert decode_eid_group(number, again) == value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(item=st.sampled_from(OCTETS), place=st.integers(0, 40), bit=st.integers(0, 7))
 def test_a_flipped_bit(item: tuple[int, EidValue, str], place: int, bit: int) -> None:
     raw = bytearray(bytes.fromhex(item[2]))

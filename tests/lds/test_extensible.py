@@ -14,6 +14,7 @@ from eid.lds.face_image_data import JPEG2000_LOSSLESS, build_face_image_data, de
 from eid.lds.facial_record import FacialImage, ImageDataType
 from eid.lds.finger_image_data import FingerImageFormat, build_finger_image_data, decode_finger_image_data
 from eid.lds.finger_record import FingerImage, FingerPosition
+from tests.builders.sweep import examples
 
 PORTRAIT = b"\xff\xd8\xff\xe0 SPECIMEN"
 CODESTREAM = b"\xff\x4f\xff\x51 SPECIMEN"
@@ -115,7 +116,7 @@ def test_malformed_blocks_are_refused(data: bytes) -> None:
 
 
 @given(st.binary(max_size=80), st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_nothing_but_decode_error(junk: bytes, data: st.DataObject) -> None:
     good = wrap(0x65, face(FORMAT + SIZE))
     place = data.draw(st.integers(0, len(good) - 1))

@@ -11,6 +11,7 @@ from eid.errors import DecodeError
 from eid.lds.atr_info import AtrInfo, ExtendedLengthLimits, build_atr_info, decode_atr_info
 from eid.lds.ef_dir import DirectoryEntry, EfDir, build_ef_dir, decode_ef_dir
 from eid.lds.files import LDS1_AID
+from tests.builders.sweep import examples
 
 LIMITS = ExtendedLengthLimits(0xFFFF, 0x10000)
 # Doc 9303-10 3.11.2: the LDS1 application, then the three of LDS2
@@ -105,7 +106,7 @@ GOOD = (build_atr_info(b"\1\2\3", LIMITS).encode(), build_ef_dir(AIDS).encode())
 
 
 @given(st.binary(max_size=120), st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_nothing_but_decode_error(junk: bytes, data: st.DataObject) -> None:
     decoders: tuple[Callable[[bytes], AtrInfo | EfDir], ...] = (decode_atr_info, decode_ef_dir)
     for good, decoder in zip(GOOD, decoders, strict=True):

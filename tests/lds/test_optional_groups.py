@@ -12,6 +12,7 @@ from eid.errors import DecodeError
 from eid.lds.dg5 import DG5, decode_dg5
 from eid.lds.dg16 import DG16, PersonToNotify, decode_dg16
 from eid.lds.features import DG8, DG9, DG10, decode_dg8, decode_dg9, decode_dg10
+from tests.builders.sweep import examples
 
 PERSON = PersonToNotify("20020101", "SPECIMEN<<CHARLES<R", "19525551212", ("123 MAPLE RD", "ANYTOWN", "MN", "55100"))
 FEATURES = (Tlv(0x02, b"\1"), Tlv(0x80, b"issuer's own"))
@@ -99,7 +100,7 @@ DECODERS: list[tuple[int, Callable[[bytes], object], bytes]] = [
 @pytest.mark.parametrize(("tag", "decoder", "good"), DECODERS)
 def test_nothing_but_decode_error(tag: int, decoder: Callable[[bytes], object], good: bytes) -> None:
     @given(st.binary(max_size=120), st.integers(0, len(good) - 1), st.integers(0, 255))
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     def check(junk: bytes, place: int, octet: int) -> None:
         changed = good[:place] + bytes((octet,)) + good[place + 1 :]
         for data in (junk, encode_tlv(tag, junk), changed, good[:place]):

@@ -33,6 +33,7 @@ from eid.lds.security_infos import (
     encode_security_infos,
     find_security_infos,
 )
+from tests.builders.sweep import examples
 
 ECDSA_PLAIN_SHA256 = "0.4.0.127.0.7.1.1.4.1.3"
 SEQUENCE_OF_ONE = der.encode_sequence(der.encode_integer(1))
@@ -152,7 +153,7 @@ def test_card_access_without_pace() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_arbitrary_bytes_are_decoded_or_refused(raw: bytes) -> None:
     for decoder in (decode_security_infos, decode_card_access, decode_dg14):
         for data in (raw, der.encode(der.SET, raw), der.encode(0x6E, der.encode(der.SET, raw))):
@@ -163,7 +164,7 @@ def test_arbitrary_bytes_are_decoded_or_refused(raw: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_changed_octet_is_decoded_or_refused(data: st.DataObject) -> None:
     raw = bytearray(encode_security_infos(EVERY_KIND))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))

@@ -21,6 +21,7 @@ from eid.mrz import (
     decode_joined_mrz,
     decode_mrz,
 )
+from tests.builders.sweep import examples
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "mrz-samples.json").read_text())
 SAMPLES = VECTORS["samples"]
@@ -219,7 +220,7 @@ def zones(draw: st.DrawFn) -> Mrz:
 
 
 @given(zones())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_round_trip(mrz: Mrz) -> None:
     lines = mrz.encode()
     read = decode_mrz(lines)
@@ -230,14 +231,14 @@ def test_round_trip(mrz: Mrz) -> None:
 
 
 @given(st.text(st.sampled_from("ABZ019<é \n"), max_size=100) | st.lists(st.text(max_size=44), max_size=4))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_junk_raises_decode_error_only(junk: str | list[str]) -> None:
     with contextlib.suppress(DecodeError):
         decode_mrz(junk)
 
 
 @given(st.integers(0, 89), st.sampled_from("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<é٣"))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_one_changed_character_never_escapes_as_another_error(position: int, character: str) -> None:
     text = "".join(UTO_TD1)
     with contextlib.suppress(DecodeError):

@@ -11,6 +11,7 @@ from eid.errors import RecordError
 from eid.mrz import build_mrz_name, transliterate
 from eid.mrz.names import split_mrz_name
 from eid.mrz.transliteration import ARABIC, BEYOND, CYRILLIC, LATIN
+from tests.builders.sweep import examples
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "mrz-names.json").read_text(encoding="utf-8"))
 
@@ -75,7 +76,7 @@ WORDS = st.lists(st.text("ABC", min_size=1, max_size=20), min_size=1, max_size=4
 
 
 @given(WORDS, WORDS | st.just(""), st.sampled_from((30, 31, 39)))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_fields_have_their_width_and_show_truncation(primary: str, secondary: str, width: int) -> None:
     field, truncated = build_mrz_name(primary, secondary, width)
     assert len(field) == width
@@ -90,7 +91,7 @@ def test_fields_have_their_width_and_show_truncation(primary: str, secondary: st
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_text_gives_letters_or_an_error(name: str) -> None:
     try:
         latin = transliterate(name)

@@ -29,6 +29,7 @@ from eid.protocols.pace.core import Password
 from eid.protocols.pace.terminal import run_pace
 from tests.builders.chip import Chip
 from tests.builders.exchanges import Link
+from tests.builders.sweep import examples
 
 MRZ = "L898902C<369080619406236"
 CAN = Password(PasswordId.CAN, b"123456")
@@ -62,7 +63,7 @@ def test_honest_link(read: Callable[[], Exchange[bytes]]) -> None:
     assert drive(read(), new_chip()) == DG1
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     read=st.sampled_from(READERS),
     way=st.sampled_from(("command", "response")),
@@ -166,7 +167,7 @@ def relayed_keys() -> Chip:
     return chip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(answers=st.lists(st.binary(max_size=60), max_size=12))
 def test_terminal_against_noise(answers: list[bytes]) -> None:
     class Noise(Link):
@@ -179,7 +180,7 @@ def test_terminal_against_noise(answers: list[bytes]) -> None:
         drive(inspect(plan, datetime(2026, 1, 1, tzinfo=UTC)), Noise(new_chip(), lambda *_: None))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     commands=st.lists(
         st.tuples(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eid.errors import DecodeError
 from eid.pki import ldif
 from eid.pki.ldif import LdifEntry, read_ldif
+from tests.builders.sweep import examples
 
 FILE = b"""version: 1
 # a comment
@@ -53,7 +54,7 @@ def test_entries() -> None:
 
 
 @given(st.integers(1, 40), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_cut_anywhere(size: int, crlf: bool) -> None:
     raw = FILE.replace(b"\n", b"\r\n") if crlf else FILE
     assert read(*(raw[at : at + size] for at in range(0, len(raw), size))) == read(FILE)
@@ -79,7 +80,7 @@ def test_round_trip(entries: list[list[tuple[str, bytes]]], width: int, end: byt
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_octets(raw: bytes) -> None:
     try:
         read(raw)
@@ -88,7 +89,7 @@ def test_any_octets(raw: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_change(data: st.DataObject) -> None:
     raw = bytearray(FILE)
     for _ in range(data.draw(st.integers(1, 4))):

@@ -33,6 +33,7 @@ from eid.pki.signed_list import decode_signed_list, is_signed_list, list_countri
 from eid.pki.signer_source import HeldSigners, digest_fingerprints
 from tests.builders import issuer as made
 from tests.builders import trust_lists as lists
+from tests.builders.sweep import examples
 
 NOW = lists.SIGNED_AT + timedelta(days=30)
 
@@ -76,7 +77,7 @@ def test_master_list_with_a_certificate_in_ber() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_any_octets_are_no_list(raw: bytes) -> None:
     for decode in (decode_master_list, decode_deviation_list, lambda raw: decode_signed_list(raw, [])):
         with pytest.raises(DecodeError):
@@ -94,7 +95,7 @@ def signed(owner: lists.Publisher) -> tuple[list[bytes], bytes]:
 
 
 @given(st.integers(0, 1 << 16), st.sampled_from(("change", "cut", "insert", "end")), st.binary(min_size=1, max_size=8))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_a_signed_list_changed_anywhere(owner: lists.Publisher, signed, place: int, how: str, octets: bytes) -> None:
     """Octets changed, cut out or put in: an error of ours, or the very content that was signed."""
     content, genuine = signed
@@ -247,7 +248,7 @@ def test_which_signer(signer) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_a_deviation_list_changed_anywhere(data: st.DataObject) -> None:
     entries = (entry(document_type="P", numbers=("A1",), first_issued=ISSUED, last_issued=ISSUED, key_identifier=b"K"),)
     raw = bytearray(encode_deviation_list(DeviationList("UT", "sha256", entries)))

@@ -39,6 +39,7 @@ from eid.pki.status_token import (
 from eid.pki.trust_store import build_trust_store
 from tests.builders import issuer as made
 from tests.builders.status import HOUR, NOW, URI, StatusPublisher, claims, key_signer, status_publisher
+from tests.builders.sweep import examples
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/token-status-list.json").read_text())
 BOTH = pytest.mark.parametrize("form", TokenForm)
@@ -347,7 +348,7 @@ def test_names_that_stand_twice() -> None:
 
 
 @given(st.binary(max_size=120) | st.binary(max_size=60).map(lambda raw: b"\xd2\x84" + raw))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_octets(raw: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_status_token(raw)
@@ -357,7 +358,7 @@ def test_any_octets(raw: bytes) -> None:
 
 @BOTH
 @given(place=st.integers(0, 1 << 16), how=st.sampled_from(("change", "cut", "insert")), octet=st.integers(1, 255))
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_a_token_changed_anywhere(owner: StatusPublisher, form: TokenForm, place: int, how: str, octet: int) -> None:
     """An error of ours, or the very claims that were signed."""
     genuine = owner.sign([(7, 1)], form)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eid.errors import ProfileError
 from eid.profile.layout import FONT_ROLES, Box, decode_face_layout
+from tests.builders.sweep import examples
 
 SHIPPED = (Path(__file__).parents[2] / "card_profiles" / "ma-cnie.layout.toml").read_text(encoding="utf-8")
 
@@ -84,7 +85,7 @@ def test_texts_must_be_tables(value: str) -> None:
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_junk_raises_profile_error_only(junk: bytes) -> None:
     with pytest.raises(ProfileError):
         decode_face_layout(junk)

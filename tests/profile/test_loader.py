@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eid.errors import ProfileError
 from eid.profile.loader import check_profile, index_lines, load_profile, shipped_profiles
 from eid.profile.schema import CardProfile
+from tests.builders.sweep import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +158,7 @@ def test_index_of_tables_and_arrays() -> None:
     assert (lines["d.e[0].f"], lines["d.e[1].f"]) == (5, 7)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=400))
 def test_any_bytes_give_problems_not_exceptions(raw: bytes) -> None:
     profile, found = check_profile(raw)

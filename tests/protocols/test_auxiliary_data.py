@@ -16,6 +16,7 @@ from eid.protocols.auxiliary_data import core, messages
 from eid.protocols.auxiliary_data.terminal import verify_auxiliary_data
 from eid.protocols.terminal_authentication.core import AuthenticatedTerminal, AuxiliaryDatum
 from tests.builders.exchanges import play
+from tests.builders.sweep import examples
 
 TODAY = date(2026, 6, 15)
 
@@ -47,7 +48,7 @@ def test_leap_days() -> None:
     assert is_adult(leapling, date(2026, 3, 1))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(born=st.dates(date(1930, 1, 1), date(2025, 12, 31)), years=st.integers(0, 90), wait=st.integers(0, 40000))
 def test_age_is_counted_as_people_do(born: date, years: int, wait: int) -> None:
     today = min(born + timedelta(days=wait), date(2099, 12, 31))

@@ -31,6 +31,7 @@ from eid.protocols.exchange import Exchange, drive, through
 from eid.protocols.files import read_file
 from tests.builders.chip import Chip
 from tests.builders.exchanges import injected, play
+from tests.builders.sweep import examples
 
 VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "icao9303-11-D-bac.json").read_text())
 AUTHENTICATION = {name: bytes.fromhex(value) for name, value in VECTOR["authentication"].items()}
@@ -184,7 +185,7 @@ def test_decode_token_checks_its_length() -> None:
         core.decode_token(core.derive_document_keys(MRZ), bytes(24))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((0x84, 0x82)), st.integers(0, 255), st.binary(max_size=60)), max_size=6))
 def test_card_survives_anything(commands: list[tuple[int, int, bytes]]) -> None:
     card = BacCard(MRZ)
@@ -196,7 +197,7 @@ def test_card_survives_anything(commands: list[tuple[int, int, bytes]]) -> None:
             pass
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.lists(st.binary(min_size=2, max_size=60), max_size=3))
 def test_terminal_survives_anything(replies: list[bytes]) -> None:
     with pytest.raises(EidError):

@@ -48,6 +48,7 @@ from eid.protocols.exchange import drive, through
 from eid.protocols.secure_messaging import SecureMessaging
 from tests.builders.chip import Chip
 from tests.builders.exchanges import injected, play
+from tests.builders.sweep import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 CURVE_IDS = [12, 13, 15, 16, 17, 18]
@@ -385,7 +386,7 @@ def test_card_general_authenticate_form() -> None:
     assert refusal(card, messages.encode_general_authenticate(b"")) == 0x6985
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((0xA6, 0xA4, 0x00)), st.binary(max_size=80)), max_size=4))
 def test_card_survives_anything(commands: list[tuple[int, bytes]]) -> None:
     card = ChipAuthenticationCard({None: key_pair(12)})

@@ -16,6 +16,7 @@ from eid.protocols.files import FileReader, read_file, select_application, selec
 from eid.protocols.secure_messaging import SecureMessaging
 from tests.builders.chip import Chip
 from tests.builders.exchanges import play
+from tests.builders.sweep import examples
 
 DG1, DG2 = by_name("DG1"), by_name("DG2")
 
@@ -179,7 +180,7 @@ def test_under_secure_messaging_pieces_fit_the_wire(suite: CipherSuite, wire: in
     assert max(len(response.data) for response in card.responses) <= wire
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(replies=st.lists(st.binary(min_size=2, max_size=40), max_size=5))
 def test_arbitrary_answers(replies: list[bytes]) -> None:
     try:

@@ -44,6 +44,7 @@ from eid.protocols.pace.messages import SetAuthenticationTemplate, Step
 from eid.protocols.pace.terminal import run_pace
 from tests.builders.chip import Chip
 from tests.builders.exchanges import injected, play
+from tests.builders.sweep import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 G1 = json.loads((VECTORS / "icao9303-11-G1-pace-gm-ecdh.json").read_text())
@@ -396,7 +397,7 @@ def test_steps_have_their_tags() -> None:
     assert [step.response_tag for step in Step] == [0x80, 0x82, 0x84, 0x86]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(data=st.binary(max_size=60), step=st.sampled_from(Step))
 def test_decoders_raise_decode_error_only(data: bytes, step: Step) -> None:
     for decode in (
@@ -410,7 +411,7 @@ def test_decoders_raise_decode_error_only(data: bytes, step: Step) -> None:
             pass
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from((0x00, 0x10)), st.binary(max_size=80)), max_size=6))
 def test_card_survives_anything(commands: list[tuple[bool, int, bytes]]) -> None:
     card = started()
@@ -422,7 +423,7 @@ def test_card_survives_anything(commands: list[tuple[bool, int, bytes]]) -> None
             pass
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(step=st.integers(0, 4), data=st.binary(max_size=90), sw=st.sampled_from((0x9000, 0x6282, 0x63C3, 0x6A80)))
 def test_terminal_survives_anything(step: int, data: bytes, sw: int) -> None:
     replies = [*APDUS[1::2][:step], data + sw.to_bytes(2, "big"), b"\x6f\x00"]

@@ -24,6 +24,7 @@ from eid.protocols.restricted_identification.messages import Pair
 from eid.protocols.restricted_identification.sector_key import SectorPublicKey, build_sector_key, decode_sector_key
 from eid.protocols.restricted_identification.terminal import run_restricted_identification
 from tests.builders.exchanges import play
+from tests.builders.sweep import examples
 
 ECDH_SHA_256 = "0.4.0.127.0.7.2.2.5.2.3"
 HASHES = ("sha1", "sha224", "sha256", "sha384", "sha512")
@@ -239,7 +240,7 @@ def test_terminal_sector_of_a_certificate() -> None:
         find_terminal_sector((one, one))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(raw=st.binary(max_size=80), known=st.booleans())
 def test_arbitrary_octets(raw: bytes, known: bool) -> None:
     if known:

@@ -15,6 +15,7 @@ from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.mac import compute_mac
 from eid.errors import AuthenticationError, CommandRefused, EidError, LocalProtocolError, PeerProtocolError
 from eid.protocols.secure_messaging import SecureMessaging
+from tests.builders.sweep import examples
 
 BAC = json.loads((Path(__file__).parents[1] / "vectors" / "icao9303-11-D-bac.json").read_text())["secure_messaging"]
 SUITES = list(CipherSuite)
@@ -62,7 +63,7 @@ def test_a_command_without_objects_is_padded_once(suite: CipherSuite) -> None:
     assert card.unprotect_command(protected) == command
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     suite=st.sampled_from(SUITES),
     ins=st.sampled_from((0xB0, 0xB1, 0xD6, 0xD7)),
@@ -281,7 +282,7 @@ def test_repr_shows_no_key() -> None:
     assert repr(session) == "SecureMessaging(AES-128, dead)"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(raw=st.binary(max_size=80), suite=st.sampled_from(SUITES))
 def test_arbitrary_octets(raw: bytes, suite: CipherSuite) -> None:
     terminal, card = pair(suite)

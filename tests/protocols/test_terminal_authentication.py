@@ -43,6 +43,7 @@ from eid.protocols.terminal_authentication.terminal import (
     run_terminal_authentication_2,
 )
 from tests.builders.exchanges import play
+from tests.builders.sweep import examples
 from tests.builders.terminals import (
     BEGIN,
     CVCA,
@@ -407,7 +408,7 @@ def test_auxiliary_data_round_trip_or_refusal(raw: bytes) -> None:
     assert messages.decode_auxiliary_data(AUXILIARY) == (AuxiliaryDatum("0.4.0.127.0.7.3.1.4.1", b"20080101"),)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.tuples(

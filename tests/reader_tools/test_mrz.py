@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reader_tools.main import run
+from tests.builders.sweep import examples
 
 # Doc 9303-5 appendix B, Doc 9303-6 appendix B, Doc 9303-4 appendix B: the specimen of Utopia.
 TD1 = "I<UTOD231458907<<<<<<<<<<<<<<<\n7408122F1204159UTO<<<<<<<<<<<6\nERIKSSON<<ANNA<MARIA<<<<<<<<<<\n"
@@ -124,7 +125,7 @@ def test_a_name_beyond_the_zone_is_truncated_as_the_zone_says(eid, tmp_path):
     assert eid("mrz", "write", "--from", tmp_path / "fields").out.splitlines()[2] == "NILAVADHANANANDA<<CHAYAPA<DE<K"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text("AI<0123456789\n", max_size=120).map(str.encode)))
 def test_any_file_is_a_zone_or_malformed(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "any-zone"

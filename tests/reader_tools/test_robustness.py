@@ -18,10 +18,11 @@ from eid.codec.cbor import Tagged, encode_cbor
 from eid.codec.tlv import encode_tlv
 from eid.evidence.codec import encode_evidence
 from reader_tools.main import COMMANDS, run
+from tests.builders.sweep import examples
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = frozenset((0, 1, 2, 64, 65, 69, *range(70, 79)))
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 AT = ("--at", "2026-06-01")
 MEMORY = 64 << 20  # octets over the idle program
 
@@ -102,7 +103,7 @@ def test_any_card_file(data, issued, tmp_path_factory):
     assert (code, out, err.count("\n")) == (65, "", 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.text(max_size=12), max_size=4), st.sampled_from(("verify", "read", "mrz", "db", "card")))
 def test_any_arguments(arguments, command):
     arguments = [item for item in arguments if item not in ("run", "new", "init")]

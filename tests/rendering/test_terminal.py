@@ -13,6 +13,7 @@ from eid.rendering.terminal import count_columns, make_printable, render_report,
 from eid.verification.policy_lint import Hazard
 from eid.verification.report import CheckResult, Outcome, Verdict, VerificationReport
 from tests.builders.issuance import NOW
+from tests.builders.sweep import examples
 
 
 def columns(line: str, at: int) -> str:
@@ -51,7 +52,7 @@ def test_cells_cannot_steer_the_terminal() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=6))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_cells_align(rows: list[tuple[str, str, str]]) -> None:
     lines = render_table([(first, second, "|" + third) for first, second, third in rows], ("a", "b", "|")).split("\n")
     assert len(lines) == len(rows) + 1

@@ -61,6 +61,7 @@ def audited(engine: Engine, standing: Standing) -> list[tuple[str, str, dict]]:
     return found
 
 
+@pytest.mark.both_databases
 def test_a_step_changes_row_log_and_outbox_together(any_database: Engine, made: Standing) -> None:
     work = Work(new_id_like(made.id, NOW), "notify", {"card": str(made.id)}, NOW)
     after = in_transaction(
@@ -92,6 +93,7 @@ def test_a_step_changes_row_log_and_outbox_together(any_database: Engine, made: 
         assert waiting(connection) == (work,)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("event", "who", "refusal"),
     [
@@ -110,6 +112,7 @@ def test_what_is_refused_leaves_no_trace(
     assert len(audited(any_database, made)) == 1
 
 
+@pytest.mark.both_databases
 def test_a_stale_view_is_refused_whole(any_database: Engine, made: Standing) -> None:
     stale = replace(made, version=0)
     work = Work(new_id_like(made.id, NOW), "notify", {}, NOW)
@@ -123,6 +126,7 @@ def test_a_stale_view_is_refused_whole(any_database: Engine, made: Standing) -> 
     assert len(audited(any_database, made)) == 1
 
 
+@pytest.mark.both_databases
 def test_of_many_who_act_at_once_one_wins(any_database: Engine, made: Standing) -> None:
     told: list[str] = []
 

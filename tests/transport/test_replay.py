@@ -21,6 +21,7 @@ from eid.transport.apdu_log import (
 )
 from eid.transport.loopback import LoopbackConnection
 from eid.transport.replay import RecordingConnection, ReplayConnection
+from tests.builders.sweep import examples
 
 SELECT = bytes.fromhex("00A4040C07A0000002471001")
 READ = bytes.fromhex("00B09C0000")
@@ -151,7 +152,7 @@ def test_too_many_lines():
         decode_apdu_log(b"\n" * 1_000_001)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=300))
 def test_arbitrary_octets_only_raise_decode_errors(raw):
     try:
@@ -173,7 +174,7 @@ entries = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.builds(ApduLog, octets, st.sampled_from(Redaction), entries.map(tuple)))
 def test_round_trip(log):
     text = encode_log_header(log.atr, log.redaction) + "".join(encode_log_entry(entry) for entry in log.entries)

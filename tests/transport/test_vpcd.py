@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eid.errors import ReaderUnavailableError
 from eid.transport.vpcd import MAX_FRAME, VpcdCard, VpcdLink, connect_to_vpcd, serve_vpcd
+from tests.builders.sweep import examples
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_send_on_a_dead_link(tcp_pair):
     assert link.receive() is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.binary(max_size=400), max_size=6))
 def test_no_junk_raises(echo_card, chunks):
     ours, theirs = socket.socketpair()

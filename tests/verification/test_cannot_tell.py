@@ -17,6 +17,7 @@ from eid.verification.checks.check import Check
 from eid.verification.policy import load_policy, shipped_policies
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict
 from eid.verification.verify import _run, fold
+from tests.builders.sweep import examples
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 UNDECIDED = frozenset({Outcome.INDETERMINATE, Outcome.NOT_PERFORMED, Outcome.NOT_SUPPORTED})
@@ -41,7 +42,7 @@ CANNOT_TELL = frozenset(
         Reason.CHIP_CANNOT,
     }
 )
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=examples(200), deadline=None)
 CHECK_IDS = sorted({*load_policy("strict").required, *load_policy("border").required, "chip.aa", "chip.ca", "access"})
 
 

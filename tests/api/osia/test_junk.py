@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from tests.api.osia.test_osia import BODIES, PLACES
 from tests.builders.osia import OPERATIONS, System
 from tests.builders.registry import build_office
+from tests.builders.sweep import examples
 
 pytestmark = pytest.mark.anyio
 NAMES = (
@@ -47,7 +48,7 @@ def system(engine: Engine) -> System:
     return System(build_office(engine))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sent=bodies(), final=st.booleans())
 async def test_junk(system: System, sent: tuple[str, Any], final: bool) -> None:
     operation, body = sent

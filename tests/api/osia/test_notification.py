@@ -192,6 +192,7 @@ async def test_what_cannot_be_delivered_is_tried_again_by_its_policy(system: Sys
     assert post.work() == 0
 
 
+@pytest.mark.both_databases
 async def test_a_worker_that_dies_leaves_its_delivery_to_the_next(system: System, receiver: Receiver):
     post, clock = Post(system.office), system.office.clock
     await system("createTopic", 200, query={"name": "cards"})

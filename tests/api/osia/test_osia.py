@@ -158,6 +158,7 @@ def _malformed(name: str) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------ credential management
+@pytest.mark.both_databases
 async def test_credential_management(system: System, any_database: Engine, tmp_path: Path):
     await refuse_everything(system, tmp_path, "cms")
     application = begin_application(any_database, record=RECORD)

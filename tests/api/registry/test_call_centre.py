@@ -153,6 +153,7 @@ async def test_one_wrong_answer_is_enough(office, agent, person):
                 connection.execute(caller_check.delete())
 
 
+@pytest.mark.both_databases
 async def test_guessing_ends(office, agent, person):
     body = {"person_id": str(person.person_id), **FATIMA}
     async with office.client() as client:

@@ -29,6 +29,7 @@ def office(any_database: Engine) -> Iterator[Office]:
     return build_office(any_database)
 
 
+@pytest.mark.both_databases
 async def test_a_card_is_reported_lost_and_found(office: Office, any_database: Engine) -> None:
     applicant = office.applicant()
     async with office.client() as client:

@@ -29,6 +29,7 @@ from eid.gateways.abis.sandbox import SandboxAbis, thumbnail_or_digest
 from eid.gateways.abis.server import serve_sandbox
 from eid.gateways.http import Location
 from eid.imaging.fingerprint import draw_specimen_fingerprint
+from tests.builders.sweep import examples
 
 FINGER = Biometric("FINGER", "RIGHT_INDEX", "ISO_19794_2", b"minutiae", True, 71, "NFIQ2")
 FACE = Biometric("FACE", "PORTRAIT", "JPEG", b"no real picture")
@@ -130,7 +131,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(json_values)
 def test_arbitrary_answers(value: object) -> None:
     for decode in (decode_candidates, decode_task, lambda item: decode_encounter("p", "e", item)):

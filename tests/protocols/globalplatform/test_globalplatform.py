@@ -45,6 +45,7 @@ from eid.protocols.globalplatform.terminal import (
 )
 from eid.protocols.scp03.card import SecurityDomain
 from eid.protocols.scp03.key_set import StaticKeySet, default_key_set
+from tests.builders.sweep import examples
 
 ISD = bytes.fromhex("A000000151000000")
 
@@ -253,7 +254,7 @@ def test_an_unknown_life_cycle_state_is_malformed() -> None:
             (decode_cplc if text[0] == "9" else decode_kdd)(bytes.fromhex(text))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=90), st.sampled_from([0x9F7F, 0xE0, 0x66, 0xCF, 0xE3, None]))
 def test_decoders_raise_only_decode_error(data: bytes, tag: int | None) -> None:
     from eid.codec.tlv import encode_tlv

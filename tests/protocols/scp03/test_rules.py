@@ -33,6 +33,7 @@ from eid.protocols.scp03.messages import (
     decode_initialize_update_response,
 )
 from eid.protocols.scp03.terminal import open_scp03
+from tests.builders.sweep import examples
 
 ISD = bytes.fromhex("A000000151000000")
 FULL = SecurityLevel.C_DECRYPTION_R_ENCRYPTION_C_MAC_R_MAC
@@ -360,7 +361,7 @@ def test_key_set_rules() -> None:
         derive_key_check_value(bytes(17))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=40), st.integers(0, 255), st.integers(0, 1))
 def test_decoders_raise_only_decode_error(data: bytes, p1: int, p2: int) -> None:
     command = CommandAPDU(0x80, 0x50, p1, p2, data)

@@ -69,6 +69,7 @@ def test_somebody_new_goes_on_by_himself_and_somebody_known_is_held(counter: Cou
         adjudication.holds_of(counter.engine, second.id, VALIDATOR)
 
 
+@pytest.mark.both_databases
 def test_a_late_answer_counts_once_and_only_under_its_task(counter: Counter) -> None:
     counter.abis = SandboxAbis(later=True)
     application = counter.search(captured(counter))

@@ -87,6 +87,7 @@ def under_review(engine: Engine, blobs: BlobStore, **given) -> StoredApplication
     return applications.take_up(engine, submitted(engine, blobs, **given).id, VALIDATOR, NOW)
 
 
+@pytest.mark.both_databases
 def test_the_way_to_a_registered_person(any_database: Engine, blobs: BlobStore) -> None:
     draft = begin_application(any_database)
     assert (draft.state, draft.fee, draft.currency) == ("DRAFT", 75, "MAD")
@@ -208,6 +209,7 @@ def test_a_record_against_the_rules_is_told_by_place(any_database: Engine) -> No
     }
 
 
+@pytest.mark.both_databases
 def test_drafts_of_one_account_are_limited(any_database: Engine) -> None:
     for _ in range(applications.MAX_DRAFTS):
         begin_application(any_database)
@@ -322,6 +324,7 @@ def test_a_tariff_that_changed_before_submission(
     assert applications.submit(any_database, draft.id, APPLICANT, NOW).fee == 75
 
 
+@pytest.mark.both_databases
 def test_a_stamp_is_bound_once(any_database: Engine) -> None:
     draft, stamp = begin_application(any_database), new_id(NOW)
 
@@ -389,6 +392,7 @@ def test_a_renewal_goes_to_the_registered_person(any_database: Engine, blobs: Bl
         assert named(connection, "specimen") == (first.person_id,)
 
 
+@pytest.mark.both_databases
 def test_a_change_of_name_is_a_version_and_the_old_one_is_still_found(any_database: Engine, blobs: BlobStore) -> None:
     first = under_review(any_database, blobs)
     review.validate(any_database, first.id, VALIDATOR, NOW)
@@ -418,6 +422,7 @@ def test_an_unexplained_difference_is_reconciled_with_a_code(any_database: Engin
     assert {"diverges": "family_name", "reconciliation": "spelling"}.items() <= rows[-1].items()
 
 
+@pytest.mark.both_databases
 def test_a_personal_number_belongs_to_one_person(any_database: Engine, blobs: BlobStore) -> None:
     """Two begin at once, in different buckets: the first to be validated has the number, the other must begin anew."""
     first, second = under_review(any_database, blobs), under_review(any_database, blobs)
@@ -462,6 +467,7 @@ def test_a_mistyped_number_is_told() -> None:
             parse_number(text)
 
 
+@pytest.mark.both_databases
 def test_many_of_one_name_are_told_oldest_first_and_each_once(any_database: Engine) -> None:
     record = {"family_name": {"latin": "AL SPECIMEN"}}
     made = [StoredPerson(new_id(NOW + timedelta(seconds=step)), "VALID", 1, record) for step in range(24)]

@@ -92,6 +92,7 @@ def test_a_paper_is_missing_or_too_old() -> None:
     assert find_missing_papers(wanted, held, RULES) == frozenset()
 
 
+@pytest.mark.both_databases
 def test_a_paper_is_kept_once_and_read_with_a_trace(any_database: Engine, blobs: BlobStore, tmp_path) -> None:
     draft = begin_application(any_database)
     first = documents.attach(any_database, blobs, draft.id, paper("birth-record"), APPLICANT, NOW)

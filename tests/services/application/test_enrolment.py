@@ -48,6 +48,7 @@ def refused(error: pytest.ExceptionInfo[EnrolmentError]) -> tuple[Refusal, str |
     return error.value.refusal, error.value.guard
 
 
+@pytest.mark.both_databases
 def test_a_capture_is_judged_kept_and_searched(counter: Counter, tmp_path: Path) -> None:
     application = counter.present()
     items = {**take(), "signature": signature(), "right-index": draw_specimen_fingerprint(3)}

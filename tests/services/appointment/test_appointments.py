@@ -120,6 +120,7 @@ def audit_is_sound(engine: Engine) -> bool:
     return True
 
 
+@pytest.mark.both_databases
 def test_from_offer_to_visit(desk: Desk) -> None:
     application = make_application(desk.engine)
     found = offers(desk, application)
@@ -205,6 +206,7 @@ def test_times_that_are_not_offered(desk: Desk) -> None:
         hold(desk, application, "rabat-agdal", NINE, ME, NOW, category="famous")
 
 
+@pytest.mark.both_databases
 def test_a_full_time_refuses_and_a_hold_that_is_over_frees(desk: Desk) -> None:
     applications = [make_application(desk.engine, number) for number in range(1, 4)]
     for number in (1, 2):
@@ -247,6 +249,7 @@ def test_a_booking_asked_for_again_is_the_same(desk: Desk) -> None:
         hold(desk, made.application_id, "rabat-agdal", NINE_TOMORROW, ME, NOW)
 
 
+@pytest.mark.both_databases
 def test_a_process_that_dies_between_site_and_application_is_made_up_for(desk: Desk, monkeypatch: Any) -> None:
     application = make_application(desk.engine)
     made = hold(desk, application, "rabat-agdal", NINE, ME, NOW)
@@ -465,6 +468,7 @@ def test_the_list_of_a_day(desk: Desk) -> None:
         list_day(desk, "rabat-agdal", TUESDAY, ME)
 
 
+@pytest.mark.both_databases
 def test_the_databases_constraint_is_the_guard(desk: Desk) -> None:
     made = hold(desk, make_application(desk.engine), "rabat-agdal", NINE, ME, NOW)
     with desk.engine.begin() as connection:
@@ -477,6 +481,7 @@ def test_the_databases_constraint_is_the_guard(desk: Desk) -> None:
             connection.execute(insert(appointment).values({**whole, "id": uuid.uuid4()}))
 
 
+@pytest.mark.both_databases
 def test_more_people_than_places_at_once(any_database: Engine) -> None:
     """24 people in eight threads after six places; `benchmarks/load_booking.py` has 200 after 50, in processes."""
     desk = build_desk(any_database, {**RABAT, "hours": [{"days": ["mon"], "from": "09:00", "until": "09:45"}]})

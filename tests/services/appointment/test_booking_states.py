@@ -182,6 +182,7 @@ class Booking(RuleBasedStateMachine):
             return [Appointment(**row) for row in found]
 
 
+@pytest.mark.both_databases
 def test_random_bookings(any_database: Engine) -> None:
     if any_database.dialect.name == "sqlite":  # what a power cut would lose is of no interest here
         event.listen(any_database, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))

@@ -228,6 +228,7 @@ def test_a_log_that_nobody_touched(log: Engine, heads: Path) -> None:
     assert export_heads(log, heads) == 0
 
 
+@pytest.mark.both_databases
 def test_tampering_is_found_and_the_first_bad_row_is_named(log: Engine, heads: Path) -> None:
     tables = (audit_row, audit_chain, sealed_chain, tree_head)
     with log.connect() as connection:
@@ -291,6 +292,7 @@ def test_another_key_or_name(log: Engine, heads: Path) -> None:
         assert report.heads == 0
 
 
+@pytest.mark.both_databases
 def test_missing_triggers_are_told(log: Engine) -> None:
     suffix = "" if log.dialect.name == "sqlite" else " ON audit_row"
     with log.begin() as connection:
@@ -298,6 +300,7 @@ def test_missing_triggers_are_told(log: Engine) -> None:
     assert [item.what for item in verify(log, None).findings] == ["triggers are missing: audit_row_no_update"]
 
 
+@pytest.mark.both_databases
 def test_triggers_are_there_after_every_migration(log: Engine) -> None:
     query = {
         "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'",
@@ -313,6 +316,7 @@ def test_triggers_are_there_after_every_migration(log: Engine) -> None:
                 in_transaction(log, lambda connection, of=statement: connection.execute(of))
 
 
+@pytest.mark.both_databases
 def test_chains_that_there_cannot_be(log: Engine) -> None:
     meddle(log, lambda c: c.execute(insert(audit_chain).values(bucket=300, size=1, hash=b"\0" * 32)))
     assert [(item.bucket, item.what) for item in verify(log, None).findings] == [(300, "there is no chain 300")]
@@ -350,6 +354,7 @@ def test_a_log_of_many_pages(any_database: Engine, monkeypatch: pytest.MonkeyPat
     assert (report.rows, report.sealed, report.heads, report.findings) == (33, 33, 7, ())
 
 
+@pytest.mark.both_databases
 def test_two_sealers_make_one_head(log: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one reads before the other has written is refused by the database, whole; it finds nothing left to do."""
     sealer = Sealer(log, KEY, ORIGIN)

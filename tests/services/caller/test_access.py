@@ -104,6 +104,7 @@ def test_a_code_is_good_once(office: Office) -> None:
     refused(office, code_id, code)
 
 
+@pytest.mark.both_databases
 def test_five_tries(office: Office) -> None:
     code_id, code = send(office)
     wrong = f"{(int(code) + 1) % 10**8:08d}"
@@ -129,6 +130,7 @@ def test_a_code_is_of_its_contact_and_its_time(office: Office) -> None:
     assert read(office.registry, first) is None
 
 
+@pytest.mark.both_databases
 def test_of_many_at_once_one_opens_the_session(office: Office) -> None:
     code_id, code = send(office)
 

@@ -70,6 +70,7 @@ def audited(engine: Engine, card_id: uuid.UUID) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.both_databases
 def test_a_card_from_order_to_revocation(any_database: Engine) -> None:
     register, application = Register(any_database), new_id(NOW)
     card = active_card(any_database, application_id=application, person_id=application, holder="account-1")
@@ -175,6 +176,7 @@ def test_what_relying_parties_learn(any_database: Engine) -> None:
     assert is_expired(card, date(2037, 1, 1))
 
 
+@pytest.mark.both_databases
 def test_of_two_that_act_at_once_one_wins(any_database: Engine) -> None:
     """The second has read the card before the first changed it."""
     from eid.enrolment.card_status import CardFacts
@@ -202,6 +204,7 @@ def test_spoiled_cards_stay_invalid(any_database: Engine) -> None:
     assert in_transaction(any_database, work) == {9: 1}
 
 
+@pytest.mark.both_databases
 def test_a_job_makes_one_card(any_database: Engine) -> None:
     card = card_in_stock(any_database, application_id=uuid.UUID(int=5))
     assert card.job_id is not None

@@ -100,6 +100,7 @@ def refused(error: pytest.ExceptionInfo[EnrolmentError]) -> tuple[Refusal, str |
     return error.value.refusal, error.value.guard
 
 
+@pytest.mark.both_databases
 def test_the_whole_way_to_an_active_card(press: Press) -> None:
     counter = press.counter
     order = counter.approved()
@@ -216,6 +217,7 @@ def test_a_torn_card_is_resumed_and_a_broken_one_is_made_anew(one_press: Press) 
     assert sorted(item.state for item in cards) == ["IN_STOCK", "VOID"]
 
 
+@pytest.mark.both_databases
 def test_what_a_dead_process_left_behind_is_settled(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     order = press.reserve(press.counter.approved())
 

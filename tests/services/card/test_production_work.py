@@ -41,6 +41,7 @@ def works(counter: Counter, kind: str) -> list[Work]:
     return [item for item in in_transaction(counter.engine, lambda c: waiting(c, 1000)) if item.kind == kind]
 
 
+@pytest.mark.both_databases
 def test_the_worker_brings_a_file_on(counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     application = counter.capture(counter.present())
     (search,) = works(counter, "abis.search")

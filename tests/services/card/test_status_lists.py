@@ -51,6 +51,7 @@ def statuses(engine: Engine, form: TokenForm = TokenForm.CWT, at=None, now=NOW) 
     return {place: status for place, status in listed if status}
 
 
+@pytest.mark.both_databases
 def test_a_publication_says_what_the_register_says(any_database: Engine) -> None:
     register = Register(any_database)
     lost, stolen = active_card(any_database, "SPM00002", 2), active_card(any_database, "SPM00003", 3)

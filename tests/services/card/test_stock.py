@@ -72,6 +72,7 @@ def test_a_blank_from_delivery_to_card_or_destruction(any_database: Engine, stor
     assert (spoiled.spoiled_for, spoiled.cause, spoiled.order_id) == (second, "printing", None)
 
 
+@pytest.mark.both_databases
 def test_deliveries_are_taken_whole_or_not_at_all(any_database: Engine, store: Store) -> None:
     for name, given in (
         ("B-2", []),
@@ -124,6 +125,7 @@ def test_others_keep_their_hands_off(any_database: Engine, store: Store) -> None
     assert states(any_database, store) == {"IN_STORE": 8}
 
 
+@pytest.mark.both_databases
 def test_many_orders_at_once_take_a_blank_each_and_never_the_same(any_database: Engine, store: Store) -> None:
     taken: list[str] = []
     empty: list[str] = []
@@ -206,6 +208,7 @@ class Keepers(RuleBasedStateMachine):
         assert len(set(used)) == len(used)
 
 
+@pytest.mark.both_databases
 def test_no_way_of_keeping_stock_loses_a_blank(any_database: Engine) -> None:
     machine = type("KeepersOf", (Keepers,), {"engine": any_database})
     bounds = settings(max_examples=4, stateful_step_count=12, suppress_health_check=list(HealthCheck))

@@ -131,6 +131,7 @@ def test_pauses_grow() -> None:
     assert pauses[-1] == LONGEST_PAUSE
 
 
+@pytest.mark.both_databases
 def test_effects_count_once(workshop: Workshop) -> None:
     (work,) = put(workshop.engine, "x")
     counted: list[int] = []
@@ -177,6 +178,7 @@ def test_what_a_person_orders_is_tried_again(workshop: Workshop) -> None:
         ask_for_another_try(workshop.engine, work.id)
 
 
+@pytest.mark.both_databases
 def test_a_relay_that_dies_hands_over_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is handed over twice has the same identifiers; nothing is forgotten before it was handed over."""
     taken: list[tuple[str, int]] = []
@@ -198,6 +200,7 @@ def test_a_relay_that_dies_hands_over_again(workshop: Workshop, monkeypatch: pyt
     assert {uuid.UUID(name) for name, _ in taken} == {item.id for item in items}
 
 
+@pytest.mark.both_databases
 def test_a_worker(workshop: Workshop) -> None:
     """On the durable engine: work, a second attempt, a failure, a timer, each once; the work of a dead worker."""
     done: list[str] = []
@@ -291,6 +294,7 @@ def _pretend(workshop: Workshop, job: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.both_databases
 def test_names_are_used_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "LEASE", timedelta(seconds=0.5))
     until = datetime.now(UTC) + timedelta(hours=1)
@@ -312,6 +316,7 @@ def test_it_starts_again_where_its_first_stderr_is_closed(workshop: Workshop, mo
                 pass
 
 
+@pytest.mark.both_databases
 def test_a_database_that_is_away_is_waited_for(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "BEAT", 0.01)
     stop, turns = threading.Event(), []

@@ -48,6 +48,7 @@ def test_a_day_on_which_all_agree(till: Till) -> None:
     assert list_reconciliations(till.desk, CHIEF) == (report,)
 
 
+@pytest.mark.both_databases
 def test_money_without_a_callback_is_settled_and_its_stamp_issued_once(till: Till) -> None:
     payment = till.request(till.order())
     first = run(till, line(payment))

@@ -148,6 +148,7 @@ def examine_export(counter: Counter, application: StoredApplication) -> None:
         export_person(engine, new_id(NOW), ADMINISTRATOR, CLOCK)
 
 
+@pytest.mark.both_databases
 def test_everything_is_told_and_then_nothing_is_left(any_database: Engine, tmp_path: Path, monkeypatch):
     folder = tmp_path / "papers"
     counter = build_counter(any_database, folder)

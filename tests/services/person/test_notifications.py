@@ -152,6 +152,7 @@ def test_an_applicant_is_told_once_in_his_language(any_database: Engine, languag
     }
 
 
+@pytest.mark.both_databases
 def test_a_gateway_that_fails_is_tried_again_and_the_other_is_not(any_database: Engine) -> None:
     application = begin_application(any_database, language="fr")
     workshop = build(any_database)

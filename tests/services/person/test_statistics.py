@@ -46,6 +46,7 @@ def read(engine: Engine) -> dict[tuple[str, str, str], int]:
     return {(day.isoformat(), site, event): count for (day, site, service, event), count in counts.items()}
 
 
+@pytest.mark.both_databases
 def test_what_happens_is_counted_once(any_database: Engine, tmp_path, monkeypatch):
     blobs = BlobStore(str(tmp_path), ServiceKeys(bytes(range(32))))
     desk = build_desk(any_database, RABAT)
@@ -66,6 +67,7 @@ def test_what_happens_is_counted_once(any_database: Engine, tmp_path, monkeypatc
     assert read(any_database) == expected
 
 
+@pytest.mark.both_databases
 def test_a_count_that_breaks_off_is_done_again(any_database: Engine, tmp_path, monkeypatch):
     validate(any_database, BlobStore(str(tmp_path), ServiceKeys(bytes(range(32)))))
     with monkeypatch.context() as patch:

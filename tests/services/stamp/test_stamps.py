@@ -46,6 +46,7 @@ def lone_till(any_database: Engine) -> Till:
     return build_till(any_database)
 
 
+@pytest.mark.both_databases
 def test_a_stamp_is_ordered_paid_issued_and_its_digits_are_to_be_sent(till: Till) -> None:
     ordered = till.order()
     assert (ordered.state, ordered.amount, ordered.currency, ordered.fee_version) == (
@@ -133,6 +134,7 @@ def test_who_may_order_and_see(till: Till) -> None:
             act(till.office, mine.id, OTHER)
 
 
+@pytest.mark.both_databases
 def test_orders_that_are_not_paid_in_time_expire_with_their_payments(lone_till: Till) -> None:
     till = lone_till
     early, late = till.order(), till.order()
@@ -216,6 +218,7 @@ def test_looking_up_is_limited_by_caller_and_hour(lone_till: Till) -> None:
     assert look_up(till.office, digits, OTHER, till.now) is not None
 
 
+@pytest.mark.both_databases
 def test_the_database_refuses_the_same_digits_twice(till: Till) -> None:
     first, second = till.buy(), till.order()
     row = {"tag": first.tag, "bucket": bucket_of(first.id)}
