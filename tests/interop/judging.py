@@ -46,6 +46,7 @@ class Judge:
         for number, raw in enumerate(files):
             paths.append(self.directory / f"{name}-{number}.trust")
             paths[-1].write_bytes(raw)
+        self.capsys.readouterr()  # what others have printed
         code = run(["trust", "import", "--store", str(store), *map(str, paths), "--json"])
         told = json.loads(self.capsys.readouterr().out)
         assert code == 0
@@ -59,6 +60,12 @@ class Judge:
             path = self.directory / f"dg{number}.bin"
             path.write_bytes(raw)
             arguments += ["--dg", f"{number}={path}"]
+        return self._answer(arguments)
+
+    def evidence(self, path: Path, trust: Path, *options: str) -> Answer:
+        return self._answer(["verify", str(path), "--trust", str(trust), "--json", *options])
+
+    def _answer(self, arguments: list[str]) -> Answer:
         code = run(arguments)
         out, err = self.capsys.readouterr()
         assert code in (0, 1, 2), (code, err)

@@ -75,6 +75,7 @@ CASES = [(number, arc) for number in (12, 13, 15, 16, 17) for arc in (2, 4)] + [
 
 
 @pytest.mark.proves(WHO, "our card", "Chip Authentication 2, ECDH and DH")
+@pytest.mark.proves(WHO, "our card", "a chip without the key that was announced is noticed", Control.NOTICED)
 @pytest.mark.parametrize(("number", "arc"), CASES)
 def test_chip_authentication_their_terminal(library: Library, number: int, arc: int) -> None:
     static, key = chip_key(number, arc)
@@ -92,6 +93,8 @@ def test_chip_authentication_their_terminal(library: Library, number: int, arc: 
         terminal.agree(key.public)
         assert terminal.accepts(answer.nonce, answer.token)
         assert not terminal.accepts(answer.nonce, bytes(8))
+        terminal.agree(key.group.generate().public)  # announced by a chip that has another key
+        assert not terminal.accepts(answer.nonce, answer.token)
 
 
 @dataclass

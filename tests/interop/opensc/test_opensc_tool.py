@@ -16,20 +16,29 @@ from pathlib import Path
 
 import pytest
 
+from eid.card import VirtualCard
 from eid.lds.files import LDS1_AID
+from eid.profile.card_image import KeyPurpose
 from eid.store.card_file import load_card_file, open_card_file
 from eid.transport.pcsc import wait_for_card
 from eid.transport.pcscd import PcscHost
 from eid.transport.virtual_reader import ListeningReader, VirtualReader
-from tests.builders.issuance import Issued, issue
-from tests.interop.cards import CountedCard
+from tests.builders.issuance import CAN, Issued, issue
+from tests.interop.cards import CountedCard, twin, with_altered_dg1, with_foreign_key
 from tests.interop.conftest import APDUS, Control
+from tests.interop.judging import Judge
 
 ROOT = Path(__file__).parents[3]
 SELECT_EMRTD = "00A4040C07" + LDS1_AID.hex()
 SELECT_UNKNOWN = "00A4040007F0000000000001"
 READ_DG1_WITHOUT_PACE = "00B0810004"
 READ_EF_CARD_ACCESS = "00B09C0004"
+CHALLENGE = "0123456789ABCDEF"
+FORGED: dict[str, Callable[[Issued], VirtualCard]] = {
+    "DG1": with_altered_dg1,
+    "AA": lambda issued: with_foreign_key(issued, KeyPurpose.ACTIVE_AUTHENTICATION),
+    "nothing": twin,
+}
 
 WHO = "opensc-tool, pcsc_scan, scriptor"
 OPENSC = (WHO, "ma-cnie by opensc-tool")
@@ -262,7 +271,47 @@ def test_empty_reader_is_unavailable(pcsc_daemon: PcscHost, tmp_path: Path, caps
     assert "there is no card in the reader" in capsys.readouterr().err
 
 
-@pytest.mark.proves(*OPENSC, "the card file is as it was", Control.NOTICED)
+@pytest.mark.proves(
+    WHO, "ma-cnie, one octet of DG1 altered, a foreign AA key", "noticed by `eid verify`", Control.NOTICED
+)
+@pytest.mark.parametrize(
+    ("what", "noticed_by"), [("DG1", {"sod.dg_hashes.dg1"}), ("AA", {"chip.aa"}), ("nothing", set())]
+)
+def test_a_tampered_card_is_noticed_by_whose_job_it_is(
+    opensc_tool: Tool,
+    pcsc_daemon: PcscHost,
+    issued: Issued,
+    judge: Judge,
+    record_property: Callable[[str, object], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    noticed_by: set[str],
+) -> None:
+    """opensc-tool sees an issued card; `eid read` reads it in the same reader, and `eid verify` refuses it."""
+    from reader_tools.main import run
+
+    monkeypatch.setenv("EID_HOME", str(tmp_path / "home"))
+    card, slot = CountedCard(FORGED[what](issued)), pcsc_daemon.readers[0]
+    (tmp_path / "can").write_text(CAN)
+    slot.insert(card)
+    try:
+        assert octets_of(opensc_tool(*at(slot), "--atr")) == issued.card.atr
+        assert status_words(opensc_tool(*at(slot), "-s", SELECT_EMRTD, "-s", READ_DG1_WITHOUT_PACE)) == ["9000", "6982"]
+        given = ["--can-file", str(tmp_path / "can"), "--challenge", CHALLENGE, "--unsigned"]
+        assert run(["read", "--reader", slot.name, *given, "--out", str(tmp_path / "evidence")]) == 0
+    finally:
+        slot.remove()
+    record_property(APDUS, card.commands)
+    trust = judge.trust("trust", (issued.authority.csca_certificate, issued.authority.crl))
+    answer = judge.evidence(tmp_path / "evidence", trust, "--challenge", CHALLENGE)
+    assert (answer.verdict == "TOTAL_FAILED") == bool(noticed_by), answer
+    assert noticed_by <= set(answer.failed)
+    if what != "DG1":  # another name, state or date in it belies others, too
+        assert noticed_by == set(answer.failed)
+
+
+@pytest.mark.proves(*OPENSC, "the card file is as it was")
 def test_the_file_is_as_it_was(own_process: VirtualReader, opensc_tool: Tool, issued: Issued, tmp_path: Path) -> None:
     """Reading changes nothing on an issued card whose CAN does not block."""
     opensc_tool(*at(own_process), "-s", SELECT_EMRTD)
