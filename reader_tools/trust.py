@@ -187,7 +187,13 @@ def list_store(store: Path, country: str | None, kinds: tuple[str, ...], held: b
                 "format": "eid-trust-list",
                 "version": 2,
                 "counts": listing.counts,
-                "certificates": [describe_certificate(item) for item in listing.certificates],
+                "certificates": [
+                    {
+                        **describe_certificate(item),
+                        "distrusted_since": format_time(listing.distrusted.get(item.fingerprint)),
+                    }
+                    for item in listing.certificates
+                ],
                 "crls": [describe_crl(item) for item in crls],
                 "deviation_lists": [
                     {
@@ -200,19 +206,20 @@ def list_store(store: Path, country: str | None, kinds: tuple[str, ...], held: b
             }
         )
         return
+    now = _now()
     rows = [
         (
             item.kind,
             item.country,
             shorten(item.fingerprint),
-            describe_state(item),
+            describe_state(item, listing.distrusted.get(item.fingerprint), now),
             describe_end(item),
             worst_grade(item),
             item.subject,
         )
         for item in listing.certificates
     ]
-    rows += [("CRL", item.country, shorten(item.fingerprint), *crl_columns(item, _now())) for item in crls]
+    rows += [("CRL", item.country, shorten(item.fingerprint), *crl_columns(item, now)) for item in crls]
     rows += [("DVL", item.country, shorten(item.fingerprint), "counts", "", "", "deviation list") for item in lists]
     click.echo(render_table(rows, ("kind", "state", "sha256", "status", "until", "worst", "subject")))
     others = ", ".join(f"{count:,} {kind}" for kind, count in listing.counts.items())
@@ -274,9 +281,10 @@ def show_certificate(store: Path, as_json: bool, fingerprint: str) -> None:
 @click.argument("before", required=False, type=int)
 @click.argument("after", required=False, type=int)
 def diff_imports(store: Path, as_json: bool, before: int | None, after: int | None) -> None:
-    """Show what changed between two imports, by their numbers; the last two unless said otherwise.
+    """Show what came in behind one import, up to another, by their numbers; the last two unless said otherwise.
 
-    This is what an operator approves: added and held certificates with the states whose lists know them.
+    This is what an operator approves: added and held certificates with the states whose lists know them, and what is
+    gone from a publisher's list since the one before of the same publisher.
     """
     difference = views.diff_imports(store, before, after)
     if as_json:

@@ -135,8 +135,10 @@ def describe_crl(item: TrustedCrl) -> dict[str, Any]:
     }
 
 
-def describe_state(item: TrustedCertificate) -> str:
-    """Whether a certificate counts, in a word."""
+def describe_state(item: TrustedCertificate, distrusted: datetime | None = None, now: datetime | None = None) -> str:
+    """Whether a certificate counts, in a word. distrusted: since when, None where it is not; now: the clock."""
+    if distrusted is not None and now is not None and distrusted <= now:
+        return "distrusted"
     return "unusable" if not item.usable else "counts" if item.state == "ACCEPTED" else item.state.lower()
 
 

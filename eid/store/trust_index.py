@@ -176,10 +176,19 @@ def sources_of(connection: Connection, fingerprint: bytes) -> tuple[TrustSource,
     return tuple(TrustSource(**_restore(row)) for row in connection.execute(query).mappings())
 
 
-def seen_in(connection: Connection, import_id: int) -> frozenset[bytes]:
-    """Fingerprints of all that an import had."""
+def seen_between(connection: Connection, after: int, until: int) -> frozenset[bytes]:
+    """Fingerprints of all that the imports behind one and up to another had."""
+    return _seen(connection, trust_source.c.import_id > after, trust_source.c.import_id <= until)
+
+
+def seen_by(connection: Connection, source_ids: Sequence[int]) -> frozenset[bytes]:
+    """Fingerprints of all that some sources had."""
+    return _seen(connection, trust_source.c.id.in_(source_ids))
+
+
+def _seen(connection: Connection, *conditions: ColumnElement[bool]) -> frozenset[bytes]:
     query = select(trust_sighting.c.fingerprint).join(trust_source, trust_sighting.c.source_id == trust_source.c.id)
-    return frozenset(connection.execute(query.where(trust_source.c.import_id == import_id)).scalars())
+    return frozenset(connection.execute(query.where(*conditions)).scalars())
 
 
 def publishers(connection: Connection, fingerprints: Sequence[bytes]) -> dict[bytes, frozenset[str]]:

@@ -116,6 +116,10 @@ def test_the_life_of_a_master_list(eid: Eid, tmp_path: Path) -> None:
     assert "withdrawn" in told.out
     assert json.loads(eid("trust", "distrust", "--store", store, "--json").out)["entries"][0]["fingerprint"] == held
     assert "distrusted" in eid("trust", "show", "--store", store, held).out
+    (row,) = (line for line in eid("trust", "list", "--store", store).out.splitlines() if held[:16] in line)
+    assert row.split()[3] == "distrusted"
+    listed = json.loads(eid("trust", "list", "--store", store, "--json").out)["certificates"]
+    assert {item["fingerprint"]: item["distrusted_since"] for item in listed}[held] == "2026-03-01T00:00:00Z"
     assert "1 lifted" in eid("trust", "distrust", "--store", store, held, "--lift").out
     assert eid("trust", "distrust", "--store", store, held).code == 64
     assert eid("trust", "distrust", "--store", store, "--lift").code == 64

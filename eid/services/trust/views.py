@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from eid.errors import DecodeError, NotStoredError, VerificationError
+from eid.pki.distrust import Distrust
 from eid.pki.lint import Finding
 from eid.pki.path import find_path
 from eid.pki.reading import read_certificate
@@ -22,17 +23,23 @@ from eid.services.trust.settling import restore_findings
 from eid.store import trust_index as index
 
 SOON: Final = timedelta(days=90)
+LISTS: Final = frozenset({"MASTER_LIST", "DEVIATION_LIST"})  # kinds of sources that replace the one before
 LISTED: Final = ("CSCA", "LINK", "ML_SIGNER", "DVL_SIGNER", "OTHER")  # by default; of document signers there are many
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What `eid trust list` tells. counts: certificates of each kind, listed or not."""
+    """What `eid trust list` tells.
+
+    Args:
+        counts: certificates of each kind, listed or not. distrusted: since when, by fingerprint, where the key is.
+    """
 
     certificates: tuple[index.TrustedCertificate, ...]
     crls: tuple[index.TrustedCrl, ...]
     deviation_lists: tuple[index.StoredDeviationList, ...]
     counts: dict[str, int]
+    distrusted: dict[bytes, datetime]
 
 
 def list_trust(
@@ -45,14 +52,21 @@ def list_trust(
     """
 
     def collect(connection: Connection) -> Listing:
+        certificates = tuple(index.stream_certificates(connection, country=country, kinds=kinds, states=states))
+        since = {item.key_id: item.since for item in sorted(load_distrusts(connection), key=_by_date, reverse=True)}
         return Listing(
-            tuple(index.stream_certificates(connection, country=country, kinds=kinds, states=states)),
+            certificates,
             index.list_crls(connection, country=country),
             tuple(item for item in index.list_deviation_lists(connection) if country in (None, item.country)),
             index.count_certificates(connection),
+            {item.fingerprint: since[item.key_id] for item in certificates if item.key_id in since},
         )
 
     return in_store(directory, collect)
+
+
+def _by_date(item: Distrust) -> datetime:
+    return item.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,11 @@ def _describe_path(connection: Connection, found: index.TrustedCertificate) -> s
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. what: "added", "gone", "held" or "rejected". publishers: countries whose signed lists know it."""
+    """One difference. publishers: countries whose signed lists know it, or knew it.
+
+    Args:
+        what: "added", "held" or "rejected" of what is new in the store; "gone" of what a publisher's list has no more.
+    """
 
     what: str
     certificate: index.TrustedCertificate
@@ -140,7 +158,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed between two imports. before: 0 for an empty store. sources: of the later import."""
+    """What changed between two imports. before: 0 for an empty store. sources: of the imports behind that one."""
 
     before: int
     after: int
@@ -149,7 +167,10 @@ class Difference:
 
 
 def diff_imports(directory: Path, before: int | None = None, after: int | None = None) -> Difference:
-    """What one import had that another had not, and what was missing in it.
+    """What came into the store behind one import, up to another, and what publishers left out of their lists meanwhile.
+
+    Each publisher's newest list is compared with the one before of the same publisher: what an import does not hold
+    because it is of another publisher, or a single file, is not gone.
 
     Args:
         before, after: numbers of imports; the last one, and the one before it, unless said otherwise.
@@ -165,20 +186,42 @@ def diff_imports(directory: Path, before: int | None = None, after: int | None =
         for number in (later, earlier):
             if number not in (*numbers, 0):
                 raise NotStoredError(f"there is no import {number}")
-        had, has = index.seen_in(connection, earlier), index.seen_in(connection, later)
-        rows = index.load_certificates(connection, sorted(had ^ has))
+        sources = index.list_sources(connection)
+        new = index.seen_between(connection, earlier, later) - index.seen_between(connection, 0, earlier)
+        rows = index.load_certificates(connection, sorted(new | _find_gone(connection, sources, earlier, later)))
         publishers = index.publishers(connection, list(rows))
         changes = [
-            Change(_name_change(item, has), item, tuple(sorted(publishers[item.fingerprint]))) for item in rows.values()
+            Change(_name_change(item, new), item, tuple(sorted(publishers[item.fingerprint]))) for item in rows.values()
         ]
         ordered = tuple(sorted(changes, key=lambda item: (item.certificate.country, item.what)))
-        return Difference(earlier, later, ordered, index.list_sources(connection, later))
+        return Difference(earlier, later, ordered, tuple(item for item in sources if earlier < item.import_id <= later))
 
     return in_store(directory, collect)
 
 
-def _name_change(item: index.TrustedCertificate, has: frozenset[bytes]) -> str:
-    if item.fingerprint not in has:
+def _find_gone(
+    connection: Connection, sources: Sequence[index.TrustSource], earlier: int, later: int
+) -> frozenset[bytes]:
+    """What a publisher's list had up to the earlier import and, newer than that, has no more."""
+    had = _newest_lists(item for item in sources if item.import_id <= earlier)
+    has = _newest_lists(item for item in sources if earlier < item.import_id <= later)
+    gone = (index.seen_by(connection, had[key]) - index.seen_by(connection, has[key]) for key in had.keys() & has)
+    return frozenset().union(*gone)
+
+
+def _newest_lists(sources: Iterable[index.TrustSource]) -> dict[tuple[str, str], list[int]]:
+    """Of each publisher, or name of an unsigned list, the sources in the last import that has any."""
+    last: dict[tuple[str, str], tuple[int, list[int]]] = {}
+    for item in sources:
+        if item.kind in LISTS and not item.refusal:
+            key = (item.kind, item.country if item.signed else item.name)
+            known = last.get(key, (0, []))
+            last[key] = (item.import_id, [*(known[1] if known[0] == item.import_id else ()), item.id])
+    return {key: ids for key, (_, ids) in last.items()}
+
+
+def _name_change(item: index.TrustedCertificate, new: frozenset[bytes]) -> str:
+    if item.fingerprint not in new:
         return "gone"
     return {"HELD": "held", "REJECTED": "rejected"}.get(item.state, "added")
 

@@ -415,7 +415,7 @@ def test_quorum(tmp_path: Path, put: Put, owner: lists.Publisher, other: lists.P
     assert all(item.is_held for item in report.items)
     held = list_trust(store, states=("HELD",)).certificates
     assert {item.held_for for item in held} == {"known to 1 of 2 signed lists"}
-    assert [item.what for item in diff_imports(store).changes if item.what != "gone"] == ["held", "held"]
+    assert [item.what for item in diff_imports(store).changes] == ["held", "held"]
     trust = load_trust_store(store)
     assert stranger not in {item.raw for item in trust.anchors}
     # the second list knows one of them, and is the other's own
@@ -687,6 +687,14 @@ def test_diff_and_gaps(store: Path, put: Put, owner: lists.Publisher, content: t
     assert sorted(item.what for item in difference.changes) == ["added", "gone"]
     assert all(item.publishers == ("UT",) for item in difference.changes)
     assert diff_imports(store, 3, 3).changes == ()
+    # A single file, and a list of another publisher, take nothing away; what was known before is not new.
+    take(store, put(content[0], "one.cer"), days=2)
+    assert diff_imports(store).changes == ()
+    another = lists.publisher("XB")
+    pin(store, put, another)
+    take(store, put(another.master_list(content)), days=3)
+    assert [item.what for item in diff_imports(store).changes] == ["added"]
+    assert sorted(item.what for item in diff_imports(store, 2).changes) == ["added", "added", "added", "gone"]
     with pytest.raises(NotStoredError):
         diff_imports(store, 1, 99)
     gaps = {item.country: item.why for item in find_gaps(store, NOW, ("ma", "UT"))}
