@@ -173,6 +173,17 @@ def test_the_page_speaks_a_language(language: str, direction: str) -> None:
         assert text(language, "reason", reason.value) in document.text
         assert reason.value in document.text
     assert text(language, "page", "checks") in document.text
+    assert text(language, "source", "now") in " ".join(document.text)
+
+
+def test_the_page_is_fit_for_a_telephone_and_for_paper() -> None:
+    """Rows become cards whose cells keep their headings; a verdict whose colour is not printed can still be read."""
+    html = render_page(full())
+    labels = {value for _, name, value in Document(html).attributes if name == "data-label"}
+    assert labels == {"SHA-256", *(text("en", "page", name) for name in ("serial", "valid", "key"))}
+    assert html.index("@media (max-width") < html.index("@media print") < html.index("</style>")
+    for verdict in Verdict:
+        assert f".verdict.{verdict.value}" in html[html.index("@media print") :]
 
 
 def test_the_page_calls_an_unsafe_policy_unsafe() -> None:
