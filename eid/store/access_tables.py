@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, SmallInteger, String, Table, Uuid
+from sqlalchemy import Column, Index, LargeBinary, SmallInteger, String, Table, Uuid
 from sqlalchemy.schema import UniqueConstraint
 
+from eid.store.columns import belongs_to, family_key
 from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 access_account = Table(
     "access_account",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("contact_tag", LargeBinary(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("bucket", "contact_tag"),
@@ -21,8 +21,7 @@ access_account = Table(
 access_code = Table(
     "access_code",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("contact_tag", LargeBinary(32), nullable=False),
     Column("code_tag", LargeBinary(32), nullable=False),
     Column("channel", String(8), nullable=False),
@@ -38,13 +37,12 @@ access_code = Table(
 access_session = Table(
     "access_session",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("account_id", Uuid, nullable=False),
     Column("secret_tag", LargeBinary(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    ForeignKeyConstraint(["bucket", "account_id"], ["access_account.bucket", "access_account.id"]),
+    belongs_to("access_account", "account_id"),
     Index(None, "bucket", "account_id"),
 )

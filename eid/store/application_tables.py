@@ -13,7 +13,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -24,7 +23,8 @@ from sqlalchemy import (
     Uuid,
 )
 
-from eid.store.tables import metadata, one_of
+from eid.store.columns import belongs_to, bucket, family_key, one_of
+from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 PERSON_STATES: Final = ("CLAIMED", "VALID", "MERGED", "ERASED")
@@ -35,8 +35,7 @@ ORDERED_TEXT: Final = String(256).with_variant(String(256, collation="C"), "post
 person = Table(
     "person",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("state", String(8), nullable=False),
     Column("version", Integer, nullable=False),
     Column("personal_number", String(20)),
@@ -57,7 +56,7 @@ person = Table(
 person_name = Table(  # every name that somebody had, and the paper that it was copied from
     "person_name",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("person_id", Uuid, primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("name", JSON, nullable=False),
@@ -66,16 +65,16 @@ person_name = Table(  # every name that somebody had, and the paper that it was 
     Column("effective_from", Date, nullable=False),
     Column("recorded_by", String(96), nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "person_id"], ["person.bucket", "person.id"]),
+    belongs_to("person", "person_id"),
 )
 
 person_search_key = Table(  # folded names, both scripts, family name first and given names first
     "person_search_key",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("person_id", Uuid, primary_key=True),
     Column("key", ORDERED_TEXT, primary_key=True),
-    ForeignKeyConstraint(["bucket", "person_id"], ["person.bucket", "person.id"]),
+    belongs_to("person", "person_id"),
     Index(None, "key", "person_id"),  # in the order in which they are told: of a common name the first ones alone
 )
 
@@ -90,8 +89,7 @@ personal_number = Table(  # a family of its own: a number belongs to one person
 application = Table(
     "application",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("number", String(16), nullable=False),
     Column("state", String(24), nullable=False),
     Column("version", Integer, nullable=False),
@@ -123,7 +121,7 @@ application = Table(
     Column("due_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "person_id"], ["person.bucket", "person.id"]),
+    belongs_to("person", "person_id"),
     UniqueConstraint("bucket", "number"),
     Index(None, "bucket", "person_id"),
     Index(None, "applicant"),
@@ -134,8 +132,7 @@ application = Table(
 document = Table(  # a supporting document; its octets lie encrypted under `blob`
     "document",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("application_id", Uuid, nullable=False),
     Column("paper", String(32), nullable=False),
     Column("state", String(8), nullable=False),
@@ -146,7 +143,7 @@ document = Table(  # a supporting document; its octets lie encrypted under `blob
     Column("blob", String(64), nullable=False),
     Column("uploaded_by", String(96), nullable=False),
     Column("uploaded_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "application_id"], ["application.bucket", "application.id"]),
+    belongs_to("application", "application_id"),
     one_of("state", DOCUMENT_STATES),
     Index(None, "bucket", "application_id"),
     Index(None, "bucket", "blob"),

@@ -21,13 +21,14 @@ from sqlalchemy import (
     Uuid,
 )
 
+from eid.store.columns import belongs_to, bucket, family_key
 from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 site = Table(
     "site",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("code", String(32), primary_key=True),
     Column("definition", JSON, nullable=False),
     Column("version", Integer, nullable=False),
@@ -37,7 +38,7 @@ site = Table(
 site_closure = Table(  # by the site's own calendar
     "site_closure",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("site", String(32), primary_key=True),
     Column("day", Date, primary_key=True),
     Column("reason", String(32), nullable=False),
@@ -48,8 +49,7 @@ site_closure = Table(  # by the site's own calendar
 appointment = Table(
     "appointment",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("site", String(32), nullable=False),
     Column("application_id", Uuid, nullable=False),
     Column("service", String(32), nullable=False),
@@ -76,12 +76,12 @@ appointment = Table(
 appointment_place = Table(
     "appointment_place",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("site", String(32), primary_key=True),
     Column("slot", String(17), primary_key=True),  # a cell of five minutes
     Column("place", SmallInteger, primary_key=True, autoincrement=False),
     Column("appointment_id", Uuid, nullable=False),
-    ForeignKeyConstraint(["bucket", "appointment_id"], ["appointment.bucket", "appointment.id"]),
+    belongs_to("appointment", "appointment_id"),
     CheckConstraint("place >= 1", name="place"),
     Index(None, "bucket", "appointment_id"),
 )
@@ -89,7 +89,7 @@ appointment_place = Table(
 appointment_hold = Table(  # in the application's bucket: what the applicant has chosen last, and not booked yet
     "appointment_hold",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("application_id", Uuid, primary_key=True),
     Column("appointment_id", Uuid, nullable=False),
     Column("held_at", UtcDateTime, nullable=False),

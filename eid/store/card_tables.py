@@ -7,21 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Date,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    String,
-    Table,
-    UniqueConstraint,
-    Uuid,
-)
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, LargeBinary, String, Table, UniqueConstraint, Uuid
 
-from eid.store.tables import metadata, one_of
+from eid.store.columns import family_key, one_of
+from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 CARD_STATES: Final = ("ORDERED", "PERSONALISED", "IN_STOCK", "ACTIVE", "SUSPENDED", "REVOKED", "VOID")
@@ -31,8 +20,7 @@ TOKEN_FORMS: Final = ("JWT", "CWT")
 card = Table(
     "card",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("application_id", Uuid),

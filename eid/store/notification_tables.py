@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, Index, SmallInteger, String, Table, Uuid
+from sqlalchemy import Column, Index, String, Table, Uuid
 
-from eid.store.tables import metadata, one_of
+from eid.store.columns import bucket, one_of
+from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 CHANNELS: Final = ("sms", "mail")
@@ -15,7 +16,7 @@ NOTIFICATION_STATES: Final = ("SENDING", "SENT", "REFUSED")
 notification = Table(
     "notification",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("id", Uuid, primary_key=True),  # of the work that it is
     Column("channel", String(8), primary_key=True),
     Column("subject", Uuid, nullable=False),  # whose affair: an application, a stamp, a card

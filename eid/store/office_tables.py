@@ -5,34 +5,22 @@ Both lie by the bucket of what they are about, so that one transaction touches o
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    SmallInteger,
-    String,
-    Table,
-    Uuid,
-)
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, String, Table, Uuid
 
+from eid.store.columns import belongs_to, bucket, family_key
 from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 caller_check = Table(  # a try to prove who is calling; a passed one is the call itself, until it expires
     "caller_check",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("person_id", Uuid, nullable=False),
     Column("agent", String(96), nullable=False),
     Column("passed", Boolean, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "person_id"], ["person.bucket", "person.id"]),
+    belongs_to("person", "person_id"),
     Index(None, "bucket", "person_id", "at"),
 )
 
@@ -43,13 +31,13 @@ statistics_count = Table(  # how often what happened where on a day, of the affa
     Column("site", String(64), primary_key=True),
     Column("service", String(32), primary_key=True),
     Column("event", String(16), primary_key=True),
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("count", Integer, nullable=False),
 )
 
 statistics_mark = Table(  # how far a chain of the audit log has been counted
     "statistics_mark",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("seq", BigInteger, nullable=False),
 )

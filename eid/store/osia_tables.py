@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    String,
-    Table,
-    Uuid,
-)
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, Uuid
 
-from eid.store.tables import metadata, one_of
+from eid.store.columns import belongs_to, family_key, one_of
+from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 RECORD_KINDS: Final = ("ENROLLMENT", "REQUEST", "CREDENTIAL", "TASK")
@@ -30,8 +20,7 @@ DELIVERY_STATES: Final = ("WAITING", "DONE", "FAILED")
 osia_record = Table(
     "osia_record",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("kind", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
@@ -48,21 +37,19 @@ osia_record = Table(
 osia_buffer = Table(  # an image that was sent by itself; its octets lie encrypted under `blob`
     "osia_buffer",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("record_id", Uuid, nullable=False),
     Column("media_type", String(64), nullable=False),
     Column("blob", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "record_id"], ["osia_record.bucket", "osia_record.id"]),
+    belongs_to("osia_record", "record_id"),
     Index(None, "bucket", "record_id"),
 )
 
 topic = Table(
     "topic",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("name", String(64), nullable=False),
     Column("owner", String(96), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -71,8 +58,7 @@ topic = Table(
 subscription = Table(  # lies beside its topic
     "subscription",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("topic_id", Uuid, nullable=False),
     Column("protocol", String(8), nullable=False),
     Column("address", LargeBinary, nullable=False),  # sealed: an address may have a secret in it
@@ -81,7 +67,7 @@ subscription = Table(  # lies beside its topic
     Column("active", Boolean, nullable=False),
     Column("owner", String(96), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "topic_id"], ["topic.bucket", "topic.id"]),
+    belongs_to("topic", "topic_id"),
     Index(None, "bucket", "topic_id"),
     Index(None, "owner"),
 )
@@ -89,28 +75,26 @@ subscription = Table(  # lies beside its topic
 topic_message = Table(
     "topic_message",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("topic_id", Uuid, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("published_at", UtcDateTime, nullable=False),
-    ForeignKeyConstraint(["bucket", "topic_id"], ["topic.bucket", "topic.id"]),
+    belongs_to("topic", "topic_id"),
     Index(None, "bucket", "topic_id"),
 )
 
 delivery = Table(  # of a message, or of the question whether a subscription is wanted (no message)
     "delivery",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("subscription_id", Uuid, nullable=False),
     Column("message_id", Uuid),
     Column("state", String(8), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     one_of("state", DELIVERY_STATES),
-    ForeignKeyConstraint(["bucket", "subscription_id"], ["subscription.bucket", "subscription.id"]),
-    ForeignKeyConstraint(["bucket", "message_id"], ["topic_message.bucket", "topic_message.id"]),
+    belongs_to("subscription", "subscription_id"),
+    belongs_to("topic_message", "message_id"),
     Index(None, "bucket", "subscription_id"),
     Index(None, "bucket", "message_id"),
     Index(None, "state", "due_at"),

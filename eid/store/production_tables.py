@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     Date,
     Float,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -24,20 +23,14 @@ from sqlalchemy import (
     Uuid,
 )
 
-from eid.store.tables import metadata, one_of
+from eid.store.columns import belongs_to, bucket, family_key, one_of
+from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 SEARCH_STATES: Final = ("WAITING", "ANSWERED")
 HOLD_STATES: Final = ("OPEN", "CLEARED", "CONFIRMED")
 ORDER_STATES: Final = ("QUEUED", "READY", "WRITING", "WRITTEN", "PASSED", "SPOILED", "CANCELLED")
 BLANK_STATES: Final = ("IN_STORE", "RESERVED", "CONSUMED", "SPOILED", "DESTROYED", "MISSING")
-
-
-def _id() -> tuple[Column[int], Column[object]]:
-    return (
-        Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-        Column("id", Uuid, primary_key=True),
-    )
 
 
 officer_key = Table(  # keys with which officers sign captures; one is ended, never taken away
@@ -55,7 +48,7 @@ officer_key = Table(  # keys with which officers sign captures; one is ended, ne
 capture = Table(
     "capture",
     metadata,
-    *_id(),
+    *family_key(),
     Column("application_id", Uuid, nullable=False),
     Column("attempt", SmallInteger, nullable=False),
     Column("officer", String(64), nullable=False),
@@ -70,17 +63,17 @@ capture = Table(
 captured_item = Table(  # where the things themselves are; a name and the digest stand in the signed record
     "captured_item",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("capture_id", Uuid, primary_key=True),
     Column("name", String(16), primary_key=True),
     Column("blob", String(128), nullable=False),
-    ForeignKeyConstraint(["bucket", "capture_id"], ["capture.bucket", "capture.id"]),
+    belongs_to("capture", "capture_id"),
 )
 
 duplicate_search = Table(
     "duplicate_search",
     metadata,
-    *_id(),
+    *family_key(),
     Column("application_id", Uuid, nullable=False),
     Column("capture_id", Uuid, nullable=False),
     Column("state", String(16), nullable=False),
@@ -95,7 +88,7 @@ duplicate_search = Table(
 hold = Table(  # an open question about a file; candidate: a person of another file
     "hold",
     metadata,
-    *_id(),
+    *family_key(),
     Column("application_id", Uuid, nullable=False),
     Column("code", String(32), nullable=False),
     Column("candidate", String(64), nullable=False),
@@ -114,7 +107,7 @@ hold = Table(  # an open question about a file; candidate: a person of another f
 production_order = Table(
     "production_order",
     metadata,
-    *_id(),
+    *family_key(),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("application_id", Uuid, nullable=False),
@@ -149,7 +142,7 @@ document_number = Table(  # every number that was ever given out; one that was n
 stock_store = Table(
     "stock_store",
     metadata,
-    *_id(),
+    *family_key(),
     Column("name", String(64), nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
 )
@@ -157,7 +150,7 @@ stock_store = Table(
 stock_batch = Table(
     "stock_batch",
     metadata,
-    *_id(),
+    *family_key(),
     Column("store_id", Uuid, nullable=False),
     Column("name", String(64), nullable=False),
     Column("product", String(64), nullable=False),
@@ -170,7 +163,7 @@ stock_batch = Table(
 stock_item = Table(
     "stock_item",
     metadata,
-    *_id(),
+    *family_key(),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("store_id", Uuid, nullable=False),
@@ -183,7 +176,7 @@ stock_item = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("bucket", "serial"),
     UniqueConstraint("bucket", "order_id"),
-    ForeignKeyConstraint(["bucket", "batch_id"], ["stock_batch.bucket", "stock_batch.id"]),
+    belongs_to("stock_batch", "batch_id"),
     one_of("state", BLANK_STATES),
     Index(None, "store_id", "product", "state"),
 )

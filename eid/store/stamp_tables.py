@@ -8,22 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Date,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    String,
-    Table,
-    UniqueConstraint,
-    Uuid,
-)
+from sqlalchemy import JSON, Column, Date, Index, Integer, LargeBinary, String, Table, UniqueConstraint, Uuid
 
-from eid.store.tables import metadata, one_of
+from eid.store.columns import belongs_to, bucket, family_key, one_of
+from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 STAMP_STATES: Final = (
@@ -43,8 +31,7 @@ CALLBACK_RESULTS: Final = ("applied", "unchanged", "refused")
 stamp = Table(
     "stamp",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("service", String(32), nullable=False),
@@ -75,8 +62,7 @@ stamp = Table(
 payment = Table(
     "payment",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
     Column("stamp_id", Uuid, nullable=False),
@@ -89,7 +75,7 @@ payment = Table(
     Column("settled_at", UtcDateTime),  # by the provider's clock
     Column("refunded_at", UtcDateTime),
     one_of("state", PAYMENT_STATES),
-    ForeignKeyConstraint(["bucket", "stamp_id"], ["stamp.bucket", "stamp.id"]),
+    belongs_to("stamp", "stamp_id"),
     Index(None, "bucket", "stamp_id"),
     Index(None, "state", "created_at"),
     Index("ix_payment_settled", "channel", "settled_at"),
@@ -99,7 +85,7 @@ payment = Table(
 payment_callback = Table(  # what providers told us: the same event changes nothing twice
     "payment_callback",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("channel", String(32), primary_key=True),
     Column("event_id", String(64), primary_key=True),
     Column("payment_id", Uuid, nullable=False),

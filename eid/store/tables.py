@@ -12,7 +12,6 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -25,6 +24,7 @@ from sqlalchemy import (
     Uuid,
 )
 
+from eid.store.columns import bucket, family_key, one_of
 from eid.store.types import UtcDateTime
 
 NAMING: Final = {
@@ -42,11 +42,6 @@ TRUST_STATES: Final = ("ACCEPTED", "HELD", "REJECTED")
 SESSION_STATES: Final = ("CREATED", "COLLECTING", "DECIDED", "EXPIRED")
 
 metadata = MetaData(naming_convention=NAMING)
-
-
-def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """The constraint that a column has one of these values."""
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
 
 
 personalization_job = Table(
@@ -242,13 +237,12 @@ verification_session = Table(
     Index(None, "state", "expires_at"),
 )
 
-# The tables below lie together by `bucket` (eid.store.audit.bucket_of), which stands in every key of theirs, so that a
-# database spread over machines can keep what one transaction touches on one of them.
+# The tables below lie together by `bucket` (eid.store.columns).
 
 audit_row = Table(  # append-only: eid.store.triggers
     "audit_row",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("previous", LargeBinary(32), nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
@@ -263,7 +257,7 @@ audit_row = Table(  # append-only: eid.store.triggers
 audit_chain = Table(  # the head of each chain: who appends locks it
     "audit_chain",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("size", BigInteger, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
 )
@@ -271,8 +265,7 @@ audit_chain = Table(  # the head of each chain: who appends locks it
 outbox = Table(  # work that a committed transaction has caused, until somebody has taken it over
     "outbox",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("kind", String(64), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, SmallInteger, String, Table
+from sqlalchemy import BigInteger, Column, LargeBinary, String, Table
 
+from eid.store.columns import bucket
 from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
@@ -21,6 +22,6 @@ tree_head = Table(  # append-only: eid.store.triggers
 sealed_chain = Table(  # how much of each chain stands under the newest tree head
     "sealed_chain",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    bucket(),
     Column("size", BigInteger, nullable=False),
 )

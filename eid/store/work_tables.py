@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Index, Integer, SmallInteger, String, Table, Uuid
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, String, Table
 
+from eid.store.columns import family_key
 from eid.store.tables import metadata
 from eid.store.types import UtcDateTime
 
 work_done = Table(  # the mark that an effect leaves in its own transaction, so that it counts once
     "work_done",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("done_at", UtcDateTime, nullable=False),
     Index(None, "done_at"),
 )
@@ -19,8 +19,7 @@ work_done = Table(  # the mark that an effect leaves in its own transaction, so 
 work_failure = Table(  # work that is left to a person
     "work_failure",
     metadata,
-    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
-    Column("id", Uuid, primary_key=True),
+    *family_key(),
     Column("kind", String(64), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
