@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 
@@ -11,41 +11,69 @@ from eid.crypto.cipher_suite import CipherSuite
 from eid.errors import DecodeError, LocalProtocolError
 
 
-def encrypt_cbc(suite: CipherSuite, key: bytes, iv: bytes, data: bytes) -> bytes:
-    """`data`, whole blocks, encrypted under `key` from the initialisation vector `iv`.
+class CipherKey:
+    """A key made ready for many messages; made anew for each, it would cost more than a short message does.
 
     Raises:
-        LocalProtocolError: key, IV or data have a length that the suite forbids.
+        LocalProtocolError: the key has a length that the suite forbids.
     """
-    if len(data) % suite.block_size:
-        raise LocalProtocolError(f"{suite.label}-CBC needs whole blocks, not {len(data)} octets")
-    encryptor = Cipher(_algorithm(suite, key), _cbc(suite, iv)).encryptor()
-    return encryptor.update(data) + encryptor.finalize()
+
+    __slots__ = ("_algorithm", "_block_encryptor", "_suite")
+
+    def __init__(self, suite: CipherSuite, key: bytes) -> None:
+        self._suite = suite
+        self._algorithm = _algorithm(suite, key)
+        self._block_encryptor: CipherContext | None = None
+
+    def encrypt_cbc(self, iv: bytes, data: bytes) -> bytes:
+        """`data`, whole blocks, encrypted from the initialisation vector `iv`.
+
+        Raises:
+            LocalProtocolError: IV or data have a length that the suite forbids.
+        """
+        if len(data) % self._suite.block_size:
+            raise LocalProtocolError(f"{self._suite.label}-CBC needs whole blocks, not {len(data)} octets")
+        encryptor = Cipher(self._algorithm, _cbc(self._suite, iv)).encryptor()
+        return encryptor.update(data) + encryptor.finalize()
+
+    def decrypt_cbc(self, iv: bytes, data: bytes) -> bytes:
+        """`data`, whole blocks from the other end, decrypted.
+
+        Raises:
+            DecodeError: `data` is not whole blocks.
+            LocalProtocolError: the IV has a length that the suite forbids.
+        """
+        if len(data) % self._suite.block_size:
+            raise DecodeError(f"{self._suite.label}-CBC ciphertext of {len(data)} octets is not whole blocks")
+        decryptor = Cipher(self._algorithm, _cbc(self._suite, iv)).decryptor()
+        return decryptor.update(data) + decryptor.finalize()
+
+    def encrypt_ecb(self, block: bytes) -> bytes:
+        """One single block encrypted: for the IVs of secure messaging and SCP03, never for data.
+
+        Raises:
+            LocalProtocolError: it is not exactly one block.
+        """
+        if len(block) != self._suite.block_size:
+            raise LocalProtocolError(f"{self._suite.label} encrypts one block here, not {len(block)} octets")
+        if self._block_encryptor is None:  # in this mode no block depends on those before
+            self._block_encryptor = Cipher(self._algorithm, ECB()).encryptor()
+        return self._block_encryptor.update(block)
+
+
+def encrypt_cbc(suite: CipherSuite, key: bytes, iv: bytes, data: bytes) -> bytes:
+    """As `CipherKey.encrypt_cbc`, with a key that serves once."""
+    return CipherKey(suite, key).encrypt_cbc(iv, data)
 
 
 def decrypt_cbc(suite: CipherSuite, key: bytes, iv: bytes, data: bytes) -> bytes:
-    """`data`, whole blocks from the other end, decrypted.
-
-    Raises:
-        DecodeError: `data` is not whole blocks.
-        LocalProtocolError: key or IV have a length that the suite forbids.
-    """
-    if len(data) % suite.block_size:
-        raise DecodeError(f"{suite.label}-CBC ciphertext of {len(data)} octets is not whole blocks")
-    decryptor = Cipher(_algorithm(suite, key), _cbc(suite, iv)).decryptor()
-    return decryptor.update(data) + decryptor.finalize()
+    """As `CipherKey.decrypt_cbc`, with a key that serves once."""
+    return CipherKey(suite, key).decrypt_cbc(iv, data)
 
 
 def encrypt_ecb(suite: CipherSuite, key: bytes, block: bytes) -> bytes:
-    """One single block encrypted: for the IVs of secure messaging and SCP03, never for data.
-
-    Raises:
-        LocalProtocolError: the key's length is wrong, or it is not exactly one block.
-    """
-    if len(block) != suite.block_size:
-        raise LocalProtocolError(f"{suite.label} encrypts one block here, not {len(block)} octets")
-    encryptor = Cipher(_algorithm(suite, key), ECB()).encryptor()
-    return encryptor.update(block) + encryptor.finalize()
+    """As `CipherKey.encrypt_ecb`, with a key that serves once."""
+    return CipherKey(suite, key).encrypt_ecb(block)
 
 
 def _algorithm(suite: CipherSuite, key: bytes) -> AES | TripleDES:

@@ -20,6 +20,30 @@ from eid.errors import AuthenticationError, LocalProtocolError
 _DES_BLOCK = 8
 
 
+class MacKey:
+    """A MAC key made ready for many messages, as `CipherKey` is.
+
+    Raises:
+        LocalProtocolError: the key's length is wrong.
+    """
+
+    __slots__ = ("_cmac", "_key")
+
+    def __init__(self, suite: CipherSuite, key: bytes) -> None:
+        if len(key) != suite.key_length:
+            raise LocalProtocolError(f"a {suite.label} MAC key has {suite.key_length} octets, not {len(key)}")
+        self._key = key
+        self._cmac = None if suite is CipherSuite.TDES_112 else CMAC(AES(key))
+
+    def compute(self, data: bytes) -> bytes:
+        """As `compute_mac`."""
+        if self._cmac is None:
+            return _retail_mac(self._key, pad(data, _DES_BLOCK))
+        context = self._cmac.copy()
+        context.update(data)
+        return context.finalize()[:MAC_LENGTH]
+
+
 def compute_mac(suite: CipherSuite, key: bytes, data: bytes) -> bytes:
     """The 8-octet MAC of `data` in this suite; `data` is any number of octets, padding is done here.
 
@@ -29,11 +53,7 @@ def compute_mac(suite: CipherSuite, key: bytes, data: bytes) -> bytes:
     Raises:
         LocalProtocolError: the key's length is wrong.
     """
-    if len(key) != suite.key_length:
-        raise LocalProtocolError(f"a {suite.label} MAC key has {suite.key_length} octets, not {len(key)}")
-    if suite is CipherSuite.TDES_112:
-        return _retail_mac(key, pad(data, _DES_BLOCK))
-    return cmac(key, data)[:MAC_LENGTH]
+    return MacKey(suite, key).compute(data)
 
 
 def cmac(key: bytes, data: bytes) -> bytes:

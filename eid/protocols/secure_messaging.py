@@ -12,9 +12,9 @@ from typing import Final
 from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_DATA, MAX_SHORT_LE, SM_BITS, CommandAPDU, ResponseAPDU
 from eid.codec.status_word import SW
 from eid.codec.tlv import encode_length, read_header
-from eid.crypto.block_cipher import decrypt_cbc, encrypt_cbc, encrypt_ecb
+from eid.crypto.block_cipher import CipherKey
 from eid.crypto.cipher_suite import MAC_LENGTH, CipherSuite
-from eid.crypto.mac import compute_mac, verify_mac
+from eid.crypto.mac import MacKey, verify_mac
 from eid.crypto.padding import pad, unpad
 from eid.errors import (
     AuthenticationError,
@@ -56,7 +56,18 @@ class SecureMessaging:
     else that is unprotected is ever taken, and never data.
     """
 
-    __slots__ = ("_alive", "_is_repeatable", "_ks_enc", "_ks_mac", "_odd_instruction", "_ssc", "is_patient", "suite")
+    __slots__ = (
+        "_alive",
+        "_cipher_key",
+        "_is_repeatable",
+        "_ks_enc",
+        "_ks_mac",
+        "_mac_key",
+        "_odd_instruction",
+        "_ssc",
+        "is_patient",
+        "suite",
+    )
 
     def __init__(self, suite: CipherSuite, ks_enc: bytes, ks_mac: bytes, ssc: bytes | None = None) -> None:
         ssc = bytes(suite.block_size) if ssc is None else ssc
@@ -65,6 +76,8 @@ class SecureMessaging:
         self.suite = suite
         self._ks_enc = ks_enc
         self._ks_mac = ks_mac
+        self._cipher_key = CipherKey(suite, ks_enc)
+        self._mac_key = MacKey(suite, ks_mac)
         self._ssc = int.from_bytes(ssc, "big")
         self._alive = True
         self._odd_instruction = False
@@ -81,6 +94,8 @@ class SecureMessaging:
 
     def close(self) -> None:
         """End the session and drop its keys."""
+        if self._alive:
+            del self._cipher_key, self._mac_key
         self._alive = False
         self._ks_enc = self._ks_mac = b""
 
@@ -183,7 +198,7 @@ class SecureMessaging:
         """Zero for 3DES, E(KS_enc, SSC) for AES (Doc 9303-11 9.8.6.1, 9.8.7.1)."""
         if self.suite is CipherSuite.TDES_112:
             return bytes(8)
-        return encrypt_ecb(self.suite, self._ks_enc, self._ssc.to_bytes(16, "big"))
+        return self._cipher_key.encrypt_ecb(self._ssc.to_bytes(16, "big"))
 
     def _with_header(self, header: bytes, objects: bytes) -> bytes:
         """What a command's MAC covers. A header alone is padded once, by the MAC (ISO/IEC 7816-4 10.2.3.1)."""
@@ -193,14 +208,14 @@ class SecureMessaging:
         block = self.suite.block_size
         message = self._ssc.to_bytes(block, "big") + message
         if self.suite is CipherSuite.TDES_112:
-            return compute_mac(self.suite, self._ks_mac, message)  # which pads by itself
-        return compute_mac(self.suite, self._ks_mac, pad(message, block))  # Doc 9303-11 9.8.7.2 pads before CMAC
+            return self._mac_key.compute(message)  # which pads by itself
+        return self._mac_key.compute(pad(message, block))  # Doc 9303-11 9.8.7.2 pads before CMAC
 
     def _encrypt(self, data: bytes, ins: int) -> bytes:
         """DO 87, or DO 85 where INS is odd; nothing where there is no data."""
         if not data:
             return b""
-        cryptogram = encrypt_cbc(self.suite, self._ks_enc, self._iv(), pad(data, self.suite.block_size))
+        cryptogram = self._cipher_key.encrypt_cbc(self._iv(), pad(data, self.suite.block_size))
         if ins & 1:
             return b"\x85" + encode_length(len(cryptogram)) + cryptogram
         return b"\x87" + encode_length(len(cryptogram) + 1) + _PADDING_METHOD_2 + cryptogram
@@ -210,7 +225,7 @@ class SecureMessaging:
             if value[:1] != _PADDING_METHOD_2:
                 raise DecodeError("padding indicator is not 01", clause=_CLAUSE)
             value = value[1:]
-        return unpad(decrypt_cbc(self.suite, self._ks_enc, self._iv(), value), self.suite.block_size)
+        return unpad(self._cipher_key.decrypt_cbc(self._iv(), value), self.suite.block_size)
 
     def _open_response(self, response: ResponseAPDU) -> ResponseAPDU:
         try:

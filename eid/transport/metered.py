@@ -52,6 +52,25 @@ class TraceEntry:
     seconds: float
 
 
+class _Tally:
+    """A step's count while it runs."""
+
+    __slots__ = ("card_seconds", "commands", "received", "seconds", "sent")
+
+    def __init__(self) -> None:
+        self.commands = self.sent = self.received = 0
+        self.seconds = self.card_seconds = 0.0
+
+    def add(self, command: bytes, response: bytes, seconds: float) -> None:
+        self.commands += 1
+        self.sent += len(command)
+        self.received += len(response)
+        self.card_seconds += seconds
+
+    def meter(self, step: str) -> StepMeter:
+        return StepMeter(step, self.commands, self.sent, self.received, self.seconds, self.card_seconds)
+
+
 class MeteredConnection:
     """A `Connection` around another one that counts, and a `CheckpointSink` that learns the steps' limits.
 
@@ -75,9 +94,9 @@ class MeteredConnection:
         self._clock = clock
         self._observe = observe
         self._checkpoints = checkpoints
-        self._steps: dict[str, StepMeter] = {}
+        self._steps: dict[str, _Tally] = {}
         self._open: list[tuple[str, float]] = []
-        self._total = StepMeter("total")
+        self._total = _Tally()
         self._started = clock()
 
     @property
@@ -88,19 +107,19 @@ class MeteredConnection:
     @property
     def steps(self) -> tuple[StepMeter, ...]:
         """The steps that have been opened, in that order."""
-        return tuple(self._steps.values())
+        return tuple(tally.meter(step) for step, tally in self._steps.items())
 
     @property
     def total(self) -> StepMeter:
         """All commands, within steps or not; seconds since the connection was wrapped."""
-        return replace(self._total, seconds=self._clock() - self._started)
+        return replace(self._total.meter("total"), seconds=self._clock() - self._started)
 
     def record(self, checkpoint: Checkpoint) -> None:
         """Open or close a step, after the sink behind has made the checkpoint durable."""
         if self._checkpoints is not None:
             self._checkpoints.record(checkpoint)
         if checkpoint.phase in BEGIN:
-            self._steps.setdefault(checkpoint.step, StepMeter(checkpoint.step))
+            self._steps.setdefault(checkpoint.step, _Tally())
             self._open.append((checkpoint.step, self._clock()))
         elif checkpoint.phase in END:
             self._close_step(checkpoint.step)
@@ -128,27 +147,16 @@ class MeteredConnection:
             name, begun = self._open[position]
             if name == step:
                 del self._open[position]
-                meter = self._steps[step]
-                self._steps[step] = replace(meter, seconds=meter.seconds + self._clock() - begun)
+                self._steps[step].seconds += self._clock() - begun
                 return
 
     def _count(self, command: bytes, response: bytes, seconds: float) -> None:
         step = self._open[-1][0] if self._open else ""
         if step:
-            self._steps[step] = _add(self._steps[step], command, response, seconds)
-        self._total = _add(self._total, command, response, seconds)
+            self._steps[step].add(command, response, seconds)
+        self._total.add(command, response, seconds)
         if self._observe is not None:
             self._observe(_trace(self._total.commands, step, command, response, seconds))
-
-
-def _add(meter: StepMeter, command: bytes, response: bytes, seconds: float) -> StepMeter:
-    return replace(
-        meter,
-        commands=meter.commands + 1,
-        sent=meter.sent + len(command),
-        received=meter.received + len(response),
-        card_seconds=meter.card_seconds + seconds,
-    )
 
 
 def _trace(number: int, step: str, command: bytes, response: bytes, seconds: float) -> TraceEntry:
