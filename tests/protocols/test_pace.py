@@ -42,17 +42,19 @@ from eid.protocols.pace.card import PaceCard
 from eid.protocols.pace.core import Nonce, Password
 from eid.protocols.pace.messages import SetAuthenticationTemplate, Step
 from eid.protocols.pace.terminal import run_pace
+from eid.protocols.secure_messaging import SecureMessaging
 from tests.builders.chip import Chip
 from tests.builders.exchanges import injected, play
 from tests.builders.sweep import examples
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 G1 = json.loads((VECTORS / "icao9303-11-G1-pace-gm-ecdh.json").read_text())
-BSI = json.loads((VECTORS / "tr03110-eac-worked-example-ecdh.json").read_text())
+BSI = {kind: json.loads((VECTORS / f"tr03110-eac-worked-example-{kind}.json").read_text()) for kind in ("ecdh", "dh")}
 APDUS = [bytes.fromhex(item["apdu"]) for item in G1["apdus"]]
 MRZ = Password(PasswordId.MRZ, b"T22000129364081251010318")
 CAN = Password(PasswordId.CAN, b"123456")
 INFO = PACEInfo(ID_PACE_ECDH_GM + ".2", 2, 13)
+DH_INFO = PACEInfo(ID_PACE_DH_GM + ".2", 2, 0)
 CURVE_IDS = [12, 13, 15, 16, 17, 18]
 
 
@@ -110,10 +112,11 @@ def test_k_pi_of_the_vector() -> None:
     assert core.derive_nonce_key(CipherSuite.AES_128, MRZ).hex().upper() == G1["password"]["k_pi"]
 
 
-def test_bsi_worked_example() -> None:
-    """Generic mapping, session keys and tokens, from both ends."""
-    b = {name: bytes.fromhex(value) for name, value in BSI.items() if name != "source"}
-    parameters = core.require_parameters(INFO)
+@pytest.mark.parametrize(("kind", "info"), [("ecdh", INFO), ("dh", DH_INFO)])
+def test_bsi_worked_example(kind: str, info: PACEInfo) -> None:
+    """Generic mapping, session keys and tokens, from both ends; the first protected command and its answer."""
+    b = {name: bytes.fromhex(value) for name, value in BSI[kind].items() if name != "source"}
+    parameters = core.require_parameters(info)
 
     group = parameters.group
 
@@ -121,7 +124,7 @@ def test_bsi_worked_example() -> None:
         return group.key(int.from_bytes(b[name], "big"))
 
     def point(name: str) -> bytes:
-        return b[name]
+        return b[name].lstrip(b"\0")  # a number has no leading zeros; a point begins with 04
 
     nonce = Nonce(b["nonce"])
     for own, peer in (("map_pcd_priv_key", "map_picc_pub_key"), ("map_picc_priv_key", "map_pcd_pub_key")):
@@ -133,11 +136,20 @@ def test_bsi_worked_example() -> None:
         assert (keys.ks_enc, keys.ks_mac) == (b["k_enc"], b["k_mac"])
     assert core.compute_token(parameters, keys, point("picc_pub_key")) == b["authentication_token_pcd"]
     assert core.compute_token(parameters, keys, point("pcd_pub_key")) == b["authentication_token_picc"]
+    terminal, card = (SecureMessaging(CipherSuite.AES_128, b["k_enc"], b["k_mac"]) for _ in range(2))
+    set_dst = CommandAPDU(0x00, 0x22, 0x81, 0xB6, b["d1"])
+    sent = terminal.protect_command(set_dst)
+    assert b["e1"] in sent.data
+    assert card.unprotect_command(sent) == set_dst
+    answer = card.protect_response(ResponseAPDU())
+    assert answer.data == b["ad1"] + b"\x8e\x08" + b["a1"]
+    assert terminal.unprotect_response(answer) == ResponseAPDU()
 
 
-def test_bsi_card_access_is_understood() -> None:
-    infos = [i for i in decode_security_infos(bytes.fromhex(BSI["ef_cardaccess"])) if isinstance(i, PACEInfo)]
-    assert infos == [INFO]
+@pytest.mark.parametrize(("kind", "info"), [("ecdh", INFO), ("dh", DH_INFO)])
+def test_bsi_card_access_is_understood(kind: str, info: PACEInfo) -> None:
+    raw = bytes.fromhex(BSI[kind]["ef_cardaccess"])
+    assert [item for item in decode_security_infos(raw) if isinstance(item, PACEInfo)] == [info]
 
 
 # Pairs
