@@ -26,7 +26,7 @@ test: ## run all tests that need no real card reader (ARGS goes to pytest)
 coverage: ## the same, traced: branch coverage by module; takes half as long again
 	@$(MAKE) test ARGS="$(PACKAGES:%=--cov=%) --cov-branch $(ARGS)"
 
-sweep: ## of the tests that try one thing at very many places, all places; `make test` takes a sample of them
+sweep: ## of the tests that try one thing at very many places or on both databases, all; `make test` takes a sample of them
 	@.ci/setup dev
 	@EID_SWEEP=whole $(BIN)/python -m pytest --numprocesses 2 --quiet -m sweep --ignore tests/interop $(ARGS)
 

@@ -23,6 +23,7 @@ from eid.errors import ReaderUnavailableError
 from eid.store.database import open_database
 from eid.store.schema_version import upgrade
 from eid.transport.pcscd import PcscHost, private_pcscd
+from tests.builders.databases import copied_tables, ready_sqlite
 from tests.builders.machine import missing
 from tests.builders.postgres import PostgresServer, postgres_server
 from tests.builders.sweep import IS_WHOLE, examples
@@ -171,14 +172,10 @@ def postgres_template(postgres: PostgresServer) -> str:
     return str(engine.url.database)
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with all tables, to copy: a copy takes a hundredth of the time of the migrations."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_are_run_once() -> Iterator[None]:
+    with copied_tables():
+        yield
 
 
 @pytest.fixture
@@ -188,8 +185,7 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Eng
     `make test` runs on PostgreSQL what stands in tests/store or is marked `both_databases`; `make sweep` the rest.
     """
     if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "eid.db")
-        engine = open_database(f"sqlite:///{tmp_path}/eid.db")
+        engine = ready_sqlite(tmp_path / "eid.db")
     else:
         server, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
         engine = open_database(server.create_database(template))

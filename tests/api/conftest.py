@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,9 +9,8 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from eid.services.verifying.verification import VerificationService
-from eid.store.database import open_database
-from eid.store.schema_version import upgrade
 from tests.builders.api_client import Clock, Holder
+from tests.builders.databases import ready_sqlite
 from tests.builders.document import Document, build_document
 from tests.builders.routes import share_description, share_routes
 
@@ -33,19 +30,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
-    """Made once: migrations take longer than most tests."""
-    path = tmp_path_factory.mktemp("database") / "eid.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def engine(empty_database, tmp_path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
+def engine(tmp_path) -> Iterator[Engine]:
+    engine = ready_sqlite(tmp_path / "eid.db")
     yield engine
     engine.dispose()
 

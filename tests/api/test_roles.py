@@ -7,7 +7,6 @@ another office's, is shown below it, for it depends on the file. A route that th
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -20,9 +19,9 @@ from eid.services.application import approval
 from eid.services.application.enrolment import register_officer_key
 from eid.services.application.steps import refuse_own_person
 from eid.store.applications import StoredApplication
-from eid.store.database import open_database
 from tests.builders.applicants import ADMINISTRATOR, VALIDATOR
 from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, take
+from tests.builders.databases import ready_sqlite
 from tests.builders.issuance import signer
 from tests.builders.registry import Office, build_office, issue_token
 
@@ -217,8 +216,8 @@ OPERATIONS = read_table()
 
 
 @pytest.fixture(scope="module")
-def office(empty_database, tmp_path_factory) -> Iterator[Office]:
-    engine = open_database(f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('roles'))}")
+def office(tmp_path_factory) -> Iterator[Office]:
+    engine = ready_sqlite(tmp_path_factory.mktemp("roles") / "eid.db")
     yield build_office(engine)
     engine.dispose()
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from eid.card import VirtualCard
 from eid.errors import CardRemovedError
@@ -21,10 +21,9 @@ from eid.protocols.exchange import Checkpoint
 from eid.services.issuing.issuance import Issuance, begin
 from eid.services.pki.authority import KEYS, IssuingAuthority, open_authority
 from eid.services.pki.authority_creation import create_authority
-from eid.store.database import open_database
-from eid.store.schema_version import upgrade
 from eid.testing.specimen import specimen_terminals
 from eid.transport.loopback import LoopbackConnection
+from tests.builders.databases import ready_sqlite
 from tests.builders.issuance import NOW, blank_card, record_for
 
 PASSPHRASE = b"open sesame"
@@ -45,18 +44,6 @@ def reopen(directory: Path, passphrase: bytes = PASSPHRASE) -> IssuingAuthority:
     return open_authority(directory, software_keys(directory, passphrase))
 
 
-def open_test_database(path: Path) -> Engine:
-    """A database that need not outlive a power cut, for the sake of speed."""
-    engine = open_database(f"sqlite:///{path}")
-
-    @event.listens_for(engine, "connect")
-    def _relax(connection: object, _: object) -> None:
-        connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]  # a DB-API connection
-
-    upgrade(engine)
-    return engine
-
-
 @dataclass
 class Workshop:
     """Everything that issuing takes."""
@@ -73,7 +60,7 @@ class Workshop:
         self.loaded = load_profile(self.profile_name)
         self.authority = make_authority(self.directory / "pki", self.profile_name)
         self.database = self.directory / "eid.db"
-        self.engine = open_test_database(self.database)
+        self.engine = ready_sqlite(self.database)
 
     def now(self) -> datetime:
         return self.clock

@@ -41,6 +41,7 @@ from eid.protocols.scp03.key_set import StaticKeySet
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.terminal_authentication.core import identify_by_document_number
 from eid.protocols.terminal_authentication.terminal import run_terminal_authentication
+from tests.builders.sweep import examples
 from tests.builders.terminals import BEGIN, CVCA, TerminalPki, build_terminal_pki, ec_signer
 
 LDS, OTHER = bytes.fromhex("A0000002471001"), bytes.fromhex("F04549442D01")
@@ -224,5 +225,5 @@ class Access(RuleBasedStateMachine):
         assert self.card.state() == self.before
 
 
-Access.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Access.TestCase.settings = settings(max_examples=examples(25), stateful_step_count=20, deadline=None)
 TestAccess = Access.TestCase

@@ -31,6 +31,7 @@ from eid.protocols.pace.terminal import run_pace
 from eid.protocols.secure_messaging import SecureMessaging
 from eid.protocols.terminal_authentication.terminal import run_terminal_authentication_2
 from tests.builders.eid_card import CAN, GROUP, PACE, PIN, PUK, EidBench, build_image, build_pki, card_security
+from tests.builders.sweep import examples
 from tests.builders.terminals import ALL_AT_RIGHTS, CVCA, TerminalPki, ec_signer
 
 NUMBERS = tuple(group.number for group in EID_GROUPS)
@@ -234,5 +235,5 @@ class EidAccess(RuleBasedStateMachine):
         assert held == self.contents
 
 
-EidAccess.TestCase.settings = settings(max_examples=15, stateful_step_count=6, deadline=None)
+EidAccess.TestCase.settings = settings(max_examples=examples(15), stateful_step_count=6, deadline=None)
 TestEidAccess = EidAccess.TestCase

@@ -40,6 +40,7 @@ from tests.builders.eid_card import (
     build_pki,
     right,
 )
+from tests.builders.sweep import examples
 from tests.builders.terminals import ALL_AT_RIGHTS, CVCA, build_terminal_pki, ec_signer
 
 ALL = tuple(group.number for group in EID_GROUPS)
@@ -72,7 +73,7 @@ def test_an_inspection_system_reads_all_over_the_can() -> None:
 rights = st.integers(0, (1 << 38) - 1).map(lambda bits: bits.to_bytes(5, "big"))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(cvca=rights, dv=rights, terminal=rights, holder=rights)
 def test_a_group_opens_exactly_when_the_whole_chain_says_so(
     cvca: bytes, dv: bytes, terminal: bytes, holder: bytes

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -227,16 +228,19 @@ class Terminal:
             self.shown += chunk
 
 
+Start = Callable[..., Terminal]
+
+
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[tuple[Watch, Callable[..., Terminal]]]:
+def terminal(tmp_path: Path) -> Iterator[tuple[Watch, Start]]:
     watch, started = Watch(), []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
 
-    def start(*arguments: object) -> Terminal:
-        ours, theirs = pty.openpty()
+    def start(*command: str, on_terminal: bool = True, **given: str) -> Terminal:
+        ours, theirs = pty.openpty() if on_terminal else os.pipe()
         process = subprocess.Popen(
-            eid_command(*arguments), env=watch.environment(TERM="xterm"), stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True,
+            command, env=watch.environment(TERM="xterm", **given), start_new_session=True,
+            stdin=theirs if on_terminal else subprocess.DEVNULL, stdout=theirs, stderr=theirs,
         )  # fmt: skip
         os.close(theirs)
         started.append(Terminal(process, ours))
@@ -250,18 +254,36 @@ def terminal(tmp_path: Path) -> Iterator[tuple[Watch, Callable[..., Terminal]]]:
         os.close(item.descriptor)
 
 
-def test_on_a_terminal_progress_is_live_and_the_directory_is_used_again(terminal, tmp_path: Path) -> None:
+WITHOUT_PCSC = """
+from eid.errors import ReaderUnavailableError
+from eid.services.emulator import card_slot
+from reader_tools.main import main
+
+def refuse(readers=1):
+    raise ReaderUnavailableError("there is no pcscd")
+
+card_slot.private_pcscd = refuse
+main()
+"""
+
+
+def test_progress_is_live_the_directory_is_used_again_and_what_is_missing_is_told(
+    terminal: tuple[Watch, Start], tmp_path: Path
+) -> None:
     watch, start = terminal
-    home = tmp_path / "home"
-    home.mkdir()
+    home, fonts = tmp_path / "home", tmp_path / "fonts"
+    for folder in (home, fonts, home / "old"):
+        folder.mkdir()
     (home / MARK).touch()
     (home / "card-front.png").write_bytes(b"of an earlier run")
-    (home / "old").mkdir()
-    begun = start("demo", "--in-process", "--home", home)
+    begun = start(sys.executable, "-c", WITHOUT_PCSC, "demo", "--home", str(home), EID_FONTS=str(fonts))
     begun.read_until(None)
     assert begun.process.wait(10) == 0
     text = begun.shown.decode()
     assert "\r\x1b[K  … read DG2" in text
+    assert "Transport: in-process" in text
+    assert "Gone without: PC/SC: there is no pcscd" in text
+    assert "Gone without: font " in text
     assert text.rstrip().endswith("Every outcome was the expected one.")
     assert (home / "card-front.png").read_bytes().startswith(b"\x89PNG")
     assert not (home / "old").exists()
@@ -270,20 +292,28 @@ def test_on_a_terminal_progress_is_live_and_the_directory_is_used_again(terminal
 
 @pytest.mark.sweep
 @pytest.mark.parametrize(
-    ("moment", "number"),
-    places([(b"Enrolment", signal.SIGINT), (b"Faces", signal.SIGTERM), (b"Personalisation", signal.SIGKILL)], 2),
+    ("moment", "number", "on_terminal"),
+    places(
+        [
+            (b"Enrolment", signal.SIGINT, True),
+            (b"Faces", signal.SIGTERM, True),
+            (b"Personalisation", signal.SIGKILL, False),
+        ],
+        2,
+    ),
 )
 def test_a_demonstration_that_is_ended_leaves_nothing_running(
-    terminal, tmp_path: Path, moment: bytes, number: signal.Signals
+    terminal: tuple[Watch, Start], tmp_path: Path, moment: bytes, number: signal.Signals, on_terminal: bool
 ) -> None:
     watch, start = terminal
-    begun = start("demo", "--in-process", "--home", tmp_path / "home")
+    begun = start(*eid_command("demo", "--in-process", "--home", tmp_path / "home"), on_terminal=on_terminal)
     begun.read_until(moment)
     assert len(watch.processes()) >= 2  # the API, too
     begun.process.send_signal(number)
     assert begun.process.wait(20) != 0
     assert watch.wait_until_gone(20) == []
     assert b"Traceback" not in begun.shown
+    assert (b"\x1b" in begun.shown) == on_terminal  # plain lines where no terminal is
 
 
 @pytest.fixture
@@ -292,22 +322,6 @@ def no_pcsc(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ReaderUnavailableError("there is no pcscd")
 
     monkeypatch.setattr(card_slot, "private_pcscd", refuse)
-
-
-@pytest.mark.usefixtures("no_pcsc")
-def test_what_is_missing_is_told_and_gone_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "fonts").mkdir()
-    monkeypatch.setenv("EID_FONTS", str(tmp_path / "fonts"))
-    assert run(["demo", "--home", str(tmp_path / "home")]) == 0
-    out, err = capsys.readouterr()
-    assert out.startswith("Transport: in-process\n")
-    assert "Gone without: PC/SC: there is no pcscd" in out
-    assert "Gone without: font " in out
-    assert "\x1b" not in out  # plain lines where no terminal is
-    assert "Every outcome was the expected one." in out
-    assert err == ""
 
 
 @pytest.mark.usefixtures("no_pcsc")

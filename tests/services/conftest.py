@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from eid.store.database import open_database
-from eid.store.schema_version import upgrade
+from tests.builders.databases import ready_sqlite
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def shared_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A database with all tables, made once: that takes longer than most tests."""
     if request.param == "sqlite":
-        engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('shared')}/eid.db")
-        event.listen(engine, "connect", _forget_on_power_loss)
-        upgrade(engine)
+        engine = ready_sqlite(tmp_path_factory.mktemp("shared") / "eid.db")
     else:
         server, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
         engine = open_database(server.create_database(template))
     yield engine
     engine.dispose()
-
-
-def _forget_on_power_loss(connection: Any, _record: object) -> None:
-    """What a test loses when the machine loses power is of no interest."""
-    connection.execute("PRAGMA synchronous = OFF")

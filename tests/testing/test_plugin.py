@@ -14,7 +14,15 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs/testing.md"
 ROOT = Path(__file__).parents[2]
 BARE = [
     word
-    for name in ("cacheprovider", "xdist", "xdist.looponfail", "pytest_cov", "hypothesispytest")
+    for name in (
+        "cacheprovider",
+        "xdist",
+        "xdist.looponfail",
+        "pytest_cov",
+        "hypothesispytest",
+        "anyio",
+        "schemathesis",
+    )
     for word in ("-p", f"no:{name}")
 ]
 

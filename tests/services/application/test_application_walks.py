@@ -21,10 +21,9 @@ from eid.keystore.service_keys import ServiceKeys
 from eid.services.application import applications, documents, review
 from eid.store.applications import load_application
 from eid.store.audit import read_buckets, read_chain
-from eid.store.database import in_transaction, open_database
+from eid.store.database import in_transaction
 from eid.store.outbox import waiting
 from eid.store.persons import holder_of_number, load_person
-from eid.store.schema_version import upgrade
 from eid.store.types import new_id
 from tests.builders.applicants import (
     ADMINISTRATOR,
@@ -35,6 +34,8 @@ from tests.builders.applicants import (
     begin_application,
     paper,
 )
+from tests.builders.databases import ready_sqlite
+from tests.builders.sweep import examples
 
 WHICH = st.integers(0, 2)
 REASONS = st.sampled_from(("first", "expiry", "production-defect", "name-change"))
@@ -44,23 +45,12 @@ ENDED = {"WITHDRAWN", "LAPSED", "CANCELLED"}
 class Applications(RuleBasedStateMachine):
     """Up to three applications of two persons, an applicant, an officer, an administrator, and the clock."""
 
-    template: Path | None = None
-
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.engine = open_database(f"sqlite:///{self._database()}")
+        self.engine = ready_sqlite(self.folder / "eid.db")
         self.blobs = BlobStore(str(self.folder / "documents"), ServiceKeys(bytes(32)))
         self.now, self.ids = NOW, []
-
-    def _database(self) -> Path:
-        """Made once: migrations take longer than a walk."""
-        if Applications.template is None:
-            Applications.template = Path(tempfile.mkdtemp()) / "eid.db"
-            engine = open_database(f"sqlite:///{Applications.template}")
-            upgrade(engine)
-            engine.dispose()
-        return Path(shutil.copy(Applications.template, self.folder))
 
     def teardown(self) -> None:
         self.engine.dispose()
@@ -181,5 +171,5 @@ class Applications(RuleBasedStateMachine):
 
 TestApplications = Applications.TestCase
 TestApplications.settings = settings(
-    max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(9), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

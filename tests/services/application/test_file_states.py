@@ -46,6 +46,7 @@ from tests.builders.applicants import ADMINISTRATOR, APPLICANT, NOW, applicant_r
 from tests.builders.cards import EXPIRES, personalised_job
 from tests.builders.counter import APPROVER, COURIER, MAKER, SITE
 from tests.builders.stamps import CHIEF, PHONE, Till, build_till
+from tests.builders.sweep import examples
 
 WHICH = st.integers(0, 2)
 DIES = st.booleans()
@@ -246,7 +247,10 @@ def _die(*_: object) -> None:
     raise StoreError("the process died here")
 
 
+@pytest.mark.sweep
 def test_no_way_through_the_office_breaks_its_books(shared_database: Engine, tmp_path: Path) -> None:
     machine = type("FilesOf", (Files,), {"engine": shared_database, "home": tmp_path})
-    bounds = settings(max_examples=5, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    bounds = settings(
+        max_examples=examples(6), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     run_state_machine_as_test(machine, settings=bounds)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, select
 
 from eid.enrolment.appointment import LIVE
 from eid.enrolment.site import cells_of, decode_site
@@ -32,12 +32,13 @@ from eid.store.applications import load_application
 from eid.store.appointment_tables import appointment, appointment_place
 from eid.store.appointments import Appointment, find_closures, find_site
 from tests.builders.booking import ADMIN, AGENT, LOADED, NOW, RABAT, applicant, build_desk, make_application, officer
+from tests.builders.sweep import examples
 
 NUMBERS: Final = count()
 DAYS: Final = ("2026-11-23", "2026-11-24")
 SLOTS: Final = tuple(f"{day}T09:{minute:02}" for day in DAYS for minute in (0, 15, 30, 45))
 PEOPLE: Final = (0, 1, 2)
-EXAMPLES: Final = int(os.environ.get("EID_TEST_BOOKING_EXAMPLES", "4"))  # more of them by hand, or by night
+EXAMPLES: Final = int(os.environ.get("EID_TEST_BOOKING_EXAMPLES", examples(9)))  # more of them by hand, or by night
 STEPS: Final = 20
 
 
@@ -182,11 +183,9 @@ class Booking(RuleBasedStateMachine):
             return [Appointment(**row) for row in found]
 
 
+@pytest.mark.sweep
 @pytest.mark.both_databases
 def test_random_bookings(any_database: Engine) -> None:
-    if any_database.dialect.name == "sqlite":  # what a power cut would lose is of no interest here
-        event.listen(any_database, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
-        any_database.dispose()
     machine = type("BookingThere", (Booking,), {"engine": any_database})
     run_state_machine_as_test(
         machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None)

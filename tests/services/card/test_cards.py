@@ -31,9 +31,8 @@ from eid.services.card.status_lists import read_statuses
 from eid.services.person.notifications import TEMPLATES
 from eid.store.audit import bucket_of, read_chain
 from eid.store.cards import RegisteredCard, find_by_application, find_by_job, find_by_person
-from eid.store.database import in_transaction, open_database
+from eid.store.database import in_transaction
 from eid.store.outbox import waiting
-from eid.store.schema_version import upgrade
 from eid.store.types import new_id
 from tests.builders.cards import (
     AGENT,
@@ -48,6 +47,8 @@ from tests.builders.cards import (
     card_in_stock,
     personalised_job,
 )
+from tests.builders.databases import ready_sqlite
+from tests.builders.sweep import examples
 
 LATER, TODAY = NOW + timedelta(hours=1), NOW.date()
 LOST, STOLEN = SuspensionCause.LOST, RevocationCause.STOLEN
@@ -272,8 +273,7 @@ class Walk:
 
 @pytest.fixture(scope="module")
 def one_engine(tmp_path_factory):
-    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('walk')}/eid.db")
-    upgrade(engine)
+    engine = ready_sqlite(tmp_path_factory.mktemp("walk") / "eid.db")
     yield engine
     engine.dispose()
 
@@ -281,7 +281,7 @@ def one_engine(tmp_path_factory):
 PLACES = count(1)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(21))
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(EVENTS), st.sampled_from(sorted(Role))), max_size=30))
 def test_whatever_happens_the_lists_say_what_the_register_says(one_engine: Engine, steps) -> None:
     """Any events by any roles: no card is valid unless active, nothing leaves an end, the log has every step."""

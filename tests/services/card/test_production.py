@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +23,7 @@ from eid.services.issuing.quality_check import QualityError
 from eid.services.pki.authority import IssuingAuthority
 from eid.services.stamp.stamps import StampOffice, block_stamp
 from eid.store.cards import find_by_application, load_card
-from eid.store.database import in_transaction, open_database
+from eid.store.database import in_transaction
 from eid.store.outbox import waiting
 from eid.store.personalization_jobs import load_job
 from eid.store.persons import holder_of_number
@@ -42,6 +41,7 @@ from tests.builders.counter import (
     build_counter,
     take,
 )
+from tests.builders.databases import ready_sqlite
 from tests.builders.issuing import Pulled, make_authority
 from tests.builders.press import Press, build_press
 from tests.builders.stamps import CHIEF
@@ -65,10 +65,9 @@ def press(counter: Counter, authority: IssuingAuthority) -> Press:
 
 
 @pytest.fixture
-def one_press(sqlite_template: Path, tmp_path: Path, authority: IssuingAuthority) -> Iterator[Press]:
+def one_press(tmp_path: Path, authority: IssuingAuthority) -> Iterator[Press]:
     """On the embedded database alone, for what is the card's business more than the database's."""
-    shutil.copyfile(sqlite_template, tmp_path / "eid.db")
-    engine = open_database(f"sqlite:///{tmp_path}/eid.db")
+    engine = ready_sqlite(tmp_path / "eid.db")
     yield build_press(build_counter(engine, tmp_path), authority)
     engine.dispose()
 

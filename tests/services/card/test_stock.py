@@ -20,6 +20,7 @@ from eid.store.audit import bucket_of, read_chain
 from eid.store.stock import Store, find_reserved, list_blanks
 from eid.store.types import new_id
 from tests.builders.counter import MAKER
+from tests.builders.sweep import examples
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 STRANGER = Actor("clerk-1", frozenset((Role.ENROLMENT_OFFICER,)), "rabat-1")
@@ -208,8 +209,9 @@ class Keepers(RuleBasedStateMachine):
         assert len(set(used)) == len(used)
 
 
+@pytest.mark.sweep
 @pytest.mark.both_databases
 def test_no_way_of_keeping_stock_loses_a_blank(any_database: Engine) -> None:
     machine = type("KeepersOf", (Keepers,), {"engine": any_database})
-    bounds = settings(max_examples=4, stateful_step_count=12, suppress_health_check=list(HealthCheck))
+    bounds = settings(max_examples=examples(9), stateful_step_count=12, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine, settings=bounds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -30,6 +31,7 @@ from eid.store.audit import bucket_of, read_chain
 from eid.store.payments import payments_of
 from eid.store.stamps import find_stamp
 from tests.builders.stamps import BUYER, CASHIER, CHIEF, Till, build_till
+from tests.builders.sweep import examples
 
 DUE = Due("card", 75, "MAD")
 PAID_FOR = {"PAID", "ISSUED", "RESERVED", "CONSUMED", "BLOCKED"}
@@ -211,10 +213,13 @@ class StampShop(RuleBasedStateMachine):
         return True
 
 
+@pytest.mark.sweep
 def test_no_order_of_events_breaks_the_books(shared_database: Engine) -> None:
     machine = type("Shop", (StampShop,), {"engine": shared_database})
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=checks),
+        settings=settings(
+            max_examples=examples(12), stateful_step_count=20, deadline=None, suppress_health_check=checks
+        ),
     )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -17,11 +16,11 @@ from eid.services.trust.imports import import_trust
 from eid.services.verifying.submission import Upload, build_evidence, submitted_files
 from eid.services.verifying.verification import VerificationService, open_verification_service
 from eid.store.database import in_transaction, open_database
-from eid.store.schema_version import upgrade
 from eid.store.verification_sessions import consume_challenge
 from eid.verification.report import Outcome, Verdict
 from tests.builders import issuer
 from tests.builders.api_client import Clock
+from tests.builders.databases import ready_sqlite
 from tests.builders.document import CHALLENGE, NOW, Document, build_document, plain_signature
 
 
@@ -30,19 +29,9 @@ def document() -> Document:
     return build_document()
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory) -> Path:
-    """Made once: migrations take longer than most tests."""
-    path = tmp_path_factory.mktemp("database") / "eid.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def engine(empty_database, tmp_path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{shutil.copy(empty_database, tmp_path)}")
+def engine(tmp_path) -> Iterator[Engine]:
+    engine = ready_sqlite(tmp_path / "eid.db")
     yield engine
     engine.dispose()
 
