@@ -223,7 +223,7 @@ def _facts(issued: IssuedCard) -> dict[str, str]:
 def _describe(issued: IssuedCard, figures: tuple[StepFigures, ...], drawn: _Drawn) -> str:
     lines = [f"{name.replace('_', ' '):16}{value}" for name, value in _facts(issued).items()]
     lines += [f"{'face':16}{name}" for name in drawn.files]
-    lines += [f"{'missing font':16}{name}" for name in drawn.missing_fonts]
+    lines += [f"{'gone without':16}{name}" for name in drawn.missing_fonts]
     return "\n".join((*lines, "", render_steps(figures[:-1], figures[-1])))
 
 

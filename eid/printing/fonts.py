@@ -15,6 +15,7 @@ from eid.profile.layout import FaceLayout
 
 SYSTEM_DIRECTORIES: Final = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"))
 SUFFIXES: Final = (".ttf", ".otf")
+SHAPING: Final = "libfribidi"  # of the system: Pillow brings libraqm along, but not this, and sets no Arabic without it
 
 Font = ImageFont.FreeTypeFont
 
@@ -23,7 +24,8 @@ class FontBook:
     """The fonts of one layout by role; loaded at pixel sizes as asked, each once.
 
     A Latin role without a font file falls back to the one built into Pillow; other roles are then absent. `missing`
-    holds, for each role whose font was not found, the file that the layout prefers.
+    holds, for each role whose font was not found, the file that the layout prefers, and `SHAPING` where there is an
+    Arabic font and nothing to set it with.
     """
 
     def __init__(self, layout: FaceLayout, directories: Sequence[Path] | None = None) -> None:
@@ -32,12 +34,12 @@ class FontBook:
         self._paths: dict[str, Path | None] = {}
         missing = []
         for role, names in layout.fonts.items():
-            self._paths[role] = next((found[name] for name in names if name in found), None)
-            if role.startswith("arabic") and not shaping:  # letters would stand apart and in the wrong order
-                self._paths[role] = None
+            path = next((found[name] for name in names if name in found), None)
+            unset = path is not None and role.startswith("arabic") and not shaping
+            self._paths[role] = None if unset else path  # letters would stand apart and in the wrong order
             if self._paths[role] is None:
-                missing.append(names[0])
-        self.missing: tuple[str, ...] = tuple(missing)
+                missing.append(SHAPING if unset else names[0])
+        self.missing: tuple[str, ...] = tuple(dict.fromkeys(missing))
         self._loaded: dict[tuple[str, float], Font] = {}
         if missing and layout.when_font_missing == "error":
             raise ProfileError(f"fonts are missing: {', '.join(missing)}")

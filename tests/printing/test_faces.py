@@ -15,7 +15,7 @@ from eid.errors import DecodeError, ProfileError, RecordError
 from eid.identity import IdentityRecord
 from eid.mrz import Mrz, MrzFormat, PartialDate, build_mrz
 from eid.printing.faces import Faces, render_faces
-from eid.printing.fonts import FontBook
+from eid.printing.fonts import SHAPING, FontBook
 from eid.printing.printed_card import PrintedCard, build_printed_card, format_date
 from eid.printing.text import pixel_box, set_text
 from eid.profile.layout import Box, FaceLayout, TextField, TextStyle
@@ -196,9 +196,11 @@ def test_a_broken_font_file_is_named(record: IdentityRecord, layout: FaceLayout,
         render_faces(card_of(record, layout), layout, 300, [tmp_path])
 
 
-def test_an_unshapeable_arabic_is_missing(layout: FaceLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unshapeable_arabic_is_missing(layout: FaceLayout, fonts: FontBook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eid.printing.fonts.features.check", lambda name: False)
-    assert not FontBook(layout).has("arabic")
+    book = FontBook(layout)
+    assert not book.has("arabic")
+    assert book.missing == (SHAPING,)
 
 
 def test_without_accents_in_the_built_in_font(layout: FaceLayout, tmp_path: Path, fonts: FontBook) -> None:

@@ -175,9 +175,7 @@ class Demonstration:
                 *self._frauds(client, slot, card, issued.data, station, inspected),
                 self._revoked(strict_api.await_ready(), slot, card, issued.data, station),
             )
-        missing = tuple(
-            filter(None, (f"PC/SC: {why}" if why else "", *(f"font {name}" for name in faces.missing_fonts)))
-        )
+        missing = tuple(filter(None, (f"PC/SC: {why}" if why else "", *faces.missing_fonts)))
         return Demonstrated(
             self.home, slot.way, report, frauds, issued, faces, inspected, challenge, made.meters, made.told, missing
         )
@@ -269,8 +267,8 @@ class Demonstration:
         ):
             _write(self.home / name, picture)
         self.narrator.done("card-front.png and card-back.png at 300 dpi, and at 600 dpi beside them")
-        for font in small.missing_fonts:
-            self.narrator.done(f"without the font {font}: its texts are replaced by a notice")
+        for name in small.missing_fonts:
+            self.narrator.done(f"without {name}: another typeface, or a notice, stands in place of its texts")
         return small
 
     # --- inspecting
