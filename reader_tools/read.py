@@ -43,6 +43,7 @@ from reader_tools.secret_input import ask_can, ask_mrz_information
 from reader_tools.terminal_options import open_terminal, terminal_options
 from reader_tools.values import FILE, HexOctets, data_group_number
 
+AID_LENGTHS = range(5, 17)  # octets (ISO/IEC 7816-4 12.3.4)
 MAX_READER_NAME = 256  # characters that evidence can hold
 EXAMPLES = """\b
 Examples:
@@ -77,6 +78,9 @@ names a file that holds it, else it is prompted for.
 @click.option("--unsigned", is_flag=True, help="Write it bare: then only the signatures of issuer and chip count.")
 @click.option("--station-key", default=LABEL, show_default=True, help="Label of the key that signs; made on first use.")
 @click.option("--allow-bac", is_flag=True, help="Open a chip that offers no PACE by BAC; needs the MRZ.")
+@click.option(
+    "--aid", type=HexOctets(AID_LENGTHS), default=LDS1_AID, help="Application, where it is not the usual one."
+)
 @click.option("--unprotected-refusals", is_flag=True, help="Bear with a chip that refuses a length in plain.")
 @click.option(
     "--max-response",
@@ -110,6 +114,7 @@ def command(
     unsigned: bool,
     station_key: str,
     allow_bac: bool,
+    aid: bytes,
     unprotected_refusals: bool,
     max_response: int | None,
     forget: bool,
@@ -143,7 +148,7 @@ def command(
         credentials = stack.enter_context(open_terminal(**terminal))
         connection, name = stack.enter_context(connect(reader, card_file, wait))
         pins = Authorization(password) if password else authorize_by_pin(connection, pin_file, can_file, use_last_try)
-        kind = key_of(connection.atr, LDS1_AID)
+        kind = key_of(connection.atr, aid)
         plan = InspectionPlan(
             pins.password,
             data_groups,
@@ -152,6 +157,7 @@ def command(
             policy="all" if data_groups == "all" else "chosen",
             origin=Origin.UPLOAD if signer is None else Origin.STATION,
             allow_bac=allow_bac,
+            aid=aid,
             max_response=max_response or MAX_SHORT_LE,
             announced_lengths=max_response is None,
             habits=UNKNOWN if forget else load_habits(home, kind),

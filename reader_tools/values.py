@@ -15,12 +15,12 @@ DIRECTORY: Final = click.Path(file_okay=False, path_type=Path)
 
 
 class HexOctets(click.ParamType[bytes]):
-    """Octets in hexadecimal. length: how many there must be, or None."""
+    """Octets in hexadecimal. length: how many there must be, or from how many to how many; None: some."""
 
     name = "hex"
 
-    def __init__(self, length: int | None = None) -> None:
-        self._length = length
+    def __init__(self, length: int | range | None = None) -> None:
+        self._lengths = range(length, length + 1) if isinstance(length, int) else length
 
     def convert(self, value: Any, param: Parameter, ctx: Context) -> bytes:
         """Read them; blanks and colons between octets are allowed."""
@@ -30,9 +30,15 @@ class HexOctets(click.ParamType[bytes]):
             octets = bytes.fromhex(value.replace(":", " "))
         except ValueError:
             self.fail("not hexadecimal octets", param, ctx)
-        if not octets or (self._length is not None and len(octets) != self._length):
-            self.fail(f"{len(octets)} octets where {self._length or 'some'} are due", param, ctx)
+        if not octets or (self._lengths is not None and len(octets) not in self._lengths):
+            self.fail(f"{len(octets)} octets where {self._due()} are due", param, ctx)
         return octets
+
+    def _due(self) -> str:
+        if self._lengths is None:
+            return "some"
+        first, last = self._lengths[0], self._lengths[-1]
+        return str(first) if first == last else f"{first} to {last}"
 
 
 class UtcTime(click.ParamType[datetime]):

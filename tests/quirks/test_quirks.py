@@ -164,6 +164,22 @@ def test_a_refused_file_is_evidence_and_the_rest_is_read():
     assert outcome[ProtocolName.CHIP_AUTHENTICATION] is ProtocolOutcome.SUCCEEDED
 
 
+def test_master_files_that_cannot_be_read_are_as_if_they_were_not_there():
+    specimen = card_with(refused_files={"EF.DIR": "6982", "EF.ATR/INFO": "6982"})
+    require_genuine(specimen, read(specimen)[0])
+
+
+@pytest.mark.parametrize("sw", ["6982", "6A82"])
+def test_without_ef_card_access_bac_opens_the_chip_where_the_plan_allows_it(sw):
+    specimen = card_with("icao-td3-passport", refused_files={"EF.CardAccess": sw})
+    with pytest.raises(PeerProtocolError, match="no access protocol"):
+        read(specimen)
+    evidence, _ = read(specimen, allow_bac=True)
+    outcome = {item.protocol: item.outcome for item in evidence.transcripts}
+    assert outcome[ProtocolName.PACE] is ProtocolOutcome.NOT_SUPPORTED
+    assert outcome[ProtocolName.BAC] is ProtocolOutcome.SUCCEEDED
+
+
 def test_a_refusal_that_ends_the_session_is_survived_for_fingerprints_only():
     specimen = card_with(refusal_ends_session=True)
     evidence, link = read(specimen, data_groups=("DG1", "DG2", "DG3"))

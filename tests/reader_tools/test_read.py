@@ -202,6 +202,7 @@ def test_malformed_mrz_file(eid, card_file, tmp_path, content):
         ("--dg", "1,x"),
         ("--dg", "1", "--all"),
         ("--challenge", "00"),
+        ("--aid", "A0000000"),
         ("--max-response", "10"),
     ],
 )
@@ -301,3 +302,16 @@ def test_what_is_learnt_of_a_kind_of_card_is_kept_unless_forgotten(eid, tmp_path
     assert [item["piece"] for item in json.loads(habits.read_text())["kinds"].values()] == [160]
     assert commands() < first
     assert commands("--forget") == first
+
+
+def test_an_application_of_another_name(eid, tmp_path, can_file):
+    profile = load_profile("ma-cnie").profile.model_dump(mode="json")
+    profile["application"]["aid"] = "F04F4D414E01"
+    specimen = issue_specimen(CardProfile.model_validate(profile), datetime.now(UTC))
+    (tmp_path / "card").write_bytes(specimen.card.state())
+    can_file.write_text(specimen.can)
+    given = ("read", "--card-file", tmp_path / "card", "--can-file", can_file, "--dg", "1", "--forget")
+    refused = eid(*given)
+    assert refused.code == 76
+    assert "6A82" in refused.err
+    assert eid(*given, "--aid", "F0:4F:4D:41:4E:01").code == 0
