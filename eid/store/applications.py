@@ -22,6 +22,19 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no 
 NUMBER_LENGTH: Final = 12
 _LOAD: Final = select(table).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
 _LOCK: Final = _LOAD.with_for_update()
+_INSERT: Final = insert(table)
+_CHANGE: Final = update(table).where(
+    table.c.bucket == bindparam("of_bucket"),
+    table.c.id == bindparam("of_id"),
+    table.c.state == bindparam("of_state"),
+    table.c.version == bindparam("of_version"),
+)
+_BY: Final = (
+    select(table)
+    .where(table.c.applicant == bindparam("of_applicant"))
+    .order_by(table.c.id.desc())
+    .limit(bindparam("most"))
+)
 _SLIPS: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V", " ": None, "-": None})
 
 
@@ -74,17 +87,18 @@ def insert_application(connection: Connection, application: StoredApplication) -
     """Enter an application."""
     values = {name: getattr(application, name) for name in StoredApplication.__dataclass_fields__}
     values["requested_papers"] = list(application.requested_papers)
-    connection.execute(insert(table).values(bucket=bucket_of(application.id), **values))
+    connection.execute(_INSERT, {"bucket": bucket_of(application.id), **values})
 
 
 def change_columns(connection: Connection, application: StoredApplication, values: dict[str, Any]) -> bool:
     """Set columns of an application without a change of state; False where somebody else was quicker."""
-    changed = connection.execute(
-        update(table)
-        .where(table.c.bucket == bucket_of(application.id), table.c.id == application.id)
-        .where(table.c.state == application.state, table.c.version == application.version)
-        .values(**(values | {"version": application.version + 1}))
-    )
+    which = {
+        "of_bucket": bucket_of(application.id),
+        "of_id": application.id,
+        "of_state": application.state,
+        "of_version": application.version,
+    }
+    changed = connection.execute(_CHANGE, {**values, "version": application.version + 1, **which})
     return changed.rowcount == 1
 
 
@@ -118,8 +132,8 @@ def applications_of(connection: Connection, person_id: uuid.UUID) -> tuple[Store
 
 def applications_by(connection: Connection, applicant: str, limit: int = 100) -> tuple[StoredApplication, ...]:
     """The applications of an account, newest first."""
-    query = select(table).where(table.c.applicant == applicant).order_by(table.c.id.desc()).limit(limit)
-    return tuple(_application(row) for row in connection.execute(query).mappings())
+    found = connection.execute(_BY, {"of_applicant": applicant, "most": limit}).mappings()
+    return tuple(_application(row) for row in found)
 
 
 def queue(

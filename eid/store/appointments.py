@@ -6,11 +6,12 @@ import hashlib
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.enrolment.site import Site, decode_site, encode_site
@@ -18,6 +19,7 @@ from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import NotStoredError
 from eid.store.appointment_tables import appointment, appointment_hold, appointment_place, site, site_closure
 from eid.store.audit import bucket_of
+from eid.store.upsert import Upsert, insert_or
 
 _LIVE: Final = 1
 
@@ -57,6 +59,50 @@ class Appointment:
 
 
 _COLUMNS: Final = tuple(appointment.c[name] for name in Appointment.__dataclass_fields__)
+_SITE: Final = select(site.c.definition, site.c.version).where(
+    site.c.bucket == bindparam("of_bucket"), site.c.code == bindparam("of_code")
+)
+_SITE_KEPT: Final = _SITE.with_for_update(read=True)
+_SITE_LOCKED: Final = _SITE.with_for_update()
+_CLOSED: Final = (
+    select(site_closure.c.day, site_closure.c.reason)
+    .where(site_closure.c.bucket == bindparam("of_bucket"), site_closure.c.site == bindparam("of_code"))
+    .where(site_closure.c.day.between(bindparam("first"), bindparam("last")))
+    .order_by(site_closure.c.day)
+)
+_TAKEN: Final = (
+    select(appointment_place.c.slot, appointment_place.c.place)
+    .where(appointment_place.c.bucket == bindparam("of_bucket"), appointment_place.c.site == bindparam("of_code"))
+    .where(appointment_place.c.slot >= bindparam("first"), appointment_place.c.slot < bindparam("end"))
+)
+_AT_SITE: Final = select(*_COLUMNS).where(
+    appointment.c.bucket == bindparam("of_bucket"), appointment.c.site == bindparam("of_code")
+)
+_LIVE_THERE: Final = _AT_SITE.where(
+    appointment.c.application_id == bindparam("of_application"), appointment.c.live == bindparam("living")
+)
+_IS_DUE: Final = (appointment.c.state == bindparam("held"), appointment.c.expires_at <= bindparam("until"))
+_DUE: Final = (
+    select(*_COLUMNS)
+    .where(*_IS_DUE)
+    .order_by(appointment.c.expires_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_DUE_THERE: Final = _DUE.where(
+    appointment.c.bucket == bindparam("of_bucket"), appointment.c.site == bindparam("of_code")
+)
+_INSERT: Final = insert(appointment)
+_TAKE: Final = insert(appointment_place)
+_FREE: Final = delete(appointment_place).where(
+    appointment_place.c.bucket == bindparam("of_bucket"), appointment_place.c.appointment_id == bindparam("of_id")
+)
+_HELD_FOR: Final = (
+    appointment_hold.c.bucket == bindparam("of_bucket"),
+    appointment_hold.c.application_id == bindparam("of_application"),
+)
+_HELD: Final = select(appointment_hold.c.appointment_id).where(*_HELD_FOR)
+_FORGET_HELD: Final = delete(appointment_hold).where(*_HELD_FOR)
 _FIND: Final = select(*_COLUMNS).where(  # made once, as what each step of an appointment runs
     appointment.c.bucket == bindparam("of_bucket"), appointment.c.id == bindparam("of_id")
 )
@@ -72,14 +118,17 @@ def site_bucket(code: str) -> int:
     return bucket_of(site_key(code))
 
 
-def find_site(connection: Connection, code: str, *, change: bool = False) -> StoredSite:
+def find_site(connection: Connection, code: str, *, change: bool = False, keep: bool = True) -> StoredSite:
     """A site, held as it is until the transaction ends; `change` lets nobody else book there meanwhile.
+
+    Args:
+        keep: whether it is held; who only tells of it needs that not.
 
     Raises:
         NotStoredError: there is none of this code.
     """
-    query = select(site.c.definition, site.c.version).where(site.c.bucket == site_bucket(code), site.c.code == code)
-    row = connection.execute(query.with_for_update(read=not change)).one_or_none()
+    query = _SITE_LOCKED if change else _SITE_KEPT if keep else _SITE
+    row = connection.execute(query, _of_site(code)).one_or_none()
     if row is None:
         raise NotStoredError("there is no such site")
     return StoredSite(decode_site(row.definition), row.version)
@@ -106,12 +155,7 @@ def store_site(connection: Connection, new: Site, now: datetime) -> int:
 
 def find_closures(connection: Connection, code: str, first: date, last: date) -> Mapping[date, str]:
     """Days on which a site is closed, and why."""
-    rows = connection.execute(
-        select(site_closure.c.day, site_closure.c.reason)
-        .where(site_closure.c.bucket == site_bucket(code), site_closure.c.site == code)
-        .where(site_closure.c.day.between(first, last))
-        .order_by(site_closure.c.day)
-    )
+    rows = connection.execute(_CLOSED, {**_of_site(code), "first": first, "last": last})
     return {row.day: row.reason for row in rows}
 
 
@@ -141,8 +185,8 @@ def find_appointment(connection: Connection, identifier: uuid.UUID) -> Appointme
 
 def find_live(connection: Connection, code: str, application_id: uuid.UUID) -> Appointment | None:
     """The appointment of an application that keeps a place at a site."""
-    where = (appointment.c.application_id == application_id, appointment.c.live == _LIVE)
-    row = connection.execute(_at_site(code).where(*where)).one_or_none()
+    which = {**_of_site(code), "of_application": application_id, "living": _LIVE}
+    row = connection.execute(_LIVE_THERE, which).one_or_none()
     return None if row is None else _to_appointment(row)
 
 
@@ -163,9 +207,8 @@ def list_due_holds(
     connection: Connection, now: datetime, limit: int, code: str | None = None
 ) -> tuple[Appointment, ...]:
     """Places held longer than allowed; those that another transaction is at are passed over."""
-    query = select(*_COLUMNS) if code is None else _at_site(code)
-    query = query.where(appointment.c.state == "HELD", appointment.c.expires_at <= now)
-    rows = connection.execute(query.order_by(appointment.c.expires_at).limit(limit).with_for_update(skip_locked=True))
+    query, which = (_DUE, {}) if code is None else (_DUE_THERE, _of_site(code))
+    rows = connection.execute(query, {**which, "held": "HELD", "until": now, "most": limit})
     return tuple(_to_appointment(row) for row in rows)
 
 
@@ -178,12 +221,8 @@ def list_missed(connection: Connection, ended_before: datetime, limit: int) -> t
 
 def find_taken(connection: Connection, code: str, first: date, last: date) -> Mapping[WallTime, set[int]]:
     """The places of a site that are taken in the cells of some days."""
-    table = appointment_place
-    rows = connection.execute(
-        select(table.c.slot, table.c.place)
-        .where(table.c.bucket == site_bucket(code), table.c.site == code)
-        .where(table.c.slot >= str(first), table.c.slot < str(last + timedelta(days=1)))
-    )
+    days = {"first": str(first), "end": str(last + timedelta(days=1))}
+    rows = connection.execute(_TAKEN, {**_of_site(code), **days})
     taken: defaultdict[WallTime, set[int]] = defaultdict(set)
     for row in rows:
         taken[decode_wall_time(row.slot)].add(row.place)
@@ -197,7 +236,8 @@ def store_appointment(connection: Connection, new: Appointment, cells: Iterable[
     """
     try:
         with connection.begin_nested():
-            connection.execute(insert(appointment).values(bucket=bucket_of(new.id), live=_LIVE, **asdict(new)))
+            values = {name: getattr(new, name) for name in Appointment.__dataclass_fields__}
+            connection.execute(_INSERT, {"bucket": bucket_of(new.id), "live": _LIVE, **values})
             _take(connection, new.id, new.site, new.place, cells)
     except IntegrityError:
         return False
@@ -216,42 +256,46 @@ def take_cells(connection: Connection, of: Appointment, place: int, cells: Itera
 
 def free_cells(connection: Connection, of: Appointment) -> None:
     """Give back what an appointment has taken."""
-    table = appointment_place
-    connection.execute(delete(table).where(table.c.bucket == bucket_of(of.id), table.c.appointment_id == of.id))
+    connection.execute(_FREE, {"of_bucket": bucket_of(of.id), "of_id": of.id})
 
 
 def find_held(connection: Connection, application_id: uuid.UUID) -> uuid.UUID | None:
     """What has been held last for an application, and not booked."""
-    found: uuid.UUID | None = connection.execute(
-        select(appointment_hold.c.appointment_id).where(*_held_for(application_id))
-    ).scalar()
+    found: uuid.UUID | None = connection.execute(_HELD, _held_for(application_id)).scalar()
     return found
 
 
 def remember_held(connection: Connection, application_id: uuid.UUID, identifier: uuid.UUID, now: datetime) -> None:
     """Note what has been held last for an application."""
-    forget_held(connection, application_id)
-    connection.execute(
-        insert(appointment_hold).values(
-            bucket=bucket_of(application_id), application_id=application_id, appointment_id=identifier, held_at=now
-        )
-    )
+    values = {"bucket": bucket_of(application_id), "application_id": application_id}
+    connection.execute(_remember(connection.dialect.name), {**values, "appointment_id": identifier, "held_at": now})
 
 
 def forget_held(connection: Connection, application_id: uuid.UUID) -> None:
     """Nothing is held for an application any more."""
-    connection.execute(delete(appointment_hold).where(*_held_for(application_id)))
+    connection.execute(_FORGET_HELD, _held_for(application_id))
 
 
-def _held_for(application_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
-    table = appointment_hold
-    return table.c.bucket == bucket_of(application_id), table.c.application_id == application_id
+@cache
+def _remember(dialect: str) -> Upsert:
+    """The first that is held for an application, or another one in its place."""
+    new, kept = insert_or(dialect, appointment_hold), appointment_hold.c
+    other = {"appointment_id": new.excluded.appointment_id, "held_at": new.excluded.held_at}
+    return new.on_conflict_do_update(index_elements=[kept.bucket, kept.application_id], set_=other)
+
+
+def _held_for(application_id: uuid.UUID) -> dict[str, Any]:
+    return {"of_bucket": bucket_of(application_id), "of_application": application_id}
+
+
+def _of_site(code: str) -> dict[str, Any]:
+    return {"of_bucket": site_bucket(code), "of_code": code}
 
 
 def _take(connection: Connection, identifier: uuid.UUID, code: str, place: int, cells: Iterable[WallTime]) -> None:
     same = {"bucket": bucket_of(identifier), "site": code, "place": place, "appointment_id": identifier}
     # In the order of time: two who take overlapping times never wait for each other.
-    connection.execute(insert(appointment_place).values([{**same, "slot": str(cell)} for cell in cells]))
+    connection.execute(_TAKE, [{**same, "slot": str(cell)} for cell in cells])
 
 
 def _at_site(code: str) -> Select[Any]:

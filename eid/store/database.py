@@ -3,6 +3,9 @@
 SQLite is the embedded default. Its write-ahead log can corrupt a file under two connections before version 3.51.3, so
 older libraries keep the rollback journal. A transaction takes the write lock as it begins: one that reads first and
 writes later would fail with "database is locked" instead of waiting.
+
+What only reads begins no transaction at all (`reading`): each statement sees what is committed when it runs, as in a
+transaction of PostgreSQL's usual level, and costs no more than itself.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,6 +30,9 @@ WAL_IS_SAFE_FROM: Final = (3, 51, 3)
 BUSY_TIMEOUT: Final = 30_000  # milliseconds
 ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = 0.01  # seconds, doubled after each attempt
+CONNECTIONS: Final = 15  # of one process at most; all are kept, for a new one costs more than most transactions
+PREPARED: Final = 500  # statements that a connection to PostgreSQL remembers: more than there are
+_ALONE: Final[dict[str, dict[str, Any]]] = {"sqlite": {"alone": True}, "postgresql": {"isolation_level": "AUTOCOMMIT"}}
 _RETRYABLE: Final = frozenset(("40001", "40P01"))  # SQLSTATE: serialization failure, deadlock detected
 
 
@@ -40,14 +47,24 @@ def open_database(url: str | URL) -> Engine:
     """
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, hide_parameters=True)
-        _make_file(parsed)
-        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT / 1000})
+        embedded = parsed.get_backend_name() == "sqlite"
+        if embedded:
+            _make_file(parsed)
+        engine = create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_use_lifo=True,
+            connect_args={"timeout": BUSY_TIMEOUT / 1000} if embedded else {},
+        )
     except (ArgumentError, SQLAlchemyError, ImportError) as failure:
         raise StoreError(f"the database cannot be opened: {type(failure).__name__}") from failure
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    if embedded:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    elif parsed.get_driver_name() == "psycopg":
+        event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
 
@@ -65,6 +82,7 @@ def in_transaction(
     engine: Engine,
     work: Callable[[Connection], T],
     *,
+    alone: bool = False,
     attempts: int = ATTEMPTS,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
@@ -73,6 +91,7 @@ def in_transaction(
     Args:
         work: reads and writes through the connection, and has no other effect, for it is run again from its start where
             the database says locked, deadlock or serialization failure.
+        alone: `work` is one statement, which needs no beginning and no end around it.
 
     Raises:
         StoreError: the database stays locked, refuses the data, or fails. What `work` raises passes after a rollback.
@@ -80,8 +99,11 @@ def in_transaction(
     pause = FIRST_PAUSE
     for attempt in range(attempts):
         try:
-            with engine.begin() as connection:
-                return work(connection)
+            with engine.connect() as connection:
+                if alone:
+                    connection.execution_options(**_ALONE[engine.dialect.name])
+                with connection.begin():
+                    return work(connection)
         except IntegrityError as failure:
             raise StoreError("the data contradicts what is stored already") from failure
         except DBAPIError as failure:
@@ -92,6 +114,20 @@ def in_transaction(
         sleep(pause * (1 + random.random()))  # noqa: S311  only spreads the waiting
         pause *= 2
     raise StoreError("no attempt was allowed")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for statements that only read, outside of any transaction; nothing is locked, nothing waits.
+
+    Raises:
+        StoreError: the database fails.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection.execution_options(**_ALONE[engine.dialect.name])
+    except DBAPIError as failure:
+        raise StoreError(f"the database failed: {type(failure.orig).__name__}") from failure
 
 
 def is_retryable(failure: DBAPIError) -> bool:
@@ -124,4 +160,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not connection.get_execution_options().get("alone"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    connection.prepared_max = PREPARED  # what is forgotten is parsed and planned at each call

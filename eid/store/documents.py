@@ -18,6 +18,7 @@ _KEPT: Final = (  # made once: every step of an application runs it
     .where(table.c.state == "KEPT")
     .order_by(table.c.id)
 )
+_INSERT: Final = insert(table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class StoredDocument:
 def insert_document(connection: Connection, document: StoredDocument) -> None:
     """Enter a file."""
     values = {name: getattr(document, name) for name in StoredDocument.__dataclass_fields__}
-    connection.execute(insert(table).values(bucket=bucket_of(document.id), **values))
+    connection.execute(_INSERT, {"bucket": bucket_of(document.id), **values})
 
 
 def load_document(connection: Connection, document_id: uuid.UUID) -> StoredDocument | None:

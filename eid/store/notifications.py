@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from eid.store.audit import bucket_of
 from eid.store.notification_tables import notification as table
@@ -15,6 +16,10 @@ from eid.store.notification_tables import notification as table
 SENDING: Final = "SENDING"
 SENT: Final = "SENT"
 REFUSED: Final = "REFUSED"
+_OF_WORK: Final = (table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
+_STATES: Final = select(table.c.channel, table.c.state).where(*_OF_WORK)
+_BEGIN: Final = insert(table)
+_END: Final = update(table).where(*_OF_WORK, table.c.channel == bindparam("of_channel"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +42,32 @@ class Notification:
     at: datetime
 
 
-def begin_notification(connection: Connection, new: Notification) -> bool:
-    """Note that a message is about to be sent; False where it was sent before, or refused for good."""
-    standing = connection.execute(
-        select(table.c.state).where(*_key(new.subject, new.id, new.channel))
-    ).scalar_one_or_none()
-    if standing is None:
-        values = {name: getattr(new, name) for name in Notification.__dataclass_fields__}
-        connection.execute(insert(table).values(bucket=bucket_of(new.subject), **values))
-    return standing in (None, SENDING)
+def begin_notifications(connection: Connection, wanted: Sequence[Notification]) -> list[Notification]:
+    """Note that messages of one work are about to be sent: those that were not sent before, nor refused for good."""
+    if not wanted:
+        return []
+    which = {"of_bucket": bucket_of(wanted[0].subject), "of_id": wanted[0].id}
+    known = {row.channel: row.state for row in connection.execute(_STATES, which)}
+    fresh = [new for new in wanted if new.channel not in known]
+    if fresh:
+        connection.execute(_BEGIN, [_values(new) for new in fresh])
+    return [new for new in wanted if known.get(new.channel, SENDING) == SENDING]
 
 
-def end_notification(connection: Connection, begun: Notification, state: str, reference: str, now: datetime) -> None:
-    """Note what became of a message: SENT or REFUSED."""
-    values = {"state": state, "reference": reference, "at": now}
-    connection.execute(update(table).where(*_key(begun.subject, begun.id, begun.channel)).values(values))
+def end_notifications(connection: Connection, ended: Iterable[tuple[Notification, str, str]], now: datetime) -> None:
+    """Note what became of messages: SENT or REFUSED, and the gateway's reference."""
+    told = [
+        {
+            "of_bucket": bucket_of(begun.subject),
+            "of_id": begun.id,
+            "of_channel": begun.channel,
+            "state": state,
+            "reference": reference,
+            "at": now,
+        }
+        for begun, state, reference in ended
+    ]
+    connection.execute(_END, told)
 
 
 def notifications_of(connection: Connection, subject: uuid.UUID, limit: int = 100) -> tuple[Notification, ...]:
@@ -62,6 +78,6 @@ def notifications_of(connection: Connection, subject: uuid.UUID, limit: int = 10
     return tuple(Notification(*row) for row in rows)
 
 
-def _key(subject: uuid.UUID, work_id: uuid.UUID, channel: str) -> tuple[Any, ...]:
+def _values(new: Notification) -> dict[str, Any]:
     """A row lies with the affair that it is about, wherever its work came from."""
-    return (table.c.bucket == bucket_of(subject), table.c.id == work_id, table.c.channel == channel)
+    return {"bucket": bucket_of(new.subject)} | {name: getattr(new, name) for name in Notification.__dataclass_fields__}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from eid.errors import NotStoredError
 from eid.store.audit import bucket_of
@@ -59,13 +59,28 @@ class StoredReconciliation:
 
 
 _COLUMNS: Final = tuple(table.c[name] for name in StoredPayment.__dataclass_fields__)
+_IS: Final = (table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
+_INSERT: Final = insert(table)
+_FIND: Final = select(*_COLUMNS).where(*_IS)
+_NOTE_REFERENCE: Final = update(table).where(*_IS)
+_OF_STAMP: Final = (
+    select(*_COLUMNS)
+    .where(table.c.bucket == bindparam("of_bucket"), table.c.stamp_id == bindparam("of_stamp"))
+    .order_by(table.c.id)
+)
+_FIND_CALLBACK: Final = select(payment_callback.c.digest, payment_callback.c.result).where(
+    payment_callback.c.bucket == bindparam("of_bucket"),
+    payment_callback.c.channel == bindparam("of_channel"),
+    payment_callback.c.event_id == bindparam("of_event"),
+)
+_KEEP_CALLBACK: Final = insert(payment_callback)
 _RECORD: Final = tuple(reconciliation.c[name] for name in StoredReconciliation.__dataclass_fields__)
 
 
 def insert_payment(connection: Connection, new: StoredPayment) -> None:
     """Keep a new payment, which lies with its stamp."""
     values = {column.name: getattr(new, column.name) for column in _COLUMNS}
-    connection.execute(insert(table).values(bucket=bucket_of(new.id), **values))
+    connection.execute(_INSERT, {"bucket": bucket_of(new.id), **values})
 
 
 def find_payment(connection: Connection, payment_id: uuid.UUID) -> StoredPayment:
@@ -74,8 +89,7 @@ def find_payment(connection: Connection, payment_id: uuid.UUID) -> StoredPayment
     Raises:
         NotStoredError: there is none.
     """
-    query = select(*_COLUMNS).where(table.c.bucket == bucket_of(payment_id), table.c.id == payment_id)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FIND, {"of_bucket": bucket_of(payment_id), "of_id": payment_id}).one_or_none()
     if row is None:
         raise NotStoredError("there is no such payment")
     return _to_payment(row)
@@ -83,8 +97,8 @@ def find_payment(connection: Connection, payment_id: uuid.UUID) -> StoredPayment
 
 def payments_of(connection: Connection, stamp_id: uuid.UUID) -> tuple[StoredPayment, ...]:
     """Every payment for a stamp, in the order of their making."""
-    where = (table.c.bucket == bucket_of(stamp_id), table.c.stamp_id == stamp_id)
-    return tuple(map(_to_payment, connection.execute(select(*_COLUMNS).where(*where).order_by(table.c.id))))
+    which = {"of_bucket": bucket_of(stamp_id), "of_stamp": stamp_id}
+    return tuple(map(_to_payment, connection.execute(_OF_STAMP, which)))
 
 
 def find_payments(connection: Connection, identifiers: Iterable[uuid.UUID]) -> tuple[StoredPayment, ...]:
@@ -112,18 +126,14 @@ def refunded_between(connection: Connection, channel: str, start: datetime, end:
 
 def note_provider_reference(connection: Connection, payment_id: uuid.UUID, reference: str) -> None:
     """Note under which number the provider has a payment."""
-    where = (table.c.bucket == bucket_of(payment_id), table.c.id == payment_id)
-    connection.execute(update(table).where(*where).values(provider_reference=reference))
+    which = {"of_bucket": bucket_of(payment_id), "of_id": payment_id}
+    connection.execute(_NOTE_REFERENCE, {"provider_reference": reference, **which})
 
 
 def find_callback(connection: Connection, payment_id: uuid.UUID, channel: str, event_id: str) -> KnownCallback | None:
     """What a provider told under this event's number before."""
-    columns = payment_callback.c
-    row = connection.execute(
-        select(columns.digest, columns.result).where(
-            columns.bucket == bucket_of(payment_id), columns.channel == channel, columns.event_id == event_id
-        )
-    ).one_or_none()
+    which = {"of_bucket": bucket_of(payment_id), "of_channel": channel, "of_event": event_id}
+    row = connection.execute(_FIND_CALLBACK, which).one_or_none()
     return None if row is None else KnownCallback(row.digest, row.result)
 
 
@@ -131,17 +141,16 @@ def keep_callback(
     connection: Connection, payment_id: uuid.UUID, channel: str, event_id: str, known: KnownCallback, now: datetime
 ) -> None:
     """Keep what a provider told, in the transaction of what it changed."""
-    connection.execute(
-        insert(payment_callback).values(
-            bucket=bucket_of(payment_id),
-            channel=channel,
-            event_id=event_id,
-            payment_id=payment_id,
-            digest=known.digest,
-            result=known.result,
-            received_at=now,
-        )
-    )
+    values = {
+        "bucket": bucket_of(payment_id),
+        "channel": channel,
+        "event_id": event_id,
+        "payment_id": payment_id,
+        "digest": known.digest,
+        "result": known.result,
+        "received_at": now,
+    }
+    connection.execute(_KEEP_CALLBACK, values)
 
 
 def insert_reconciliation(connection: Connection, new: StoredReconciliation) -> None:

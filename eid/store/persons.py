@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, case, delete, func, insert, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from eid.enrolment.names import fold
 from eid.errors import LifecycleError
@@ -17,6 +18,7 @@ from eid.store.application_tables import person as table
 from eid.store.application_tables import person_name, person_search_key, personal_number
 from eid.store.audit import bucket_of
 from eid.store.types import new_id
+from eid.store.upsert import insert_or
 
 END: Final = "\U0010ffff"
 
@@ -88,10 +90,32 @@ class NameVersion:
     application_id: uuid.UUID | None = None
 
 
+_INSERT: Final = insert(table)
+_REPLACE: Final = update(table).where(
+    table.c.bucket == bindparam("of_bucket"),
+    table.c.id == bindparam("of_id"),
+    table.c.version == bindparam("of_version"),
+)
+_HAS_KEY: Final = (
+    person_search_key.c.bucket == bindparam("of_bucket"),
+    person_search_key.c.person_id == bindparam("of_person"),
+)
+_KEYS: Final = select(person_search_key.c.key).where(*_HAS_KEY)
+_DROP_KEYS: Final = delete(person_search_key).where(*_HAS_KEY)
+_ADD_KEYS: Final = insert(person_search_key)
+_NAMES: Final = (
+    select(*(person_name.c[name] for name in NameVersion.__dataclass_fields__))
+    .where(person_name.c.bucket == bindparam("of_bucket"), person_name.c.person_id == bindparam("of_person"))
+    .order_by(person_name.c.version)
+)
+_ADD_NAME: Final = insert(person_name)
+_HOLDER: Final = select(personal_number.c.person_id).where(personal_number.c.number == bindparam("of_number"))
+
+
 def insert_person(connection: Connection, person: StoredPerson, keys: Iterable[str], now: datetime) -> None:
     """Enter a person."""
     values = _values(person) | {"bucket": bucket_of(person.id), "id": person.id, "created_at": now, "updated_at": now}
-    connection.execute(insert(table).values(**values))
+    connection.execute(_INSERT, values)
     _add_keys(connection, person.id, frozenset(keys))
 
 
@@ -107,19 +131,15 @@ def replace_person(
         LifecycleError: somebody else has changed it meanwhile.
     """
     bucket = bucket_of(person.id)
-    changed = connection.execute(
-        update(table)
-        .where(table.c.bucket == bucket, table.c.id == person.id, table.c.version == person.version)
-        .values(**(_values(person) | {"version": person.version + 1, "updated_at": now}))
-    )
+    which = {"of_bucket": bucket, "of_id": person.id, "of_version": person.version}
+    changed = connection.execute(_REPLACE, _values(person) | {"version": person.version + 1, "updated_at": now} | which)
     if changed.rowcount != 1:
         raise LifecycleError("the identity record was changed by somebody else meanwhile")
-    found = (person_search_key.c.bucket == bucket, person_search_key.c.person_id == person.id)
-    wanted = frozenset(keys)
+    wanted, whose = frozenset(keys), {"of_bucket": bucket, "of_person": person.id}
     if not keep_keys:
-        connection.execute(delete(person_search_key).where(*found))
+        connection.execute(_DROP_KEYS, whose)
     else:
-        wanted -= set(connection.execute(select(person_search_key.c.key).where(*found)).scalars())
+        wanted -= set(connection.execute(_KEYS, whose).scalars())
     _add_keys(connection, person.id, wanted)
     return replace(person, version=person.version + 1)
 
@@ -131,35 +151,15 @@ def load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson | 
     return None if row is None else _person(row)
 
 
-def add_name(connection: Connection, person_id: uuid.UUID, name: NameVersion) -> NameVersion:
-    """Add a name as the next version; `name.version` is not looked at."""
-    mine = (person_name.c.bucket == bucket_of(person_id), person_name.c.person_id == person_id)
-    last = connection.execute(select(func.coalesce(func.max(person_name.c.version), 0)).where(*mine)).scalar_one()
-    added = replace(name, version=last + 1)
-    connection.execute(
-        insert(person_name).values(
-            bucket=bucket_of(person_id),
-            person_id=person_id,
-            version=added.version,
-            name=dict(added.name),
-            source=added.source,
-            application_id=added.application_id,
-            effective_from=added.effective_from,
-            recorded_by=added.recorded_by,
-            recorded_at=added.recorded_at,
-        )
-    )
-    return added
+def add_name(connection: Connection, person_id: uuid.UUID, name: NameVersion) -> None:
+    """Add a name; its version is the one behind the last that `load_names` has, and two of one number cannot be."""
+    values = {field: getattr(name, field) for field in NameVersion.__dataclass_fields__} | {"name": dict(name.name)}
+    connection.execute(_ADD_NAME, {"bucket": bucket_of(person_id), "person_id": person_id, **values})
 
 
 def load_names(connection: Connection, person_id: uuid.UUID) -> tuple[NameVersion, ...]:
     """Every name of a person, oldest first."""
-    columns = [person_name.c[name] for name in NameVersion.__dataclass_fields__]
-    rows = connection.execute(
-        select(*columns)
-        .where(person_name.c.bucket == bucket_of(person_id), person_name.c.person_id == person_id)
-        .order_by(person_name.c.version)
-    ).mappings()
+    rows = connection.execute(_NAMES, {"of_bucket": bucket_of(person_id), "of_person": person_id}).mappings()
     return tuple(NameVersion(**row) for row in rows)
 
 
@@ -189,22 +189,14 @@ def find_by_column(connection: Connection, column: str, value: str, limit: int =
 
 def holder_of_number(connection: Connection, number: str) -> uuid.UUID | None:
     """The person to whom a personal number belongs."""
-    query = select(personal_number.c.person_id).where(personal_number.c.number == number)
-    found: uuid.UUID | None = connection.execute(query).scalar_one_or_none()
+    found: uuid.UUID | None = connection.execute(_HOLDER, {"of_number": number}).scalar_one_or_none()
     return found
 
 
 def claim_number(connection: Connection, number: str, person_id: uuid.UUID, now: datetime) -> uuid.UUID:
     """Enter whose a personal number is, where nobody has it, or that he claims it again; whose it is then."""
-    try:
-        with connection.begin_nested():
-            values = {"number": number, "person_id": person_id, "claimed_at": now}
-            connection.execute(insert(personal_number).values(**values))
-    except IntegrityError:
-        mine = (personal_number.c.number == number, personal_number.c.person_id == person_id)
-        connection.execute(update(personal_number).where(*mine).values(claimed_at=now))
-    query = select(personal_number.c.person_id).where(personal_number.c.number == number)
-    holder: uuid.UUID = connection.execute(query).scalar_one()
+    values = {"number": number, "person_id": person_id, "claimed_at": now}
+    holder: uuid.UUID = connection.execute(_claim(connection.dialect.name), values).scalar_one()
     return holder
 
 
@@ -229,7 +221,15 @@ def new_person_id(now: datetime) -> uuid.UUID:
 def _add_keys(connection: Connection, person_id: uuid.UUID, keys: frozenset[str]) -> None:
     rows = [{"bucket": bucket_of(person_id), "person_id": person_id, "key": key} for key in sorted(keys)]
     if rows:
-        connection.execute(insert(person_search_key), rows)
+        connection.execute(_ADD_KEYS, rows)
+
+
+@cache
+def _claim(dialect: str) -> ReturningInsert[uuid.UUID]:
+    """Enter a number, or claim it again where it is one's own already; whose it is then."""
+    new, kept = insert_or(dialect, personal_number), personal_number.c
+    again = case((kept.person_id == new.excluded.person_id, new.excluded.claimed_at), else_=kept.claimed_at)
+    return new.on_conflict_do_update(index_elements=[kept.number], set_={"claimed_at": again}).returning(kept.person_id)
 
 
 def _values(person: StoredPerson) -> dict[str, Any]:

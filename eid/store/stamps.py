@@ -5,17 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from eid.audit.chain import BUCKETS
 from eid.errors import NotStoredError
 from eid.store.audit import bucket_of
 from eid.store.stamp_tables import stamp as table
 from eid.store.stamp_tables import stamp_try
+from eid.store.upsert import insert_or
 
+_TRY_KEY: Final = (stamp_try.c.caller, stamp_try.c.hour)
 KEPT_TRIES: Final = timedelta(days=1)
 
 
@@ -56,6 +59,16 @@ class StoredStamp:
 _COLUMNS: Final = tuple(table.c[name] for name in StoredStamp.__dataclass_fields__)
 _FIND: Final = select(*_COLUMNS).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
 _LOCK: Final = _FIND.with_for_update()
+_INSERT: Final = insert(table)
+_HAS_TAG: Final = (table.c.bucket == bindparam("of_bucket"), table.c.tag == bindparam("of_tag"))
+_FIND_BY_TAG: Final = select(*_COLUMNS).where(*_HAS_TAG).with_for_update()
+_KNOW_TAG: Final = select(table.c.id).where(*_HAS_TAG)
+_TRIES_OF: Final = (stamp_try.c.caller == bindparam("of_caller"), stamp_try.c.hour == bindparam("of_hour"))
+_FORGIVE: Final = update(stamp_try).where(*_TRIES_OF, stamp_try.c.tries > 0).values(tries=stamp_try.c.tries - 1)
+_FORGET_TRIES: Final = delete(stamp_try).where(
+    stamp_try.c.caller == bindparam("of_caller"), stamp_try.c.hour < bindparam("before")
+)
+_CHANGE: Final = update(table).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
 
 
 def bucket_of_tag(tag: bytes) -> int:
@@ -66,7 +79,7 @@ def bucket_of_tag(tag: bytes) -> int:
 def insert_stamp(connection: Connection, new: StoredStamp) -> None:
     """Keep a new stamp."""
     values = {column.name: getattr(new, column.name) for column in _COLUMNS}
-    connection.execute(insert(table).values(bucket=bucket_of(new.id), **values))
+    connection.execute(_INSERT, {"bucket": bucket_of(new.id), **values})
 
 
 def find_stamp(connection: Connection, stamp_id: uuid.UUID, *, lock: bool = False) -> StoredStamp:
@@ -84,15 +97,13 @@ def find_stamp(connection: Connection, stamp_id: uuid.UUID, *, lock: bool = Fals
 
 def find_by_tag(connection: Connection, tag: bytes) -> StoredStamp | None:
     """The stamp whose digits have this keyed hash, locked until the transaction ends."""
-    query = select(*_COLUMNS).where(table.c.bucket == bucket_of_tag(tag), table.c.tag == tag).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FIND_BY_TAG, {"of_bucket": bucket_of_tag(tag), "of_tag": tag}).one_or_none()
     return None if row is None else _to_stamp(row)
 
 
 def is_known_tag(connection: Connection, tag: bytes) -> bool:
     """Whether some stamp has these digits."""
-    query = select(table.c.id).where(table.c.bucket == bucket_of_tag(tag), table.c.tag == tag)
-    return connection.execute(query).one_or_none() is not None
+    return connection.execute(_KNOW_TAG, {"of_bucket": bucket_of_tag(tag), "of_tag": tag}).one_or_none() is not None
 
 
 def stamps_of(connection: Connection, ordered_by: str, limit: int = 100) -> tuple[StoredStamp, ...]:
@@ -146,30 +157,31 @@ def note_message(
         values |= {"message_asked_at": asked_at, "messages": table.c.messages + 1}
     if sent_at is not None:
         values["message_sent_at"] = sent_at
-    where = (table.c.bucket == bucket_of(stamp_id), table.c.id == stamp_id)
-    connection.execute(update(table).where(*where).values(values))
+    connection.execute(_CHANGE.values(values), {"of_bucket": bucket_of(stamp_id), "of_id": stamp_id})
 
 
 def count_try(connection: Connection, caller: str, now: datetime) -> int:
     """Count a try of somebody's in this hour; how many there are with it."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    mine = (stamp_try.c.caller == caller, stamp_try.c.hour == hour)
-    add = update(stamp_try).where(*mine).values(tries=stamp_try.c.tries + 1)
-    if connection.execute(add).rowcount == 0:
-        connection.execute(delete(stamp_try).where(stamp_try.c.caller == caller, stamp_try.c.hour < now - KEPT_TRIES))
-        try:
-            with connection.begin_nested():  # two may try first at once
-                connection.execute(insert(stamp_try).values(caller=caller, hour=hour, tries=1))
-        except IntegrityError:
-            connection.execute(add)
-    return int(connection.execute(select(stamp_try.c.tries).where(*mine)).scalar_one())
+    first = {"caller": caller, "hour": hour, "tries": 1}
+    tries = connection.execute(_count_one(connection.dialect.name), first).scalar_one()
+    if tries == 1:
+        connection.execute(_FORGET_TRIES, {"of_caller": caller, "before": now - KEPT_TRIES})
+    return tries
 
 
 def forgive_try(connection: Connection, caller: str, now: datetime) -> None:
     """Take back a try that was none: the digits were right."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    mine = (stamp_try.c.caller == caller, stamp_try.c.hour == hour, stamp_try.c.tries > 0)
-    connection.execute(update(stamp_try).where(*mine).values(tries=stamp_try.c.tries - 1))
+    connection.execute(_FORGIVE, {"of_caller": caller, "of_hour": hour})
+
+
+@cache
+def _count_one(dialect: str) -> ReturningInsert[int]:
+    """The first try of an hour, or one more; whichever, of two at once both count."""
+    one = insert_or(dialect, stamp_try)
+    more = one.on_conflict_do_update(index_elements=_TRY_KEY, set_={"tries": stamp_try.c.tries + 1})
+    return more.returning(stamp_try.c.tries)
 
 
 def _to_stamp(row: Row[tuple[object, ...]]) -> StoredStamp:

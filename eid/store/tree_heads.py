@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.audit.tree_head import Entry, Frontier, Seal, decode_frontier
 from eid.store.tables import audit_chain, audit_row
 from eid.store.tree_head_tables import sealed_chain, tree_head
+
+_SEALED: Final = func.coalesce(sealed_chain.c.size, 0)
+_BEHIND: Final = (
+    select(audit_chain.c.bucket, _SEALED.label("sealed"))
+    .outerjoin(sealed_chain, sealed_chain.c.bucket == audit_chain.c.bucket)
+    .where(audit_chain.c.size > _SEALED)
+    .order_by(audit_chain.c.bucket)
+)
+_ROWS: Final = (
+    select(audit_row.c.seq, audit_row.c.hash)
+    .where(audit_row.c.bucket == bindparam("chain"), audit_row.c.seq > bindparam("sealed"))
+    .order_by(audit_row.c.seq)
+    .limit(bindparam("most"))
+)
+_MOVE: Final = update(sealed_chain).where(sealed_chain.c.bucket == bindparam("chain"))
 
 
 def read_frontier(connection: Connection) -> Frontier:
@@ -21,20 +38,10 @@ def read_frontier(connection: Connection) -> Frontier:
 
 def read_unsealed(connection: Connection, limit: int) -> tuple[Entry, ...]:
     """Rows that stand under no head yet, chain by chain, in their order."""
-    behind = (
-        select(audit_chain.c.bucket, func.coalesce(sealed_chain.c.size, 0).label("sealed"))
-        .outerjoin(sealed_chain, sealed_chain.c.bucket == audit_chain.c.bucket)
-        .where(audit_chain.c.size > func.coalesce(sealed_chain.c.size, 0))
-        .order_by(audit_chain.c.bucket)
-    )
     found: list[Entry] = []
-    for chain in connection.execute(behind).all():
-        rows = connection.execute(
-            select(audit_row.c.seq, audit_row.c.hash)
-            .where(audit_row.c.bucket == chain.bucket, audit_row.c.seq > chain.sealed)
-            .order_by(audit_row.c.seq)
-            .limit(limit - len(found))
-        )
+    for chain in connection.execute(_BEHIND).all():
+        which = {"chain": chain.bucket, "sealed": chain.sealed, "most": limit - len(found)}
+        rows = connection.execute(_ROWS, which)
         found += [Entry(chain.bucket, row.seq, row.hash) for row in rows]
         if len(found) >= limit:
             break
@@ -61,11 +68,18 @@ def add_head(connection: Connection, tree: Frontier, entries: tuple[Entry, ...],
             connection.execute(insert(tree_head).values(**values))
     except IntegrityError:
         return False
-    for bucket, size in {entry.bucket: entry.seq for entry in entries}.items():  # the last one of each chain stays
-        moved = update(sealed_chain).where(sealed_chain.c.bucket == bucket).values(size=size)
-        if connection.execute(moved).rowcount == 0:
-            connection.execute(insert(sealed_chain).values(bucket=bucket, size=size))
+    _move_seals(connection, {entry.bucket: entry.seq for entry in entries})  # the last one of each chain stays
     return True
+
+
+def _move_seals(connection: Connection, sizes: Mapping[int, int]) -> None:
+    known = set(connection.execute(select(sealed_chain.c.bucket)).scalars())
+    moved = [{"chain": bucket, "size": size} for bucket, size in sizes.items() if bucket in known]
+    new = [{"bucket": bucket, "size": size} for bucket, size in sizes.items() if bucket not in known]
+    if moved:
+        connection.execute(_MOVE, moved)
+    if new:
+        connection.execute(insert(sealed_chain), new)
 
 
 def read_seals(connection: Connection, after: int, limit: int) -> tuple[Seal, ...]:

@@ -25,6 +25,7 @@ from eid.services.application.steps import (
     SYSTEM,
     compute_fee,
     due_at,
+    facts_of,
     find_missing_parts,
     is_staff,
     load_seen,
@@ -51,7 +52,7 @@ from eid.store.applications import (
     queue,
 )
 from eid.store.audit import append_event, bucket_of
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.documents import StoredDocument, documents_of
 from eid.store.outbox import enqueue
 from eid.store.persons import StoredPerson, holder_of_number, insert_person, new_person_id, replace_person
@@ -221,7 +222,7 @@ def find_application(engine: Engine, number: str, actor: Actor) -> StoredApplica
     Raises:
         NotStoredError: there is none that the actor may know of. RecordError: it is no number of a receipt.
     """
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         found = find_by_number(connection, number)
         if found is None:
             raise NotStoredError("there is no such application")
@@ -234,7 +235,7 @@ def read_status(engine: Engine, application_id: uuid.UUID, actor: Actor) -> Stor
     Raises:
         NotStoredError: there is none that the actor may know of. EnrolmentError: it is another office's.
     """
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         return load_seen(connection, application_id, actor)
 
 
@@ -252,7 +253,7 @@ def list_applications(
         after: the last one that was seen; for staff.
     """
     wanted = tuple(states) or tuple(state.value for state in S)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         if is_staff(actor):
             return queue(connection, wanted, site=actor.site, after=after, limit=limit)
         return tuple(item for item in applications_by(connection, actor.id, limit) if item.state in wanted)
@@ -260,14 +261,14 @@ def list_applications(
 
 def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> Requirements:
     """What an application needs, by its reason, age and place, and what is missing."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         application = load_seen(connection, application_id, actor)
         rules, record = rules_of(application), decode_person(person_of(connection, application).record)
         day, born = local_day(application.submitted_at or now, rules), record.born
         return Requirements(
             wanted_papers(application, record, now),
             find_missing_parts(connection, application, record, now),
-            _fee_today(connection, application, now) if _has_open_fee(application) else application.fee,
+            _fee_for(application, record, now) if _has_open_fee(application) else application.fee,
             application.currency,
             rules.find_reason(application.reason).old_card,
             None if born is None else rules.needs_fingerprints(born, day),
@@ -285,12 +286,13 @@ def submit(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetim
     def act(connection: Connection, application: StoredApplication) -> StoredApplication:
         rules, record = rules_of(application), decode_person(person_of(connection, application).record)
         _require_faultless(record, rules, local_day(now, rules), abroad=application.abroad)
-        fee = _fee_today(connection, application, now)
+        fee = _fee_for(application, record, now)
         if application.state == S.DRAFT.value and application.stamp_id is not None and fee != application.fee:
             raise EnrolmentError(Refusal.GUARD, FEE_CHANGED, guard="fee-changed")
         application = replace(application, fee=fee)
         values = {"fee": fee, "submitted_at": now, "decide_by": end_of_day(now, rules.deadlines.decision, rules)}
-        return step(connection, application, "submit", actor, now, values=values)
+        facts = facts_of(connection, application, now, record)
+        return step(connection, application, "submit", actor, now, facts=facts, values=values)
 
     return _act(engine, application_id, actor, act)
 
@@ -421,8 +423,12 @@ def _has_open_fee(application: StoredApplication) -> bool:
 
 
 def _fee_today(connection: Connection, application: StoredApplication, now: datetime) -> int | None:
-    rules, born = rules_of(application), decode_person(person_of(connection, application).record).born
-    return compute_fee(rules, application.service, application.reason, born, local_day(now, rules))
+    return _fee_for(application, decode_person(person_of(connection, application).record), now)
+
+
+def _fee_for(application: StoredApplication, record: PersonRecord, now: datetime) -> int | None:
+    rules = rules_of(application)
+    return compute_fee(rules, application.service, application.reason, record.born, local_day(now, rules))
 
 
 def end_overdue(engine: Engine, now: datetime, limit: int = 100) -> tuple[uuid.UUID, ...]:
@@ -430,7 +436,7 @@ def end_overdue(engine: Engine, now: datetime, limit: int = 100) -> tuple[uuid.U
 
     Of a refused application whose appeal is over the stamp becomes free.
     """
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         found = overdue(connection, LAPSING, now, limit)
     return tuple(one.id for one in found if in_transaction(engine, partial(_end, application_id=one.id, now=now)))
 

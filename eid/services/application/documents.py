@@ -33,7 +33,7 @@ from eid.imaging.header import ImageLimits
 from eid.services.application.steps import load_seen, note_reading, person_of, rules_of, wanted_papers
 from eid.store.applications import StoredApplication
 from eid.store.audit import append_event, bucket_of
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.documents import StoredDocument, documents_of, insert_document, load_document, replace_document
 from eid.store.types import new_id_like
 
@@ -100,7 +100,7 @@ def attach(
         UploadError: the file is not taken. EnrolmentError: WRONG_STATE, no papers are taken at present.
         NotStoredError: there is no such application. GatewayError: the file cannot be kept.
     """
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         application = _open_for_papers(connection, application_id, actor)
         _require_wanted(connection, application, upload.paper, now)
         _require_room(documents_of(connection, application.id), upload.paper)
@@ -154,7 +154,7 @@ def remove(
 
 def list_documents(engine: Engine, application_id: uuid.UUID, actor: Actor) -> tuple[StoredDocument, ...]:
     """The files of an application, without their content."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         return documents_of(connection, load_seen(connection, application_id, actor).id)
 
 

@@ -69,7 +69,7 @@ from eid.store.captures import (
     insert_officer_key,
     last_capture,
 )
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work
 from eid.store.types import new_id_like
 
@@ -188,7 +188,7 @@ def record_capture(
         raise EnrolmentError(
             Refusal.GUARD, f"not what the officer signed: {', '.join(differing)}", guard="captured-items"
         )
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         application = load_seen(connection, record.application, actor)
         with_fingers = facts_of(connection, application, now).fingerprints_expected
     rules = rules_of(application)

@@ -24,7 +24,7 @@ from eid.services.application.applications import columns_of
 from eid.services.application.steps import facts_of, load_seen, person_of, rules_of, search_keys_of, step
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.persons import (
     NameVersion,
     StoredPerson,
@@ -69,12 +69,12 @@ class Comparison:
 
 def compare(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> Comparison:
     """What an officer sees before he validates: names of fields, no content."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         application = load_seen(connection, application_id, actor)
         person = person_of(connection, application)
         number = person.personal_number
     holder = person.id if number is None else _claim(engine, number, person.id, now, take=False)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         found = _compare(application, person, _registered(connection, person, holder))
     return replace(found, name_warnings=warn_of_names(decode_person(person.record)))
 
@@ -113,7 +113,8 @@ def validate(
         person = person_of(connection, application)
         registered = _registered(connection, person, holder or person.id)
         found = _compare(application, person, registered)
-        facts = facts_of(connection, application, now)
+        stated = decode_person(person.record)
+        facts = facts_of(connection, application, now, stated)
         open_points = set(facts.missing)
         if found.unexplained and reconciliation is None:
             open_points.add(RECONCILE)
@@ -135,7 +136,7 @@ def validate(
             values=values,
             detail=detail,
         )
-        _register(connection, application, person, registered, actor, now)
+        _register(connection, application, person, stated, registered, actor, now)
         return after
 
     return in_transaction(engine, work)
@@ -146,7 +147,7 @@ def _settle_number(engine: Engine, application_id: uuid.UUID, actor: Actor, now:
 
     The number goes to this person where nobody registered has it, and only if the application could be validated.
     """
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         application = load_seen(connection, application_id, actor)
         person = person_of(connection, application)
     if person.personal_number is None:
@@ -161,12 +162,12 @@ def _claim(engine: Engine, number: str, person_id: uuid.UUID, now: datetime, *, 
     Who is being registered at this moment has claimed it a moment ago, and keeps it.
     """
     if not take:
-        with engine.connect() as connection:
+        with reading(engine) as connection:
             return holder_of_number(connection, number) or person_id
-    holder = in_transaction(engine, lambda connection: claim_number(connection, number, person_id, now))
+    holder = in_transaction(engine, lambda connection: claim_number(connection, number, person_id, now), alone=True)
     if holder == person_id:
         return holder
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         found = load_person(connection, holder)
     if found is not None and found.state == "VALID":
         return holder
@@ -200,11 +201,11 @@ def _register(
     connection: Connection,
     application: StoredApplication,
     person: StoredPerson,
+    stated: PersonRecord,
     registered: StoredPerson | None,
     actor: Actor,
     now: datetime,
 ) -> None:
-    stated = decode_person(person.record)
     if registered is None or registered.id == person.id:
         kept = replace_person(connection, replace(person, state="VALID"), search_keys_of(stated), now, keep_keys=True)
     else:
@@ -238,4 +239,5 @@ def _keep_name(
     papers = rules.papers_for(application.reason, abroad=application.abroad, minor=False)
     source = next((code for code in NAME_SOURCES if code in papers), "claim")
     day = local_day(now, rules)
-    add_name(connection, person.id, NameVersion(0, name, source, day, actor.id, now, application.id))
+    version = versions[-1].version + 1 if versions else 1
+    add_name(connection, person.id, NameVersion(version, name, source, day, actor.id, now, application.id))

@@ -122,10 +122,16 @@ def search_keys_of(record: PersonRecord) -> frozenset[str]:
 # Facts
 
 
-def facts_of(connection: Connection, application: StoredApplication, now: datetime) -> ApplicationFacts:
-    """What the guards look at, as far as application, person and papers tell it; later steps add theirs (`replace`)."""
-    rules, person = rules_of(application), person_of(connection, application)
-    record = decode_person(person.record)
+def facts_of(
+    connection: Connection, application: StoredApplication, now: datetime, record: PersonRecord | None = None
+) -> ApplicationFacts:
+    """What the guards look at, as far as application, person and papers tell it; later steps add theirs (`replace`).
+
+    Args:
+        record: the person's, where the caller has it already.
+    """
+    rules = rules_of(application)
+    record = record or decode_person(person_of(connection, application).record)
     born = record.born
     day = local_day(application.submitted_at or now, rules)
     return ApplicationFacts(

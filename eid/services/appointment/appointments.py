@@ -51,7 +51,7 @@ from eid.store.appointments import (
     list_appointments,
     remember_held,
 )
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 
 BOOKABLE: Final = frozenset((ApplicationState.VALIDATED.value, ApplicationState.BOOKED.value))
 MAX_DAYS: Final = 31  # looked at in one question for offers
@@ -107,17 +107,16 @@ def hold(
     """
     require_role(actor, *BOOKERS)
 
-    def look(connection: Connection) -> tuple[Visitor, uuid.UUID | None]:
+    with reading(desk.engine) as connection:
         found = _bookable(connection, application_id, actor)
         _require_changeable(desk, connection, found, actor, now)
-        return Visitor(found, category), find_held(connection, application_id)
+        visitor, before = Visitor(found, category), find_held(connection, application_id)
 
     def take(connection: Connection) -> Appointment:
         return hold_place(desk, connection, open_site(desk, connection, code, now), visitor, slot, actor, now)
 
-    visitor, before = in_transaction(desk.engine, look)
     made = in_transaction(desk.engine, take)
-    in_transaction(desk.engine, lambda connection: remember_held(connection, application_id, made.id, now))
+    in_transaction(desk.engine, lambda connection: remember_held(connection, application_id, made.id, now), alone=True)
     if before is not None and before != made.id:
         _give_back(desk, before, actor, now)
     return made
@@ -165,7 +164,8 @@ def reschedule(
     Raises:
         EnrolmentError: as `hold`; GUARD change-in-time, it is too late for the applicant himself.
     """
-    before = in_transaction(desk.engine, lambda connection: _mine(connection, appointment_id, actor))
+    with reading(desk.engine) as connection:
+        before = _mine(connection, appointment_id, actor)
     if code is not None and code != before.site:
         elsewhere = hold(desk, before.application_id, code, slot, actor, now, category=before.category)
         return book(desk, elsewhere.id, actor, now)
@@ -273,7 +273,7 @@ def admit_walk_in(
         return step_appointment(connection, new, "admit", facts, actor, now, values={"expires_at": None}, work=told)
 
     made = in_transaction(desk.engine, work)
-    in_transaction(desk.engine, lambda connection: remember_held(connection, application_id, made.id, now))
+    in_transaction(desk.engine, lambda connection: remember_held(connection, application_id, made.id, now), alone=True)
     settle(desk, made.id, actor, now)
     return made
 
@@ -285,7 +285,8 @@ def show(desk: Desk, appointment_id: uuid.UUID, actor: Actor) -> Appointment:
         NotStoredError: there is none, or it is not his.
     """
     require_role(actor, *BOOKERS, Role.ADMINISTRATOR)
-    return in_transaction(desk.engine, lambda connection: _mine(connection, appointment_id, actor))
+    with reading(desk.engine) as connection:
+        return _mine(connection, appointment_id, actor)
 
 
 def list_day(desk: Desk, code: str, day: date, actor: Actor) -> tuple[Appointment, ...]:

@@ -71,7 +71,7 @@ def settle(
     if surplus is not None:
         give_up(desk, surplus, now)
     if instead_of is not None:
-        in_transaction(desk.engine, lambda connection: forget(connection, instead_of))
+        in_transaction(desk.engine, lambda connection: forget(connection, instead_of), alone=True)
     return surplus != appointment_id
 
 

@@ -65,7 +65,7 @@ class Sealer:
     origin: str
 
     def seal(self, now: datetime) -> int:
-        """Put every row that stands under no head under one; return how many that were.
+        """Put every row that stands under no head now under one; return how many that were.
 
         Of two that seal at once one is quicker; the other begins anew behind its head, and finds nothing left to do.
 
@@ -75,6 +75,8 @@ class Sealer:
         total = 0
         while (sealed := self._seal_once(now)) is not None:
             total += sealed
+            if 0 < sealed < AT_ONCE:  # what has come meanwhile waits for the next turn
+                break
         return total
 
     def _seal_once(self, now: datetime) -> int | None:

@@ -24,7 +24,7 @@ from eid.pki.status_list import StatusType, build_status_list
 from eid.pki.status_token import StatusClaims, TokenForm, sign_status_token
 from eid.services.pki.authority_register import store_file
 from eid.store.cards import ListedStatus, last_change, read_lists, read_states, read_unfinished_places
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.status_publications import (
     Publication,
     forget_publications,
@@ -225,7 +225,7 @@ def write_publications(engine: Engine, directory: Path) -> tuple[Path, ...]:
         StoreError: a file cannot be written.
     """
     written = []
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         uris = list_uris(connection)
         for uri in uris:
             for form in TokenForm:

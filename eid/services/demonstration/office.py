@@ -67,6 +67,7 @@ from eid.services.stamp import stamps
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of, read_chain, read_heads
+from eid.store.database import reading
 from eid.store.production_orders import ProductionOrder
 
 BEGINS: Final = timedelta(days=-4)
@@ -291,7 +292,7 @@ class DemonstrationOffice:
     def summarize(self, application: StoredApplication) -> dict[str, Any]:
         """Where the application stands, what was done to it, how many messages went out, how long the audit log is."""
         found = applications.read_status(self.engine, application.id, APPLICANT)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             rows = sum(size for size, _ in read_heads(connection).values())
             chain = [row.event for row in read_chain(connection, bucket_of(application.id))]
         steps = [item for item in chain if item.subject == f"application:{application.id}"]

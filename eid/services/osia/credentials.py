@@ -41,7 +41,7 @@ from eid.services.registry import Registry
 from eid.store.applications import StoredApplication, load_application
 from eid.store.audit import append_event, bucket_of
 from eid.store.cards import RegisteredCard, find_by_application, find_by_number, find_by_person, load_card
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.persons import StoredPerson, load_person
 from eid.store.production_orders import ProductionOrder, orders_of
 
@@ -135,7 +135,7 @@ def _require_request(registry: Registry, name: str) -> Held:
 
 def _application_of(registry: Registry, held: Held) -> StoredApplication:
     subject = held.record.subject
-    with registry.engine.connect() as connection:
+    with reading(registry.engine) as connection:
         found = None if subject is None else load_application(connection, subject)
     if found is None:
         raise NotStoredError("the application is not there any more")
@@ -144,7 +144,7 @@ def _application_of(registry: Registry, held: Held) -> StoredApplication:
 
 def _person_for(registry: Registry, body: Mapping[str, Any]) -> StoredPerson:
     found = None
-    with suppress(NotStoredError), registry.engine.connect() as connection:
+    with suppress(NotStoredError), reading(registry.engine) as connection:
         found = load_person(connection, parse_id(body["personId"]))
     if found is None or found.state not in ("CLAIMED", "VALID"):
         raise RecordError("there is no such person")
@@ -159,7 +159,7 @@ def _status_of(application: StoredApplication) -> str:
 
 
 def _cards_for(registry: Registry, application: StoredApplication) -> list[str]:
-    with registry.engine.connect() as connection:
+    with reading(registry.engine) as connection:
         cards = find_by_application(connection, application.id)
     return [str(item.id) for item in cards if item.state != CardState.VOID]
 

@@ -28,7 +28,7 @@ from eid.services.osia.identity import (
 from eid.services.osia.records import Body, Held, hold, parse_id, require_held, rewrite
 from eid.services.person.abis import open_abis
 from eid.services.registry import Registry
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work, enqueue
 from eid.store.persons import StoredPerson, find_by_column, find_by_name
 from eid.store.types import new_id, new_id_like
@@ -139,7 +139,7 @@ def _search(registry: Registry, stated: Body) -> list[StoredPerson]:
     if "uin" in biographic:
         return [require_person(registry, str(biographic["uin"]), "uin")]
     names = [str(biographic[name]) for name in NAMES if name in biographic and name.startswith(("last", "first"))]
-    with registry.engine.connect() as connection:
+    with reading(registry.engine) as connection:
         if "phone1" in contact:
             likely = find_by_column(connection, "phone", str(contact["phone1"]), FOUND)
         elif "email" in contact:

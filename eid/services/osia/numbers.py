@@ -15,7 +15,7 @@ from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.services.osia.records import parse_id
 from eid.services.registry import Registry
 from eid.store.audit import append_event, bucket_of
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.persons import claim_number, holder_of_number, load_person, new_person_id
 
 DRAWS: Final = 64
@@ -50,7 +50,7 @@ def _person_for_number(registry: Registry, named: object) -> uuid.UUID:
         person_id = parse_id(str(named))
     except NotStoredError:
         raise RecordError("there is no such person") from None
-    with registry.engine.connect() as connection:
+    with reading(registry.engine) as connection:
         person = load_person(connection, person_id)
     if person is None:
         raise RecordError("there is no such person")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
@@ -28,7 +28,7 @@ from eid.gateways.payment.signature import verify_message
 from eid.services.lifecycle import Standing, advance, begin
 from eid.services.stamp.stamps import CLERK, STAFF, StampOffice, find_seen, issue, require_code, standing_of
 from eid.store.audit import append_event, bucket_of
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work
 from eid.store.payments import (
     KnownCallback,
@@ -129,11 +129,11 @@ def request_payment(
         )
     )
 
-    def note(connection: Connection) -> StoredPayment:
-        note_provider_reference(connection, payment.id, instruction.provider_reference)
-        return find_payment(connection, payment.id)
-
-    return in_transaction(office.engine, note), instruction
+    reference = instruction.provider_reference
+    in_transaction(
+        office.engine, lambda connection: note_provider_reference(connection, payment.id, reference), alone=True
+    )
+    return replace(payment, provider_reference=reference), instruction
 
 
 def show_payment(desk: PaymentDesk, payment_id: uuid.UUID, actor: Actor) -> StoredPayment:
@@ -256,7 +256,7 @@ def return_money(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Res
     Raises:
         NotStoredError: there is no such payment, or its way is gone. GatewayError: the provider fails; try again.
     """
-    with desk.office.engine.connect() as connection:
+    with reading(desk.office.engine) as connection:
         owed = find_payment(connection, payment_id)
     if owed.state != PaymentState.REFUND_DUE:
         return Result.UNCHANGED
@@ -277,7 +277,7 @@ def ask_provider(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Res
     Raises:
         NotStoredError, GatewayError: as of `return_money`.
     """
-    with desk.office.engine.connect() as connection:
+    with reading(desk.office.engine) as connection:
         asked = find_payment(connection, payment_id)
     outcome = desk.channel(asked.channel).ask(asked.id)
     if outcome in (None, Outcome.PENDING):
@@ -300,8 +300,7 @@ def _require_payer(channel: Channel, actor: Actor) -> None:
 def _open_payment(
     connection: Connection, office: StampOffice, stamp_id: uuid.UUID, channel: Channel, actor: Actor, now: datetime
 ) -> tuple[StoredStamp, StoredPayment]:
-    find_stamp(connection, stamp_id, lock=True)
-    stamp = find_seen(connection, stamp_id, actor)
+    stamp = find_seen(connection, stamp_id, actor, lock=True)
     if stamp.state != StampState.ORDERED or stamp.pay_before <= now:
         raise EnrolmentError(Refusal.WRONG_STATE, "this stamp is not to be paid, or not any more")
     for known in payments_of(connection, stamp_id):

@@ -36,7 +36,7 @@ from eid.store.applications import StoredApplication, applications_by, applicati
 from eid.store.appointments import list_sites
 from eid.store.audit import append_event, bucket_of
 from eid.store.cards import RegisteredCard, find_by_application
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.persons import load_person
 from eid.store.production_orders import orders_of
 from eid.store.production_tables import capture
@@ -116,7 +116,7 @@ def erase_own(eraser: Eraser, actor: Actor, now: datetime) -> OwnErasure:
     """
     if Role.APPLICANT not in actor.roles:
         raise EnrolmentError(Refusal.FORBIDDEN, "applicants speak for themselves")
-    with eraser.engine.connect() as connection:
+    with reading(eraser.engine) as connection:
         mine = applications_by(connection, actor.id, 1000)
         kept = tuple(KeptApplication(item, kept_until(connection, item)) for item in mine if item.state not in GIVEN_UP)
     gone = [item for item in mine if item.state in GIVEN_UP]
@@ -151,7 +151,7 @@ def erase_application(eraser: Eraser, application_id: uuid.UUID, actor: Actor, n
     if role is None:
         raise EnrolmentError(Refusal.FORBIDDEN, "erasure is for other roles")
     application = _require_over(eraser, application_id, now)
-    with eraser.engine.connect() as connection:
+    with reading(eraser.engine) as connection:
         others, account = _others_of_person(connection, application), _account_of(connection, application)
     _erase_files(eraser, application_id)
     for step in _steps(eraser, application, account, is_last=not others):
@@ -192,7 +192,7 @@ def _due(eraser: Eraser, now: datetime) -> Iterator[uuid.UUID]:
 def _only_due(eraser: Eraser, found: tuple[uuid.UUID, ...], now: datetime) -> tuple[uuid.UUID, ...]:
     """Of what may be due what is: a card's last day stands elsewhere, and days end by the country's clock."""
     today = local_day(now, eraser.rules)
-    with eraser.engine.connect() as connection:
+    with reading(eraser.engine) as connection:
         loaded = [load_application(connection, item) for item in found]
         ends = {item.id: kept_until(connection, item) for item in loaded if item is not None}
     return tuple(item for item, until in ends.items() if until is not None and until < today)
@@ -207,7 +207,7 @@ def _pages(eraser: Eraser, find: Callable[..., tuple[uuid.UUID, ...]]) -> Iterat
     """All pages of a list; what is erased meanwhile lies before the next one."""
     page = rows.Page()
     while True:
-        with eraser.engine.connect() as connection:
+        with reading(eraser.engine) as connection:
             found = find(connection, page=page)
         yield found
         if len(found) < page.size:
@@ -231,7 +231,7 @@ def _erase_part(eraser: Eraser, application_id: uuid.UUID, part: str, now: datet
 
 
 def _erase_files(eraser: Eraser, application_id: uuid.UUID, part: str | None = None) -> None:
-    with eraser.engine.connect() as connection:
+    with reading(eraser.engine) as connection:
         papers, items = rows.blobs_of(connection, application_id)
         sent = rows.blobs_of_others(connection, application_id)
     wanted = {"papers": papers, "biometrics": items}
@@ -249,7 +249,7 @@ def _steps(
     yield partial(
         rows.strip_stamps, application_id=application.id, applicant=None if account is None else application.applicant
     )
-    with eraser.engine.connect() as connection:
+    with reading(eraser.engine) as connection:
         sites = [item.site.code for item in list_sites(connection)]
         orders, cards = orders_of(connection, application.id), find_by_application(connection, application.id)
         person = load_person(connection, application.person_id)
@@ -269,7 +269,7 @@ def _steps(
 
 
 def _require_over(eraser: Eraser, application_id: uuid.UUID, now: datetime) -> StoredApplication:
-    with eraser.engine.connect() as connection:
+    with reading(eraser.engine) as connection:
         application = load_application(connection, application_id)
         if application is None:
             raise NotStoredError("there is no such application")

@@ -7,7 +7,7 @@ again, it carries the same key, by which a gateway knows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,14 +25,14 @@ from eid.services.durable.work import Workshop
 from eid.services.stamp.stamps import StampOffice, open_message
 from eid.store.applications import StoredApplication, load_application
 from eid.store.appointments import find_appointment, find_site
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.notifications import (
     REFUSED,
     SENDING,
     SENT,
     Notification,
-    begin_notification,
-    end_notification,
+    begin_notifications,
+    end_notifications,
 )
 from eid.store.outbox import Work
 from eid.store.persons import load_person
@@ -86,7 +86,9 @@ def tell(workshop: Workshop, work: Work) -> None:
     Raises:
         GatewayError: to be tried again. GatewayRefusedError: no gateway takes it. NotStoredError: nobody is there.
     """
-    deliver(workshop, work, in_transaction(workshop.engine, partial(_read_notice, workshop=workshop, work=work)))
+    with reading(workshop.engine) as connection:
+        notice = _read_notice(connection, workshop, work)
+    deliver(workshop, work, notice)
 
 
 def tell_stamp(workshop: Workshop, work: Work) -> None:
@@ -112,7 +114,8 @@ def tell_code(workshop: Workshop, work: Work) -> None:
         GatewayError, GatewayRefusedError: as `tell`.
     """
     code_id = UUID(work.payload["code"])
-    found = in_transaction(workshop.engine, lambda connection: read_message(workshop, connection, code_id))
+    with reading(workshop.engine) as connection:
+        found = read_message(workshop, connection, code_id)
     if found is None:
         return
     minutes = str(int(CODE_LIFETIME.total_seconds()) // 60)
@@ -137,7 +140,7 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
             if isinstance(failure, GatewayRefusedError):
                 ended.append((told, REFUSED, ""))
     if ended:
-        in_transaction(workshop.engine, partial(_end, ended=ended, now=workshop.now()))
+        in_transaction(workshop.engine, partial(end_notifications, ended=ended, now=workshop.now()))
     away = [failure for failure in failures if not isinstance(failure, GatewayRefusedError)]
     if away:
         raise away[0]
@@ -168,7 +171,7 @@ def _begin(connection: Connection, workshop: Workshop, work: Work, notice: Notic
         )
         for channel, address in notice.addresses.items()
     ]
-    return [new for new in wanted if begin_notification(connection, new)]
+    return begin_notifications(connection, wanted)
 
 
 def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> str:
@@ -176,11 +179,6 @@ def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> str:
     title, address = "" if channel == SMS else subject, notice.addresses[channel]
     message = Message(f"{work.id}.{channel}", address, title, body, notice.language)
     return (workshop.sms if channel == SMS else workshop.mail).send(message)
-
-
-def _end(connection: Connection, ended: Sequence[tuple[Notification, str, str]], now: datetime) -> None:
-    for told, state, reference in ended:
-        end_notification(connection, told, state, reference, now)
 
 
 def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Notice:
@@ -201,7 +199,7 @@ def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Noti
 def _read_place(connection: Connection, appointment_id: UUID, language: str) -> dict[str, str]:
     """Where and when, by the clock of the site."""
     found = find_appointment(connection, appointment_id)
-    site = find_site(connection, found.site).site
+    site = find_site(connection, found.site, keep=False).site
     titles = {str(spoken): title for spoken, title in site.title.items()}
     place = titles.get(language) or titles.get(FALLBACK) or next(iter(titles.values()))
     return {"place": place, "time": found.slot.removesuffix("~").replace("T", " ")}

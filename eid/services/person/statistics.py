@@ -27,7 +27,7 @@ from eid.services.durable.work import Workshop
 from eid.store.application_tables import application
 from eid.store.appointment_tables import appointment
 from eid.store.audit import read_heads, read_page
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.statistics import Cell, add_counts, lock_mark, move_mark, read_counts, read_marks
 
 AT_ONCE: Final = 2000  # rows of a chain in one transaction
@@ -84,7 +84,7 @@ def count_new(engine: Engine, time_zone: str) -> int:
         time_zone: of the country's rules, in which an event has its day.
     """
     zone, looked_at = ZoneInfo(time_zone), 0
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         marks, heads = read_marks(connection), read_heads(connection)
     for bucket, (size, _) in sorted(heads.items()):
         behind = marks.get(bucket, 0) < size
@@ -110,7 +110,7 @@ def parse_month(text: str) -> date:
 def month_figures(engine: Engine, month: date, time_zone: str, now: datetime) -> MonthFigures:
     """The counts of a month, small ones suppressed."""
     after = (month + timedelta(days=32)).replace(day=1)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         counted = read_counts(connection, month, after - timedelta(days=1))
     by_event = {event: suppress(_leaves(counted, event), SMALLEST) for event in EVENTS}
     paths = sorted({()}.union(*by_event.values()))
@@ -227,6 +227,6 @@ def _row(path: Path, counts: Mapping[str, int | None]) -> FigureRow:
 
 
 def _is_counted(engine: Engine) -> bool:
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         marks, heads = read_marks(connection), read_heads(connection)
     return all(marks.get(bucket, 0) >= size for bucket, (size, _) in heads.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,7 @@ from eid.services.application.steps import load_seen
 from eid.services.lifecycle import advance
 from eid.services.stamp.stamps import CLERK, UNUSABLE, StampOffice, require_tries, standing_of
 from eid.store.applications import StoredApplication, load_application
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.stamps import StoredStamp, find_by_tag, find_stamp, forgive_try, note_reservation, reserved_stamps
 
 FORSAKEN: Final = timedelta(minutes=15)
@@ -68,7 +68,7 @@ def enter_stamp(office: StampOffice, application_id: uuid.UUID, typed: str, acto
         if is_new:
             _release_unbound(office, found.id, application_id, now)
         raise
-    in_transaction(office.engine, lambda connection: forgive_try(connection, actor.id, now))
+    in_transaction(office.engine, lambda connection: forgive_try(connection, actor.id, now), alone=True)
     return found
 
 
@@ -116,8 +116,13 @@ def _reserve(
         facts = StampFacts(fits=Due(found.service, found.amount, found.currency) == due)
         values = {"application_id": application_id, "reserved_at": now}
         detail = {"application": str(application_id)}
-        advance(connection, STAMP, standing_of(found), "reserve", facts, actor, now, detail=detail, values=values)
-        return find_stamp(connection, found.id), True
+        after = advance(
+            connection, STAMP, standing_of(found), "reserve", facts, actor, now, detail=detail, values=values
+        )
+        return (
+            replace(found, state=after.state, version=after.version, application_id=application_id, reserved_at=now),
+            True,
+        )
 
     return in_transaction(office.engine, work)
 
@@ -171,7 +176,7 @@ def consume_stamp(
 
 def release_forsaken(office: StampOffice, now: datetime, limit: int = 500) -> int:
     """Release stamps that were reserved for an application and never bound to it; how many there were."""
-    with office.engine.connect() as connection:
+    with reading(office.engine) as connection:
         candidates = reserved_stamps(connection, now - FORSAKEN, limit)
         forsaken = [item for item in candidates if _bound_stamp(connection, item.application_id) != item.id]
     for item in forsaken:
@@ -192,7 +197,7 @@ def holds_stamp(connection: Connection, application: StoredApplication) -> bool:
 
 
 def _release_unbound(office: StampOffice, stamp_id: uuid.UUID, application_id: uuid.UUID, now: datetime) -> None:
-    with office.engine.connect() as connection:
+    with reading(office.engine) as connection:
         bound = _bound_stamp(connection, application_id)
     if bound != stamp_id:
         release_stamp(office, stamp_id, application_id, CLERK, now)

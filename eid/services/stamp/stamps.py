@@ -27,7 +27,7 @@ from eid.keystore.service_keys import ServiceKeys
 from eid.services.lifecycle import Standing, advance, begin
 from eid.services.registry import Registry
 from eid.store.audit import append_event, bucket_of
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work, enqueue
 from eid.store.payments import payments_of
 from eid.store.stamp_tables import payment as payment_table
@@ -180,7 +180,8 @@ def show_stamp(office: StampOffice, stamp_id: uuid.UUID, actor: Actor) -> Stored
     Raises:
         NotStoredError: there is none, or it is another's.
     """
-    return in_transaction(office.engine, lambda connection: find_seen(connection, stamp_id, actor))
+    with reading(office.engine) as connection:
+        return find_seen(connection, stamp_id, actor)
 
 
 def list_stamps(office: StampOffice, actor: Actor) -> tuple[StoredStamp, ...]:
@@ -205,7 +206,7 @@ def unblock_stamp(office: StampOffice, stamp_id: uuid.UUID, actor: Actor, now: d
 
 def expire_orders(office: StampOffice, now: datetime, limit: int = 500) -> int:
     """Let orders expire that were not paid in time, each in a transaction of its own; how many there were."""
-    with office.engine.connect() as connection:
+    with reading(office.engine) as connection:
         overdue = unpaid_stamps(connection, now, limit)
     expired = 0
     for stamp_id in overdue:
@@ -249,8 +250,7 @@ def resend_digits(office: StampOffice, stamp_id: uuid.UUID, actor: Actor, now: d
     """
 
     def work(connection: Connection) -> StoredStamp:
-        find_stamp(connection, stamp_id, lock=True)
-        found = find_seen(connection, stamp_id, actor)
+        found = find_seen(connection, stamp_id, actor, lock=True)
         if found.state not in (StampState.ISSUED, StampState.RESERVED) or found.sealed_digits is None:
             raise EnrolmentError(Refusal.WRONG_STATE, f"no message of a stamp that is {found.state}")
         if found.messages >= MAX_MESSAGES:
@@ -284,7 +284,8 @@ def open_message(office: StampOffice, stamp_id: uuid.UUID) -> StampMessage | Non
     Raises:
         NotStoredError: there is no such stamp. KeyStoreError: it was sealed under another key.
     """
-    found = in_transaction(office.engine, lambda connection: find_stamp(connection, stamp_id))
+    with reading(office.engine) as connection:
+        found = find_stamp(connection, stamp_id)
     if found.sealed_digits is None or found.state not in (StampState.ISSUED, StampState.RESERVED):
         return None
     digits = office.keys.unseal(DIGITS, found.sealed_digits, stamp_id.bytes).decode("ascii")
@@ -331,13 +332,13 @@ def standing_of(found: StoredStamp) -> Standing:
     return Standing(table, found.id, found.state, found.version)
 
 
-def find_seen(connection: Connection, stamp_id: uuid.UUID, actor: Actor) -> StoredStamp:
-    """A stamp that the actor may see: his own, or any to staff.
+def find_seen(connection: Connection, stamp_id: uuid.UUID, actor: Actor, *, lock: bool = False) -> StoredStamp:
+    """A stamp that the actor may see: his own, or any to staff; locked where that is asked for.
 
     Raises:
         NotStoredError: there is none, or it is another's.
     """
-    found = find_stamp(connection, stamp_id)
+    found = find_stamp(connection, stamp_id, lock=lock)
     if found.ordered_by != actor.id and actor.acting_as(STAFF) is None:
         raise NotStoredError("there is no such stamp")
     return found
@@ -347,8 +348,7 @@ def _act(
     office: StampOffice, stamp_id: uuid.UUID, event: str, actor: Actor, now: datetime, reason: str | None = None
 ) -> StoredStamp:
     def work(connection: Connection) -> StoredStamp:
-        find_stamp(connection, stamp_id, lock=True)
-        found = find_seen(connection, stamp_id, actor)
+        found = find_seen(connection, stamp_id, actor, lock=True)
         detail = None if reason is None else {"reason": require_code(reason)}
         values = {"application_id": None, "reserved_at": None} if event == "block" else None
         advance(connection, STAMP, standing_of(found), event, StampFacts(), actor, now, detail=detail, values=values)

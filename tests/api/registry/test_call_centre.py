@@ -13,7 +13,7 @@ from eid.services.person.notifications import mask
 from eid.store.application_tables import application as application_table
 from eid.store.card_tables import card as card_table
 from eid.store.database import in_transaction
-from eid.store.notifications import SENT, Notification, begin_notification
+from eid.store.notifications import SENT, Notification, begin_notifications
 from eid.store.office_tables import caller_check
 from eid.store.outbox import waiting
 from eid.store.tables import audit_row
@@ -206,7 +206,7 @@ async def test_a_message_is_sent_again(office, agent, person, any_database):
         "",
         NOW,
     )
-    in_transaction(any_database, lambda connection: begin_notification(connection, told))
+    in_transaction(any_database, lambda connection: begin_notifications(connection, [told]))
     place = await open_call(office, agent, person.person_id)
     body = {"application_id": str(person.id), "template": "application-submit"}
     async with office.client() as client:

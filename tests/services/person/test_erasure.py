@@ -31,7 +31,7 @@ from eid.store.application_tables import application as table
 from eid.store.applications import StoredApplication
 from eid.store.card_tables import card
 from eid.store.database import in_transaction
-from eid.store.notifications import SENT, Notification, begin_notification
+from eid.store.notifications import SENT, Notification, begin_notifications
 from eid.store.osia_tables import osia_record
 from eid.store.production_tables import document_number
 from eid.store.types import new_id, new_id_like
@@ -88,7 +88,7 @@ def deliver(counter: Counter, expires_on: date) -> StoredApplication:
                 sealed=b"FATIMA", created_at=NOW, updated_at=NOW,
             )
         )  # fmt: skip
-    in_transaction(counter.engine, lambda connection: begin_notification(connection, told))
+    in_transaction(counter.engine, lambda connection: begin_notifications(connection, [told]))
     with counter.engine.connect() as connection:
         found = erasure.load_application(connection, row["id"])
     assert found is not None
