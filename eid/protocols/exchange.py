@@ -7,7 +7,7 @@ exchange and relay its APDUs to a reader far away.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias, TypeVar
 
@@ -148,19 +148,7 @@ def through(channel: SecureChannel, exchange: Exchange[T], *, max_link: int | No
     Whatever fails, be it the channel or the link below it, is thrown into the inner exchange where it waits, so that an
     exchange means the same inside a channel as outside.
     """
-    try:
-        request = next(exchange)
-        while True:
-            try:
-                reply = yield from _relay(channel, request, max_link)
-            except Exception as failure:  # noqa: BLE001 - not ours to judge: the inner exchange gets it where it waits
-                request = exchange.throw(failure)
-            else:
-                request = exchange.send(reply)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]  # the typeshed gives StopIteration.value as Any
-    finally:
-        exchange.close()
+    return _send_each(exchange, lambda request: _relay(channel, request, max_link))
 
 
 def in_links(exchange: Exchange[T], max_data: int) -> Exchange[T]:
@@ -173,12 +161,17 @@ def in_links(exchange: Exchange[T], max_data: int) -> Exchange[T]:
     Args:
         max_data: octets of plain data that a link can carry.
     """
+    return _send_each(exchange, lambda request: _send_links(request, max_data))
+
+
+def _send_each(exchange: Exchange[T], send: Callable[[Request], Exchange[ResponseAPDU]]) -> Exchange[T]:
+    """The same exchange, each of its requests sent in another way."""
     try:
         request = next(exchange)
         while True:
             try:
-                reply = yield from _send_links(request, max_data)
-            except Exception as failure:  # noqa: BLE001 - as in `through`
+                reply = yield from send(request)
+            except Exception as failure:  # noqa: BLE001 - not ours to judge: the inner exchange gets it where it waits
                 request = exchange.throw(failure)
             else:
                 request = exchange.send(reply)
