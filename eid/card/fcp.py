@@ -9,6 +9,7 @@ from eid.card.memory import MF_FID, Directory, TransparentFile
 from eid.codec.tlv import Tlv, decode_tlv, decode_tlvs, encode_tlv, find_tlv, require_tlv
 from eid.errors import DecodeError
 from eid.profile.card_image import AccessCondition
+from eid.protocols.access_rules import decode_access_rule, decode_condition, encode_access_rule
 
 TAG_FCP: Final = 0x62
 TAG_FCI: Final = 0x6F
@@ -18,25 +19,6 @@ CREATION: Final = b"\x01"
 ACTIVATED: Final = b"\x05"
 BAC_FLAG: Final = 0x01
 _CLAUSE: Final = "ISO/IEC 7816-4 7.4.3"
-_READ: Final = 0x01
-_UPDATE: Final = 0x02
-
-SECURITY_CONDITIONS: Final = {
-    AccessCondition.ALWAYS: 0x00,
-    AccessCondition.NEVER: 0xFF,
-    AccessCondition.BAC_OR_PACE: 0x40,
-    AccessCondition.PACE: 0x41,
-    AccessCondition.TA_DG3: 0x42,
-    AccessCondition.TA_DG4: 0x43,
-    AccessCondition.EID_READ: 0x44,
-    AccessCondition.EID_WRITE: 0x45,
-}
-"""Security condition octets (7.4.3.3.4): 40 secure messaging, 41 to 45 that of security environments 1 to 5.
-
-Environment 1 is PACE, 2 and 3 are Terminal Authentication with the right to read DG3 or DG4, 4 and 5 with the right to
-read or to write the eID application's data group of the file's number.
-"""
-_CONDITIONS: Final = {octet: condition for condition, octet in SECURITY_CONDITIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +40,7 @@ class FileParameters:
             + encode_tlv(0x83, self.fid.to_bytes(2, "big"))
             + encode_tlv(0x88, b"" if self.sfi is None else bytes((self.sfi << 3,)))
             + encode_tlv(0x8A, CREATION)
-            + encode_tlv(0x8C, _encode_rule(self.read, self.update)),
+            + encode_tlv(0x8C, encode_access_rule(self.read, self.update)),
         )
 
 
@@ -156,17 +138,10 @@ def _decode_rules(objects: tuple[Tlv, ...]) -> tuple[AccessCondition, AccessCond
     if compact is not None and expanded is not None:
         raise DecodeError("two access rules", clause=_CLAUSE)
     if compact is not None:
-        return _decode_compact(compact.value)
+        return decode_access_rule(compact.value)
     if expanded is not None:
         return _decode_expanded(expanded.value)
     return AccessCondition.BAC_OR_PACE, AccessCondition.NEVER
-
-
-def _decode_compact(value: bytes) -> tuple[AccessCondition, AccessCondition]:
-    """7.4.3.3.2: the access mode octet, then one condition for each of its bits, the highest first."""
-    if len(value) != 3 or value[0] != _READ | _UPDATE:
-        raise DecodeError("the access rule must say 03 update read", clause=_CLAUSE)
-    return _condition(value[2]), _condition(value[1])
 
 
 def _decode_expanded(value: bytes) -> tuple[AccessCondition, AccessCondition]:
@@ -187,19 +162,8 @@ def _expanded_condition(item: Tlv) -> AccessCondition:
         case 0x97, b"":
             return AccessCondition.NEVER
         case 0x9E, value if len(value) == 1:
-            return _condition(value[0])
+            return decode_condition(value[0])
     raise DecodeError("unknown security condition", clause=_CLAUSE)
-
-
-def _condition(octet: int) -> AccessCondition:
-    try:
-        return _CONDITIONS[octet]
-    except KeyError:
-        raise DecodeError(f"unknown security condition {octet:02X}", clause=_CLAUSE) from None
-
-
-def _encode_rule(read: AccessCondition, update: AccessCondition) -> bytes:
-    return bytes((_READ | _UPDATE, SECURITY_CONDITIONS[update], SECURITY_CONDITIONS[read]))
 
 
 def _refuse_unknown(objects: tuple[Tlv, ...], known: set[int]) -> None:
@@ -223,5 +187,5 @@ def encode_file_control(tag: int, entry: TransparentFile | Directory, *, activat
         + encode_tlv(0x83, entry.fid.to_bytes(2, "big"))
         + encode_tlv(0x88, b"" if entry.sfi is None else bytes((entry.sfi << 3,)))
         + status
-        + encode_tlv(0x8C, _encode_rule(entry.read, entry.update)),
+        + encode_tlv(0x8C, encode_access_rule(entry.read, entry.update)),
     )

@@ -20,7 +20,6 @@ from eid.errors import DecodeError, ProfileError
 from eid.lds.security_infos import encode_security_info
 from eid.personalization.plan import PersonalizationPlan, Question, Step
 from eid.profile.card_image import (
-    AccessCondition,
     ApplicationImage,
     CardImage,
     ChipImage,
@@ -30,6 +29,7 @@ from eid.profile.card_image import (
     KeyPurpose,
     PasswordImage,
 )
+from eid.protocols.access_rules import encode_access_rule
 
 NAME: Final = "iso-scp03"
 SECURED: Final = 0x0F
@@ -39,18 +39,6 @@ MAX_SHORT_OFFSET: Final = 0x7FFF
 MF: Final = b""
 """Location of steps that work under the master file; an application's location is its AID."""
 
-# Security condition octets (ISO/IEC 7816-4 7.4.3.3.4): 40 secure messaging, low nibble the security environment.
-CONDITIONS: Final = {
-    AccessCondition.ALWAYS: 0x00,
-    AccessCondition.NEVER: 0xFF,
-    AccessCondition.BAC_OR_PACE: 0x40,
-    AccessCondition.PACE: 0x41,
-    AccessCondition.TA_DG3: 0x42,
-    AccessCondition.TA_DG4: 0x43,
-    AccessCondition.EID_READ: 0x44,
-    AccessCondition.EID_WRITE: 0x45,
-}
-READ_AND_UPDATE: Final = 0x03
 HASHES: Final = {"sha1": 1, "sha224": 2, "sha256": 3, "sha384": 4, "sha512": 5}
 KEY_ALGORITHMS: Final = {
     (KeyPurpose.ACTIVE_AUTHENTICATION, "ec"): 0x11,
@@ -182,7 +170,7 @@ def _create_file(location: bytes, file: FileImage) -> Step:
         + encode_tlv(0x82, b"\x01")
         + encode_tlv(0x83, file.fid.to_bytes(2, "big"))
         + encode_tlv(0x88, b"" if file.sfi is None else bytes((file.sfi << 3,)))
-        + encode_tlv(0x8C, bytes((READ_AND_UPDATE, CONDITIONS[file.update], CONDITIONS[file.read])))
+        + encode_tlv(0x8C, encode_access_rule(file.read, file.update))
     )
     return Step(
         name=f"create {file.name}",

@@ -31,11 +31,11 @@ from eid.errors import (
 from eid.identity import BILINGUAL_FIELDS, BilingualText, IdentityRecord
 from eid.keystore.card_keys import default_card_keys
 from eid.lds.dg13 import decode_dg13
-from eid.personalization.dialects.iso_scp03 import CONDITIONS
 from eid.personalization.public_keys import collect_public_keys
 from eid.pki.crl import RevocationReason
 from eid.profile.card_image import AccessCondition, KeyAlgorithm, KeyImage, KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
+from eid.protocols.access_rules import SECURITY_CONDITIONS
 from eid.services.issuing.card_material import derive_secrets
 from eid.services.issuing.issuance import (
     LOCK,
@@ -283,7 +283,7 @@ def test_a_card_whose_fingers_are_open_is_spoiled(
 ) -> None:
     """The quality check reads as a stranger does, and a stranger must not get them."""
     shop = shops(RIGHTS)
-    monkeypatch.setitem(CONDITIONS, AccessCondition.TA_DG3, CONDITIONS[AccessCondition.PACE])
+    monkeypatch.setitem(SECURITY_CONDITIONS, AccessCondition.TA_DG3, SECURITY_CONDITIONS[AccessCondition.PACE])
     issuance = shop.begin()
     with pytest.raises(QualityError, match="DG3 is open to everybody"):
         issuance.run(shop.record(), LoopbackConnection(shop.blank()))
