@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -25,7 +25,7 @@ revoked, and is the chip the original one?
 
 A *completed* check is always 200; the verdict stands in the report. Faults of a request are RFC 9457 problems."""
 EVERYWHERE: Final = (Problem.INTERNAL_ERROR,)
-_REFERENCE: Final = "#/components/schemas/{model}"
+REFERENCE: Final = "#/components/schemas/{model}"
 _REQUESTS: Final = (requests.NewVerification, requests.UploadedEvidence, requests.PassiveAuthentication)
 _BINARY: Final = {
     "application/cose": "COSE_Sign1 of an inspection station around its evidence (docs/formats/evidence.md)",
@@ -43,7 +43,7 @@ def problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
 
 def _describe_problems(kinds: list[ProblemKind]) -> dict[str, Any]:
     examples = {kind.slug: {"value": {"type": kind.urn, "title": kind.title, "status": kind.status}} for kind in kinds}
-    reference = _REFERENCE.format(model=ProblemDetails.__name__)
+    reference = REFERENCE.format(model=ProblemDetails.__name__)
     return {
         "description": "; ".join(f"{kind.title} (`{kind.urn}`)" for kind in kinds),
         "content": {MEDIA_TYPE: {"schema": {"$ref": reference}, "examples": examples}},
@@ -61,7 +61,7 @@ def _content(kind: str, model: type[BaseModel] | None) -> dict[str, Any]:
     if model is None:
         return {"schema": {"type": "string", "format": "binary", "description": _BINARY[kind]}}
     specimen = {"SPECIMEN": {"summary": "An invented document", "value": load_example(model.__name__)}}
-    return {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}, "examples": specimen}
+    return {"schema": {"$ref": REFERENCE.format(model=model.__name__)}, "examples": specimen}
 
 
 def path_identifier() -> dict[str, Any]:
@@ -76,22 +76,27 @@ def load_example(name: str) -> Any:
     return json.loads((files("api") / "examples" / f"{name}.json").read_text("utf-8"))
 
 
-def install_openapi(app: FastAPI) -> None:
-    """Have the application serve the completed document."""
+def serve_document(app: FastAPI, build: Callable[[FastAPI], dict[str, Any]]) -> None:
+    """Have the application serve this document, which is built when somebody first asks for it."""
 
-    def build() -> dict[str, Any]:
+    def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _build(app)
+            app.openapi_schema = build(app)
         return app.openapi_schema
 
-    app.openapi = build  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Have the application serve the completed document."""
+    serve_document(app, _build)
 
 
 def _build(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes)
     _, stated = models_json_schema(
         [*((model, "validation") for model in _REQUESTS), (ProblemDetails, "serialization")],
-        ref_template=_REFERENCE,
+        ref_template=REFERENCE,
     )
     document["components"]["schemas"].update(stated["$defs"])
     return document

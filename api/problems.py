@@ -24,7 +24,9 @@ URN: Final = "urn:eid:problem:"
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
+    """What a member of a `ProblemKind` says."""
+
     slug: str
     status: int
     title: str
@@ -54,8 +56,8 @@ class ProblemKind(Enum):
         return self._kind.slug
 
     @property
-    def _kind(self) -> _Kind:
-        found: _Kind = self.value
+    def _kind(self) -> Kind:
+        found: Kind = self.value
         return found
 
 
@@ -63,22 +65,34 @@ class ProblemKind(Enum):
 class Problem(ProblemKind):
     """The problems of every API, and those of the verification API."""
 
-    MALFORMED_BODY = _Kind("malformed-body", 400, "The body is not JSON of the allowed form and size")
-    MALFORMED_EVIDENCE = _Kind("malformed-evidence", 400, "The evidence container is malformed")
-    MALFORMED_REQUEST = _Kind("malformed-request", 400, "The request is malformed")
-    NOT_FOUND = _Kind("not-found", 404, "There is nothing at this address")
-    UNKNOWN_VERIFICATION = _Kind("unknown-verification", 404, "There is no such verification")
-    METHOD_NOT_ALLOWED = _Kind("method-not-allowed", 405, "This address does not answer to this method")
-    BODY_TOO_SLOW = _Kind("body-too-slow", 408, "The body took too long to arrive")
-    ALREADY_SUBMITTED = _Kind("already-submitted", 409, "Evidence has been sent for this verification")
-    EXPIRED = _Kind("expired", 410, "The verification's time is over")
-    BODY_TOO_LARGE = _Kind("body-too-large", 413, "The body is larger than allowed")
-    FILE_TOO_LARGE = _Kind("file-too-large", 413, "A file is larger than allowed")
-    UNSUPPORTED_MEDIA_TYPE = _Kind("unsupported-media-type", 415, "The body has an unsupported media type or coding")
-    INVALID_REQUEST = _Kind("invalid-request", 422, "The request does not fit its schema")
-    TOO_BUSY = _Kind("too-busy", 429, "Too many requests are being received at the same time")
-    INTERNAL_ERROR = _Kind("internal-error", 500, "An error of this service")
-    STORE_UNAVAILABLE = _Kind("store-unavailable", 503, "The database cannot be used at the moment")
+    MALFORMED_BODY = Kind("malformed-body", 400, "The body is not JSON of the allowed form and size")
+    MALFORMED_EVIDENCE = Kind("malformed-evidence", 400, "The evidence container is malformed")
+    MALFORMED_REQUEST = Kind("malformed-request", 400, "The request is malformed")
+    NOT_FOUND = Kind("not-found", 404, "There is nothing at this address")
+    UNKNOWN_VERIFICATION = Kind("unknown-verification", 404, "There is no such verification")
+    METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This address does not answer to this method")
+    BODY_TOO_SLOW = Kind("body-too-slow", 408, "The body took too long to arrive")
+    ALREADY_SUBMITTED = Kind("already-submitted", 409, "Evidence has been sent for this verification")
+    EXPIRED = Kind("expired", 410, "The verification's time is over")
+    BODY_TOO_LARGE = Kind("body-too-large", 413, "The body is larger than allowed")
+    FILE_TOO_LARGE = Kind("file-too-large", 413, "A file is larger than allowed")
+    UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The body has an unsupported media type or coding")
+    INVALID_REQUEST = Kind("invalid-request", 422, "The request does not fit its schema")
+    TOO_BUSY = Kind("too-busy", 429, "Too many requests are being received at the same time")
+    INTERNAL_ERROR = Kind("internal-error", 500, "An error of this service")
+    STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The database cannot be used at the moment")
+
+
+# What can happen to any request with a body.
+WITH_BODY: Final = (
+    Problem.MALFORMED_REQUEST,
+    Problem.MALFORMED_BODY,
+    Problem.BODY_TOO_SLOW,
+    Problem.BODY_TOO_LARGE,
+    Problem.UNSUPPORTED_MEDIA_TYPE,
+    Problem.INVALID_REQUEST,
+    Problem.TOO_BUSY,
+)
 
 
 class ProblemError(EidError):

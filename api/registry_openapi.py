@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api.openapi import _REFERENCE, problems
-from api.problems import MEDIA_TYPE, URN, Problem
+from api.openapi import REFERENCE, problems, serve_document
+from api.problems import MEDIA_TYPE, URN, WITH_BODY, Problem
 from api.registry_problems import RegistryProblem
 from api.schemas.responses import ProblemDetails
 
@@ -28,15 +28,6 @@ _KEY: Final = {
     "description": "A request that comes again under the same key is answered the same and done once",
     "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[!-~]+$"},
 }
-_BODY: Final = (
-    Problem.MALFORMED_REQUEST,
-    Problem.MALFORMED_BODY,
-    Problem.BODY_TOO_SLOW,
-    Problem.BODY_TOO_LARGE,
-    Problem.UNSUPPORTED_MEDIA_TYPE,
-    Problem.INVALID_REQUEST,
-    Problem.TOO_BUSY,
-)
 _POST: Final = (RegistryProblem.UNFINISHED, RegistryProblem.KEY_REUSED)
 _ALWAYS: Final = (Problem.INTERNAL_ERROR, Problem.STORE_UNAVAILABLE, RegistryProblem.TOO_MANY_REQUESTS)
 _SECURED: Final = (RegistryProblem.UNAUTHENTICATED, RegistryProblem.FORBIDDEN)
@@ -44,13 +35,7 @@ _SECURED: Final = (RegistryProblem.UNAUTHENTICATED, RegistryProblem.FORBIDDEN)
 
 def install_registry_openapi(app: FastAPI) -> None:
     """Have the application serve the completed document."""
-
-    def build() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = build_document(app)
-        return app.openapi_schema
-
-    app.openapi = build  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    serve_document(app, build_document)
 
 
 def build_document(app: FastAPI) -> dict[str, Any]:
@@ -64,7 +49,7 @@ def build_document(app: FastAPI) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    _, stated = models_json_schema([(ProblemDetails, "serialization")], ref_template=_REFERENCE)
+    _, stated = models_json_schema([(ProblemDetails, "serialization")], ref_template=REFERENCE)
     schemas.update(stated["$defs"])
     return document
 
@@ -78,7 +63,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         return  # their answers are those of the published descriptions
     possible = [*_ALWAYS, Problem.INVALID_REQUEST, Problem.MALFORMED_REQUEST]
     if "requestBody" in operation:
-        possible += _BODY
+        possible += WITH_BODY
     if "security" in operation:
         possible += _SECURED
         if method == "post":

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.osia.answers import answer_error, is_osia
-from api.problems import MEDIA_TYPE, Problem, ProblemError, ProblemKind, _Kind
+from api.problems import MEDIA_TYPE, Kind, Problem, ProblemError, ProblemKind
 from eid.enrolment.documents import UploadError
 from eid.enrolment.faults import fault_of
 from eid.enrolment.person import FaultyRecordError
@@ -43,19 +43,19 @@ CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
 class RegistryProblem(ProblemKind):
     """What the registry answers besides the problems of every API."""
 
-    UNAUTHENTICATED = _Kind("unauthenticated", 401, "Who is calling is not known, or not any more")
-    FORBIDDEN = _Kind("forbidden", 403, "This is for other roles")
-    UNKNOWN = _Kind("unknown", 404, "There is no such thing, or it is not yours to see")
-    WRONG_STATE = _Kind("wrong-state", 409, "This cannot be done in the present state")
-    CONDITION = _Kind("condition", 409, "A condition is not met")
-    ALREADY_DONE = _Kind("already-done", 409, "This was done before")
-    UNFINISHED = _Kind("unfinished", 409, "A request with this key is under way, or broke off: look before you repeat")
-    TOO_LATE = _Kind("too-late", 410, "The time for this is over")
-    KEY_REUSED = _Kind("key-reused", 422, "This idempotency key was used for another request")
-    INVALID_VALUE = _Kind("invalid-value", 422, "A value is not allowed")
-    UPLOAD_REFUSED = _Kind("upload-refused", 422, "The file is not taken")
-    TOO_MANY_REQUESTS = _Kind("too-many-requests", 429, "Too many requests; wait a little")
-    GATEWAY = _Kind("gateway", 502, "A service outside does not answer")
+    UNAUTHENTICATED = Kind("unauthenticated", 401, "Who is calling is not known, or not any more")
+    FORBIDDEN = Kind("forbidden", 403, "This is for other roles")
+    UNKNOWN = Kind("unknown", 404, "There is no such thing, or it is not yours to see")
+    WRONG_STATE = Kind("wrong-state", 409, "This cannot be done in the present state")
+    CONDITION = Kind("condition", 409, "A condition is not met")
+    ALREADY_DONE = Kind("already-done", 409, "This was done before")
+    UNFINISHED = Kind("unfinished", 409, "A request with this key is under way, or broke off: look before you repeat")
+    TOO_LATE = Kind("too-late", 410, "The time for this is over")
+    KEY_REUSED = Kind("key-reused", 422, "This idempotency key was used for another request")
+    INVALID_VALUE = Kind("invalid-value", 422, "A value is not allowed")
+    UPLOAD_REFUSED = Kind("upload-refused", 422, "The file is not taken")
+    TOO_MANY_REQUESTS = Kind("too-many-requests", 429, "Too many requests; wait a little")
+    GATEWAY = Kind("gateway", 502, "A service outside does not answer")
 
 
 _BY_REFUSAL: Final = {

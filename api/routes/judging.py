@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.problems import Problem, ProblemError
+from api.problems import WITH_BODY, Problem, ProblemError
 from eid.errors import ProfileError
 from eid.services.verifying.verification import VerificationService
 
-# What can happen to any request with a body.
-WITH_BODY: Final = (
-    Problem.MALFORMED_REQUEST,
-    Problem.MALFORMED_BODY,
-    Problem.BODY_TOO_SLOW,
-    Problem.BODY_TOO_LARGE,
-    Problem.UNSUPPORTED_MEDIA_TYPE,
-    Problem.INVALID_REQUEST,
-    Problem.TOO_BUSY,
-)
 JUDGED: Final = (*WITH_BODY, Problem.FILE_TOO_LARGE)
 
 

@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from api.body import decode_json, media_type, require_file_sizes
 from api.context import context_of
 from api.openapi import accepts, path_identifier, problems
-from api.problems import Problem, ProblemError
+from api.problems import WITH_BODY, Problem, ProblemError
 from api.rendering import render_time
-from api.routes.judging import JUDGED, WITH_BODY, policy_or_problem
+from api.routes.judging import JUDGED, policy_or_problem
 from api.schemas.requests import NewVerification, UploadedEvidence
 from api.schemas.responses import CreatedVerification, Report, Verification
 from eid.evidence.codec import decode_evidence, decode_signed_evidence
