@@ -49,11 +49,11 @@ def protected_read() -> Work:
     return run
 
 
-def bare_read() -> Work:
-    """What of that is AES: IV, encryption, decryption, and four MACs."""
+def bare_aes(command_length: int, response_length: int) -> Work:
+    """What of a protected command and its answer is AES: the IV, encryption, decryption, and four MACs. In octets."""
     key, iv, plain = bytes(16), bytes(16), bytes(224)
     encrypted = encrypt_cbc(SUITE, key, iv, plain)
-    command, response = bytes(35), bytes(250)
+    command, response = bytes(command_length), bytes(response_length)
 
     def run() -> None:
         for _ in range(2):
@@ -115,31 +115,15 @@ def scp03_command() -> Work:
     return run
 
 
-def bare_scp03() -> Work:
-    """What of that is AES: the IV, encryption, decryption, and four MACs."""
-    key, iv, plain = bytes(16), bytes(16), bytes(224)
-    encrypted = encrypt_cbc(SUITE, key, iv, plain)
-    command, response = bytes(250), bytes(18)
-
-    def run() -> None:
-        for _ in range(2):
-            compute_mac(SUITE, key, command)
-            compute_mac(SUITE, key, response)
-        encrypt_cbc(SUITE, key, iv, plain)
-        decrypt_cbc(SUITE, key, iv, encrypted)
-
-    return run
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
     seconds = options.parse_args().seconds
     info = PACEInfo(f"{ID_PACE_ECDH_GM}.2", 2, 13)
     rows: tuple[tuple[str, Callable[[], Work], Callable[[], Work], int | None], ...] = (
-        ("READ BINARY, AES-128", protected_read, bare_read, READS),
+        ("READ BINARY, AES-128", protected_read, lambda: bare_aes(35, 250), READS),
         ("PACE-GM, brainpoolP256r1", lambda: pace(info), lambda: bare_ecdh(ec.BrainpoolP256R1()), PACE_RUNS),
-        ("SCP03 level 33, AES-128", scp03_command, bare_scp03, None),
+        ("SCP03 level 33, AES-128", scp03_command, lambda: bare_aes(250, 18), None),
     )
     print(f"{'both ends':<26}{'/s':>9}{'bare /s':>11}{'ratio':>7}{'undisturbed':>13}  target")
     for name, work, ceiling, wanted in rows:
