@@ -17,8 +17,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
+
+from eid.gateways.local_server import HOST, LocalServer, serving
 
 MAX_BODY: Final = 1 << 14  # octets
 SLOW: Final = 1.0  # seconds
@@ -54,15 +56,10 @@ class SmsSandbox:
         return (LOST if to.endswith("004") else 202), {"reference": reference}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(LocalServer):
     def __init__(self, address: tuple[str, int], sandbox: SmsSandbox) -> None:
         self.sandbox = sandbox
         super().__init__(address, _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away before its answer is nothing to tell of."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,18 +107,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_sms(token: str, host: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[SmsSandbox, str]]:
+def serve_sms(token: str, host: str = HOST, port: int = 0) -> Iterator[tuple[SmsSandbox, str]]:
     """Run the gateway while the context lasts; what it has taken, and its address.
 
     Raises:
         OSError: the address is taken or not one of this machine.
     """
     sandbox = SmsSandbox(token)
-    with _Server((host, port), sandbox) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield sandbox, f"http://{host}:{server.server_address[1]}/messages"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = _Server((host, port), sandbox)
+    with serving(server):
+        yield sandbox, f"{server.url}/messages"

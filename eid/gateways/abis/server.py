@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -16,6 +16,7 @@ from eid.errors import DecodeError
 from eid.gateways.abis import Candidate, Encounter, Pending
 from eid.gateways.abis.messages import decode_encounter, encode_candidates
 from eid.gateways.abis.sandbox import SandboxAbis
+from eid.gateways.local_server import HOST, LocalServer, serving
 
 MAX_BODY: Final = 32 << 20  # octets
 ENCOUNTER: Final = re.compile(r"/v1/persons/([^/]+)/encounters/([^/]+)")
@@ -25,13 +26,11 @@ STATUS: Final = re.compile(r"/v1/tasks/([^/]+)/status")
 Reply = tuple[int, Any]
 
 
-class SandboxServer(ThreadingHTTPServer):
+class SandboxServer(LocalServer):
     """Listens on this machine alone. copies: how often a late answer is sent, for receivers that must bear it."""
 
-    daemon_threads = True
-
     def __init__(self, abis: SandboxAbis, port: int = 0, copies: int = 1, token: str = "") -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((HOST, port), _Handler)
         self.abis = abis
         self.copies = copies
         self.token = token
@@ -55,14 +54,9 @@ class SandboxServer(ThreadingHTTPServer):
 @contextmanager
 def serve_sandbox(abis: SandboxAbis, *, port: int = 0, copies: int = 1, token: str = "") -> Iterator[SandboxServer]:
     """Serve it while the context lasts. token: bearer token that late answers carry."""
-    with SandboxServer(abis, port, copies, token) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = SandboxServer(abis, port, copies, token)
+    with serving(server):
+        yield server
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -26,17 +26,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from eid.enrolment.payment import Channel, Money
 from eid.errors import AuthenticationError, GatewayError, LifecycleError, NotStoredError, RecordError
+from eid.gateways.local_server import HOST, LocalServer, serving
 from eid.gateways.payment.link import check_url, utc_now
 from eid.gateways.payment.sandbox import Ending, Plan, SandboxPayment, SandboxProvider, Telling
 from eid.gateways.payment.signature import HEADER, describe_request, sign_message, verify_message
 
-HOST: Final = "127.0.0.1"
 MAX_BODY: Final = 1 << 14
 PATIENCE: Final = 10.0  # seconds for a request to come, and for an answer to a callback
 PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # between the attempts to tell of an event
@@ -131,26 +131,14 @@ def serve_sandbox(
     provider = SandboxProvider(sender.tell, clock=settings.clock)
     handler = type("_Bound", (_Handler,), {"provider": provider, "settings": settings})
     try:
-        server = _Server((HOST, port), handler)
+        server = LocalServer((HOST, port), handler)
     except (OSError, OverflowError) as failure:
         raise GatewayError(f"the sandbox cannot listen at {HOST}:{port}") from failure
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server_address[1]}", provider
-    finally:
-        sender.stop()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that breaks off is nobody's fault."""
+    with serving(server):
+        try:
+            yield server.url, provider
+        finally:
+            sender.stop()
 
 
 class _Handler(BaseHTTPRequestHandler):

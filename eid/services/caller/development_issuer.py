@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +24,7 @@ from joserfc.jwk import ECKey, KeyParameters
 
 from eid.enrolment.roles import Actor, Role
 from eid.errors import KeyStoreError, RecordError, TransportError
+from eid.gateways.local_server import HOST, LocalServer
 from eid.services.caller.tokens import DEVELOPMENT, TOKEN_ROLES
 from eid.services.registry import utc_now
 
@@ -31,7 +32,6 @@ NAME: Final = f"https://dev-issuer.invalid/{DEVELOPMENT}"
 FOLDER: Final = "dev-issuer"  # under `home`
 KEY_FILE: Final = "key.json"
 JWKS_FILE: Final = "jwks.json"
-HOST: Final = "127.0.0.1"
 LIFETIME: Final = timedelta(hours=1)
 MAX_FORM: Final = 8 << 10  # octets
 _LOOPBACK: Final = frozenset((HOST, "localhost"))
@@ -129,14 +129,12 @@ def parse_actor(subject: str, roles: list[str], site: str | None) -> Actor:
     return Actor(subject, frozenset(Role(name) for name in roles), site)
 
 
-class IssuerServer(ThreadingHTTPServer):
+class IssuerServer(LocalServer):
     """Serves metadata, keys and tokens on the loopback interface.
 
     Raises:
         TransportError: the port is taken.
     """
-
-    daemon_threads = True
 
     def __init__(self, issuer: DevelopmentIssuer, audience: str, port: int) -> None:
         self.issuer = issuer
@@ -145,14 +143,6 @@ class IssuerServer(ThreadingHTTPServer):
             super().__init__((HOST, port), _Handler)
         except OSError as failure:
             raise TransportError(f"cannot listen on {HOST} port {port}: {failure.strerror}") from failure
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://{HOST}:{self.server_address[1]}"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that breaks off is nobody's fault."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,17 +8,16 @@ rebinding), and no cross-origin access is granted.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Final
 
 from eid.errors import ReaderUnavailableError
+from eid.gateways.local_server import HOST, LocalServer, serving
 from eid.services.emulator.trace_feed import TraceEntry, TraceFeed
 
-HOST: Final = "127.0.0.1"
 HEARTBEAT: Final = 10.0  # seconds
 PATIENCE: Final = 30.0  # seconds for a request to come
 _NAMES: Final = frozenset((HOST, "localhost"))
@@ -43,26 +42,14 @@ def serve_trace(page: str, nonce: str, feed: TraceFeed, port: int) -> Iterator[s
     """
     handler = type("_Bound", (_Handler,), {"page": page.encode(), "nonce": nonce, "feed": feed})
     try:
-        server = _Server((HOST, port), handler)
+        server = LocalServer((HOST, port), handler)
     except (OSError, OverflowError) as failure:
         raise ReaderUnavailableError(f"the trace page cannot be served at {HOST}:{port} ({failure})") from failure
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server_address[1]}/"
-    finally:
-        feed.close()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # a browser that keeps its connection open does not keep the command from ending
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that breaks off is nobody's fault."""
+    with serving(server):
+        try:
+            yield f"{server.url}/"
+        finally:
+            feed.close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -28,6 +28,7 @@ from eid.gateways.abis.osia import OsiaAbis
 from eid.gateways.abis.sandbox import SandboxAbis, thumbnail_or_digest
 from eid.gateways.abis.server import serve_sandbox
 from eid.gateways.http import Location
+from eid.gateways.local_server import HOST, LocalServer, serving
 from eid.imaging.fingerprint import draw_specimen_fingerprint
 from tests.builders.sweep import examples
 
@@ -190,14 +191,9 @@ class _Received(threading.Semaphore):
 
 @contextmanager
 def _serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = LocalServer((HOST, 0), handler)
+    with serving(server):
+        yield server.url
 
 
 @contextmanager

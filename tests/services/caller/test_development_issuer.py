@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,6 +13,7 @@ import pytest
 
 from eid.enrolment.roles import Actor, Role
 from eid.errors import KeyStoreError, ProfileError, RecordError, TransportError
+from eid.gateways.local_server import serving
 from eid.services.caller.development_issuer import (
     KEY_FILE,
     NAME,
@@ -68,12 +68,9 @@ def test_roles_that_no_token_gives() -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[IssuerServer]:
-    with IssuerServer(open_development_issuer(tmp_path), "eid-registry", 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    server = IssuerServer(open_development_issuer(tmp_path), "eid-registry", 0)
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask(server: IssuerServer, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, dict]:
