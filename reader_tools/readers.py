@@ -8,8 +8,8 @@ import click
 
 from eid.codec.atr import decode_atr
 from eid.errors import DecodeError
+from eid.locale import clean_text
 from eid.rendering.terminal import render_table
-from eid.services.reading.holder import clean_text
 from eid.transport.pcsc import ReaderInfo, list_readers
 
 

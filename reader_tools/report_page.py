@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from eid.evidence import Evidence
 from eid.locale import FALLBACK, text
 from eid.pki.trust_store import TrustStore
-from eid.rendering.page import CertificateSummary, ReportPage, StepFigures
-from eid.services.reading.chain import ChainLink, describe_chain
+from eid.rendering.page import ReportPage, StepFigures
 from eid.services.reading.holder import decode_portrait, describe_holder
 from eid.transport.metered import StepMeter, TraceEntry
+from eid.verification.chain import describe_chain
 from eid.verification.report import VerificationReport
 
 
@@ -32,7 +32,7 @@ def build_page(
         holder=describe_holder(evidence),
         portrait=decode_portrait(evidence),
         faces=tuple(faces),
-        certificates=tuple(_summary(link) for link in describe_chain(evidence, trust)),
+        certificates=describe_chain(evidence, trust),
         steps=step_figures(steps),
         apdus=tuple(trace_line(entry) for entry in trace),
         language=language,
@@ -49,9 +49,3 @@ def trace_line(entry: TraceEntry) -> str:
     sw = "no answer" if entry.sw is None else f"{entry.sw:04X}"
     octets = f"{entry.sent:>5} sent {entry.received:>5} received"
     return f"{entry.number:>4} {entry.header} {octets} {sw} {entry.seconds * 1000:8.1f} ms  {entry.name}"
-
-
-def _summary(link: ChainLink) -> CertificateSummary:
-    return CertificateSummary(
-        link.role, link.subject, link.serial, link.valid_from, link.valid_to, link.key, link.fingerprint
-    )

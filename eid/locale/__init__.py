@@ -15,6 +15,8 @@ from typing import Final
 
 LANGUAGES: Final = ("en", "fr", "ar")
 FALLBACK: Final = "en"
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # letters of Arabic script join or part by these
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 
 
@@ -52,6 +54,11 @@ def isolate(language: str, value: str) -> str:
     Without it a date such as 2026-06-01 would be shown in another order.
     """
     return f"\u2066{value}\u2069" if language in RIGHT_TO_LEFT else value
+
+
+def clean_text(text: str) -> str:
+    """A text of somebody else's with everything that a terminal or page could take for an order replaced."""
+    return "".join(letter if letter.isprintable() or letter in JOINERS else REPLACEMENT for letter in text)
 
 
 def direction(language: str) -> str:

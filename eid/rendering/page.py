@@ -10,20 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from eid.locale import FALLBACK, assurance_text, check_text, direction, isolate, text
 from eid.locale.details import detail_text
+from eid.verification.chain import ChainLink
 from eid.verification.report import VerificationReport
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateSummary:
-    """One certificate of the chain, in words."""
-
-    role: str
-    subject: str
-    serial: str
-    valid_from: str
-    valid_to: str
-    key: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +40,7 @@ class ReportPage:
     holder: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     portrait: bytes | None = field(default=None, repr=False)
     faces: tuple[bytes, ...] = field(default=(), repr=False)
-    certificates: tuple[CertificateSummary, ...] = ()
+    certificates: tuple[ChainLink, ...] = ()
     steps: tuple[StepFigures, ...] = ()
     apdus: tuple[str, ...] = field(default=(), repr=False)
     language: str = FALLBACK

@@ -11,7 +11,8 @@ import pytest
 
 from eid.errors import Reason
 from eid.locale import text
-from eid.rendering.page import CertificateSummary, ReportPage, StepFigures, data_uri, render_page
+from eid.rendering.page import ReportPage, StepFigures, data_uri, render_page
+from eid.verification.chain import ChainLink
 from eid.verification.policy_lint import Hazard
 from eid.verification.report import CheckResult, Outcome, Verdict, VerificationReport
 from tests.builders.issuance import NOW
@@ -48,7 +49,7 @@ def full(**changes: object) -> ReportPage:
         holder=(("Name", "SPECIMEN"), ("الاسم", "عيّنة")),
         portrait=PNG,
         faces=(PNG, JPEG),
-        certificates=(CertificateSummary("DS", "C=UT", "01", "2026-01-01", "2036-01-01", "P-256", "ef" * 32),),
+        certificates=(ChainLink("DS", "C=UT", "01", "2026-01-01", "2036-01-01", "P-256", "ef" * 32),),
         steps=(StepFigures("read DG1", 2, 38, 150, 0.0123),),
         apdus=("   1 00A4040C 12 sent 2 received 9000",),
     )
@@ -120,7 +121,7 @@ def test_hostile_words_stay_words() -> None:
         title=HOSTILE,
         report=report(verdict=Verdict.TOTAL_PASSED, checks=checks, assurance=HOSTILE, policy=HOSTILE),
         holder=((HOSTILE, HOSTILE),),
-        certificates=(CertificateSummary(*(HOSTILE,) * 7),),
+        certificates=(ChainLink(*(HOSTILE,) * 7),),
         steps=(StepFigures(HOSTILE, 1, 2, 3, 0.0),),
         apdus=(HOSTILE,),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from eid.errors import DecodeError
 from eid.evidence import Evidence
@@ -13,12 +13,11 @@ from eid.lds.dg2 import decode_dg2
 from eid.lds.dg11 import decode_dg11
 from eid.lds.dg12 import decode_dg12
 from eid.lds.dg13 import PersonName, decode_dg13
+from eid.locale import clean_text
 from eid.mrz import Mrz, resolve_date_of_birth, resolve_date_of_expiry
 
 T = TypeVar("T")
 Field = tuple[str, str]
-REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # letters of Arabic script join or part by these
 
 
 def describe_holder(evidence: Evidence) -> tuple[Field, ...]:
@@ -39,11 +38,6 @@ def decode_portrait(evidence: Evidence) -> bytes | None:
         return decode_image(dg2.images[0].image)
     except DecodeError:
         return None
-
-
-def clean_text(text: str) -> str:
-    """The text with everything that a terminal or page could take for an order replaced."""
-    return "".join(letter if letter.isprintable() or letter in JOINERS else REPLACEMENT for letter in text)
 
 
 def _decode(evidence: Evidence, name: str, decode: Callable[[bytes], T]) -> T | None:

@@ -17,13 +17,13 @@ from eid.lds.card_access import decode_card_access
 from eid.lds.card_security import CardSecurity
 from eid.lds.eid_application import EidValue, decode_eid_group, eid_group
 from eid.lds.eid_values import GeneralPlace, OptionalData, Place, Text
+from eid.locale import clean_text
 from eid.mrz import PartialDate
 from eid.pki.cv_rights import name_rights
 from eid.pki.trust_store import TrustStore
 from eid.protocols.exchange import CheckpointSink, Connection, drive
 from eid.protocols.restricted_identification.terminal import SectorIdentifiers
 from eid.protocols.terminal_authentication.terminal import TerminalCredentials
-from eid.services.reading.holder import clean_text
 from eid.verification.card_security import verify_card_security
 from eid.verification.policy import Policy
 from eid.verification.report import OUTCOMES, Outcome

@@ -11,7 +11,8 @@ from eid.lds.dg2 import build_dg2
 from eid.lds.dg11 import DG11
 from eid.lds.dg12 import DG12
 from eid.lds.dg13 import DG13, PersonName, StatusListReference
-from eid.services.reading.holder import _hyphenated, clean_text, decode_portrait, describe_holder
+from eid.locale import clean_text
+from eid.services.reading.holder import _hyphenated, decode_portrait, describe_holder
 from tests.builders.document import MRZ
 from tests.builders.issuance import portrait
 

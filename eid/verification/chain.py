@@ -13,10 +13,10 @@ from eid.crypto.signatures import curve_of_key
 from eid.errors import DecodeError, VerificationError
 from eid.evidence import Evidence
 from eid.lds.sod import decode_ef_sod
+from eid.locale import clean_text
 from eid.pki.cms_signature import is_named_by
 from eid.pki.path import find_path
 from eid.pki.trust_store import TrustStore
-from eid.services.reading.holder import clean_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 
 from eid.codec.x509 import decode_certificate
 from eid.evidence import Evidence, Origin, ReadFile
-from eid.services.reading.chain import describe_chain
+from eid.verification.chain import describe_chain
 from tests.builders import document as built
 from tests.builders import issuer
 from tests.builders.issuance import issue
