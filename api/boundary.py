@@ -20,6 +20,7 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_LINE: Final = "%s %s %d %.1f ms %s"
 CACHE_CONTROL: Final = "no-store"  # unless the route says otherwise: published lists are for caches
 REQUEST_ID: Final = "X-Request-Id"
 
@@ -30,12 +31,21 @@ _OURS: Final = frozenset((_RAW_REQUEST_ID, *(name for name, _ in _RAW)))
 _NOT_KEPT: Final = (b"cache-control", CACHE_CONTROL.encode())
 
 
-def _guard(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def guard(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     """An answer's headers with ours, which nobody else sets; names are in lower case, as ASGI has them."""
     guarded = [item for item in headers if item[0] not in _OURS]
     if all(name != _NOT_KEPT[0] for name, _ in guarded):
         guarded.append(_NOT_KEPT)
     return [*guarded, *_RAW, (_RAW_REQUEST_ID, request_id.encode())]
+
+
+def tell(metrics: Metrics, method: str, path: str, status: int, seconds: float, request_id: str) -> None:
+    """Count and log one request that was answered. path: the route's, never the one that was asked."""
+    metrics.observe(method, path, status, seconds)
+    if LOGGER.isEnabledFor(logging.INFO):
+        told = (method, path, status, 1000 * seconds, request_id)
+        # As `Logger.info`, but for the search through the stack for the line of code that says it.
+        LOGGER.handle(LOGGER.makeRecord(LOGGER.name, logging.INFO, __file__, 0, _LINE, told, None))
 
 
 class Boundary:
@@ -61,7 +71,7 @@ class Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _guard(message.get("headers", ()), request_id)
+                message["headers"] = guard(message.get("headers", ()), request_id)
             await send(message)
 
         self._metrics.in_flight += 1
@@ -69,11 +79,7 @@ class Boundary:
             await self._app(scope, receive, send_guarded)
         finally:
             self._metrics.in_flight -= 1
-            self._tell(scope, status, time.perf_counter() - started, request_id)
-
-    def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        route: Any = scope.get("route")
-        path = getattr(route, "path", "(unknown)")
-        self._metrics.observe(method, path, status, seconds)
-        LOGGER.info("%s %s %d %.1f ms %s", method, path, status, 1000 * seconds, request_id)
+            method = scope["method"] if scope["method"] in METHODS else "OTHER"
+            route: Any = scope.get("route")
+            path = getattr(route, "path", "(unknown)")
+            tell(self._metrics, method, path, status, time.perf_counter() - started, request_id)

@@ -1,14 +1,18 @@
 """HTTP connections whose request heads are bounded in size and time; the server library bounds neither.
 
-Without this a client may send one header for ever, or one octet a minute, and hold memory or a connection.
+Without this a client may send one header for ever, or one octet a minute, and hold memory or a connection. And requests
+that arrived whole, where the application has an answer to them ready (`api.whole`), need no way through it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.whole import WholeRequests
 
 MAX_HEAD: Final = 16 << 10  # octets of request line and headers
 HEAD_SECONDS: Final = 10.0
@@ -21,11 +25,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _in_head = False
     _head_octets = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _whole: WholeRequests | None = None
+    _pieces: list[bytes] | None = None  # of a body that may arrive whole; None where the application has the request
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         """Expect a first request."""
         super().connection_made(transport)
+        self._whole = getattr(getattr(self.app, "state", None), "whole", None)
         self._await_head()
+        self._limit_head()
 
     def on_message_begin(self) -> None:
         """Expect the rest of the head; a kept connection was idle until here."""
@@ -33,29 +41,86 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """The head is there; its body is the application's to bound."""
+        """The head is there; its body is the application's to bound, unless it is there, too."""
         self._stop_waiting()
-        super().on_headers_complete()
+        self._pieces = [] if self._may_be_whole() else None
+        if self._pieces is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of a body."""
+        if self._pieces is None:
+            super().on_body(body)
+        else:
+            self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer a request that has arrived whole."""
+        if self._pieces is not None and not self._answer(b"".join(self._pieces)):
+            self._pass_on()
+        if self._pieces is None:
+            super().on_message_complete()
+        self._pieces = None
 
     def data_received(self, data: bytes) -> None:
         """Parse, then count what belongs to an unfinished head."""
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._pieces is not None:
+            self._pass_on()
+        if not self._in_head:
             return
         self._head_octets += len(data)
         if self._head_octets > MAX_HEAD:
             self._stop_waiting()
             self.transport.write(TOO_LARGE)
             self.transport.close()
+        elif self._head_timer is None:
+            self._limit_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
         self._stop_waiting()
         super().connection_lost(exc)
 
+    # --- requests that arrived whole
+
+    def _may_be_whole(self) -> bool:
+        """Whether the request is of a kind that is answered at once, and nothing before it is still to be answered."""
+        whole, parser = self._whole, self.parser
+        if whole is None or self.url != whole.address or not whole.takes(parser.get_method(), self.headers):
+            return False
+        if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or self.flow.write_paused:
+            return False
+        return bool(getattr(self.cycle, "response_complete", True))  # there is no cycle before the first
+
+    def _answer(self, body: bytes) -> bool:
+        """Answer; not what is refused or fails, for then the application says why."""
+        if self._whole is None:
+            return False
+        response = b""
+        with suppress(Exception):
+            response = self._whole.answer(body, self.server_state.default_headers)
+        if response:
+            self.transport.write(response)
+            self.on_response_complete()
+        return bool(response)
+
+    def _pass_on(self) -> None:
+        """Hand a request with what has arrived of its body to the application."""
+        pieces, self._pieces = self._pieces or [], None
+        super().on_headers_complete()
+        for piece in pieces:
+            super().on_body(piece)
+
+    # --- the time that a head may take
+
     def _await_head(self) -> None:
         self._stop_waiting()
         self._in_head, self._head_octets = True, 0
+
+    def _limit_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _stop_waiting(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +16,26 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 class PlacesFormatter(logging.Formatter):
     """Shows where an exception came from; its text may quote what a client sent."""
 
+    _second = -1
+    _shown = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 the base class's name
+        """As the base class has it; a second's text is made once for all of its lines."""
+        if datefmt is not None:
+            return super().formatTime(record, datefmt)
+        if int(record.created) != self._second:
+            self._second = int(record.created)
+            self._shown = time.strftime(self.default_time_format, self.converter(record.created))
+        return f"{self._shown},{int(record.msecs):03d}"
+
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 the base class's name
         """`KeyError at api/routes/verifications.py:12 < api/app.py:30`, innermost first."""
         kind, _, trace = ei
         frames = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).is_relative_to(ROOT)]
         places = [f"{Path(frame.filename).relative_to(ROOT)}:{frame.lineno}" for frame in reversed(frames[-4:])]
         return f"{kind.__name__ if kind else 'error'} at {' < '.join(places) or 'unknown place'}"
+
+
+def leave_out_what_no_line_shows() -> None:
+    """Spare each log line the search for thread, process and task, which this server's lines do not show."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

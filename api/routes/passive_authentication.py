@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.routing import Route
 
 from api.body import decode_json, media_type, require_file_sizes
-from api.context import context_of
+from api.context import Context, context_of
 from api.openapi import accepts, problems
 from api.routes.judging import JUDGED, policy_or_problem
 from api.schemas.requests import PassiveAuthentication
@@ -38,13 +38,21 @@ async def authenticate_passively(request: Request) -> Response:
     context = context_of(request)
     media_type(request, "application/json")
     async with context.bodies.read(request, context.bodies.limits.files_body) as raw:
-        body = decode_json(PassiveAuthentication, raw)
-        policy_or_problem(context.service, body.policy)
-        groups = {int(number): content for number, content in body.data_groups.items()}
-        require_file_sizes(submitted_files(Upload(body.sod, groups)))
         # On the event loop: the check costs less than handing it to a thread gains (docs/api.md, Speed).
-        report = context.service.authenticate_passively(body.sod, groups, body.policy)
-    return Response(to_json(report_to_json(report)), media_type="application/json")
+        return Response(judge_body(context, raw), media_type="application/json")
+
+
+def judge_body(context: Context, raw: bytes) -> bytes:
+    """The report on the files of a body, JSON as it is sent.
+
+    Raises:
+        ProblemError: the body cannot be judged.
+    """
+    body = decode_json(PassiveAuthentication, raw)
+    policy_or_problem(context.service, body.policy)
+    groups = {int(number): content for number, content in body.data_groups.items()}
+    require_file_sizes(submitted_files(Upload(body.sod, groups)))
+    return to_json(report_to_json(context.service.authenticate_passively(body.sod, groups, body.policy)))
 
 
 DIRECT: Final = Route(PATH, authenticate_passively, methods=["POST"])

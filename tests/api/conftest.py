@@ -1,13 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from uvicorn import Config
+from uvicorn.server import ServerState
 
+from api import connection
 from api.app import create_app
+from api.connection import BoundedHttpProtocol
 from eid.services.verifying.verification import VerificationService
 from tests.builders.api_client import Clock, Holder
 from tests.builders.databases import ready_sqlite
@@ -58,3 +64,30 @@ async def client(app) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def holder(document, client) -> Holder:
     return Holder(document, client)
+
+
+Dial = Callable[[], Awaitable[tuple[StreamReader, StreamWriter]]]
+
+
+@pytest.fixture
+async def dial(app, monkeypatch) -> AsyncIterator[Dial]:
+    """Connect to the server; whatever becomes of the test, both ends are closed before its loop is."""
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
+    config = Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedHttpProtocol(config, state, {}), "127.0.0.1", 0
+    )
+    writers: list[StreamWriter] = []
+
+    async def connect() -> tuple[StreamReader, StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        writers.append(writer)
+        return reader, writer
+
+    yield connect
+    server.close()
+    for transport in [it.transport for it in (*writers, *state.connections)]:
+        transport.abort()
+    await asyncio.sleep(0)  # what is aborted is closed in the loop's next turn

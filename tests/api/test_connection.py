@@ -5,45 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from uvicorn import Config
-from uvicorn.server import ServerState
 
-from api import connection
-from api.connection import MAX_HEAD, BoundedHttpProtocol
+from api.connection import MAX_HEAD
 
 pytestmark = pytest.mark.anyio
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-Dial = Callable[[], Awaitable[tuple[StreamReader, StreamWriter]]]
-
-
-@pytest.fixture
-async def dial(app, monkeypatch) -> AsyncIterator[Dial]:
-    """Connect to the server; whatever becomes of the test, both ends are closed before its loop is."""
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
-    config = Config(app, ws="none", lifespan="off", log_config=None)
-    config.load()
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedHttpProtocol(config, state, {}), "127.0.0.1", 0
-    )
-    writers: list[StreamWriter] = []
-
-    async def connect() -> tuple[StreamReader, StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
-        writers.append(writer)
-        return reader, writer
-
-    yield connect
-    server.close()
-    for transport in [it.transport for it in (*writers, *state.connections)]:
-        transport.abort()
-    await asyncio.sleep(0)  # what is aborted is closed in the loop's next turn
 
 
 async def test_one_request_after_another(dial):
