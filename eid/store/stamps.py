@@ -112,6 +112,13 @@ def stamps_of(connection: Connection, ordered_by: str, limit: int = 100) -> tupl
     return tuple(map(_to_stamp, connection.execute(query)))
 
 
+def is_lost(connection: Connection, stamp_id: uuid.UUID, application_id: uuid.UUID) -> bool:
+    """Whether a stamp that was reserved for an application is so no more: somebody has blocked it."""
+    theirs = table.c.state.not_in(("RESERVED", "CONSUMED")) | table.c.application_id.is_distinct_from(application_id)
+    query = select(table.c.id).where(table.c.bucket == bucket_of(stamp_id), table.c.id == stamp_id, theirs)
+    return connection.execute(query).one_or_none() is not None
+
+
 def stamps_for(connection: Connection, application_id: uuid.UUID) -> tuple[StoredStamp, ...]:
     """The stamps that are reserved, or were consumed, for an application."""
     query = select(*_COLUMNS).where(table.c.application_id == application_id)

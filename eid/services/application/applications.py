@@ -56,6 +56,7 @@ from eid.store.database import in_transaction, reading
 from eid.store.documents import StoredDocument, documents_of
 from eid.store.outbox import enqueue
 from eid.store.persons import StoredPerson, holder_of_number, insert_person, new_person_id, replace_person
+from eid.store.stamps import is_lost
 from eid.store.types import new_id_like
 
 S = ApplicationState
@@ -268,7 +269,7 @@ def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
         return Requirements(
             wanted_papers(application, record, now),
             find_missing_parts(connection, application, record, now),
-            _fee_for(application, record, now) if _has_open_fee(application) else application.fee,
+            _fee_for(application, record, now) if _has_open_fee(connection, application) else application.fee,
             application.currency,
             rules.find_reason(application.reason).old_card,
             None if born is None else rules.needs_fingerprints(born, day),
@@ -407,9 +408,9 @@ def bind_stamp(
 
 
 def load_due(connection: Connection, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:
-    """The application for which a stamp is wanted; of a draft without one, the fee is set to what is due now."""
+    """The application for which a stamp is wanted; of a draft that holds none, the fee is set to what is due now."""
     application = load_seen(connection, application_id, actor)
-    if not _has_open_fee(application):
+    if not _has_open_fee(connection, application):
         return application
     fee = _fee_today(connection, application, now)
     if fee == application.fee:
@@ -418,8 +419,11 @@ def load_due(connection: Connection, application_id: uuid.UUID, actor: Actor, no
     return _change(connection, application, "fee", actor.tag(role), now, {"fee": fee})
 
 
-def _has_open_fee(application: StoredApplication) -> bool:
-    return application.state == S.DRAFT.value and application.stamp_id is None
+def _has_open_fee(connection: Connection, application: StoredApplication) -> bool:
+    """A draft without a stamp, or whose stamp was blocked: the one that takes its place is of the amount due now."""
+    if application.state != S.DRAFT.value:
+        return False
+    return application.stamp_id is None or is_lost(connection, application.stamp_id, application.id)
 
 
 def _fee_today(connection: Connection, application: StoredApplication, now: datetime) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
-from eid.services.application.applications import NewApplication, create_application, read_status
+from eid.services.application.applications import NewApplication, create_application, read_status, requirements
 from eid.services.application.steps import stamp_release
 from eid.services.durable.work import Workshop
 from eid.services.settings import Settings
@@ -262,3 +262,19 @@ def test_another_stamp_takes_the_place_of_one_that_was_blocked(till: Till) -> No
     enter_stamp(till.office, application.id, till.digits(other), till.me, till.now)
     assert (till.show(other).state, bound(till, application)) == ("RESERVED", other.id)
     assert till.show(lost).state == "BLOCKED"
+
+
+def test_what_takes_the_place_of_a_blocked_stamp_is_of_the_fee_of_that_day(till: Till) -> None:
+    """On his twelfth birthday the holder of the draft pays as a grown-up; his first stamp was overheard before."""
+    application, child = apply(till, date_of_birth="2014-11-23"), replace(ORDER, born=date(2014, 11, 23))
+    lost, cheap = till.buy(child), till.buy(child)
+    enter_stamp(till.office, application.id, till.digits(lost), till.me, till.now)
+    block_stamp(till.office, lost.id, CHIEF, till.now, "overheard")
+    till.later(days=1)
+    assert requirements(till.engine, application.id, till.me, till.now).fee == 75
+    with pytest.raises(EnrolmentError, match="another service or amount"):
+        enter_stamp(till.office, application.id, till.digits(cheap), till.me, till.now)
+    whole = till.buy()
+    enter_stamp(till.office, application.id, till.digits(whole), till.me, till.now)
+    entered = read_status(till.engine, application.id, till.me)
+    assert (entered.stamp_id, entered.fee, till.show(cheap).state) == (whole.id, 75, "ISSUED")
