@@ -61,7 +61,7 @@ class People:
                 "lines": {"arabic": f"{street} زنقة العينة\n{town[0]}", "latin": f"{street} RUE SPECIMEN\n{town[1]}"},
                 "country": "MAR",
             },
-            "contact": {"phone": f"+2126{choose.randrange(10**8):08d}"},
+            "contact": {"phone": f"+2126000{choose.randrange(10**5):05d}"},
         }
 
 
