@@ -107,7 +107,7 @@ def capture_applicant(
 )
 def read_capture(registry: CurrentRegistry, actor: Viewer, application_id: UUID) -> Capture:
     """Without the images."""
-    stored = enrolment.view_capture(registry.engine, application_id, actor)
+    stored = enrolment.view_capture(registry.engine, application_id, actor, registry.now())
     record = decode_signed_capture(stored.record).record
     return Capture(
         id=stored.id,

@@ -34,7 +34,7 @@ class Role(StrEnum):
     SYSTEM = "system"  # this service's own timers and workers
 
 
-AT_A_SITE: Final = frozenset((Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER))
+AT_A_SITE: Final = frozenset((Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER, Role.DELIVERY_OPERATOR))
 """Roles that are held at one centre, consulate or mobile unit; the others that see files are the central office's."""
 
 

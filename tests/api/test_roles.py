@@ -12,15 +12,20 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import update
 
-from eid.enrolment.roles import Actor, Role, keep_number
+from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services.application import approval
 from eid.services.application.enrolment import register_officer_key
-from eid.services.application.steps import refuse_own_person
+from eid.services.card.cards import CardOrder, order_card
+from eid.services.card.stock import open_store, receive_batch
 from eid.store.applications import StoredApplication
-from tests.builders.applicants import ADMINISTRATOR, VALIDATOR
-from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, take
+from eid.store.audit import bucket_of
+from eid.store.card_tables import card
+from eid.store.database import in_transaction
+from tests.builders.applicants import ADMINISTRATOR, VALIDATOR, applicant_record
+from tests.builders.counter import CLOCK, MAKER, OFFICER, Counter, build_counter, take
 from tests.builders.databases import ready_sqlite
 from tests.builders.issuance import signer
 from tests.builders.registry import Office, build_office, issue_token
@@ -354,12 +359,72 @@ async def test_staff_keeps_off_the_file_about_itself(client, office, captured, r
         assert "123456" not in answer.text
 
 
-def test_nobody_makes_a_card_for_himself(counter: Counter, captured: StoredApplication):
-    maker = Actor("press-6", frozenset((Role.PRODUCTION_OPERATOR,)), own=keep_number("ZZ123456"))
-    with counter.engine.connect() as connection, pytest.raises(EnrolmentError) as refused:
-        refuse_own_person(connection, captured, maker)
-    assert (refused.value.refusal, refused.value.guard) == (Refusal.FORBIDDEN, "own-file")
-    assert "123456" not in repr(maker)
+def own_headers(office: Office, role: Role, number: str, **claims: str) -> dict[str, str]:
+    told = {"sub": f"{role.value}-6", "roles": [role.value], "site": "rabat-1", "personal_number": number, **claims}
+    return {"Authorization": f"Bearer {issue_token(office.clock(), **told)}"}
+
+
+async def test_nobody_makes_a_card_for_himself(client, office, counter: Counter):
+    order = counter.approved(record=applicant_record(personal_number="ZZ777001"))
+    store = open_store(counter.engine, "Press", MAKER, CLOCK)
+    receive_batch(counter.engine, store.id, "B-1", order.profile, ["A1B2"], MAKER, CLOCK)
+    own, other = (own_headers(office, Role.PRODUCTION_OPERATOR, number) for number in ("zz-777001", "ZZ777002"))
+    place, body = f"/v1/personalizationJobs/{order.id}", {"store_id": str(store.id)}
+    acts = ((own, "claim", 403), (other, "claim", 200), (own, "release", 403), (other, "release", 200))
+    for who, act, status in acts:
+        answer = await client.post(f"{place}/{act}", json=body if act == "claim" else None, headers=who)
+        assert answer.status_code == status, (act, answer.text)
+        assert (answer.json().get("guard") == "own-file") == (status == 403)
+        assert "777001" not in answer.text
+
+
+async def test_staff_does_not_look_itself_up(client, office, captured):
+    """Alone, that is refused; among others of the name it is not shown."""
+    for role in (Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER, Role.ADJUDICATOR):
+        own, other = own_headers(office, role, "ZZ123456"), own_headers(office, role, "ZZ123450")
+        for wanted in ({"personal_number": "ZZ123456"}, {"number": captured.number}):
+            answer = await client.post("/v1/persons/search", json=wanted, headers=own)
+            assert (answer.status_code, answer.json()["guard"]) == (403, "own-file")
+            assert (await client.post("/v1/persons/search", json=wanted, headers=other)).json()["persons"]
+        by_name = {}
+        for name, who in (("own", own), ("other", other)):
+            answer = await client.post("/v1/persons/search", json={"name": "SPECIMEN"}, headers=who)
+            by_name[name] = [item["id"] for item in answer.json().get("persons", [])]
+        assert str(captured.person_id) in by_name["other"]
+        assert str(captured.person_id) not in by_name["own"]
+
+
+async def test_staff_keeps_off_its_own_card(client, office, counter: Counter):
+    application = counter.search(counter.capture(counter.present(record=applicant_record(personal_number="ZZ777003"))))
+
+    def enter(connection):
+        made = order_card(connection, CardOrder(application.id, application.person_id, "applicant-7"), MAKER, CLOCK)
+        change_state = update(card).where(card.c.bucket == bucket_of(made.id), card.c.id == made.id)
+        connection.execute(change_state.values(state="ACTIVE", document_number="N7770003"))
+        return made.id
+
+    place = f"/v1/cards/{in_transaction(counter.engine, enter)}"
+    acts = [
+        (Role.CALL_CENTRE_AGENT, "GET", place, None),
+        (Role.PRODUCTION_OPERATOR, "POST", "/v1/cards/search", {"document_number": "N7770003"}),
+        (Role.ADMINISTRATOR, "POST", f"{place}/suspend", {"cause": "lost"}),
+        (Role.DELIVERY_OPERATOR, "POST", f"{place}/resume", {}),
+        (Role.ENROLMENT_OFFICER, "POST", f"{place}/revoke", {"cause": "damaged"}),
+    ]
+    for role, method, path, body in acts:
+        for number, status in (("ZZ777003", 403), ("ZZ777004", 200)):
+            answer = await client.request(method, path, json=body, headers=own_headers(office, role, number))
+            assert (answer.status_code, answer.json().get("guard")) == (status, "own-file" if status == 403 else None)
+
+
+async def test_a_courier_without_a_site_carries_nothing(client, office, captured):
+    """Cards are handed over at one site: a token without `site` opens no counter."""
+    nowhere = office.headers(Role.DELIVERY_OPERATOR, sub="courier-8")
+    for path in (f"/v1/applications/{captured.id}/{act}" for act in ("ship", "arrive", "hand-over")):
+        answer = await client.post(path, json={}, headers=nowhere)
+        assert (answer.status_code, answer.json()["guard"]) == (403, "workplace"), path
+    elsewhere = office.headers(Role.DELIVERY_OPERATOR, sub="courier-8", site="paris-1")
+    assert (await client.get(f"/v1/applications/{captured.id}/status", headers=elsewhere)).status_code == 403
 
 
 OFFICERS = (Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER)

@@ -261,9 +261,14 @@ def list_applications(
 
 
 def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> Requirements:
-    """What an application needs, by its reason, age and place, and what is missing."""
-    with reading(engine) as connection:
+    """What an application needs, by its reason, age and place, and what is missing.
+
+    It tells something of the person: that staff has read it stands in the audit log.
+    """
+
+    def work(connection: Connection) -> Requirements:
         application = load_seen(connection, application_id, actor)
+        note_reading(connection, application.id, actor, now, "application")
         rules, record = rules_of(application), decode_person(person_of(connection, application).record)
         day, born = local_day(application.submitted_at or now, rules), record.born
         return Requirements(
@@ -275,6 +280,8 @@ def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
             None if born is None else rules.needs_fingerprints(born, day),
             None if born is None else rules.last_valid_day(born, day),
         )
+
+    return in_transaction(engine, work)
 
 
 def submit(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:

@@ -222,14 +222,20 @@ def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID) -> d
     return {name: blobs.get(blob) for name, blob in found.items()}
 
 
-def view_capture(engine: Engine, application_id: uuid.UUID, actor: Actor) -> StoredCapture:
-    """The newest capture of an application, without the images.
+def view_capture(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredCapture:
+    """The newest capture of an application, without the images; that somebody looked at it stands in the audit log.
 
     Raises:
         EnrolmentError: FORBIDDEN, or another office's. NotStoredError: nothing was captured, or no such application.
     """
-    require_role(actor, _VIEWERS)
-    return in_transaction(engine, lambda connection: _require_capture(connection, application_id, actor))
+    role = require_role(actor, _VIEWERS)
+
+    def work(connection: Connection) -> StoredCapture:
+        stored = _require_capture(connection, application_id, actor)
+        _note_reading(connection, stored, actor.tag(role), now, {"part": "findings"})
+        return stored
+
+    return in_transaction(engine, work)
 
 
 def view_item(
@@ -248,12 +254,18 @@ def view_item(
         blob = captured_blobs(connection, stored).get(name)
         if item is None or blob is None:
             raise NotStoredError("there is no such thing, or it was erased")
-        event = AuditEvent(now, actor.tag(role), "capture.read", f"capture:{stored.id}", {"item": name})
-        append_event(connection, bucket_of(stored.id), event)
+        _note_reading(connection, stored, actor.tag(role), now, {"item": name})
         return item, blob
 
     item, blob = in_transaction(engine, work)
     return item, blobs.get(blob)
+
+
+def _note_reading(
+    connection: Connection, stored: StoredCapture, actor: str, now: datetime, detail: Mapping[str, str]
+) -> None:
+    event = AuditEvent(now, actor, "capture.read", f"capture:{stored.id}", detail)
+    append_event(connection, bucket_of(stored.id), event)
 
 
 def _require_capture(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredCapture:

@@ -230,9 +230,14 @@ def due_at(state: ApplicationState, rules: EnrolmentRules, now: datetime) -> dat
     return None if days is None else end_of_day(now, days, rules)
 
 
+_DECISIONS: Final = frozenset(
+    ("take-up", "request-information", "validate", "reject", "capture", "approve", "return", "clear", "cancel")
+)
+"""Events that are not for the account that has filed the application."""
+
+
 def _refuse_own_file(application: StoredApplication, event: str, actor: Actor) -> None:
-    decides = event in ("take-up", "request-information", "validate", "reject", "approve", "return", "clear", "cancel")
-    if decides and actor.id == application.applicant:
+    if event in _DECISIONS and actor.id == application.applicant:
         raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
 
 
@@ -242,11 +247,13 @@ def refuse_own_person(connection: Connection, application: StoredApplication, ac
     Raises:
         EnrolmentError: FORBIDDEN, the personal number of the person is the actor's own.
     """
-    if actor.own is None:
-        return
-    person = load_person(connection, application.person_id)
-    if person is not None and actor.own.is_of(person.personal_number):
+    if actor.own is not None and is_own_person(load_person(connection, application.person_id), actor):
         raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
+
+
+def is_own_person(person: StoredPerson | None, actor: Actor) -> bool:
+    """Whether a person is the actor himself, as far as his token tells his personal number."""
+    return actor.own is not None and person is not None and actor.own.is_of(person.personal_number)
 
 
 def _works_of(application: StoredApplication, event: str, target: ApplicationState, now: datetime) -> Iterable[Work]:

@@ -27,13 +27,16 @@ from eid.enrolment.card_status import (
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, EnrolmentError, NotStoredError, Refusal
 from eid.pki.status_list import StatusType
+from eid.services.application.steps import OWN_FILE, is_own_person
 from eid.services.audit.log import note_reading
 from eid.services.lifecycle import Standing, advance, begin
+from eid.store.applications import load_application
 from eid.store.card_tables import card as table
 from eid.store.cards import RegisteredCard, enter_card, find_by_holder, find_by_number, load_card
 from eid.store.database import in_transaction
 from eid.store.issued_documents import load_document
 from eid.store.outbox import Work
+from eid.store.persons import StoredPerson, load_person
 from eid.store.status_places import find_place
 from eid.store.types import new_id, new_id_like
 
@@ -263,6 +266,7 @@ class Register:
             found = require_card(connection, card_id)
             role = actor.acting_as(READERS)
             if role is not None:
+                refuse_own_card(connection, found, actor)
                 note_reading(connection, card_id, "card", actor, role, now)
             elif found.holder is None or found.holder != actor.id:
                 raise NotStoredError("there is no such card")
@@ -283,6 +287,7 @@ class Register:
                 raise EnrolmentError(Refusal.FORBIDDEN, "the register is for other roles")
             found = find_by_number(connection, document_number)
             for item in found:
+                refuse_own_card(connection, item, actor)
                 note_reading(connection, item.id, "card", actor, role, now)
             return found
 
@@ -351,6 +356,22 @@ def require_card(connection: Connection, card_id: uuid.UUID) -> RegisteredCard:
     return found
 
 
+def refuse_own_card(connection: Connection, item: RegisteredCard, actor: Actor) -> None:
+    """Staff has nothing to do with its own cards in the register; it reports one lost as every holder does.
+
+    Raises:
+        EnrolmentError: FORBIDDEN, the personal number of the person is the actor's own.
+    """
+    if actor.own is not None and is_own_person(_person_of(connection, item), actor):
+        raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
+
+
+def _person_of(connection: Connection, item: RegisteredCard) -> StoredPerson | None:
+    application = None if item.application_id is None else load_application(connection, item.application_id)
+    person_id = item.person_id if application is None else application.person_id
+    return None if person_id is None else load_person(connection, person_id)
+
+
 def is_expired(item: RegisteredCard, today: date) -> bool:
     """Whether the card's last day is over. today: in the time zone of the rules."""
     return item.expires_on is not None and item.expires_on < today
@@ -376,6 +397,7 @@ def _change(
     template: str | None = None,
 ) -> RegisteredCard:
     before = require_card(connection, card_id)
+    refuse_own_card(connection, before, actor)
     told = () if template is None or before.application_id is None else (_notice(before, template, now),)
     standing = Standing(table, before.id, before.state, before.version)
     facts = CardFacts(before.holder)

@@ -176,6 +176,7 @@ def release(engine: Engine, order_id: uuid.UUID, actor: Actor, now: datetime) ->
 
     def work(connection: Database) -> ProductionOrder:
         order = load_order(connection, order_id)
+        refuse_own_person(connection, application_of(connection, order), actor)
         return advance_order(connection, order, "release", OrderFacts(), actor, now, settle=True)
 
     return _settled(engine, in_transaction(engine, work), actor, now)

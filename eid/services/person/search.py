@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from eid.enrolment.names import fold
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, RecordError, Refusal
+from eid.services.application.steps import OWN_FILE, is_own_person
 from eid.services.audit.log import note_reading
 from eid.store.applications import find_by_number, load_application
 from eid.store.audit import bucket_of
@@ -66,20 +67,28 @@ def search_persons(engine: Engine, wanted: Wanted, actor: Actor, now: datetime) 
     """The people that this may mean, masked, ten at most; each is noted in the audit log.
 
     Raises:
-        EnrolmentError: FORBIDDEN. RecordError: not exactly one thing to look for, a name that is too short, or no
-            number of a receipt; nothing of it is repeated.
+        EnrolmentError: FORBIDDEN, also where it is the actor himself. RecordError: not exactly one thing to look for, a
+            name that is too short, or no number of a receipt; nothing of it is repeated.
     """
     role = actor.acting_as(SEARCHERS)
     if role is None:
         raise EnrolmentError(Refusal.FORBIDDEN, "people are looked up by other roles")
 
     def work(connection: Connection) -> tuple[MaskedPerson, ...]:
-        found = find_persons(connection, wanted)
+        found = _without_himself(find_persons(connection, wanted), actor)
         for person in sorted(found, key=lambda item: bucket_of(item.id)):  # chains are locked in one order
             note_reading(connection, person.id, "person", actor, role, now, part="masked")
         return tuple(mask_person(person) for person in found)
 
     return in_transaction(engine, work)
+
+
+def _without_himself(found: tuple[StoredPerson, ...], actor: Actor) -> tuple[StoredPerson, ...]:
+    """Those found but the actor; who looks for himself alone is told that this is not for him to see."""
+    others = tuple(person for person in found if not is_own_person(person, actor))
+    if found and not others:
+        raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
+    return others
 
 
 def find_persons(connection: Connection, wanted: Wanted, limit: int = AT_ONCE) -> tuple[StoredPerson, ...]:

@@ -324,6 +324,17 @@ def test_a_tariff_that_changed_before_submission(
     assert applications.submit(any_database, draft.id, APPLICANT, NOW).fee == 75
 
 
+def test_that_staff_has_read_what_a_file_needs_is_told_to_the_audit_log(any_database: Engine) -> None:
+    draft = begin_application(any_database)
+    before = len(told(any_database, draft))
+    for actor in (APPLICANT, VALIDATOR, AGENT):
+        applications.requirements(any_database, draft.id, actor, NOW)
+    assert told(any_database, draft)[before:] == [
+        ("application.read", "validating-officer:validator-1"),
+        ("application.read", "call-centre-agent:agent-1"),
+    ]
+
+
 @pytest.mark.both_databases
 def test_a_stamp_is_bound_once(any_database: Engine) -> None:
     draft, stamp = begin_application(any_database), new_id(NOW)

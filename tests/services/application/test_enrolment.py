@@ -21,11 +21,12 @@ from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of, read_chain
 from eid.store.captures import last_capture
 from eid.store.outbox import waiting
-from tests.builders.applicants import ADMINISTRATOR, CLERK, GUARDIAN, VALIDATOR, applicant_record
+from tests.builders.applicants import ADMINISTRATOR, APPLICANT, CLERK, GUARDIAN, VALIDATOR, applicant_record
 from tests.builders.counter import (
     ADJUDICATOR,
     CLOCK,
     OFFICER,
+    SITE,
     Counter,
     build_counter,
     describe,
@@ -190,22 +191,32 @@ def test_fingers_by_age_and_those_that_are_missing(counter: Counter) -> None:
 def test_looking_at_what_was_captured_is_told_to_the_audit_log(counter: Counter) -> None:
     application = counter.present()
     with pytest.raises(NotStoredError):
-        enrolment.view_capture(counter.engine, application.id, ADJUDICATOR)
+        enrolment.view_capture(counter.engine, application.id, ADJUDICATOR, CLOCK)
     counter.capture(application)
-    stored = enrolment.view_capture(counter.engine, application.id, ADJUDICATOR)
+    stored = enrolment.view_capture(counter.engine, application.id, ADJUDICATOR, CLOCK)
     item, octets = enrolment.view_item(counter.engine, counter.blobs, application.id, "portrait", ADJUDICATOR, CLOCK)
     assert (item.name, octets) == ("portrait", portrait())
     with counter.engine.connect() as connection:
-        last = list(read_chain(connection, bucket_of(application.id)))[-1].event
-    assert (last.action, last.subject, last.actor) == (
-        "capture.read",
-        f"capture:{stored.id}",
-        "adjudicator:adjudicator-1",
-    )
+        read = [row.event for row in read_chain(connection, bucket_of(application.id))][-2:]
+    assert [(item.action, item.subject, item.actor, dict(item.detail)) for item in read] == [
+        ("capture.read", f"capture:{stored.id}", "adjudicator:adjudicator-1", told)
+        for told in ({"part": "findings"}, {"item": "portrait"})
+    ]
     with pytest.raises(NotStoredError):
         enrolment.view_item(counter.engine, counter.blobs, application.id, "left-thumb", ADJUDICATOR, CLOCK)
     with pytest.raises(EnrolmentError):
-        enrolment.view_capture(counter.engine, application.id, ADMINISTRATOR)
+        enrolment.view_capture(counter.engine, application.id, ADMINISTRATOR, CLOCK)
+
+
+def test_who_filed_an_application_does_not_capture_for_it(counter: Counter) -> None:
+    applicant = Actor(APPLICANT.id, frozenset((Role.ENROLMENT_OFFICER,)), SITE)
+    station = replace(counter, key=signer("own", "P-256", "sha256"))
+    enrolment.register_officer_key(counter.engine, applicant.id, station.key.public_key_info, ADMINISTRATOR, CLOCK)
+    application, items = counter.present(), take()
+    with pytest.raises(EnrolmentError) as refused:
+        station.take_in(station.record(application, items, officer=applicant.id), items, applicant)
+    assert (refused.value.refusal, refused.value.guard) == (Refusal.FORBIDDEN, "own-file")
+    assert counter.reload(application).state == "CHECKED_IN"
 
 
 def test_officers_keys(any_database: Engine) -> None:
