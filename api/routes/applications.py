@@ -84,7 +84,7 @@ ACT: Any = problems(
 def create_application(registry: CurrentRegistry, actor: Beginner, body: NewApplicationBody) -> Application:
     """As a draft, in which anything may be missing."""
     new = NewApplication(body.reason, body.record, body.abroad, body.site, body.language, body.service)
-    return describe(applications.create_application(registry.engine, new, actor, registry.now()))
+    return describe(applications.create_application(registry.engine, new, actor, registry.now(), keys=registry.keys))
 
 
 @router.get("", operation_id="listApplications", summary="My applications, or my office's queue", responses=READ)

@@ -21,6 +21,7 @@ from eid.enrolment.person import FaultyRecordError, PersonRecord, decode_person,
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.keystore.service_keys import ServiceKeys
 from eid.services.application.steps import (
     SYSTEM,
     compute_fee,
@@ -68,6 +69,7 @@ REPLACEABLE: Final = STAMPABLE | {
 }
 """States in which another stamp may take the place of one that was blocked."""
 LAPSING: Final = (S.DRAFT.value, S.INFORMATION_REQUESTED.value, S.READY.value, S.REJECTED.value)
+PLACE: Final = "person-place"  # purpose of the service's key
 MAX_DRAFTS: Final = 12  # of one account at a time
 FEE_CHANGED: Final = "the fee is another than the stamp's now: release it and enter one of the new amount"
 _BEGINNERS: Final = frozenset((Role.APPLICANT, Role.ENROLMENT_OFFICER))
@@ -121,9 +123,19 @@ class Requirements:
 
 
 def create_application(
-    engine: Engine, new: NewApplication, actor: Actor, now: datetime, *, rules: str = "morocco"
+    engine: Engine,
+    new: NewApplication,
+    actor: Actor,
+    now: datetime,
+    *,
+    rules: str = "morocco",
+    keys: ServiceKeys | None = None,
 ) -> StoredApplication:
     """Begin an application, as a draft.
+
+    Args:
+        keys: by which a personal number says where its person lies, registered or not, so that the identifiers of a
+            draft tell nobody which; None where whoever asks sees the register anyhow.
 
     Raises:
         EnrolmentError: FORBIDDEN, the actor is neither applicant nor enrolment officer. FaultyRecordError: the record
@@ -139,7 +151,7 @@ def create_application(
 
     def work(connection: Connection) -> StoredApplication:
         _require_few_drafts(connection, actor)
-        person = _new_person(connection, new.record, now)
+        person = _new_person(connection, new.record, now, keys)
         application_id = new_id_like(person.id, now)
         application = StoredApplication(
             id=application_id,
@@ -495,11 +507,17 @@ def _change(
     return replace(application, version=version, updated_at=now, **values)
 
 
-def _new_person(connection: Connection, record: PersonRecord, now: datetime) -> StoredPerson:
+def _new_person(connection: Connection, record: PersonRecord, now: datetime, keys: ServiceKeys | None) -> StoredPerson:
     """A claimed person; where the personal number is registered, beside its holder, so that both lie together."""
     number = record.personal_number
     holder = None if number is None else holder_of_number(connection, number)
-    person_id = new_person_id(now) if holder is None else new_id_like(holder, now)
+    if holder is not None:
+        person_id = new_id_like(holder, now)
+    else:
+        person_id = new_person_id(now)
+        if number is not None and keys is not None:
+            place = keys.tag(PLACE, number.encode())[:1]
+            person_id = uuid.UUID(bytes=person_id.bytes[:15] + place)
     return StoredPerson(person_id, "CLAIMED", 1, **columns_of(record))
 
 

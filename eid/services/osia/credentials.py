@@ -85,7 +85,7 @@ def create_request(registry: Registry, name: str, body: Body, actor: Actor) -> N
         raise RecordError("the biographic data are not those of the person")
     new = NewApplication(reason_of(request), record, site=read_office(request))
     officer, now = acting(actor, Role.ENROLMENT_OFFICER), registry.now()
-    application = create_application(registry.engine, new, officer, now)
+    application = create_application(registry.engine, new, officer, now, keys=registry.keys)
     hold(registry, REQUEST, record_id, "KEPT", {**body, "credentialRequestId": name}, actor.id, now, application.id)
 
 

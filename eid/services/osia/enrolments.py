@@ -225,7 +225,7 @@ def _begin(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
         site=read_office(request),
         language=_text(context, "language") or registry.rules.languages[0],
     )
-    application = create_application(registry.engine, new, officer, now).id
+    application = create_application(registry.engine, new, officer, now, keys=registry.keys).id
     done = False
     try:
         for upload in uploads:

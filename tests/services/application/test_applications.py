@@ -15,7 +15,8 @@ from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import ServiceKeys
 from eid.services.application import applications, documents, review
-from eid.store.applications import StoredApplication, build_number, load_application, parse_number
+from eid.services.application.applications import NewApplication
+from eid.store.applications import StoredApplication, applications_by, build_number, load_application, parse_number
 from eid.store.audit import bucket_of, read_chain
 from eid.store.database import in_transaction
 from eid.store.outbox import waiting
@@ -333,6 +334,34 @@ def test_that_staff_has_read_what_a_file_needs_is_told_to_the_audit_log(any_data
         ("application.read", "validating-officer:validator-1"),
         ("application.read", "call-centre-agent:agent-1"),
     ]
+
+
+def test_a_draft_s_identifiers_do_not_tell_who_is_registered(any_database: Engine, blobs: BlobStore) -> None:
+    """Where a number's drafts lie follows from the number and a key alone, before and after its registration."""
+    keys = ServiceKeys(bytes(range(32)))
+
+    def places(number: str) -> set[int]:
+        new = NewApplication("expiry", applicant_record(personal_number=number), site="rabat-1")
+        made = [applications.create_application(any_database, new, APPLICANT, NOW, keys=keys) for _ in range(2)]
+        assert {bucket_of(item.id) for item in made} == {bucket_of(item.person_id) for item in made}
+        return {bucket_of(item.id) for item in made}
+
+    numbers = ("ZZ900001", "ZZ900002", "ZZ900003")
+    before = {number: places(number) for number in numbers}
+    assert all(len(found) == 1 for found in before.values())
+    assert len(set.union(*before.values())) > 1
+    registered = in_transaction(any_database, lambda c: load_application(c, applications_by(c, APPLICANT.id)[-1].id))
+    assert registered is not None
+    complete_application(any_database, blobs, registered)
+    applications.submit(any_database, registered.id, APPLICANT, NOW)
+    applications.take_up(any_database, registered.id, VALIDATOR, NOW)
+    review.validate(any_database, registered.id, VALIDATOR, NOW)
+    with any_database.connect() as connection:
+        assert holder_of_number(connection, numbers[0]) == registered.person_id
+    assert {number: places(number) for number in numbers} == before
+    theirs = [ServiceKeys(bytes([octet]) * 32) for octet in range(8)]
+    elsewhere = {keys.tag(applications.PLACE, numbers[1].encode())[0] for keys in theirs}
+    assert len(elsewhere) > 1, "without the key nobody knows the place"
 
 
 @pytest.mark.both_databases
