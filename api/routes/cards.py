@@ -16,6 +16,7 @@ from api.registry_problems import RegistryProblem
 from api.schemas import cards as schemas
 from eid.enrolment.card_status import CardState
 from eid.enrolment.roles import Actor, Role
+from eid.services.card import delivery
 from eid.services.card.cards import READERS, Register, is_expired
 from eid.services.registry import Registry
 from eid.store.cards import RegisteredCard
@@ -30,6 +31,7 @@ Suspender = Annotated[
 ]
 Resumer = Annotated[Actor, Depends(require(Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))]
 Revoker = Annotated[Actor, Depends(require(Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR))]
+Counter = Annotated[Actor, Depends(require(Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))]
 RelyingParty = Annotated[Actor, Depends(require(Role.RELYING_PARTY))]
 SEEN: Final[Any] = problems(RegistryProblem.UNKNOWN)
 STEP: Final[Any] = problems(RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, RegistryProblem.CONDITION)
@@ -66,6 +68,12 @@ def ask_card_status(registry: CurrentRegistry, actor: RelyingParty, body: schema
     return schemas.CardStatus(status=cast(Literal["VALID", "INVALID", "SUSPENDED"], status.name), checked_at=now)
 
 
+@router.get("/v1/cards/uncollected", operation_id="listUncollected", summary="Cards that nobody has collected")
+def list_uncollected(registry: CurrentRegistry, actor: Counter) -> schemas.Cards:
+    """At the caller's site, revoked and to be destroyed; the oldest first."""
+    return schemas.Cards(cards=[_render(registry, item) for item in delivery.list_uncollected(registry.engine, actor)])
+
+
 @router.get("/v1/cards/{card_id}", operation_id="showCard", summary="Where a card stands", responses=SEEN)
 def show_card(registry: CurrentRegistry, actor: Viewer, card_id: UUID) -> schemas.Card:
     """To its holder, and to staff."""
@@ -90,6 +98,13 @@ def revoke_card(registry: CurrentRegistry, actor: Revoker, card_id: UUID, body: 
     register = Register(registry.engine)
     revoked = register.revoke(card_id, body.cause, actor, registry.now(), replaced_by=body.replaced_by)
     return _render(registry, revoked)
+
+
+@router.post("/v1/cards/{card_id}/destroy", operation_id="destroyCard", summary="Destroy a card", responses=STEP)
+def destroy_card(registry: CurrentRegistry, actor: Counter, card_id: UUID, body: schemas.CardWitness) -> schemas.Card:
+    """One that nobody has collected, before a second person; its blank is accounted for as destroyed."""
+    now = registry.now()
+    return _render(registry, delivery.destroy_uncollected(registry.engine, card_id, body.witness, actor, now))
 
 
 def today(registry: Registry) -> date:

@@ -54,6 +54,12 @@ class Revocation(RequestBody):
     replaced_by: UUID | None = None
 
 
+class CardWitness(RequestBody):
+    """Who watches that a card is destroyed, by his identifier."""
+
+    witness: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+
+
 class CardStatus(ResponseBody):
     """All that a relying party learns of a card."""
 

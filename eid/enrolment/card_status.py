@@ -35,6 +35,7 @@ class RevocationCause(StrEnum):
     DECEASED = "deceased"
     FRAUD = "fraud"
     DEFECT = "defect"
+    UNCOLLECTED = "uncollected"
 
 
 @unique
@@ -52,9 +53,14 @@ STATUS_VALUES: Final = {CardState.ACTIVE: 0, CardState.REVOKED: 1, CardState.SUS
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What the life cycle asks of a card beyond its state. holder: the identifier under which its holder acts."""
+    """What the life cycle asks of a card beyond its state.
+
+    Args:
+        holder: the identifier under which its holder acts. witness: who watches that it is destroyed.
+    """
 
     holder: str | None = None
+    witness: str | None = None
 
 
 def _refuse_stranger(facts: CardFacts, actor: Actor) -> str | None:
@@ -63,9 +69,14 @@ def _refuse_stranger(facts: CardFacts, actor: Actor) -> str | None:
     return None if facts.holder is not None and actor.id == facts.holder else "an applicant acts for his own card only"
 
 
+def _witnessed(facts: CardFacts, actor: Actor) -> str | None:
+    return None if facts.witness not in (None, "", actor.id) else "a card is destroyed before a second person"
+
+
 _S = CardState
 _ANYBODY: Final = frozenset((Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR))
 _HOLDER: Final[Guard[CardFacts]] = Guard("holder", _refuse_stranger)
+_WITNESSED: Final[Guard[CardFacts]] = Guard("witnessed", _witnessed)
 _MAKERS: Final = frozenset((Role.PRODUCTION_OPERATOR, Role.SYSTEM))
 _COUNTER: Final = frozenset((Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))
 
@@ -85,6 +96,7 @@ CARD: Final = Lifecycle[CardState, CardFacts](
             _S.REVOKED,
             _COUNTER | {Role.ADMINISTRATOR, Role.SYSTEM},
         ),
+        Transition("destroy", frozenset((_S.REVOKED,)), _S.REVOKED, _COUNTER, (_WITNESSED,)),  # one never collected
     ),
 )
 """All that may happen to a card; whoever finds it lost suspends it at once, only staff revokes it or brings it back."""

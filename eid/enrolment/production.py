@@ -109,6 +109,7 @@ BLANK: Final = Lifecycle[BlankState, BlankFacts](
         Transition("consume", frozenset((_B.RESERVED,)), _B.CONSUMED, _MAKERS, (SAME_ORDER,)),
         Transition("spoil", frozenset((_B.RESERVED, _B.IN_STORE)), _B.SPOILED, _MAKERS, (SAME_ORDER,)),
         Transition("destroy", frozenset((_B.SPOILED,)), _B.DESTROYED, _KEEPERS, (WITNESSED,)),
+        Transition("recall", frozenset((_B.CONSUMED,)), _B.DESTROYED, _MAKERS, (SAME_ORDER,)),  # its card was destroyed
         Transition("miss", frozenset((_B.IN_STORE, _B.SPOILED)), _B.MISSING, _KEEPERS),
         Transition("find", frozenset((_B.MISSING,)), _B.SPOILED, _KEEPERS),  # who knows where it was: never a card
     ),

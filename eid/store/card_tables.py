@@ -42,6 +42,7 @@ card = Table(
     Index(None, "bucket", "application_id"),
     Index(None, "document_number"),
     Index(None, "holder"),
+    Index(None, "cause", "changed_at"),
     Index(None, "status_uri", "state"),
     Index(None, "status_uri", "changed_at"),
 )

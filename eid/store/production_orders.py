@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from eid.store.audit import bucket_of
+from eid.store.card_tables import card
+from eid.store.cards import RegisteredCard, load_card
 from eid.store.production_tables import document_number, production_order
 from eid.store.types import new_id_like
 
@@ -76,6 +78,28 @@ def orders_of(connection: Connection, application: uuid.UUID) -> tuple[Productio
     """All orders of an application, oldest first."""
     query = _of_application(select(*_COLUMNS), application).order_by(production_order.c.attempt)
     return tuple(ProductionOrder(*row) for row in connection.execute(query))
+
+
+def order_of_card(connection: Connection, card_id: uuid.UUID) -> ProductionOrder | None:
+    """The order that a card was made by, or None."""
+    here = (card.c.bucket == bucket_of(card_id), card.c.id == card_id)
+    application = connection.execute(select(card.c.application_id).where(*here)).scalar_one_or_none()
+    orders = () if application is None else orders_of(connection, application)
+    return next((order for order in orders if order.card_id == card_id), None)
+
+
+def uncollected_cards(connection: Connection, site: str, limit: int) -> tuple[RegisteredCard, ...]:
+    """Cards that were to be handed over at a site and are revoked because nobody came, oldest first."""
+    same = (production_order.c.bucket == card.c.bucket) & (production_order.c.application_id == card.c.application_id)
+    rows = connection.execute(
+        select(card.c.id)
+        .join(production_order, same & (production_order.c.card_id == card.c.id))
+        .where(card.c.cause == "uncollected", production_order.c.deliver_to == site)
+        .order_by(card.c.changed_at, card.c.id)
+        .limit(limit)
+    )
+    found = (load_card(connection, row.id) for row in rows.all())
+    return tuple(item for item in found if item is not None)
 
 
 def list_orders(connection: Connection, state: str, limit: int = 100) -> tuple[ProductionOrder, ...]:

@@ -112,6 +112,8 @@ POST   /v1/applications/{application_id}/hand-over     . E . . . . D . . . . . .
 GET    /v1/cards                                       A . . . . . . . . . . . . .
 POST   /v1/cards/search                                . E . . . M D C . . . . . X
 POST   /v1/cards/status                                . . . . . . . . . . R . . .
+GET    /v1/cards/uncollected                           . E . . . . D . . . . . . .
+POST   /v1/cards/{card_id}/destroy                     . E . . . . D . . . . . . .
 GET    /v1/cards/{card_id}                             A E . . . M D C . . . . . X
 POST   /v1/cards/{card_id}/suspend                     A E . . . . . C . . . . . X
 POST   /v1/cards/{card_id}/resume                      . E . . . . D . . . . . . .
@@ -370,8 +372,12 @@ async def test_nobody_makes_a_card_for_himself(client, office, counter: Counter)
     receive_batch(counter.engine, store.id, "B-1", order.profile, ["A1B2"], MAKER, CLOCK)
     own, other = (own_headers(office, Role.PRODUCTION_OPERATOR, number) for number in ("zz-777001", "ZZ777002"))
     place, body = f"/v1/personalizationJobs/{order.id}", {"store_id": str(store.id)}
-    acts = ((own, "claim", 403), (other, "claim", 200), (own, "release", 403), (other, "release", 200))
-    for who, act, status in acts:
+    for who, act, status in (
+        (own, "claim", 403),
+        (other, "claim", 200),
+        (own, "release", 403),
+        (other, "release", 200),
+    ):
         answer = await client.post(f"{place}/{act}", json=body if act == "claim" else None, headers=who)
         assert answer.status_code == status, (act, answer.text)
         assert (answer.json().get("guard") == "own-file") == (status == 403)

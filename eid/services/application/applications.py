@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from eid.audit.chain import AuditEvent
 from eid.enrolment.application import APPLICATION, ApplicationState
+from eid.enrolment.card_status import CardState, RevocationCause
 from eid.enrolment.deadlines import end_of_day, local_day
 from eid.enrolment.person import FaultyRecordError, PersonRecord, decode_person, encode_person, find_faults
 from eid.enrolment.roles import Actor, Role
@@ -39,6 +40,7 @@ from eid.services.application.steps import (
     step,
     wanted_papers,
 )
+from eid.services.card.cards import revoke_card
 from eid.services.lifecycle import begin
 from eid.store.application_tables import application as table
 from eid.store.applications import (
@@ -53,6 +55,7 @@ from eid.store.applications import (
     queue,
 )
 from eid.store.audit import append_event, bucket_of
+from eid.store.cards import find_by_application
 from eid.store.database import in_transaction, reading
 from eid.store.documents import StoredDocument, documents_of
 from eid.store.outbox import enqueue
@@ -457,7 +460,7 @@ def _fee_for(application: StoredApplication, record: PersonRecord, now: datetime
 def end_overdue(engine: Engine, now: datetime, limit: int = 100) -> tuple[uuid.UUID, ...]:
     """Let lapse what nothing happened to in time, each in a transaction of its own; whose they were.
 
-    Of a refused application whose appeal is over the stamp becomes free.
+    Of a refused application whose appeal is over the stamp becomes free; a card that was never collected is revoked.
     """
     with reading(engine) as connection:
         found = overdue(connection, LAPSING, now, limit)
@@ -475,7 +478,15 @@ def _end(connection: Connection, application_id: uuid.UUID, now: datetime) -> bo
     elif application.state in LAPSING:
         event = "discard" if application.state == S.DRAFT.value else "lapse"
         step(connection, application, event, SYSTEM, now)
+        _end_uncollected(connection, application, now)
     return True
+
+
+def _end_uncollected(connection: Connection, application: StoredApplication, now: datetime) -> None:
+    """The card of an application that has lapsed is nobody's: it waits to be destroyed (`card.delivery`)."""
+    for item in find_by_application(connection, application.id):
+        if item.state == CardState.IN_STOCK:
+            revoke_card(connection, item.id, RevocationCause.UNCOLLECTED, SYSTEM, now)
 
 
 # Inside

@@ -50,6 +50,8 @@ READERS: Final = frozenset(
     )
 )
 """Staff who may look a card up."""
+DESTROYED: Final = "destroyed"  # cause of a card that was never collected, when it is no more
+_QUIET: Final = frozenset((RevocationCause.SUPERSEDED, RevocationCause.UNCOLLECTED))  # the holder knows it already
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ def revoke_card(
     replaced_by: uuid.UUID | None = None,
     work: Iterable[Work] = (),
 ) -> RegisteredCard:
-    """Revoke a card for ever; its holder is told, unless he has just been given the one in its place.
+    """Revoke a card for ever; its holder is told, unless he was just given another or told that his application lapsed.
 
     Args:
         replaced_by: the card that takes its place.
@@ -204,8 +206,22 @@ def revoke_card(
     if replaced_by is not None:
         detail["replaced_by"] = str(replaced_by)
     values = {"cause": cause.value, "replaced_by": replaced_by}
-    told = None if cause is RevocationCause.SUPERSEDED else "card-revoked"
+    told = None if cause in _QUIET else "card-revoked"
     return _change(connection, card_id, "revoke", actor, now, values=values, detail=detail, work=work, template=told)
+
+
+def destroy_card(
+    connection: Connection, card_id: uuid.UUID, witness: str, actor: Actor, now: datetime, work: Iterable[Work] = ()
+) -> RegisteredCard:
+    """Note that a card, which was never collected and is revoked for it, was destroyed before a second person.
+
+    Raises:
+        EnrolmentError: it is no such card, or was destroyed before; there was no second person; FORBIDDEN.
+    """
+    if require_card(connection, card_id).cause != RevocationCause.UNCOLLECTED:
+        raise EnrolmentError(Refusal.WRONG_STATE, "a card is destroyed that nobody has collected in time")
+    values, told = {"cause": DESTROYED}, {"witness": witness}
+    return _change(connection, card_id, "destroy", actor, now, values=values, detail=told, work=work, witness=witness)
 
 
 def enter_issued_card(
@@ -395,12 +411,13 @@ def _change(
     detail: Mapping[str, Fact] | None = None,
     work: Iterable[Work] = (),
     template: str | None = None,
+    witness: str | None = None,
 ) -> RegisteredCard:
     before = require_card(connection, card_id)
     refuse_own_card(connection, before, actor)
     told = () if template is None or before.application_id is None else (_notice(before, template, now),)
     standing = Standing(table, before.id, before.state, before.version)
-    facts = CardFacts(before.holder)
+    facts = CardFacts(before.holder, witness)
     changed = {**(values or {}), "changed_at": now}
     advance(connection, CARD, standing, event, facts, actor, now, detail=detail, values=changed, work=(*work, *told))
     return require_card(connection, card_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum, unique
@@ -20,17 +21,20 @@ from eid.enrolment.card_status import CardState, RevocationCause
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.person import PersonRecord, decode_person
 from eid.enrolment.production import OrderState
-from eid.enrolment.roles import Actor
+from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.errors import EidError, EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.services.application.steps import facts_of, load_seen, person_of, rules_of, step
-from eid.services.card.cards import activate_card, revoke_card
+from eid.services.card.cards import activate_card, destroy_card, revoke_card
+from eid.services.card.production import MAKER, settle_stock, settlement
+from eid.services.card.stock import require_role
 from eid.store.applications import StoredApplication
-from eid.store.cards import find_by_person
+from eid.store.cards import RegisteredCard, find_by_person
 from eid.store.database import in_transaction
-from eid.store.production_orders import ProductionOrder, orders_of
+from eid.store.production_orders import ProductionOrder, order_of_card, orders_of, uncollected_cards
 
 COLLECTED: Final = "collector-checked"
+_COUNTER: Final = frozenset((Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))
 _FATES: Final = {
     "none": RevocationCause.SUPERSEDED,  # there should be none; if there is one after all, it ends
     "supersede": RevocationCause.SUPERSEDED,
@@ -124,6 +128,48 @@ def hand_over(
         return after
 
     return in_transaction(engine, work)
+
+
+def list_uncollected(engine: Engine, actor: Actor, limit: int = 100) -> tuple[RegisteredCard, ...]:
+    """Cards at the actor's site that nobody has collected in time, and which are to be destroyed; oldest first.
+
+    Raises:
+        EnrolmentError: FORBIDDEN.
+    """
+    require_role(actor, _COUNTER)
+    site = _require_site(actor)
+    return in_transaction(engine, lambda connection: uncollected_cards(connection, site, limit))
+
+
+def destroy_uncollected(
+    engine: Engine, card_id: uuid.UUID, witness: str, actor: Actor, now: datetime
+) -> RegisteredCard:
+    """A card that nobody has collected in time is destroyed at its site, before a second person; so is its blank then.
+
+    Raises:
+        EnrolmentError: it is no such card, or another site's; there was no second person; FORBIDDEN. NotStoredError:
+            there is no such card.
+    """
+    require_role(actor, _COUNTER)
+
+    def work(connection: Connection) -> tuple[RegisteredCard, ProductionOrder | None]:
+        order = order_of_card(connection, card_id)
+        if order is not None and order.deliver_to != _require_site(actor):
+            raise EnrolmentError(Refusal.GUARD, "this is another site's", guard="same-site")
+        works = () if order is None else (settlement(order, now),)
+        return destroy_card(connection, card_id, witness, actor, now, works), order
+
+    destroyed, order = in_transaction(engine, work)
+    if order is not None:
+        with suppress(EidError):  # the work of doing so is kept
+            settle_stock(engine, order, MAKER, now)
+    return destroyed
+
+
+def _require_site(actor: Actor) -> str:
+    if actor.site is None:
+        raise EnrolmentError(Refusal.FORBIDDEN, "the token names no office of the officer", guard="workplace")
+    return actor.site
 
 
 def _move(

@@ -32,9 +32,10 @@ from eid.enrolment.rules import EnrolmentRules
 from eid.errors import EidError, EnrolmentError, LifecycleError, NotStoredError, Refusal, StoreError
 from eid.services.application.approval import is_paid
 from eid.services.application.steps import person_of, refuse_own_person, rules_of, step
-from eid.services.card.cards import CardOrder, order_card, store_card, void_card
+from eid.services.card.cards import DESTROYED, CardOrder, order_card, require_card, store_card, void_card
 from eid.services.card.stock import (
     consume_blank,
+    recall_blank,
     release_blank,
     require_cause,
     require_role,
@@ -280,10 +281,17 @@ def settle_stock(engine: Engine, order: ProductionOrder, actor: Actor, now: date
         in_transaction(engine, lambda connection: _spoil_job(connection, job_id, now))
     if order.state == OrderState.PASSED:
         consume_blank(engine, order.store_id, order.id, actor, now)
+        if in_transaction(engine, lambda connection: _is_destroyed(connection, order)):
+            recall_blank(engine, order.store_id, order.id, actor, now)
     elif order.state == OrderState.SPOILED:
         spoil_blank(engine, order.store_id, order.id, order.cause or "other", actor, now)
     elif order.state in (OrderState.QUEUED, OrderState.CANCELLED):
         release_blank(engine, order.store_id, order.id, actor, now)
+
+
+def settlement(order: ProductionOrder, now: datetime) -> Work:
+    """The work of letting the blank of an order follow it."""
+    return Work(new_id_like(order.id, now), SETTLE, {"order": str(order.id)}, now)
 
 
 def handle_settle(workshop: Workshop, work: Work) -> None:
@@ -321,7 +329,7 @@ def advance_order(
 ) -> ProductionOrder:
     """Let an event happen to an order. settle: its blank is to follow. values: further columns."""
     standing = Standing(production_order, order.id, order.state, order.version)
-    works = (Work(new_id_like(order.id, now), SETTLE, {"order": str(order.id)}, now),) if settle else ()
+    works = (settlement(order, now),) if settle else ()
     told = {name: str(values[name]) for name in ("job_id", "store_id", "card_id", "cause") if values.get(name)}
     detail = {"application": str(order.application_id), **told}
     advance(connection, PRODUCTION, standing, event, facts, actor, now, detail=detail, values=values, work=works)
@@ -348,6 +356,10 @@ def _require_wanted(application: StoredApplication) -> None:
 def _enter_card(connection: Database, application: StoredApplication, actor: Actor, now: datetime) -> uuid.UUID:
     order = CardOrder(application.id, application.person_id, application.applicant)
     return order_card(connection, order, actor, now).id
+
+
+def _is_destroyed(connection: Database, order: ProductionOrder) -> bool:
+    return order.card_id is not None and require_card(connection, order.card_id).cause == DESTROYED
 
 
 def _spoil_job(connection: Database, job_id: uuid.UUID, now: datetime) -> None:

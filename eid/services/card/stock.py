@@ -178,6 +178,11 @@ def consume_blank(engine: Engine, store_id: uuid.UUID, order_id: uuid.UUID, acto
     _settle(engine, store_id, order_id, "consume", BlankState.CONSUMED, actor, now, None)
 
 
+def recall_blank(engine: Engine, store_id: uuid.UUID, order_id: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """The card that the blank of an order became was destroyed; done again it changes nothing."""
+    _settle(engine, store_id, order_id, "recall", BlankState.DESTROYED, actor, now, None)
+
+
 def spoil_blank(
     engine: Engine, store_id: uuid.UUID, order_id: uuid.UUID, cause: str, actor: Actor, now: datetime
 ) -> None:
@@ -279,10 +284,11 @@ def _settle(
         blank = stock.find_reserved(connection, store_id, order_id)
         if blank is None and target is BlankState.CONSUMED:
             raise LifecycleError("the stock knows of no blank for this order")
-        if blank is None or blank.state == target:
+        if blank is None or blank.state in (target, BlankState.DESTROYED):
             return
         facts = BlankFacts(order=str(order_id), reserved_for=str(blank.order_id))
-        values: dict[str, Any] = {} if target is BlankState.CONSUMED else {"order_id": None}
+        stays = target in (BlankState.CONSUMED, BlankState.DESTROYED)  # the order's own for ever
+        values: dict[str, Any] = {} if stays else {"order_id": None}
         if target is BlankState.SPOILED:
             values |= {"spoiled_for": order_id, "cause": cause}
         _step(connection, blank, event, facts, actor, now, **values)

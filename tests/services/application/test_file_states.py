@@ -7,6 +7,8 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ from eid.services.stamp.spending import enter_stamp
 from eid.services.stamp.stamps import StampOrder, block_stamp, unblock_stamp
 from eid.store.application_tables import application as application_table
 from eid.store.applications import load_application
-from eid.store.cards import find_by_application
+from eid.store.cards import find_by_application, load_card
 from eid.store.database import in_transaction
 from eid.store.production_orders import ProductionOrder, orders_of
 from eid.store.stamps import find_stamp
@@ -72,6 +74,7 @@ class Files(RuleBasedStateMachine):
         self.serials: list[str] = []
         self.files = [self._file() for _ in range(3)]
         self.receive()
+        self.press_before_it_is_paid(0)
 
     def _file(self) -> uuid.UUID:
         """A file that awaits approval, without its way there; its stamp was bought and entered."""
@@ -108,6 +111,19 @@ class Files(RuleBasedStateMachine):
             if dies:
                 patch.setattr(approval, "spend_stamp", _die)
             self.attempt(approval.approve, self.till.office, self.files[at], APPROVER, NOW)
+
+    @rule(at=WHICH)
+    def press_before_it_is_paid(self, at: int) -> None:
+        """The process that approves dies before it has spent the stamp, and the press is quicker than the worker."""
+        self.approve(at, dies=True)
+        order, application = self.order(at), self._application(at)
+        if order is None or order.state != "QUEUED":
+            return
+        unpaid = application.stamp_id is None or self._stamp_state(application) != "CONSUMED"
+        self.press(at, False, "reserve")
+        after = self.order(at)
+        assert after is not None
+        assert not unpaid or (after.state, after.serial) == ("QUEUED", order.serial), "a card for a fee not paid"
 
     @rule(at=WHICH, back=st.booleans())
     def block(self, at: int, back: bool) -> None:
@@ -187,6 +203,19 @@ class Files(RuleBasedStateMachine):
         self.attempt(delivery.arrive, self.engine, file, COURIER, NOW)
         self.attempt(delivery.hand_over, self.engine, file, check, COURIER, NOW)
 
+    @rule(dies=DIES)
+    def nobody_comes(self, dies: bool) -> None:
+        """Cards that wait to be collected lapse, and some are destroyed."""
+        late = NOW + timedelta(days=120)
+        for file in self.files:
+            in_transaction(self.engine, partial(applications._end, application_id=file, now=late))
+        with pytest.MonkeyPatch.context() as patch:
+            if dies:
+                patch.setattr(delivery, "settle_stock", _die)
+            for card in delivery.list_uncollected(self.engine, COURIER):
+                if card.application_id in self.files:
+                    self.attempt(delivery.destroy_uncollected, self.engine, card.id, "witness-1", COURIER, NOW)
+
     # --- what holds
 
     @invariant()
@@ -228,8 +257,11 @@ class Files(RuleBasedStateMachine):
                     assert (state == "CONSUMED") >= (approved and state not in ("BLOCKED", "ISSUED")), state
                 for order in orders_of(connection, file):
                     if order.serial is not None and order.state in BLANK_OF:
-                        assert blanks[order.serial].state == BLANK_OF[order.state]
-                        expected[BLANK_OF[order.state]] += 1
+                        card = None if order.card_id is None else load_card(connection, order.card_id)
+                        is_gone = card is not None and card.cause == "destroyed"
+                        target = "DESTROYED" if is_gone else BLANK_OF[order.state]
+                        assert blanks[order.serial].state == target
+                        expected[target] += 1
             found = Counter(item.state for item in blanks.values() if item.state != "IN_STORE")
             assert found == expected
 
@@ -237,6 +269,10 @@ class Files(RuleBasedStateMachine):
         """However a walk ends, its books are even."""
         if hasattr(self, "files"):
             self.work_is_done()
+
+    def _stamp_state(self, application: Any) -> str:
+        with self.engine.connect() as connection:
+            return find_stamp(connection, application.stamp_id).state
 
     def _application(self, at: int) -> Any:
         with self.engine.connect() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from sqlalchemy import Engine
 from eid.card.memory import LifeCycle
 from eid.enrolment.card_status import RevocationCause
 from eid.enrolment.roles import Actor, Role
-from eid.errors import EnrolmentError, LifecycleError, NotStoredError, RecordError, Refusal
-from eid.services.application import approval
+from eid.errors import EnrolmentError, LifecycleError, NotStoredError, RecordError, Refusal, StoreError
+from eid.services.application import applications, approval
 from eid.services.card import card_writing, delivery, production, stock
 from eid.services.card.delivery import Comparison, Relation
 from eid.services.card.stock import NoBlanksError
@@ -183,6 +184,51 @@ def _replace(press: Press, old: ProductionOrder) -> None:
     assert (former.state, former.cause, former.replaced_by) == ("REVOKED", RevocationCause.STOLEN, new.id)
     assert new.state == "ACTIVE"
     assert blanks(press) == {"IN_STORE": 1, "CONSUMED": 2}
+
+
+def test_a_card_that_nobody_collects_ends_and_so_does_its_blank(
+    one_press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, late = one_press.engine, CLOCK + timedelta(days=120)
+    order = one_press.make(one_press.counter.approved())
+    for move in (delivery.ship, delivery.arrive):
+        move(engine, order.application_id, COURIER, CLOCK)
+    assert delivery.list_uncollected(engine, COURIER) == ()
+    assert applications.end_overdue(engine, CLOCK + timedelta(days=60)) == ()
+    assert applications.end_overdue(engine, late) == (order.application_id,)  # the timer
+    card = card_of(one_press, order)
+    assert (state_of(one_press, order), card.state, card.cause) == ("LAPSED", "REVOKED", "uncollected")
+    assert (delivery.list_uncollected(engine, COURIER), delivery.list_uncollected(engine, ELSEWHERE)) == ((card,), ())
+    for actor, witness, expected in (
+        (COURIER, COURIER.id, (Refusal.GUARD, "witnessed")),
+        (COURIER, "", (Refusal.GUARD, "witnessed")),
+        (ELSEWHERE, "officer-2", (Refusal.GUARD, "same-site")),
+        (MAKER, "officer-2", (Refusal.FORBIDDEN, None)),
+    ):
+        with pytest.raises(EnrolmentError) as error:
+            delivery.destroy_uncollected(engine, card.id, witness, actor, late)
+        assert refused(error) == expected
+    assert blanks(one_press)["CONSUMED"] == 1
+    with monkeypatch.context() as dying:
+        dying.setattr(delivery, "settle_stock", _die)
+        assert delivery.destroy_uncollected(engine, card.id, "officer-2", COURIER, late).cause == "destroyed"
+    assert blanks(one_press)["CONSUMED"] == 1
+    with engine.connect() as connection:
+        works = [item for item in waiting(connection, 1000) if item.kind == production.SETTLE]
+    for _ in range(2):  # the worker makes up for it, however often
+        for item in works:
+            made = production.require_order(engine, uuid.UUID(item.payload["order"]))
+            production.settle_stock(engine, made, production.MAKER, late)
+    assert blanks(one_press) == {"IN_STORE": 2, "DESTROYED": 1}
+    (balance,) = stock.balance_stock(engine, order.store_id)
+    assert balance.is_even
+    assert delivery.list_uncollected(engine, COURIER) == ()
+    with pytest.raises(EnrolmentError):
+        delivery.destroy_uncollected(engine, card.id, "officer-2", COURIER, late)
+
+
+def _die(*_: object) -> None:
+    raise StoreError("the process died here")
 
 
 def test_a_torn_card_is_resumed_and_a_broken_one_is_made_anew(one_press: Press) -> None:
