@@ -111,6 +111,11 @@ def load_delivery(connection: Connection, delivery_id: uuid.UUID) -> Delivery | 
     return None if row is None else Delivery(*row)
 
 
+def has_topic(connection: Connection, name: str) -> bool:
+    """Whether there is a topic of this name."""
+    return connection.execute(select(tables.topic.c.id).where(tables.topic.c.name == name)).first() is not None
+
+
 def list_topics(connection: Connection) -> tuple[Topic, ...]:
     """All topics, oldest first."""
     rows = connection.execute(_columns(Topic).order_by(tables.topic.c.created_at, tables.topic.c.id))

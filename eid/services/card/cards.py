@@ -38,6 +38,7 @@ from eid.store.issued_documents import load_document
 from eid.store.outbox import Work
 from eid.store.persons import StoredPerson, load_person
 from eid.store.status_places import find_place
+from eid.store.subscriptions import has_topic
 from eid.store.types import new_id, new_id_like
 
 READERS: Final = frozenset(
@@ -51,6 +52,15 @@ READERS: Final = frozenset(
 )
 """Staff who may look a card up."""
 DESTROYED: Final = "destroyed"  # cause of a card that was never collected, when it is no more
+EVENTS: Final = {
+    "store": "credential.registered",
+    "activate": "credential.activated",
+    "suspend": "credential.suspended",
+    "resume": "credential.resumed",
+    "revoke": "credential.revoked",
+}
+"""Events of a card that other systems may hear of, and the topics under which they do."""
+TELL: Final = "osia.credential"  # kind of work
 _QUIET: Final = frozenset((RevocationCause.SUPERSEDED, RevocationCause.UNCOLLECTED))  # the holder knows it already
 
 
@@ -419,8 +429,18 @@ def _change(
     standing = Standing(table, before.id, before.state, before.version)
     facts = CardFacts(before.holder, witness)
     changed = {**(values or {}), "changed_at": now}
-    advance(connection, CARD, standing, event, facts, actor, now, detail=detail, values=changed, work=(*work, *told))
+    works = (*work, *told, *_events_of(connection, before, event, now))
+    advance(connection, CARD, standing, event, facts, actor, now, detail=detail, values=changed, work=works)
     return require_card(connection, card_id)
+
+
+def _events_of(connection: Connection, before: RegisteredCard, event: str, now: datetime) -> tuple[Work, ...]:
+    """The work of telling other systems, where there is a topic to tell it under."""
+    topic = EVENTS.get(event)
+    if topic is None or not has_topic(connection, topic):
+        return ()
+    told = {"card": str(before.id), "event": event, "version": str(before.version + 1), "at": now.isoformat()}
+    return (Work(new_id_like(before.id, now), TELL, told, now),)
 
 
 def _notice(item: RegisteredCard, template: str, now: datetime) -> Work:

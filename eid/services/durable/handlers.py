@@ -15,8 +15,8 @@ from eid.services.appointment import work as appointment_work
 from eid.services.caller import retention as access_retention
 from eid.services.card import production
 from eid.services.durable.work import Handler, Timer, seal_heads
+from eid.services.osia import credential_events, subscriptions
 from eid.services.osia import identification as osia_identification
-from eid.services.osia import subscriptions
 from eid.services.person import erasure, notifications, statistics
 from eid.services.stamp import work as stamp_work
 
@@ -34,6 +34,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "stock.settle": production.handle_settle,
     "osia.identify": osia_identification.handle_identify,
     "osia.deliver": subscriptions.deliver,
+    "osia.credential": credential_events.tell,
     "production.cancel": production.handle_cancel,
 }
 TIMERS: Final[dict[str, Timer]] = {

@@ -15,7 +15,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -115,19 +115,32 @@ def publish(registry: Registry, topic_id: uuid.UUID, subject: str, text: str, ac
         raise RecordError(f"a message has at most {MAX_MESSAGE} octets, its subject 200 printable characters")
     now = registry.now()
     message_id = new_id_like(topic_id, now, registry.random)
-    plain = json.dumps([subject, text], ensure_ascii=False).encode()
-    sealed = registry.keys.seal(PURPOSE, plain, message_id.bytes, registry.random)
 
     def work(connection: Connection) -> None:
         if store.load_topic(connection, topic_id) is None:
             raise RecordError("there is no such topic")
-        store.keep(connection, TopicMessage(message_id, topic_id, sealed, now))
-        for item in store.subscribers(connection, topic_id):
-            _dispatch(connection, registry, item, message_id)
+        _keep_message(connection, registry, topic_id, message_id, subject, text, now)
         _note(connection, registry, topic_id, "topic.publish", actor)
 
     in_transaction(registry.engine, work)
     return message_id
+
+
+def publish_event(workshop: Workshop, topic: str, cause: uuid.UUID, subject: str, text: str) -> None:
+    """Send what has happened here to all who have confirmed that they want it; where there is no such topic, to nobody.
+
+    Args:
+        topic: its name. cause: identifier of what has happened; told again, nothing more is sent.
+    """
+    now = workshop.now()
+
+    def work(connection: Connection) -> None:
+        found = store.load_topic(connection, _derive(workshop, "topic", topic))
+        if found is not None:
+            message_id = uuid.UUID(bytes=cause.bytes[:15] + found.id.bytes[15:])
+            _keep_message(connection, workshop, found.id, message_id, subject, text, now)
+
+    in_transaction(workshop.engine, work)
 
 
 # --- subscriptions
@@ -156,7 +169,7 @@ def subscribe(
         new = Subscription(made, topic_id, protocol, sealed, pause, retries, False, actor.id, now)
         if store.keep(connection, new):
             _note(connection, registry, made, "subscription.create", actor)
-            _dispatch(connection, registry, new, None)
+            _dispatch(connection, new, None, now)
         return store.load_subscription(connection, made) or new
 
     return Subscribed(in_transaction(registry.engine, work), address)
@@ -345,9 +358,24 @@ def _compose(
 # Inside
 
 
-def _dispatch(connection: Connection, registry: Registry, item: Subscription, message: uuid.UUID | None) -> None:
-    now = registry.now()
-    made = Delivery(new_id_like(item.id, now, registry.random), item.id, message, "WAITING", 0, now + LEASE)
+def _keep_message(
+    connection: Connection,
+    keeper: Keeper,
+    topic_id: uuid.UUID,
+    message_id: uuid.UUID,
+    subject: str,
+    text: str,
+    now: datetime,
+) -> None:
+    plain = json.dumps([subject, text], ensure_ascii=False).encode()
+    sealed = keeper.keys.seal(PURPOSE, plain, message_id.bytes)
+    if store.keep(connection, TopicMessage(message_id, topic_id, sealed, now)):
+        for item in store.subscribers(connection, topic_id):
+            _dispatch(connection, item, message_id, now)
+
+
+def _dispatch(connection: Connection, item: Subscription, message: uuid.UUID | None, now: datetime) -> None:
+    made = Delivery(new_id_like(item.id, now), item.id, message, "WAITING", 0, now + LEASE)
     store.keep(connection, made)
     enqueue(connection, Work(new_id_like(item.id, now), DELIVER, {"delivery": str(made.id)}, now))
 

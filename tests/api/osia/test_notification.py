@@ -15,13 +15,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from eid.enrolment.card_status import RevocationCause, SuspensionCause
 from eid.errors import GatewayError, RecordError
 from eid.gateways.http import Location, is_public, send
+from eid.services.card.cards import Register
+from eid.services.osia import credential_events
 from eid.services.osia.subscriptions import LEASE, deliver, locate, require_address, sweep
 from eid.store.database import in_transaction
 from eid.store.osia_tables import delivery
 from eid.store.outbox import forget, waiting
 from tests.api.osia.test_osia import NOBODY, refuse_everything, require_all_seen
+from tests.builders.cards import CHIEF, NOW, active_card
 from tests.builders.osia import OPERATIONS, System, require_valid
 from tests.builders.registry import Office, build_office
 
@@ -101,6 +105,15 @@ class Post:
             in_transaction(self.engine, lambda connection, item=item: forget(connection, item))  # type: ignore[misc]
         return len(works)
 
+    def tell_events(self, *, again: bool = False) -> int:
+        """Tell what has become of cards; again: what was told before, besides."""
+        if not again:
+            with self.engine.connect() as connection:
+                self.events = [item for item in waiting(connection, 1000) if item.kind == "osia.credential"]
+        for item in self.events:
+            credential_events.tell(self.workshop, item)
+        return len(self.events)
+
     def states(self) -> list[tuple[str, int]]:
         with self.engine.connect() as connection:
             rows = connection.execute(select(delivery.c.state, delivery.c.attempts).order_by(delivery.c.id))
@@ -152,6 +165,39 @@ async def test_notification(system: System, receiver: Receiver, tmp_path: Path):
     await system("deleteTopic", 204, uuid=topic["uuid"])
     assert (await system("listTopics", 200)).json() == []
     require_all_seen(system, "notification")
+
+
+async def test_what_becomes_of_cards_is_told_to_those_who_have_subscribed(system: System, receiver: Receiver):
+    """Under the topics that there are; the card's identifier and status, never its number or why."""
+    post, register = Post(system.office), Register(system.office.registry.engine)
+    active_card(register.engine, "SPM00001", 1)  # nobody has asked for this
+    for name in ("credential.registered", "credential.suspended", "credential.revoked"):
+        await system("createTopic", 200, query={"name": name})
+        await system("subscribe", 200, query={"topic": name, "address": receiver.address})
+    assert post.work() == 3
+    for _, told in list(receiver.taken):
+        await system("confirm", 200, query={"token": told["token"]})
+    receiver.taken.clear()
+    card = active_card(register.engine, "SPM00002", 2)
+    register.suspend(card.id, SuspensionCause.STOLEN, CHIEF, NOW)
+    revoked = register.revoke(card.id, RevocationCause.FRAUD, CHIEF, NOW)
+    assert [post.tell_events(), post.tell_events(again=True)] == [3, 3]  # as a worker that died on the way does
+    assert (post.work(), post.work()) == (3, 0)
+    messages = {told["subject"]: json.loads(told["message"]) for _, told in receiver.taken}
+    assert {subject: told["status"] for subject, told in messages.items()} == {
+        "credential.registered": "NEW",
+        "credential.suspended": "SUSPENDED",
+        "credential.revoked": "REVOKED",
+    }
+    assert messages["credential.revoked"] == {
+        "event": "credential.revoked",
+        "credentialId": str(card.id),
+        "status": "REVOKED",
+        "version": revoked.version,
+        "timestamp": NOW.isoformat(),
+    }
+    for hidden in ("SPM00002", "fraud", "stolen"):
+        assert hidden not in str(receiver.taken)
 
 
 async def _publish(system: System, topic: str, text: str) -> None:
