@@ -59,8 +59,8 @@ class Lifecycle(Generic[S, F]):
         return tuple(row.event for row in self.transitions if state in row.sources)
 
     def is_final(self, state: S) -> bool:
-        """Whether nothing can happen any more."""
-        return not self.events(state)
+        """Whether it is left no more, whatever happens in it."""
+        return all(row.target is state for row in self.transitions if state in row.sources)
 
     def step(self, state: S, event: str, facts: F, actor: Actor) -> tuple[Transition[S, F], Role]:
         """The transition that an event makes, and the role in which the actor may cause it.

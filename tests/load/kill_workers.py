@@ -117,6 +117,7 @@ class Tally:
     kills: int = 0
     in_flight: int = 0  # kills at which the worker had begun jobs
     jobs_in_flight: int = 0  # in groups, as the engine counts them
+    verified: str = ""
     findings: list[str] = field(default_factory=list)
 
 
@@ -258,6 +259,7 @@ class Run:
         key = load_key(self.settings.home).public_key_info
         report = verify_audit_log(self.engine, ORIGIN, key, self.settings.heads_directory)
         self.tally.findings += [item.what for item in report.findings]
+        self.tally.verified = f"audit log: {report.rows} rows verified under {report.heads} signed heads"
         if report.sealed != self.tally.affairs:
             self.tally.findings.append(f"rows under a signed head: {report.sealed}")
         return self.tally
@@ -323,7 +325,8 @@ def main() -> int:
         )
         for finding in tally.findings:
             print(f"- {finding}")
-        print("nothing lost, nothing doubled" if not tally.findings else "FAILED")
+        print(tally.verified)
+        print("nothing lost, nothing doubled, nothing left over" if not tally.findings else "FAILED")
         if tally.findings:
             print((Path(folder) / "workers.log").read_text()[-4000:], file=sys.stderr)
         return 1 if tally.findings else 0
