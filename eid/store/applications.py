@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
-from eid.errors import RecordError
+from eid.errors import NotStoredError, RecordError
 from eid.store.application_tables import application as table
 from eid.store.audit import bucket_of
 
@@ -109,6 +109,20 @@ def load_application(
     which = {"of_bucket": bucket_of(application_id), "of_id": application_id}
     row = connection.execute(_LOCK if change else _LOAD, which).mappings().one_or_none()
     return None if row is None else _application(row)
+
+
+def require_application(
+    connection: Connection, application_id: uuid.UUID, *, change: bool = False
+) -> StoredApplication:
+    """The application; `change` as for `load_application`.
+
+    Raises:
+        NotStoredError: there is none.
+    """
+    found = load_application(connection, application_id, change=change)
+    if found is None:
+        raise NotStoredError("there is no such application")
+    return found
 
 
 def find_by_number(connection: Connection, number: str) -> StoredApplication | None:

@@ -28,7 +28,7 @@ from eid.services.card.stock import require_role
 from eid.services.durable.work import Workshop
 from eid.services.person.abis import open_abis
 from eid.store import captures
-from eid.store.applications import StoredApplication, applications_of, load_application
+from eid.store.applications import StoredApplication, applications_of, require_application
 from eid.store.audit import append_event, bucket_of
 from eid.store.captures import Hold, Search, StoredCapture
 from eid.store.database import in_transaction
@@ -94,7 +94,7 @@ def accept_candidates(
         search = captures.find_search(connection, search_id)
         if search is None or (task is not None and search.task is not None and search.task != task):
             raise NotStoredError("there is no such search")
-        application = _require_application(connection, search.application_id)
+        application = require_application(connection, search.application_id)
         others = tuple(item for item in given if item.person != str(application.person_id))
         doubts = (_NOBODY,) if _is_unlike_himself(connection, application, search, given) else ()
         return _answer(connection, search, others, doubts, now, code=DUPLICATE)
@@ -119,7 +119,7 @@ def forget_encounters(engine: Engine, abis: Abis, application_id: uuid.UUID) -> 
     """
 
     def work(connection: Connection) -> tuple[StoredApplication, tuple[uuid.UUID, ...]]:
-        return _require_application(connection, application_id), captures_of(connection, application_id)
+        return require_application(connection, application_id), captures_of(connection, application_id)
 
     application, taken = in_transaction(engine, work)
     for capture_id in taken:  # of every attempt
@@ -246,7 +246,7 @@ _Begun = tuple[StoredApplication, StoredCapture, Search, dict[str, str]]
 
 def _begin(connection: Connection, application_id: uuid.UUID, now: datetime) -> _Begun | None:
     """Take the file into adjudication; None where its search was answered."""
-    application = _require_application(connection, application_id)
+    application = require_application(connection, application_id)
     stored = captures.last_capture(connection, application_id)
     if stored is None:
         raise NotStoredError("nothing was captured for this application")
@@ -279,7 +279,7 @@ def _answer(
             captures.place_hold(connection, search.application_id, kind, item.person[:64], score, tag, now)
     holds = len(others) + len(doubts)
     _audit(connection, search.application_id, "search.answer", tag, now, search=str(search.id), holds=holds)
-    application = _require_application(connection, search.application_id)
+    application = require_application(connection, search.application_id)
     blocked = captures.blocking_codes(connection, search.application_id)
     if application.state == "IN_ADJUDICATION" and not blocked:
         _clear(connection, application, SYSTEM, now)
@@ -305,13 +305,6 @@ def _is_unlike_himself(
     own = [item for item in given if item.person == str(application.person_id)]
     told = frozenset(name for item in own for name in item.encounters)
     return not own or (bool(told) and told <= {str(search.capture_id)})
-
-
-def _require_application(connection: Connection, application_id: uuid.UUID) -> StoredApplication:
-    found = load_application(connection, application_id)
-    if found is None:
-        raise NotStoredError("there is no such application")
-    return found
 
 
 def _build_encounter(

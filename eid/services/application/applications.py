@@ -31,7 +31,7 @@ from eid.services.application.steps import (
     find_missing_parts,
     is_staff,
     load_seen,
-    note_reading,
+    note_reading_by_staff,
     person_of,
     rules_of,
     search_keys_of,
@@ -223,7 +223,7 @@ def view_application(engine: Engine, application_id: uuid.UUID, actor: Actor, no
 
     def work(connection: Connection) -> ApplicationView:
         application = load_seen(connection, application_id, actor)
-        note_reading(connection, application.id, actor, now, "application")
+        note_reading_by_staff(connection, application.id, "application", actor, now)
         person = person_of(connection, application)
         return ApplicationView(
             application, person, decode_person(person.record), documents_of(connection, application.id)
@@ -283,7 +283,7 @@ def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
 
     def work(connection: Connection) -> Requirements:
         application = load_seen(connection, application_id, actor)
-        note_reading(connection, application.id, actor, now, "application")
+        note_reading_by_staff(connection, application.id, "application", actor, now)
         rules, record = rules_of(application), decode_person(person_of(connection, application).record)
         day, born = local_day(application.submitted_at or now, rules), record.born
         return Requirements(

@@ -30,7 +30,7 @@ from eid.errors import DecodeError, EnrolmentError, NotStoredError, Refusal
 from eid.gateways.blobs import BlobStore
 from eid.imaging.decode import decode_image
 from eid.imaging.header import ImageLimits
-from eid.services.application.steps import load_seen, note_reading, person_of, rules_of, wanted_papers
+from eid.services.application.steps import load_seen, note_reading_by_staff, person_of, rules_of, wanted_papers
 from eid.store.applications import StoredApplication
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction, reading
@@ -182,7 +182,7 @@ def open_document(
         load_seen(connection, document.application_id, actor)
         if not actor.roles & READERS:
             raise EnrolmentError(Refusal.FORBIDDEN, "documents are for other roles")
-        note_reading(connection, document.id, actor, now, "document")
+        note_reading_by_staff(connection, document.id, "document", actor, now)
         return document
 
     document = in_transaction(engine, work)

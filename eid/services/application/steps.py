@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from eid.audit.chain import AuditEvent, Fact
+from eid.audit.chain import Fact
 from eid.enrolment.application import APPLICATION, ApplicationFacts, ApplicationState
 from eid.enrolment.deadlines import end_of_day, local_day
 from eid.enrolment.documents import HeldPaper, find_missing_papers
@@ -23,10 +23,10 @@ from eid.enrolment.person import PersonRecord, decode_person, find_missing
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.errors import EnrolmentError, NotStoredError, Refusal
+from eid.services.audit.log import note_reading
 from eid.services.lifecycle import Standing, advance
 from eid.store.application_tables import application as table
-from eid.store.applications import StoredApplication, load_application
-from eid.store.audit import append_event, bucket_of
+from eid.store.applications import StoredApplication, require_application
 from eid.store.documents import documents_of
 from eid.store.outbox import Work
 from eid.store.persons import StoredPerson, load_person
@@ -78,9 +78,7 @@ def load_seen(
         NotStoredError: there is none, or it is another applicant's. EnrolmentError: FORBIDDEN, it is another office's,
             or is about him who looks at it as staff.
     """
-    found = load_application(connection, application_id, change=change)
-    if found is None:
-        raise NotStoredError("there is no such application")
+    found = require_application(connection, application_id, change=change)
     if may_see(found, actor):
         refuse_own_person(connection, found, actor)
         return found
@@ -89,12 +87,11 @@ def load_seen(
     raise NotStoredError("there is no such application")
 
 
-def note_reading(connection: Connection, subject: uuid.UUID, actor: Actor, now: datetime, what: str) -> None:
-    """Tell the audit log that staff has read personal data. what: "application", "person", "document"."""
+def note_reading_by_staff(connection: Connection, subject: uuid.UUID, kind: str, actor: Actor, now: datetime) -> None:
+    """As `note_reading`, where it is staff that reads: applicants read what is theirs without a trace."""
     role = actor.acting_as(_STAFF)
     if role is not None:
-        event = AuditEvent(now, actor.tag(role), f"{what}.read", f"{what}:{subject}", {})
-        append_event(connection, bucket_of(subject), event)
+        note_reading(connection, subject, kind, actor, role, now)
 
 
 def person_of(connection: Connection, application: StoredApplication) -> StoredPerson:

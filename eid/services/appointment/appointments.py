@@ -22,7 +22,6 @@ from eid.services.appointment.desk import (
     BOOKERS,
     Desk,
     facts_of,
-    find_application,
     is_applicant,
     require_own,
     require_role,
@@ -41,7 +40,7 @@ from eid.services.appointment.places import (
     walk_in_place,
 )
 from eid.services.appointment.settling import settle
-from eid.store.applications import StoredApplication
+from eid.store.applications import StoredApplication, require_application
 from eid.store.appointments import (
     Appointment,
     find_appointment,
@@ -132,7 +131,7 @@ def book(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> 
 
     def work(connection: Connection) -> Appointment:
         found = find_appointment(connection, appointment_id)
-        application = find_application(connection, found.application_id)
+        application = require_application(connection, found.application_id)
         require_own(application, actor)
         if found.state == BOOKED:  # asked again
             return found
@@ -222,7 +221,7 @@ def check_in(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datetime)
         found = find_appointment(connection, appointment_id)
         if found.state == AppointmentState.CHECKED_IN:  # asked again
             return found
-        view = find_application(connection, found.application_id)
+        view = require_application(connection, found.application_id)
         if view.state != ApplicationState.BOOKED:
             raise EnrolmentError(Refusal.WRONG_STATE, f"the application is {view.state}")
         told = (settling,)
@@ -259,7 +258,7 @@ def admit_walk_in(
     require_role(actor, Role.ENROLMENT_OFFICER)
 
     def work(connection: Connection) -> Appointment:
-        view = find_application(connection, application_id)
+        view = require_application(connection, application_id)
         if view.state != ApplicationState.VALIDATED:
             raise EnrolmentError(Refusal.WRONG_STATE, f"the application is {view.state}")
         site = open_site(desk, connection, code, now)
@@ -310,7 +309,7 @@ def list_day(desk: Desk, code: str, day: date, actor: Actor) -> tuple[Appointmen
 
 def _bookable(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredApplication:
     """No time is offered before staff have validated the application."""
-    found = find_application(connection, application_id)
+    found = require_application(connection, application_id)
     require_own(found, actor)
     _require_bookable(found)
     return found
@@ -324,7 +323,7 @@ def _require_bookable(application: StoredApplication) -> None:
 def _mine(connection: Connection, appointment_id: uuid.UUID, actor: Actor) -> Appointment:
     found = find_appointment(connection, appointment_id)
     if is_applicant(actor):
-        require_own(find_application(connection, found.application_id), actor)
+        require_own(require_application(connection, found.application_id), actor)
     return found
 
 

@@ -18,7 +18,7 @@ from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services.application.steps import facts_of as application_facts
 from eid.services.application.steps import step
 from eid.services.lifecycle import Standing, advance
-from eid.store.applications import StoredApplication, load_application
+from eid.store.applications import StoredApplication
 from eid.store.appointment_tables import appointment
 from eid.store.appointments import Appointment, free_cells
 from eid.store.outbox import Work
@@ -27,7 +27,6 @@ from eid.store.types import new_id_like
 SETTLE: Final = "appointment.settle"
 DISPLACE: Final = "appointment.displace"
 NOTIFY: Final = "notify"
-RELEASE: Final = "appointment.release"
 BOOKERS: Final = (Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER)
 SYSTEM: Final = Actor("appointments", frozenset((Role.SYSTEM,)))
 
@@ -39,18 +38,6 @@ class Desk:
     engine: Engine = field(repr=False)
     rules: AppointmentRules = field(repr=False)
     random: Callable[[int], bytes] = field(default=os.urandom, repr=False)
-
-
-def find_application(connection: Connection, application_id: uuid.UUID, *, change: bool = False) -> StoredApplication:
-    """An application, whichever office it is addressed to; `change` lets nobody else at it until the transaction ends.
-
-    Raises:
-        NotStoredError: there is none.
-    """
-    found = load_application(connection, application_id, change=change)
-    if found is None:
-        raise NotStoredError("there is no such application")
-    return found
 
 
 def step_application(

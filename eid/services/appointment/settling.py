@@ -22,13 +22,12 @@ from eid.services.appointment.desk import (
     SYSTEM,
     Desk,
     facts_of,
-    find_application,
     settle_later,
     step_application,
     step_appointment,
     tell_applicant,
 )
-from eid.store.applications import StoredApplication
+from eid.store.applications import StoredApplication, require_application
 from eid.store.appointments import (
     Appointment,
     find_appointment,
@@ -91,7 +90,7 @@ def release_application(desk: Desk, application_id: uuid.UUID, now: datetime) ->
     """Give back what an application holds and has booked, because it needs no appointment any more."""
 
     def look(connection: Connection) -> tuple[uuid.UUID | None, uuid.UUID | None]:
-        application = find_application(connection, application_id)
+        application = require_application(connection, application_id)
         return find_held(connection, application_id), application.appointment_id
 
     for chosen in in_transaction(desk.engine, look):
@@ -139,7 +138,7 @@ def _miss(desk: Desk, seen: Appointment, now: datetime) -> bool:
 def _follow(connection: Connection, appointment_id: uuid.UUID, actor: Actor, now: datetime) -> uuid.UUID | None:
     """The application's step, if one is due; an appointment that counts for none any more is answered."""
     found = find_appointment(connection, appointment_id)
-    application = find_application(connection, found.application_id, change=True)
+    application = require_application(connection, found.application_id, change=True)
     state = AppointmentState(found.state)
     if state is S.BOOKED:
         return _follow_booking(connection, found, application, actor, now)

@@ -31,7 +31,6 @@ from eid.services.card.cards import ProducedCard, record_personalised
 from eid.services.card.production import (
     MAKERS,
     advance_order,
-    application_of,
     as_maker,
     load_order,
     refuse_unless,
@@ -47,7 +46,7 @@ from eid.services.issuing.card_material import derive_secrets
 from eid.services.issuing.issuance import Issuance, IssuedCard
 from eid.services.issuing.quality_check import QualityError
 from eid.services.pki.authority import IssuingAuthority
-from eid.store.applications import StoredApplication
+from eid.store.applications import StoredApplication, require_application
 from eid.store.captures import last_capture
 from eid.store.database import in_transaction
 from eid.store.issued_documents import IssuedDocument, find_by_job
@@ -177,7 +176,7 @@ def build_record(line: Line, order: ProductionOrder) -> IdentityRecord:
     """
 
     def work(connection: Database) -> tuple[StoredApplication, dict[str, Any], bytes]:
-        application = application_of(connection, order)
+        application = require_application(connection, order.application_id)
         stored = last_capture(connection, application.id)
         if stored is None:
             raise NotStoredError("nothing was captured for this application")

@@ -44,7 +44,7 @@ from eid.services.card.stock import (
 )
 from eid.services.durable.work import Workshop
 from eid.services.lifecycle import Standing, advance
-from eid.store.applications import ALPHABET, StoredApplication, load_application
+from eid.store.applications import ALPHABET, StoredApplication, require_application
 from eid.store.database import in_transaction
 from eid.store.journal import JournalEntry, read_journal
 from eid.store.outbox import Work
@@ -139,7 +139,7 @@ def reserve(
 
     def work(connection: Database) -> ProductionOrder:
         current = load_order(connection, order_id)
-        application = application_of(connection, current)
+        application = require_application(connection, current.application_id)
         _require_wanted(application)
         born = decode_person(person_of(connection, application).record).born
         if born is None:
@@ -177,7 +177,7 @@ def release(engine: Engine, order_id: uuid.UUID, actor: Actor, now: datetime) ->
 
     def work(connection: Database) -> ProductionOrder:
         order = load_order(connection, order_id)
-        refuse_own_person(connection, application_of(connection, order), actor)
+        refuse_own_person(connection, require_application(connection, order.application_id), actor)
         return advance_order(connection, order, "release", OrderFacts(), actor, now, settle=True)
 
     return _settled(engine, in_transaction(engine, work), actor, now)
@@ -191,7 +191,7 @@ def draw_number(engine: Engine, order: ProductionOrder, now: datetime, random: C
     """
 
     def work(connection: Database) -> str | None:
-        number = _random_number(rules_of(application_of(connection, order)), random)
+        number = _random_number(rules_of(require_application(connection, order.application_id)), random)
         return number if take_number(connection, number, order.id, now) else None
 
     for _ in range(DRAWS):
@@ -224,7 +224,7 @@ def inspect_card(
         passed = advance_order(connection, order, "pass", facts, actor, now, settle=True)
         if order.card_id is not None:
             store_card(connection, order.card_id, actor, now)
-        application = application_of(connection, order)
+        application = require_application(connection, order.application_id)
         good = ApplicationFacts(quality_passed=True)
         step(connection, application, "pass", actor, now, facts=good, detail={"order": str(order_id)})
         return passed
@@ -245,7 +245,7 @@ def spoil(engine: Engine, order_id: uuid.UUID, cause: str, actor: Actor, now: da
         spoiled = advance_order(connection, order, "spoil", OrderFacts(), actor, now, settle=True, cause=cause)
         if order.card_id is not None:
             void_card(connection, order.card_id, actor, now)
-        application = application_of(connection, order)
+        application = require_application(connection, order.application_id)
         again = insert_order(
             connection,
             application.id,
@@ -340,7 +340,7 @@ def refuse_unless(engine: Engine, order: ProductionOrder, event: str, actor: Act
     """Refuse an event before anything else is done for it, as its transaction would."""
 
     def work(connection: Database) -> OrderFacts:
-        application = application_of(connection, order)
+        application = require_application(connection, order.application_id)
         _require_wanted(application)
         refuse_own_person(connection, application, actor)
         return OrderFacts(paid=is_paid(connection, application))
@@ -382,18 +382,6 @@ def load_order(connection: Database, order_id: uuid.UUID) -> ProductionOrder:
     found = find_order(connection, order_id)
     if found is None:
         raise NotStoredError("there is no such production order")
-    return found
-
-
-def application_of(connection: Database, order: ProductionOrder) -> StoredApplication:
-    """The application that the order is for.
-
-    Raises:
-        NotStoredError: there is none any more.
-    """
-    found = load_application(connection, order.application_id)
-    if found is None:
-        raise NotStoredError("there is no such application")
     return found
 
 

@@ -22,7 +22,7 @@ from eid.enrolment.application import APPLICATION, ApplicationState
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EnrolmentError, NotStoredError, Refusal
+from eid.errors import EnrolmentError, Refusal
 from eid.gateways.abis import Abis
 from eid.gateways.blobs import BlobStore
 from eid.services.application.adjudication import forget_encounters
@@ -32,7 +32,13 @@ from eid.services.person.abis import open_abis
 from eid.services.person.statistics import count_new
 from eid.store import erasure as rows
 from eid.store.application_tables import document
-from eid.store.applications import StoredApplication, applications_by, applications_of, load_application
+from eid.store.applications import (
+    StoredApplication,
+    applications_by,
+    applications_of,
+    load_application,
+    require_application,
+)
 from eid.store.appointments import list_sites
 from eid.store.audit import append_event, bucket_of
 from eid.store.cards import RegisteredCard, find_by_application
@@ -270,9 +276,7 @@ def _steps(
 
 def _require_over(eraser: Eraser, application_id: uuid.UUID, now: datetime) -> StoredApplication:
     with reading(eraser.engine) as connection:
-        application = load_application(connection, application_id)
-        if application is None:
-            raise NotStoredError("there is no such application")
+        application = require_application(connection, application_id)
         cards = find_by_application(connection, application_id)
     state = S(application.state)
     is_over = APPLICATION.is_final(state) or (state is S.REJECTED and application.due_at is None)

@@ -37,12 +37,13 @@ from eid.services.appointment.appointments import (
     serve,
     show,
 )
-from eid.services.appointment.desk import SYSTEM, Desk, find_application
+from eid.services.appointment.desk import SYSTEM, Desk
 from eid.services.appointment.settling import release_application, settle, sweep
 from eid.services.appointment.sites import Displaced, close_day, open_day, put_site, show_site, show_sites
 from eid.services.durable.handlers import HANDLERS, TIMERS
 from eid.services.durable.work import Outcome, Workshop, perform
 from eid.services.settings import Settings
+from eid.store.applications import require_application
 from eid.store.appointment_tables import appointment, appointment_place
 from eid.store.appointments import Appointment, find_appointment
 from eid.store.audit import read_buckets, read_chain
@@ -74,7 +75,7 @@ def desk(any_database: Engine) -> Desk:
 
 def state_of(desk: Desk, application: uuid.UUID) -> tuple[str, uuid.UUID | None, str | None]:
     with desk.engine.connect() as connection:
-        found = find_application(connection, application)
+        found = require_application(connection, application)
         return found.state, found.appointment_id, found.appointment_site
 
 
