@@ -4,6 +4,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Column, Integer, Uuid, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -12,7 +13,7 @@ from eid.errors import StoreError
 from eid.store import triggers
 from eid.store.all_tables import metadata
 from eid.store.database import open_database
-from eid.store.schema_version import check, needed_version, require_ready, upgrade
+from eid.store.schema_version import _config, check, needed_version, require_ready, upgrade
 
 
 @pytest.fixture
@@ -30,6 +31,12 @@ def test_empty_database_is_refused_then_upgraded(empty):
     assert (status.current, status.is_ready) == (needed_version(), True)
     require_ready(empty)
     assert upgrade(empty) == status  # again: harmless
+
+
+def test_the_needed_version_is_that_of_the_newest_migration(engine):
+    with engine.connect() as connection:
+        assert needed_version() == ScriptDirectory.from_config(_config(connection)).get_current_head()
+        assert check(engine).current == MigrationContext.configure(connection).get_current_revision()
 
 
 def test_migrations_and_tables_agree(engine):
