@@ -18,7 +18,8 @@ from eid.rendering.terminal import make_printable, render_table
 from eid.services.settings import load_settings
 from eid.services.trust import decisions, views
 from eid.services.trust.fetch import fetch_trust
-from eid.services.trust.imports import ImportReport, import_trust
+from eid.services.trust.import_objects import ImportReport
+from eid.services.trust.imports import import_trust
 from eid.store.trust_index import TrustedCertificate
 from reader_tools import exit_codes
 from reader_tools.command_group import CommandGroup

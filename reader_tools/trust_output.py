@@ -8,7 +8,7 @@ from typing import Any
 from eid.pki.lint import Finding, Grade
 from eid.rendering.terminal import make_printable
 from eid.services.trust.fetch import Fetched
-from eid.services.trust.imports import ImportReport
+from eid.services.trust.import_objects import ImportReport
 from eid.store.trust_index import TrustedCertificate, TrustedCrl, TrustSource
 
 

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from eid.errors import EidError, LifecycleError
 from eid.gateways.http import Location, fetch
-from eid.services.trust.imports import ImportReport, import_trust
+from eid.services.trust.import_objects import ImportReport
+from eid.services.trust.imports import import_trust
 from eid.services.trust.policy import load_trust_policy, require_location
 
 Fetch = Callable[[Location], bytes]

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-import eid.services.pki.authority as module
 from eid.codec.crl import decode_crl
 from eid.codec.x509 import decode_certificate
 from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, NotStoredError, ProfileError, StoreError
@@ -21,9 +20,11 @@ from eid.keystore.pkcs11 import Pkcs11KeyStore
 from eid.keystore.software import SoftwareKeyStore
 from eid.lds.sod import LdsVersion, build_lds_security_object, decode_ef_sod
 from eid.pki.crl import RevocationReason
+from eid.services.pki import authority as issuing
+from eid.services.pki import authority_keys, authority_lists, authority_revocation
 from eid.services.pki.authority import IssuingAuthority, open_authority, open_software_keys, require_authority
 from eid.services.pki.authority_creation import create_authority
-from eid.services.pki.authority_register import CSCA, MASTER_KEY, Register, decode_register
+from eid.services.pki.authority_register import CSCA, MASTER_KEY, Register, decode_register, store_file
 from tests.builders.issuance import NOW
 from tests.builders.issuing import PASSPHRASE, clear_token, make_authority, reopen, software_keys
 from tests.conftest import SoftHsmToken, find_tool
@@ -214,7 +215,8 @@ def cut(monkeypatch: pytest.MonkeyPatch, at: int, before: bool) -> None:
 
         return call
 
-    monkeypatch.setattr(module, "store_file", wrap(module.store_file))
+    for module in (issuing, authority_keys, authority_lists, authority_revocation):
+        monkeypatch.setattr(module, "store_file", wrap(store_file))
     for name in ("generate_ec", "generate_master_key"):
         original = getattr(SoftwareKeyStore, name)
         monkeypatch.setattr(SoftwareKeyStore, name, wrap(original))

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-import eid.services.trust.imports as module
+import eid.services.trust.import_objects as module
 from eid.codec import extension_builders as build
 from eid.codec.name import encode_name
 from eid.errors import DecodeError, EidError, LifecycleError, StoreError
 from eid.pki.examination import UNUSABLE
 from eid.services.trust.files import load_trust_store
-from eid.services.trust.imports import Imported, import_trust
+from eid.services.trust.import_objects import Imported
+from eid.services.trust.imports import import_trust
 from eid.services.trust.sources import MAX_FILE
 from eid.services.trust.views import list_imports, list_trust, show_certificate
 from tests.builders import issuer as made

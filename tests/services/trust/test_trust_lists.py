@@ -27,10 +27,10 @@ from eid.pki.deviation_list import (
 from eid.pki.master_list import encode_master_list
 from eid.pki.path import MAX_TRIES
 from eid.pki.reading import read_certificate
-from eid.services.trust import decisions
-from eid.services.trust import imports as module
+from eid.services.trust import decisions, import_lists, imports
 from eid.services.trust.files import load_trust_store
-from eid.services.trust.imports import ImportReport, import_trust
+from eid.services.trust.import_objects import ImportReport
+from eid.services.trust.imports import import_trust
 from eid.services.trust.views import diff_imports, find_gaps, list_trust, show_certificate
 from tests.builders import issuer as made
 from tests.builders import trust_lists as lists
@@ -296,7 +296,7 @@ def test_ldif(store: Path, put: Put, owner: lists.Publisher, content: tuple, wid
 
 def test_more_than_a_batch(store: Path, put: Put, content: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes in piece by piece is the same as what comes at once; so is what comes twice."""
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(imports, "BATCH", 2)
     told: list[int] = []
     file = put(lists.ldif([("cACertificate;binary", raw) for raw in (*content, content[0])]), "pkd.ldif")
     report = import_trust(store, [file], unsigned=True, now=NOW, progress=told.append)
@@ -682,7 +682,7 @@ def test_signed_lists_do_not_fill_the_disk(
 ) -> None:
     signer = lists.publisher("UT", csca_key=owner.csca_key, csca=owner.csca, purposes=(oid.DEVIATION_LIST_SIGNING_KEY,))
     first, second = deviations(signer), deviations(signer, signing_time=NOW)
-    monkeypatch.setattr(module, "MAX_WAITING", len(first) + 10)
+    monkeypatch.setattr(import_lists, "MAX_WAITING", len(first) + 10)
     report = take(store, put(lists.ldif([("anyName", first), ("anyName", second)]), "pkd.ldif"))
     assert report.counts == {"DVL": 1}
     assert [item.refusal.partition(": ")[2] for item in report.sources if item.refusal] == [
