@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from eid.audit.chain import BUCKETS, AuditEvent, AuditRow, genesis, link
 from eid.store.tables import audit_chain, audit_row
+from eid.store.upsert import insert_or
 
 PAGE: Final = 1000  # rows fetched at once
 # Made once: every act of the registry runs them, and to build a statement takes longer than to run it.
@@ -56,11 +56,9 @@ def _lock_head(connection: Connection, bucket: int) -> tuple[int, bytes]:
     head = connection.execute(_HEAD, {"chain": bucket}).one_or_none()
     if head is not None:
         return head.size, head.hash
-    try:
-        with connection.begin_nested():  # two may begin a chain at once; the second finds the first one's
-            connection.execute(insert(audit_chain).values(bucket=bucket, size=0, hash=genesis(bucket)))
-    except IntegrityError:
-        pass
+    # Two may begin a chain at once: the second waits, and finds the first one's.
+    begun = insert_or(connection.dialect.name, audit_chain).on_conflict_do_nothing()
+    connection.execute(begun, {"bucket": bucket, "size": 0, "hash": genesis(bucket)})
     head = connection.execute(_HEAD, {"chain": bucket}).one()
     return head.size, head.hash
 

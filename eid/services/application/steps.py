@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from eid.audit.chain import Fact
-from eid.enrolment.application import APPLICATION, ApplicationFacts, ApplicationState
+from eid.enrolment.application import APPLICATION, CAPTURED, COMPLETE, ApplicationFacts, ApplicationState
 from eid.enrolment.deadlines import end_of_day, local_day
 from eid.enrolment.documents import HeldPaper, find_missing_papers
 from eid.enrolment.names import build_search_keys
@@ -41,6 +41,10 @@ NOTICES: Final = frozenset(
     ("submit", "request-information", "validate", "arrive", "hand-over", "reject", "withdraw", "lapse", "cancel")
 )
 """Events of which the applicant is told: work of the kind "notify", payload template and application."""
+_ASK_FOR_PAPERS: Final = frozenset(
+    row.event for row in APPLICATION.transitions if {COMPLETE, CAPTURED}.intersection(row.guards)
+)
+_NOT_LOOKED: Final = frozenset(("not-looked-at",))
 OWN_FILE: Final = "nobody decides on his own file"
 STAMP_ENDS: Final = frozenset((S.WITHDRAWN, S.LAPSED, S.CANCELLED))
 
@@ -131,15 +135,28 @@ def facts_of(
     record = record or decode_person(person_of(connection, application).record)
     born = record.born
     day = local_day(application.submitted_at or now, rules)
-    return ApplicationFacts(
+    return replace(
+        _facts_of_row(application, now),
         missing=find_missing_parts(connection, application, record, now),
+        fingerprints_expected=born is None or rules.needs_fingerprints(born, day),
+    )
+
+
+def facts_for(connection: Connection, application: StoredApplication, event: str, now: datetime) -> ApplicationFacts:
+    """`facts_of`, without a look at person and papers where no guard of the event asks for them."""
+    return facts_of(connection, application, now) if event in _ASK_FOR_PAPERS else _facts_of_row(application, now)
+
+
+def _facts_of_row(application: StoredApplication, now: datetime) -> ApplicationFacts:
+    """What the row tells; a guard that asks for more refuses."""
+    return ApplicationFacts(
+        missing=_NOT_LOOKED,
         expects_stamp=application.fee != 0,
         stamp_reserved=application.stamp_id is not None,
         information_requests=application.information_requests,
         has_appointment=application.appointment_id is not None,
         validating_officer=application.validating_officer,
         capturing_officer=application.capturing_officer,
-        fingerprints_expected=born is None or rules.needs_fingerprints(born, day),
         site=application.appointment_site,
         appeal_open=application.appeal_until is not None and now < application.appeal_until,
     )
@@ -198,12 +215,12 @@ def step(
     """Let an event happen to an application, with its deadline, its notice and, where it ends, the stamp's release.
 
     Args:
-        facts: None takes `facts_of`. values: further columns. work: besides what the event itself causes.
+        facts: None takes `facts_for`. values: further columns. work: besides what the event itself causes.
 
     Raises:
         EnrolmentError: the life cycle, a role, a guard or somebody quicker forbids it.
     """
-    known = facts_of(connection, application, now) if facts is None else facts
+    known = facts_for(connection, application, event, now) if facts is None else facts
     target = APPLICATION.step(S(application.state), event, known, actor)[0].target
     _refuse_own_file(application, event, actor)
     refuse_own_person(connection, application, actor)

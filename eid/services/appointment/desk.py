@@ -14,9 +14,8 @@ from sqlalchemy import Connection, Engine
 from eid.enrolment.appointment import APPOINTMENT, LIVE, AppointmentFacts, AppointmentState
 from eid.enrolment.appointment_rules import AppointmentRules
 from eid.enrolment.roles import Actor, Role
-from eid.errors import EnrolmentError, NotStoredError, Refusal
-from eid.services.application.steps import facts_of as application_facts
-from eid.services.application.steps import step
+from eid.errors import NotStoredError
+from eid.services.application.steps import facts_for, step
 from eid.services.lifecycle import Standing, advance
 from eid.store.applications import StoredApplication
 from eid.store.appointment_tables import appointment
@@ -27,7 +26,6 @@ from eid.store.types import new_id_like
 SETTLE: Final = "appointment.settle"
 DISPLACE: Final = "appointment.displace"
 NOTIFY: Final = "notify"
-BOOKERS: Final = (Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER)
 SYSTEM: Final = Actor("appointments", frozenset((Role.SYSTEM,)))
 
 
@@ -54,7 +52,7 @@ def step_application(
         EnrolmentError: its life cycle forbids it.
     """
     site = None if at is None else at.site
-    facts = replace(application_facts(connection, found, now), has_appointment=at is not None, site=site)
+    facts = replace(facts_for(connection, found, event, now), has_appointment=at is not None, site=site)
     values = {"appointment_id": None if at is None else at.id, "appointment_site": site}
     step(connection, found, event, actor, now, facts=facts, values=values)
 
@@ -72,23 +70,6 @@ def require_own(found: StoredApplication, actor: Actor) -> None:
 def is_applicant(actor: Actor) -> bool:
     """Whether somebody acts for himself, and in no office."""
     return actor.roles == {Role.APPLICANT}
-
-
-def require_role(actor: Actor, *roles: Role) -> Role:
-    """The role in which somebody acts, of those that may.
-
-    Raises:
-        EnrolmentError: FORBIDDEN, he has none of them.
-    """
-    found = actor.acting_as(frozenset(roles))
-    if found is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "this is for other roles")
-    return found
-
-
-def role_of_booker(actor: Actor) -> Role:
-    """The role in which somebody books, for himself or for others."""
-    return require_role(actor, *BOOKERS)
 
 
 def facts_of(found: Appointment, rules: AppointmentRules, now: datetime, *, walk_in: bool = False) -> AppointmentFacts:
