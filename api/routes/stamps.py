@@ -19,12 +19,13 @@ from api.schemas import stamps as schemas
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.stamp import StampState
 from eid.services.caller.tokens import Caller
-from eid.services.payment import payments
+from eid.services.payment import payments, refunds
 from eid.services.payment.payments import PaymentDesk
 from eid.services.stamp import spending as stamp_spending
 from eid.services.stamp import stamps
 from eid.services.stamp.counter import CounterCase, spend_at_counter
 from eid.services.stamp.stamps import StampOffice, TooManyTriesError
+from eid.store.refunds import StoredRefund
 from eid.store.stamps import StoredStamp
 
 router = APIRouter(tags=["stamps"])
@@ -39,6 +40,7 @@ Spender = Annotated[Actor, Depends(require(Role.APPLICANT, Role.ENROLMENT_OFFICE
 Blocker = Annotated[Actor, Depends(require(Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR))]
 Administrator = Annotated[Actor, Depends(require(Role.ADMINISTRATOR))]
 Refunder = Annotated[Actor, Depends(require(Role.CASHIER, Role.ADMINISTRATOR))]
+RefundReader = Annotated[Actor, Depends(require(Role.CASHIER, Role.ADMINISTRATOR, Role.AUDITOR))]
 SPEND: Final = "stamp.spend"  # scope of partners that spend stamps
 SEEN: Any = problems(RegistryProblem.UNKNOWN)
 STEP: Any = problems(RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, RegistryProblem.CONDITION)
@@ -160,6 +162,35 @@ def refund_stamp(
     """One that is neither reserved nor spent; its price goes back the way that it came."""
     desk = PaymentDesk(StampOffice.of(registry), registry.channels)
     return render_stamp(payments.refund_stamp(desk, stamp_id, actor, registry.now(), body.reason))
+
+
+@router.get("/v1/refunds", operation_id="listRefunds", summary="Money that somebody must decide to give back")
+def list_refunds(registry: CurrentRegistry, actor: RefundReader) -> schemas.Refunds:
+    """Of cancelled applications whose stamp was spent, and where a provider declines; the oldest first."""
+    found = refunds.list_refunds(StampOffice.of(registry), actor)
+    return schemas.Refunds(refunds=[_render_refund(item) for item in found])
+
+
+@router.post("/v1/refunds/{refund_id}/grant", operation_id="grantRefund", summary="Give it back", responses=STEP)
+def grant_refund(registry: CurrentRegistry, actor: Refunder, refund_id: UUID) -> schemas.Refund:
+    """The way that it came; of what a provider has declined he is asked again."""
+    desk = PaymentDesk(StampOffice.of(registry), registry.channels)
+    return _render_refund(refunds.grant_refund(desk, refund_id, actor, registry.now()))
+
+
+@router.post(
+    "/v1/refunds/{refund_id}/refuse", operation_id="refuseRefund", summary="Do not give it back", responses=STEP
+)
+def refuse_refund(
+    registry: CurrentRegistry, actor: Refunder, refund_id: UUID, body: schemas.StampReason
+) -> schemas.Refund:
+    """The reason, a code, stands in the audit log."""
+    office = StampOffice.of(registry)
+    return _render_refund(refunds.refuse_refund(office, refund_id, body.reason, actor, registry.now()))
+
+
+def _render_refund(found: StoredRefund) -> schemas.Refund:
+    return schemas.Refund(**{name: getattr(found, name) for name in schemas.Refund.model_fields})
 
 
 @router.put(

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from api.schemas.registry import RequestBody, ResponseBody
 from eid.enrolment.payment import Channel, PaymentState
 from eid.enrolment.payment_statement import Difference
+from eid.enrolment.refund import RefundCause, RefundState
 from eid.enrolment.stamp import StampState
 
 Service = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -190,3 +191,20 @@ class Reconciliations(ResponseBody):
     """The newest reports."""
 
     reconciliations: list[Reconciliation]
+
+
+class Refund(ResponseBody):
+    """Money that somebody must decide to give back. subject: the stamp, or the payment that a provider declines."""
+
+    id: UUID
+    state: RefundState
+    stamp_id: UUID
+    subject: UUID
+    cause: RefundCause
+    asked_at: datetime
+
+
+class Refunds(ResponseBody):
+    """Those that nobody has decided, the oldest first."""
+
+    refunds: list[Refund]

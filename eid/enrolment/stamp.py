@@ -150,6 +150,7 @@ STAMP: Final = Lifecycle(
         _row("consume", (_S.RESERVED,), _S.CONSUMED, (Role.SYSTEM, Role.APPROVER), SAME_APPLICATION),
         _row("spend", (_S.ISSUED,), _S.CONSUMED, (Role.ENROLMENT_OFFICER, Role.RELYING_PARTY), FITS),  # no file here
         _row("refund", (_S.PAID, _S.ISSUED), _S.REFUNDED, (Role.CASHIER, Role.ADMINISTRATOR)),
+        _row("give-back", (_S.CONSUMED,), _S.REFUNDED, (Role.CASHIER, Role.ADMINISTRATOR)),  # no card came of it
         _row("block", (_S.ISSUED, _S.RESERVED), _S.BLOCKED, (Role.CALL_CENTRE_AGENT, Role.ADMINISTRATOR)),
         _row("unblock", (_S.BLOCKED,), _S.ISSUED, (Role.ADMINISTRATOR,)),
     ),

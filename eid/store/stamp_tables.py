@@ -26,6 +26,7 @@ STAMP_STATES: Final = (
     "CANCELLED",
 )
 PAYMENT_STATES: Final = ("OPEN", "SETTLED", "DECLINED", "EXPIRED", "CANCELLED", "REFUND_DUE", "REFUNDED")
+REFUND_STATES: Final = ("ASKED", "GRANTED", "REFUSED")
 CALLBACK_RESULTS: Final = ("applied", "unchanged", "refused")
 
 stamp = Table(
@@ -80,6 +81,22 @@ payment = Table(
     Index(None, "state", "created_at"),
     Index("ix_payment_settled", "channel", "settled_at"),
     Index("ix_payment_refunded", "channel", "refunded_at"),
+)
+
+refund_request = Table(  # money that somebody must decide to give back; subject: the stamp, or the payment
+    "refund_request",
+    metadata,
+    *family_key(),
+    Column("state", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("stamp_id", Uuid, nullable=False),
+    Column("subject", Uuid, nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    one_of("state", REFUND_STATES),
+    UniqueConstraint("bucket", "subject"),
+    belongs_to("stamp", "stamp_id"),
+    Index(None, "state", "asked_at"),
 )
 
 payment_callback = Table(  # what providers told us: the same event changes nothing twice

@@ -143,6 +143,9 @@ POST   /v1/stamps/{stamp_id}/resend                    A . . . . . . C K . . . .
 POST   /v1/stamps/{stamp_id}/block                     . . . . . . . C . . . . . X
 POST   /v1/stamps/{stamp_id}/unblock                   . . . . . . . . . . . . . X
 POST   /v1/stamps/{stamp_id}/refund                    . . . . . . . . K . . . . X
+GET    /v1/refunds                                     . . . . . . . . K . . . U X
+POST   /v1/refunds/{refund_id}/grant                   . . . . . . . . K . . . . X
+POST   /v1/refunds/{refund_id}/refuse                  . . . . . . . . K . . . . X
 PUT    /v1/applications/{application_id}/stamp         A E . . . . . . . . . . . .
 DELETE /v1/applications/{application_id}/stamp         A E . . . . . . . . . . . .
 GET    /v1/payment-channels                            open

@@ -76,7 +76,6 @@ def test_ends() -> None:
     ends = {S.DELIVERED, S.WITHDRAWN, S.LAPSED, S.CANCELLED}
     assert {state for state in S if APPLICATION.is_final(state)} == ends
     assert {state for state in StampState if STAMP.is_final(state)} == {
-        StampState.CONSUMED,
         StampState.REFUNDED,
         StampState.EXPIRED,
         StampState.CANCELLED,

@@ -29,7 +29,7 @@ from eid.services.lifecycle import Standing, advance, begin
 from eid.services.stamp.stamps import CLERK, STAFF, StampOffice, find_seen, issue, require_code, standing_of
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction, reading
-from eid.store.outbox import Work
+from eid.store.outbox import Work, enqueue
 from eid.store.payments import (
     KnownCallback,
     StoredPayment,
@@ -56,6 +56,7 @@ class Result(StrEnum):
     APPLIED = "applied"
     UNCHANGED = "unchanged"  # it was so already, or comes too late to matter
     REFUSED = "refused"  # kept for a person to look at: the amount is another
+    DECLINED = "declined"  # the provider does not return what is owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,19 +240,39 @@ def refund_stamp(desk: PaymentDesk, stamp_id: uuid.UUID, actor: Actor, now: date
 
     def work(connection: Connection) -> StoredStamp:
         stamp = find_stamp(connection, stamp_id, lock=True)
-        values = {"sealed_digits": None}
-        detail = {"reason": require_code(reason)}
-        advance(connection, STAMP, standing_of(stamp), "refund", StampFacts(), actor, now, detail=detail, values=values)
-        for payment in payments_of(connection, stamp_id):
-            if payment.state == PaymentState.SETTLED:
-                _owe(connection, office, _standing(payment), actor, now)
+        end_stamp(connection, office, stamp, "refund", actor, now, {"reason": require_code(reason)})
         return find_stamp(connection, stamp_id)
 
     return in_transaction(office.engine, work)
 
 
+def end_stamp(
+    connection: Connection,
+    office: StampOffice,
+    stamp: StoredStamp,
+    event: str,
+    actor: Actor,
+    now: datetime,
+    detail: Mapping[str, str],
+) -> None:
+    """End a locked stamp by an event after which it is worth nothing, and owe what was paid for it."""
+    values = {"sealed_digits": None}
+    advance(connection, STAMP, standing_of(stamp), event, StampFacts(), actor, now, detail=detail, values=values)
+    for payment in payments_of(connection, stamp.id):
+        if payment.state == PaymentState.SETTLED:
+            _owe(connection, office, _standing(payment), actor, now)
+
+
+def return_again(connection: Connection, payment_id: uuid.UUID, now: datetime) -> None:
+    """Have the provider asked once more to return a payment that is owed."""
+    enqueue(connection, Work(new_id_like(payment_id, now), REFUND, {"payment": str(payment_id)}, now))
+
+
 def return_money(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Result:
     """Have the provider return a payment that is owed; once, for he knows its reference.
+
+    Returns:
+        what became of it; DECLINED: it is owed still, and somebody must look.
 
     Raises:
         NotStoredError: there is no such payment, or its way is gone. GatewayError: the provider fails; try again.
@@ -262,6 +283,8 @@ def return_money(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Res
         return Result.UNCHANGED
     money = Money(owed.amount, owed.currency)
     outcome = desk.channel(owed.channel).refund(owed.id, money)
+    if outcome is Outcome.DECLINED:
+        return Result.DECLINED
 
     def work(connection: Connection) -> Result:
         payment, stamp = lock_payment(connection, payment_id, owed.channel)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import uuid
 
+from eid.enrolment.stamp import StampState
 from eid.services.durable.work import Workshop
 from eid.services.payment.channels import load_channels
-from eid.services.payment.payments import PaymentDesk, return_money
+from eid.services.payment.payments import PaymentDesk, Result, return_money
+from eid.services.payment.refunds import ask_for_cancelled, ask_for_declined
 from eid.services.stamp.spending import release_forsaken, release_stamp
 from eid.services.stamp.stamps import CLERK, StampOffice, expire_orders
 from eid.store.outbox import Work
+from eid.store.payments import find_payment
 
 
 def release(workshop: Workshop, work: Work) -> None:
     """Work of the kind "stamp.release": give back the stamp of an application that ended without a card.
 
+    Of one that the authority has ended after its approval the stamp is spent: a cashier decides about its price.
     Payload: stamp, application.
     """
     stamp_id, application_id = uuid.UUID(work.payload["stamp"]), uuid.UUID(work.payload["application"])
-    release_stamp(_office(workshop), stamp_id, application_id, CLERK, workshop.now())
+    office, now = _office(workshop), workshop.now()
+    if release_stamp(office, stamp_id, application_id, CLERK, now).state == StampState.CONSUMED:
+        ask_for_cancelled(office, stamp_id, application_id, now)
 
 
 def refund(workshop: Workshop, work: Work) -> None:
@@ -28,7 +34,11 @@ def refund(workshop: Workshop, work: Work) -> None:
         GatewayError: to be tried again.
     """
     desk = PaymentDesk(_office(workshop), load_channels(workshop.settings.home))
-    return_money(desk, uuid.UUID(work.payload["payment"]), workshop.now())
+    payment_id, now = uuid.UUID(work.payload["payment"]), workshop.now()
+    if return_money(desk, payment_id, now) is Result.DECLINED:
+        with workshop.engine.connect() as connection:
+            stamp_id = find_payment(connection, payment_id).stamp_id
+        ask_for_declined(desk.office, stamp_id, payment_id, now)
 
 
 def sweep(workshop: Workshop) -> None:
