@@ -25,10 +25,7 @@ from eid.lds.security_infos import PACEInfo, decode_security_infos
 from eid.profile.card_image import PasswordId
 
 TAG_KEY_ORDER: Final = 0xAC
-TAG_KEY_IMPORT: Final = 0x7F48
 TAG_PRIVATE_KEY: Final = 0xD0
-TAG_PACE_INFOS: Final = 0xFF21
-TAG_PASSWORD_LIMIT: Final = 0xFF22
 MAX_PASSWORD: Final = 127
 MAX_TRIES: Final = 15
 MAX_FILES: Final = 256

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
-from typing import Final
 
 from eid.codec import cv_tags
 from eid.codec.cv import decode_cv_date
-from eid.codec.cv_encoding import encode_cv_date
-from eid.codec.tlv import decode_tlvs, encode_tlv
+from eid.codec.tlv import decode_tlvs
 from eid.crypto.curves import curve_by_name
 from eid.errors import DecodeError, VerificationError
 from eid.pki.cv_chain import MAX_TRUST_POINTS, CardTrust, Verified, load_trust_point
-
-TAG_TRUST: Final = 0xFF23
 
 
 def load_trust(certificates: Iterable[bytes], today: date | None) -> CardTrust:
@@ -41,13 +37,8 @@ def _load_point(raw: bytes, curve_name: str | None) -> Verified:
         raise DecodeError(f"trust point: {fault}") from fault
 
 
-def encode_trust(certificates: Iterable[bytes], today: date) -> bytes:
-    """Content of data object FF23: the card's date (5F25), and CVCA certificates (7F21)."""
-    return encode_tlv(cv_tags.EFFECTIVE_DATE, encode_cv_date(today)) + b"".join(certificates)
-
-
 def decode_trust(content: bytes) -> CardTrust:
-    """Read the content of data object FF23.
+    """Read the content of data object FF23: the card's date (5F25), and CVCA certificates (7F21).
 
     Raises:
         DecodeError: malformed, or as `load_trust`.

@@ -36,7 +36,6 @@ HASH_ALGORITHMS: tuple[HashAlgorithm, ...] = (
     HashAlgorithm("sha512", "2.16.840.1.101.3.4.2.3", 64, hashes.SHA512()),
 )
 HASHES: dict[str, HashAlgorithm] = {algorithm.name: algorithm for algorithm in HASH_ALGORITHMS}
-HASHES_BY_OID: dict[str, HashAlgorithm] = {algorithm.oid: algorithm for algorithm in HASH_ALGORITHMS}
 
 # One-shot constructors: a third of the cost of the library's three-call interface on short input.
 _CONSTRUCTORS: dict[str, Callable[[bytes], hashlib._Hash]] = {

@@ -48,7 +48,6 @@ FILES: Final = (EF_CARD_ACCESS, EF_CARD_SECURITY, EF_ATR_INFO, EF_DIR, EF_COM, E
 
 _BY_NAME: Final = {file.name: file for file in FILES}
 _BY_FID: Final = {(file.in_master_file, file.fid): file for file in FILES}
-_BY_TAG: Final = {file.tag: file for file in (EF_COM, EF_SOD, *DATA_GROUPS)}
 
 
 def by_name(name: str) -> ElementaryFile:
@@ -78,12 +77,3 @@ def by_fid(fid: int, *, in_master_file: bool = False) -> ElementaryFile:
         KeyError: there is no such file.
     """
     return _BY_FID[in_master_file, fid]
-
-
-def by_tag(tag: int) -> ElementaryFile:
-    """The file of the LDS1 application whose content starts with this tag (as EF.COM lists them).
-
-    Raises:
-        KeyError: there is no such file.
-    """
-    return _BY_TAG[tag]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eid.crypto.cipher_suite import CipherSuite
-from eid.crypto.hashes import HASH_ALGORITHMS, HASHES, HASHES_BY_OID, digest, hash_algorithm
+from eid.crypto.hashes import HASH_ALGORITHMS, HASHES, digest, hash_algorithm
 from eid.crypto.kdf import adjust_parity, derive_k_enc, derive_k_mac, derive_k_pi, derive_key, sp800_108
 from eid.crypto.mac import cmac
 from eid.errors import LocalProtocolError, Reason, VerificationError
@@ -34,7 +34,7 @@ def test_digest(name: str) -> None:
     assert digest(name, b"abc").hex() == SHA_ABC[name]
     assert algorithm.digest_length == len(digest(name, b"")) == algorithm.library.digest_size
     assert algorithm.library.name == name
-    assert HASHES[name] is HASHES_BY_OID[algorithm.oid] is algorithm
+    assert HASHES[name] is algorithm
 
 
 def test_hash_table_is_complete() -> None:

@@ -12,7 +12,6 @@ from eid.lds.files import (
     by_fid,
     by_name,
     by_number,
-    by_tag,
 )
 
 
@@ -27,7 +26,6 @@ def test_lookups_agree() -> None:
     for file in (EF_COM, EF_SOD, *DATA_GROUPS):
         assert by_name(file.name) is file
         assert file.tag is not None
-        assert by_tag(file.tag) is file
         assert by_fid(file.fid) is file
         if file.number is not None:
             assert by_number(file.number) is file
