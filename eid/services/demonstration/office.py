@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -30,7 +30,6 @@ from eid.enrolment.capture import (
     digest_item,
     sign_capture,
 )
-from eid.enrolment.payment import Channel, Money, Outcome
 from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import LoadedRules, load_rules
@@ -39,9 +38,6 @@ from eid.errors import EnrolmentError, LifecycleError
 from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.abis.server import serve_sandbox as serve_abis
 from eid.gateways.blobs import BlobStore
-from eid.gateways.payment.channel import Instruction, PaymentOrder
-from eid.gateways.payment.sandbox import Ending, Plan, SandboxProvider, Telling
-from eid.gateways.payment.signature import sign_message
 from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
 from eid.identity import IdentityRecord
 from eid.imaging.fingerprint import draw_specimen_fingerprint
@@ -55,15 +51,14 @@ from eid.services.appointment.desk import Desk
 from eid.services.appointment.sites import put_site
 from eid.services.card import delivery, production, stock
 from eid.services.card.delivery import CollectorCheck, Comparison, Relation
+from eid.services.demonstration.specimen_paper import build_specimen_paper
+from eid.services.demonstration.till import buy_stamp
 from eid.services.durable.relay import drain
 from eid.services.durable.work import Workshop
 from eid.services.durable.workshop import open_workshop
-from eid.services.payment import payments
-from eid.services.payment.payments import PaymentDesk, PaymentRequest
 from eid.services.registry import load_keys
 from eid.services.settings import Settings
 from eid.services.stamp import spending as stamp_spending
-from eid.services.stamp import stamps
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of, read_chain, read_heads
@@ -119,32 +114,6 @@ class MovedClock:
         self.by = max(self.by, moment - self.machine())
 
 
-@dataclass(frozen=True, slots=True)
-class OnlineCard:
-    """The sandbox provider's way to pay by card, in this process."""
-
-    provider: SandboxProvider
-    secrets: tuple[bytes, ...] = field(repr=False)
-    name: Channel = Channel.ONLINE_CARD
-
-    def request(self, order: PaymentOrder) -> Instruction:
-        """Have the provider expect a payment."""
-        made = self.provider.request(self.name, order.reference, order.money)
-        return Instruction("redirect", made.number, url=f"https://pay.invalid/{made.number}")
-
-    def refund(self, reference: UUID, money: Money) -> Outcome:
-        """Have the provider return a payment."""
-        return self.provider.refund(self.name, reference, money).outcome
-
-    def ask(self, reference: UUID) -> Outcome | None:
-        """What became of a payment."""
-        return self.provider.find(self.name, reference).outcome
-
-    def statement(self, day: date) -> bytes:
-        """The movements of a day."""
-        return self.provider.statement(self.name, day)
-
-
 @dataclass(slots=True)
 class DemonstrationOffice:
     """An office with one applicant. person: who is to get a card; key: with which the officer signs captures."""
@@ -170,19 +139,10 @@ class DemonstrationOffice:
         return made
 
     def _buy_stamp(self, person: IdentityRecord) -> str:
-        office, tellings = self._stamps, list[Telling]()
-        provider = SandboxProvider(tellings.append, clock=self.clock)
-        card = OnlineCard(provider, (secrets.token_bytes(32),))
-        desk = PaymentDesk(office, {card.name: card})
         born = decode_person(describe_person(person)).born
         if born is None:
             raise LifecycleError("the specimen has no date of birth")
-        ordered = stamps.order_stamp(office, StampOrder("card", born, PHONE, "fr"), APPLICANT, self.clock())
-        payment, _ = payments.request_payment(desk, ordered.id, PaymentRequest(card.name), APPLICANT, self.clock())
-        provider.end(card.name, payment.id, Plan(Ending.SETTLED))
-        for told in tellings:
-            signature = sign_message(card.secrets[0], told.body, self.clock())
-            payments.receive(desk, told.channel.value, signature, told.body, self.clock())
+        ordered = buy_stamp(self._stamps, StampOrder("card", born, PHONE, "fr"), APPLICANT, self.clock)
         self._work()
         digits = next(found[0] for text in self._texts() if (found := _DIGITS.search(text)))
         price = f"{ordered.amount} {ordered.currency}"
@@ -367,22 +327,3 @@ def describe_person(person: IdentityRecord) -> Mapping[str, Any]:
         "address": {"lines": two_scripts("address"), "country": person.nationality},
         "contact": {"phone": PHONE},
     }
-
-
-def build_specimen_paper(title: str) -> bytes:
-    """A page of PDF that says what it is in the place of. title: without brackets."""
-    text = f"BT /F1 24 Tf 72 720 Td (SPECIMEN: {title}) Tj ET".encode("ascii")
-    objects = (
-        b"<</Type /Catalog /Pages 2 0 R>>",
-        b"<</Type /Pages /Kids [3 0 R] /Count 1>>",
-        b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources <</Font <</F1 5 0 R>>>>>>",
-        b"<</Length %d>>\nstream\n%b\nendstream" % (len(text), text),
-        b"<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>",
-    )
-    raw, places = b"%PDF-1.7\n", list[int]()
-    for number, content in enumerate(objects, 1):
-        places.append(len(raw))
-        raw += b"%d 0 obj\n%b\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    end = b"trailer\n<</Root 1 0 R /Size 6>>\nstartxref\n%d\n%%%%EOF\n" % len(raw)
-    return raw + b"xref\n0 6\n0000000000 65535 f \n" + table + end

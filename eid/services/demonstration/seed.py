@@ -39,8 +39,6 @@ from eid.enrolment.site import decode_site
 from eid.errors import LifecycleError
 from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.blobs import BlobStore
-from eid.gateways.payment.sandbox import Ending, Plan, SandboxProvider, Telling
-from eid.gateways.payment.signature import sign_message
 from eid.imaging.encode import encode_portrait
 from eid.imaging.header import ImageFormat
 from eid.imaging.portrait import draw_specimen_portrait
@@ -59,10 +57,10 @@ from eid.services.card import card_writing, delivery, production, stock
 from eid.services.card.card_writing import Line
 from eid.services.card.delivery import CollectorCheck, Comparison, Relation
 from eid.services.demonstration.demo import CHEAP
-from eid.services.demonstration.office import OnlineCard, build_specimen_paper
+from eid.services.demonstration.office import ADMINISTRATOR, APPROVER, COURIER, MAKER
 from eid.services.demonstration.people import People
-from eid.services.payment import payments
-from eid.services.payment.payments import PaymentDesk, PaymentRequest
+from eid.services.demonstration.specimen_paper import build_specimen_paper
+from eid.services.demonstration.till import buy_stamp
 from eid.services.pki.authority import KEYS
 from eid.services.pki.authority_creation import create_authority
 from eid.services.registry import load_keys
@@ -113,10 +111,6 @@ _WRITTEN: Final = ("in-production", "produced", "shipped", "ready", "delivered")
 _ORDER: Final = tuple(WEIGHTS)
 _ENDS: Final = {"rejected": "under-review", "withdrawn": "validated", "lapsed": "information-requested",
                 "cancelled": "validated"}  # fmt: skip
-MAKER: Final = Actor("press-1", frozenset((Role.PRODUCTION_OPERATOR,)))
-COURIER: Final = Actor("courier-1", frozenset((Role.DELIVERY_OPERATOR,)))
-APPROVER: Final = Actor("approver-1", frozenset((Role.APPROVER,)))
-ADMINISTRATOR: Final = Actor("admin-1", frozenset((Role.ADMINISTRATOR,)))
 AGENT: Final = Actor("agent-1", frozenset((Role.CALL_CENTRE_AGENT,)))
 
 
@@ -290,19 +284,10 @@ class _Way:
         documents.attach(self.office.engine, self.office.blobs, self.id, upload, self.account, moment)
 
     def _buy_stamp(self, moment: datetime) -> str:
-        till, tellings = self.office.stamps, list[Telling]()
-        provider = SandboxProvider(tellings.append, clock=lambda: moment)
-        card = OnlineCard(provider, (secrets.token_bytes(32),))
-        desk = PaymentDesk(till, {card.name: card})
         phone = None if self.record.contact is None else self.record.contact.phone
         order = StampOrder("card", self.record.born or date.min, phone or "", "fr")
-        ordered = stamps.order_stamp(till, order, self.account, moment)
-        payment, _ = payments.request_payment(desk, ordered.id, PaymentRequest(card.name), self.account, moment)
-        provider.end(card.name, payment.id, Plan(Ending.SETTLED))
-        for told in tellings:
-            signature = sign_message(card.secrets[0], told.body, moment)
-            payments.receive(desk, told.channel.value, signature, told.body, moment)
-        sent = stamps.open_message(till, ordered.id)
+        ordered = buy_stamp(self.office.stamps, order, self.account, lambda: moment)
+        sent = stamps.open_message(self.office.stamps, ordered.id)
         if sent is None:
             raise LifecycleError("the stamp was not issued")
         return sent.digits
