@@ -30,12 +30,12 @@ from eid.services.settings import load_settings
 from eid.store.applications import StoredApplication
 from reader_tools.acting import acting_as, local_actor
 from reader_tools.command_group import CommandGroup
-from reader_tools.named_application import APPLICATION, find_named
 from reader_tools.output_file import write_private
 
 MAX_RECORD: Final = 1 << 16  # octets
 MAX_PAPER: Final = 64 << 20  # octets; the rules allow less
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+APPLICATION: Final = click.argument("application", metavar="APPLICATION")
 SITE: Final = click.option("--site", metavar="SITE", help="Where you work; without it you see every office's.")
 RECORD: Final = click.option(
     "--record",
@@ -63,7 +63,7 @@ class _Desk:
 
     def find(self, text: str) -> uuid.UUID:
         """The identifier of an application that was named by identifier or number."""
-        return find_named(self.office.engine, text, self.actor)
+        return applications.find_named(self.office.engine, text, self.actor)
 
 
 @command.command(name="new")

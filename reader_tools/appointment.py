@@ -19,6 +19,7 @@ from eid.enrolment.rules import load_rules
 from eid.enrolment.site import decode_site, encode_site
 from eid.enrolment.wall_time import decode_wall_time
 from eid.rendering.terminal import render_table
+from eid.services.application.applications import find_named
 from eid.services.appointment import appointments, sites
 from eid.services.appointment.desk import Desk
 from eid.services.appointment.settling import sweep as sweep_appointments
@@ -28,11 +29,11 @@ from eid.services.settings import load_settings
 from eid.store.appointments import Appointment
 from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.command_group import CommandGroup
-from reader_tools.named_application import APPLICATION, find_named
 
 T = TypeVar("T")
 MAX_SITE: Final = 1 << 16  # octets
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+APPLICATION: Final = click.argument("application", metavar="APPLICATION")
 APPOINTMENT: Final = click.argument("appointment", type=click.UUID)
 SITE: Final = click.argument("site")
 SLOT: Final = click.argument("slot")

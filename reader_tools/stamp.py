@@ -20,6 +20,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.gateways.payment.statement import MAX_STATEMENT
 from eid.rendering.terminal import render_table
+from eid.services.application.applications import find_named
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
 from eid.services.payment import payments
@@ -37,7 +38,6 @@ from eid.store.stamps import StoredStamp
 from reader_tools import exit_codes
 from reader_tools.acting import acting_as, current_moment, local_actor
 from reader_tools.command_group import CommandGroup
-from reader_tools.named_application import APPLICATION, find_named
 from reader_tools.secret_input import read_secret_line
 
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -167,7 +167,7 @@ def look_up(digits_file: Path | None, role: str) -> int:
 
 
 @command.command(name="enter")
-@APPLICATION
+@click.argument("application", metavar="APPLICATION")
 @DIGITS
 @acting_as(Role.ENROLMENT_OFFICER)
 @JSON

@@ -245,6 +245,18 @@ def find_application(engine: Engine, number: str, actor: Actor) -> StoredApplica
         return load_seen(connection, found.id, actor)
 
 
+def find_named(engine: Engine, text: str, actor: Actor) -> uuid.UUID:
+    """The identifier of an application that a person has named by identifier, which is not looked up, or by number.
+
+    Raises:
+        NotStoredError: there is none that the actor may know of. RecordError: it is no number of a receipt.
+    """
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return find_application(engine, text, actor).id
+
+
 def read_status(engine: Engine, application_id: uuid.UUID, actor: Actor) -> StoredApplication:
     """Where an application stands, without the person.
 
