@@ -102,6 +102,9 @@ def verify_reading(reading: Reading, genuine: Issued, failing: Collection[str] =
     assert reading.files == {name: content for name, content in held.items() if name not in unread}
     assert {name for name, alike in reading.hashes.items() if alike} == {name for name in held if name.startswith("DG")}
     assert {"EF.SOD signature", "certificate path"} <= set(reading.outcomes)
+    record = record_for(genuine.profile)
+    images = [record.portrait, *(item.image for item in record.fingerprints if "DG3" in reading.files)]
+    assert reading.outcomes["images"].split() == [digest("sha256", image).hex() for image in images]
     purposes = {key.purpose for key in genuine.profile.application.keys}
     assert ("active authentication" in reading.outcomes) == (KeyPurpose.ACTIVE_AUTHENTICATION in purposes)
     chip = [short for step, short in CHIP_STEPS.items() if reading.outcomes.get(step) == "passed"]

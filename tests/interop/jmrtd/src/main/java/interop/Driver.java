@@ -165,6 +165,7 @@ final class Driver {
                 attempt(name, () -> keep(service, name, LDSFileUtil.lookupFIDByDataGroupNumber(number)));
             }
         }
+        attempt("images", () -> Images.describe(files));
         if (files.containsKey("DG4")) {
             attempt("irises", () -> Irises.describe(files.get("DG4")));
         }
