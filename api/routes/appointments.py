@@ -25,11 +25,12 @@ from api.schemas.appointments import (
     SiteBody,
     SiteCode,
 )
+from eid.enrolment.appointment import BOOKERS
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.site import Site
 from eid.enrolment.wall_time import decode_wall_time, wall_time_at
 from eid.services.appointment import appointments, sites
-from eid.services.appointment.desk import BOOKERS, Desk
+from eid.services.appointment.desk import Desk
 from eid.services.registry import Registry
 from eid.store.appointments import Appointment
 

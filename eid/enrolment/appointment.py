@@ -25,8 +25,6 @@ class AppointmentState(StrEnum):
 
 LIVE: Final = frozenset((AppointmentState.HELD, AppointmentState.BOOKED, AppointmentState.CHECKED_IN))
 """States in which it keeps its place."""
-ATTENDED: Final = LIVE | {AppointmentState.SERVED}
-"""States in which the place was or will be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ CAN_COME: Final = Guard("day-of-visit", _can_come)
 MISSED: Final = Guard("missed", _missed)
 WALK_IN: Final = Guard("walk-in", _walk_in)
 
-_BOOKERS: Final = frozenset((Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER))
+BOOKERS: Final = frozenset((Role.APPLICANT, Role.CALL_CENTRE_AGENT, Role.ENROLMENT_OFFICER))
 _OFFICE: Final = frozenset((Role.ADMINISTRATOR, Role.SYSTEM))
 _OFFICER: Final = frozenset((Role.ENROLMENT_OFFICER,))
 _SYSTEM: Final = frozenset((Role.SYSTEM,))
@@ -108,13 +106,13 @@ APPOINTMENT: Final = Lifecycle(
     "appointment",
     S.HELD,
     (
-        _row("book", _HELD, S.BOOKED, _BOOKERS, IN_TIME),
-        _row("release", _HELD, S.CANCELLED, _BOOKERS | _OFFICE),
+        _row("book", _HELD, S.BOOKED, BOOKERS, IN_TIME),
+        _row("release", _HELD, S.CANCELLED, BOOKERS | _OFFICE),
         _row("expire", _HELD, S.EXPIRED, _SYSTEM, OVER),
         _row("admit", _HELD, S.CHECKED_IN, _OFFICER, SAME_SITE, WALK_IN),
-        _row("reschedule", _BOOKED, S.BOOKED, _BOOKERS, MAY_CHANGE),
+        _row("reschedule", _BOOKED, S.BOOKED, BOOKERS, MAY_CHANGE),
         _row("displace", _BOOKED, S.BOOKED, _OFFICE),  # the site closes: moved without asking
-        _row("cancel", _BOOKED, S.CANCELLED, _BOOKERS | _OFFICE, MAY_CHANGE),
+        _row("cancel", _BOOKED, S.CANCELLED, BOOKERS | _OFFICE, MAY_CHANGE),
         _row("check-in", _BOOKED, S.CHECKED_IN, _OFFICER, SAME_SITE, CAN_COME),
         _row("miss", _BOOKED, S.NO_SHOW, _OFFICER | _SYSTEM, MISSED),
         _row("serve", frozenset((S.CHECKED_IN,)), S.SERVED, _OFFICER | _SYSTEM),

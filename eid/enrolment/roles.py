@@ -78,6 +78,20 @@ class Actor:
         """The role of his that the act is allowed to, None where there is none."""
         return min(self.roles & allowed, default=None)
 
+    def require(self, allowed: frozenset[Role], why: str = "this is for other roles") -> Role:
+        """The role of his that the act is allowed to.
+
+        Args:
+            why: told to him who has none; it says whose the act is.
+
+        Raises:
+            EnrolmentError: FORBIDDEN, he has none.
+        """
+        role = self.acting_as(allowed)
+        if role is None:
+            raise EnrolmentError(Refusal.FORBIDDEN, why)
+        return role
+
     def tag(self, role: Role) -> str:
         """How the audit log names him."""
         return f"{role.value}:{self.id}"

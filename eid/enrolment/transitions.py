@@ -74,9 +74,7 @@ class Lifecycle(Generic[S, F]):
         row = self._by_step.get((state, event))
         if row is None:
             raise EnrolmentError(Refusal.WRONG_STATE, f"no {event} of the {self.name}: it is {state.value}")
-        role = actor.acting_as(row.roles)
-        if role is None:
-            raise EnrolmentError(Refusal.FORBIDDEN, f"{event} of a {self.name} is for other roles")
+        role = actor.require(row.roles, f"{event} of a {self.name} is for other roles")
         for guard in row.guards:
             refused = guard.refuse(facts, actor)
             if refused is not None:

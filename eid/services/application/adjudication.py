@@ -24,7 +24,6 @@ from eid.gateways.abis import Abis, Biometric, Candidate, Encounter, Pending
 from eid.gateways.blobs import BlobStore
 from eid.identity import FINGERS
 from eid.services.application.steps import SYSTEM, facts_of, load_seen, step
-from eid.services.card.stock import require_role
 from eid.services.durable.work import Workshop
 from eid.services.person.abis import open_abis
 from eid.store import captures
@@ -136,7 +135,7 @@ def place_hold(engine: Engine, application_id: uuid.UUID, code: str, actor: Acto
         RecordError: an unknown code. AlreadyDoneError: it has that hold, or had it. EnrolmentError: FORBIDDEN, or the
             file is decided upon. NotStoredError: there is no such application.
     """
-    role = require_role(actor, _PLACERS)
+    role = actor.require(_PLACERS)
     if code not in HOLD_CODES:
         raise RecordError(f"code is not one of {', '.join(HOLD_CODES)}")
 
@@ -160,7 +159,7 @@ def settle_hold(engine: Engine, hold_id: uuid.UUID, reason: str, actor: Actor, n
     Raises:
         RecordError: an unknown reason. EnrolmentError: FORBIDDEN, or somebody settled it before. NotStoredError.
     """
-    role = require_role(actor, _ADJUDICATORS)
+    role = actor.require(_ADJUDICATORS)
     if reason not in (*CLEARING, *CONFIRMING):
         raise RecordError(f"reason is not one of {', '.join((*CLEARING, *CONFIRMING))}")
     state = "CLEARED" if reason in CLEARING else "CONFIRMED"
@@ -203,7 +202,7 @@ def list_holds(engine: Engine, actor: Actor, limit: int = 100) -> tuple[Hold, ..
     Raises:
         EnrolmentError: FORBIDDEN.
     """
-    require_role(actor, frozenset((Role.ADJUDICATOR, Role.APPROVER, Role.AUDITOR)))
+    actor.require(frozenset((Role.ADJUDICATOR, Role.APPROVER, Role.AUDITOR)))
     return in_transaction(engine, lambda connection: captures.open_holds(connection, limit))
 
 
@@ -213,7 +212,7 @@ def holds_of(engine: Engine, application_id: uuid.UUID, actor: Actor) -> tuple[H
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: there is no such application.
     """
-    require_role(actor, frozenset((Role.ADJUDICATOR, Role.APPROVER, Role.AUDITOR)))
+    actor.require(frozenset((Role.ADJUDICATOR, Role.APPROVER, Role.AUDITOR)))
 
     def work(connection: Connection) -> tuple[Hold, ...]:
         load_seen(connection, application_id, actor)

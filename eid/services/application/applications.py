@@ -144,9 +144,7 @@ def create_application(
         EnrolmentError: FORBIDDEN, the actor is neither applicant nor enrolment officer. FaultyRecordError: the record
             breaks a rule of the country. RecordError: the reason, service or language is not one of the rules.
     """
-    role = actor.acting_as(_BEGINNERS)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "an application is begun by applicants and enrolment officers")
+    role = actor.require(_BEGINNERS, "an application is begun by applicants and enrolment officers")
     loaded = load_rules(rules)
     _require_known(new, loaded.rules)
     day = local_day(now, loaded.rules)
@@ -198,7 +196,7 @@ def edit_record(
         application = load_seen(connection, application_id, actor)
         rules = rules_of(application)
         _require_state(application, EDITABLE, "edit")
-        role = _require_role(actor, _BEGINNERS)
+        role = actor.require(_BEGINNERS)
         person = person_of(connection, application)
         if person.state != "CLAIMED":
             raise EnrolmentError(Refusal.WRONG_STATE, "the person is registered; an officer corrects the record")
@@ -432,7 +430,7 @@ def bind_stamp(
         raise EnrolmentError(Refusal.GUARD, "another stamp is reserved", guard="stamp-reserved")
     if stamp_id is not None and application.fee is None:
         raise EnrolmentError(Refusal.GUARD, "the fee is not known before the date of birth", guard="stamp-reserved")
-    role = _require_role(actor, _BEGINNERS | {Role.SYSTEM})
+    role = actor.require(_BEGINNERS | {Role.SYSTEM})
     if stamp_id is not None and application.state == S.APPROVED.value:
         enqueue(connection, stamp_consumption(application, stamp_id, now))
     values: dict[str, Any] = {"stamp_id": stamp_id}
@@ -449,7 +447,7 @@ def load_due(connection: Connection, application_id: uuid.UUID, actor: Actor, no
     fee = _fee_today(connection, application, now)
     if fee == application.fee:
         return application
-    role = _require_role(actor, _BEGINNERS | {Role.SYSTEM})
+    role = actor.require(_BEGINNERS | {Role.SYSTEM})
     return _change(connection, application, "fee", actor.tag(role), now, {"fee": fee})
 
 
@@ -579,10 +577,3 @@ def _require_faultless(record: PersonRecord, rules: EnrolmentRules, day: date, *
 def _require_state(application: StoredApplication, states: frozenset[str], what: str) -> None:
     if application.state not in states:
         raise EnrolmentError(Refusal.WRONG_STATE, f"no {what} of an application that is {application.state}")
-
-
-def _require_role(actor: Actor, roles: frozenset[Role]) -> Role:
-    role = actor.acting_as(roles)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "this is for other roles")
-    return role

@@ -29,7 +29,6 @@ from eid.services.application.steps import (
     stamp_consumption,
     step,
 )
-from eid.services.card.stock import require_role
 from eid.services.durable.work import Workshop
 from eid.services.stamp.spending import consume_stamp, holds_stamp
 from eid.services.stamp.stamps import CLERK, StampOffice
@@ -63,7 +62,7 @@ def approve(
         EnrolmentError: it is his own file, something is open still, there is no stamp or no personal number, or the
             number is another's. RecordError: a priority or number of another form. NotStoredError: no such application.
     """
-    role = require_role(actor, _APPROVERS)
+    role = actor.require(_APPROVERS)
     if not 0 <= priority <= 9:
         raise RecordError("priority is not 0 to 9")
     if personal_number is not None:

@@ -197,8 +197,7 @@ READERS: Final = frozenset(
 
 def _open_for_papers(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredApplication:
     application = load_seen(connection, application_id, actor)
-    if actor.acting_as(UPLOADERS) is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "papers come from applicants and enrolment officers")
+    actor.require(UPLOADERS, "papers come from applicants and enrolment officers")
     if application.state not in OPEN_FOR_PAPERS:
         raise EnrolmentError(Refusal.WRONG_STATE, f"no papers are taken while an application is {application.state}")
     return application

@@ -54,10 +54,10 @@ from eid.imaging.encode import encode_portrait
 from eid.imaging.header import ImageFormat, inspect_image
 from eid.imaging.measure import measure_image
 from eid.services.application.steps import facts_of, load_seen, rules_of, step
-from eid.services.card.stock import require_role
+from eid.services.audit.log import note_reading
 from eid.services.stamp.spending import holds_stamp
 from eid.store.applications import StoredApplication
-from eid.store.audit import append_event, bucket_of
+from eid.store.audit import append_event
 from eid.store.captures import (
     OfficerKey,
     StoredCapture,
@@ -124,7 +124,7 @@ def register_officer_key(engine: Engine, officer: str, public_key: bytes, actor:
         EnrolmentError: FORBIDDEN. RecordError: it is no P-256 key, or the officer's identifier is malformed.
             StoreError: the key is known already.
     """
-    role = require_role(actor, frozenset((Role.ADMINISTRATOR,)))
+    role = actor.require(frozenset((Role.ADMINISTRATOR,)))
     if not 1 <= len(officer) <= 64 or not officer.isprintable():
         raise RecordError("an officer's identifier has 1 to 64 characters")
     try:
@@ -149,7 +149,7 @@ def end_key(engine: Engine, key_id: bytes, actor: Actor, now: datetime) -> None:
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: there is no such key that counts.
     """
-    role = require_role(actor, frozenset((Role.ADMINISTRATOR,)))
+    role = actor.require(frozenset((Role.ADMINISTRATOR,)))
 
     def work(connection: Connection) -> None:
         if not end_officer_key(connection, key_id, now):
@@ -228,11 +228,11 @@ def view_capture(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
     Raises:
         EnrolmentError: FORBIDDEN, or another office's. NotStoredError: nothing was captured, or no such application.
     """
-    role = require_role(actor, _VIEWERS)
+    role = actor.require(_VIEWERS)
 
     def work(connection: Connection) -> StoredCapture:
         stored = _require_capture(connection, application_id, actor)
-        _note_reading(connection, stored, actor.tag(role), now, {"part": "findings"})
+        note_reading(connection, stored.id, "capture", actor, role, now, part="findings")
         return stored
 
     return in_transaction(engine, work)
@@ -246,7 +246,7 @@ def view_item(
     Raises:
         EnrolmentError: FORBIDDEN, or another office's. NotStoredError: there is no such thing, or it was erased.
     """
-    role = require_role(actor, _VIEWERS)
+    role = actor.require(_VIEWERS)
 
     def work(connection: Connection) -> tuple[CapturedItem, str]:
         stored = _require_capture(connection, application_id, actor)
@@ -254,18 +254,11 @@ def view_item(
         blob = captured_blobs(connection, stored).get(name)
         if item is None or blob is None:
             raise NotStoredError("there is no such thing, or it was erased")
-        _note_reading(connection, stored, actor.tag(role), now, {"item": name})
+        note_reading(connection, stored.id, "capture", actor, role, now, item=name)
         return item, blob
 
     item, blob = in_transaction(engine, work)
     return item, blobs.get(blob)
-
-
-def _note_reading(
-    connection: Connection, stored: StoredCapture, actor: str, now: datetime, detail: Mapping[str, str]
-) -> None:
-    event = AuditEvent(now, actor, "capture.read", f"capture:{stored.id}", detail)
-    append_event(connection, bucket_of(stored.id), event)
 
 
 def _require_capture(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredCapture:

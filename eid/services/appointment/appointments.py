@@ -14,17 +14,15 @@ from typing import Final
 from sqlalchemy import Connection
 
 from eid.enrolment.application import ApplicationState
-from eid.enrolment.appointment import AppointmentState
+from eid.enrolment.appointment import BOOKERS, AppointmentState
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.wall_time import WallTime, wall_time_at
 from eid.errors import EnrolmentError, Refusal
 from eid.services.appointment.desk import (
-    BOOKERS,
     Desk,
     facts_of,
     is_applicant,
     require_own,
-    require_role,
     settle_later,
     step_appointment,
     tell_applicant,
@@ -78,7 +76,7 @@ def offer_times(
         EnrolmentError: the application is not that far, or the role may not ask. NotStoredError: no such application or
             site. RecordError: no such category.
     """
-    require_role(actor, *BOOKERS)
+    actor.require(BOOKERS)
     last = first + timedelta(days=min(days, MAX_DAYS) - 1)
 
     def work(connection: Connection) -> tuple[Offer, ...]:
@@ -104,7 +102,7 @@ def hold(
         EnrolmentError: as `offer_times`; WRONG_STATE, there is an appointment at this site already, which can be
             rescheduled; GUARD place-free, no place is left at that time, or it is none that is offered.
     """
-    require_role(actor, *BOOKERS)
+    actor.require(BOOKERS)
 
     with reading(desk.engine) as connection:
         found = _bookable(connection, application_id, actor)
@@ -255,7 +253,7 @@ def admit_walk_in(
         EnrolmentError: the category does not apply today or to his application (GUARD walk-in); today is full (GUARD
             place-free); the application is not validated. RecordError: no such category.
     """
-    require_role(actor, Role.ENROLMENT_OFFICER)
+    actor.require(frozenset((Role.ENROLMENT_OFFICER,)))
 
     def work(connection: Connection) -> Appointment:
         view = require_application(connection, application_id)
@@ -283,7 +281,7 @@ def show(desk: Desk, appointment_id: uuid.UUID, actor: Actor) -> Appointment:
     Raises:
         NotStoredError: there is none, or it is not his.
     """
-    require_role(actor, *BOOKERS, Role.ADMINISTRATOR)
+    actor.require(BOOKERS | {Role.ADMINISTRATOR})
     with reading(desk.engine) as connection:
         return _mine(connection, appointment_id, actor)
 
@@ -294,7 +292,7 @@ def list_day(desk: Desk, code: str, day: date, actor: Actor) -> tuple[Appointmen
     Raises:
         EnrolmentError: FORBIDDEN, he works elsewhere.
     """
-    role = require_role(actor, Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR, Role.CALL_CENTRE_AGENT)
+    role = actor.require(frozenset((Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR, Role.CALL_CENTRE_AGENT)))
     if role is Role.ENROLMENT_OFFICER and actor.site != code:
         raise EnrolmentError(Refusal.FORBIDDEN, "these are another site's appointments")
 

@@ -14,12 +14,12 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from eid.enrolment.appointment import APPOINTMENT, AppointmentState
+from eid.enrolment.appointment import APPOINTMENT, BOOKERS, AppointmentState
 from eid.enrolment.roles import Actor
 from eid.enrolment.site import CELL, Site, cells_of, count_free, fits, free_places, starts_on, usable_places
 from eid.enrolment.wall_time import WallTime, wall_time_at
 from eid.errors import EnrolmentError, Refusal
-from eid.services.appointment.desk import SYSTEM, Desk, facts_of, role_of_booker, step_appointment
+from eid.services.appointment.desk import SYSTEM, Desk, facts_of, step_appointment
 from eid.services.lifecycle import begin
 from eid.store.applications import StoredApplication
 from eid.store.appointment_tables import appointment as table
@@ -260,7 +260,7 @@ def _try_place(
         "slot": new.slot,
         "place": new.place,
     }
-    begin(connection, APPOINTMENT, table, new.id, actor.tag(role_of_booker(actor)), now, detail=told)
+    begin(connection, APPOINTMENT, table, new.id, actor.tag(actor.require(BOOKERS)), now, detail=told)
     return new
 
 

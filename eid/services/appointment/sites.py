@@ -22,7 +22,6 @@ from eid.services.appointment.desk import (
     SYSTEM,
     Desk,
     facts_of,
-    require_role,
     settle_later,
     step_appointment,
     tell_applicant,
@@ -65,7 +64,7 @@ def put_site(desk: Desk, site: Site, actor: Actor, now: datetime) -> Displaced:
     Raises:
         RecordError: the rules know no such service. EnrolmentError: FORBIDDEN.
     """
-    role = require_role(actor, Role.ADMINISTRATOR)
+    role = actor.require(frozenset((Role.ADMINISTRATOR,)))
     for service in site.services:
         desk.rules.find_service(service)
 
@@ -86,7 +85,7 @@ def close_day(desk: Desk, code: str, day: date, reason: str, actor: Actor, now: 
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: no such site. RecordError: the day is over, or the reason is no code.
     """
-    role = require_role(actor, Role.ADMINISTRATOR)
+    role = actor.require(frozenset((Role.ADMINISTRATOR,)))
     if not (reason.isascii() and reason.replace("-", "").isalnum() and len(reason) <= 32):
         raise RecordError("a reason is a code of letters, digits and hyphens")
 
@@ -109,7 +108,7 @@ def open_day(desk: Desk, code: str, day: date, actor: Actor, now: datetime) -> b
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: no such site.
     """
-    role = require_role(actor, Role.ADMINISTRATOR)
+    role = actor.require(frozenset((Role.ADMINISTRATOR,)))
 
     def work(connection: Connection) -> bool:
         find_site(connection, code, change=True)

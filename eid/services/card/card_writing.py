@@ -38,9 +38,6 @@ from eid.services.card.production import (
     spoil,
 )
 from eid.services.card.production_record import build_identity_record
-from eid.services.card.stock import (
-    require_role,
-)
 from eid.services.issuing import issuance
 from eid.services.issuing.card_material import derive_secrets
 from eid.services.issuing.issuance import Issuance, IssuedCard
@@ -92,7 +89,7 @@ def write(
             cannot sign; nothing was written. RecordError: the record does not fit the card. StatusWordError,
             ProtocolError: the card refused. EnrolmentError: the order is in another state, FORBIDDEN.
     """
-    require_role(actor, MAKERS)
+    actor.require(MAKERS)
     order = require_order(line.engine, order_id)
     _require_product(line, order)
     order, job = _take_up(line, order, reader, actor)

@@ -308,9 +308,7 @@ class Register:
         """
 
         def work(connection: Connection) -> tuple[RegisteredCard, ...]:
-            role = actor.acting_as(READERS)
-            if role is None:
-                raise EnrolmentError(Refusal.FORBIDDEN, "the register is for other roles")
+            role = actor.require(READERS, "the register is for other roles")
             found = find_by_number(connection, document_number)
             for item in found:
                 refuse_own_card(connection, item, actor)
@@ -324,9 +322,7 @@ class Register:
 
         def work(connection: Connection) -> StatusType:
             found = next(iter(find_by_number(connection, document_number)), None)
-            role = actor.acting_as(frozenset((Role.RELYING_PARTY,)))
-            if role is None:
-                raise EnrolmentError(Refusal.FORBIDDEN, "this is for relying parties")
+            role = actor.require(frozenset((Role.RELYING_PARTY,)), "this is for relying parties")
             if found is not None:
                 note_reading(connection, found.id, "card-status", actor, role, now)
             return status_for_relying_parties(found, today)

@@ -27,7 +27,6 @@ from eid.errors import EidError, EnrolmentError, NotStoredError, RecordError, Re
 from eid.services.application.steps import facts_of, load_seen, person_of, rules_of, step
 from eid.services.card.cards import activate_card, destroy_card, revoke_card
 from eid.services.card.production import MAKER, settle_stock, settlement
-from eid.services.card.stock import require_role
 from eid.store.applications import StoredApplication
 from eid.store.cards import RegisteredCard, find_by_person
 from eid.store.database import in_transaction
@@ -136,7 +135,7 @@ def list_uncollected(engine: Engine, actor: Actor, limit: int = 100) -> tuple[Re
     Raises:
         EnrolmentError: FORBIDDEN.
     """
-    require_role(actor, _COUNTER)
+    actor.require(_COUNTER)
     site = _require_site(actor)
     return in_transaction(engine, lambda connection: uncollected_cards(connection, site, limit))
 
@@ -150,7 +149,7 @@ def destroy_uncollected(
         EnrolmentError: it is no such card, or another site's; there was no second person; FORBIDDEN. NotStoredError:
             there is no such card.
     """
-    require_role(actor, _COUNTER)
+    actor.require(_COUNTER)
 
     def work(connection: Connection) -> tuple[RegisteredCard, ProductionOrder | None]:
         order = order_of_card(connection, card_id)

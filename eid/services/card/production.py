@@ -38,7 +38,6 @@ from eid.services.card.stock import (
     recall_blank,
     release_blank,
     require_cause,
-    require_role,
     reserve_blank,
     spoil_blank,
 )
@@ -88,7 +87,7 @@ def view_order(engine: Engine, order_id: uuid.UUID, actor: Actor) -> ProductionO
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: there is none.
     """
-    require_role(actor, _READERS)
+    actor.require(_READERS)
     return require_order(engine, order_id)
 
 
@@ -111,7 +110,7 @@ def queued_orders(engine: Engine, state: str, actor: Actor, limit: int = 100) ->
     Raises:
         EnrolmentError: FORBIDDEN.
     """
-    require_role(actor, _READERS)
+    actor.require(_READERS)
     return in_transaction(engine, lambda connection: list_orders(connection, state, limit))
 
 
@@ -129,7 +128,7 @@ def reserve(
         EnrolmentError: the stamp is not consumed yet, the order is in another state, FORBIDDEN. NoBlanksError: the
             store has none. NotStoredError: no such order or store.
     """
-    role = require_role(actor, MAKERS)
+    role = actor.require(MAKERS)
     order = require_order(engine, order_id)
     if order.state == OrderState.READY:
         return order

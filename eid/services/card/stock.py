@@ -62,25 +62,13 @@ class Counted:
     unknown: tuple[str, ...]
 
 
-def require_role(actor: Actor, allowed: frozenset[Role]) -> Role:
-    """The role in which somebody acts.
-
-    Raises:
-        EnrolmentError: FORBIDDEN, he has none of them.
-    """
-    role = actor.acting_as(allowed)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "this is for other roles")
-    return role
-
-
 def open_store(engine: Engine, name: str, actor: Actor, now: datetime) -> Store:
     """A new store.
 
     Raises:
         RecordError: a malformed name. EnrolmentError: FORBIDDEN.
     """
-    role = require_role(actor, KEEPERS)
+    role = actor.require(KEEPERS)
     _require_name(name, "name of the store")
 
     def work(connection: Connection) -> Store:
@@ -112,7 +100,7 @@ def receive_batch(
         RecordError: a malformed name or serial, a serial twice, none or too many. StoreError: the batch or one of the
             serials is there already; then nothing is received. EnrolmentError: FORBIDDEN. NotStoredError: no store.
     """
-    role = require_role(actor, KEEPERS)
+    role = actor.require(KEEPERS)
     store = require_store(engine, store_id)
     given = [serial.strip().upper() for serial in serials]
     _require_name(name, "name of the batch")
@@ -241,7 +229,7 @@ def take_stock(engine: Engine, store_id: uuid.UUID, serials: Iterable[str], acto
             tuple(sorted(counted - known.keys())),
         )
 
-    require_role(actor, KEEPERS)
+    actor.require(KEEPERS)
     return in_transaction(engine, work)
 
 

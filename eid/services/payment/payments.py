@@ -316,8 +316,7 @@ def ask_provider(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Res
 
 def _require_payer(channel: Channel, actor: Actor) -> None:
     allowed = frozenset((Role.CASHIER,)) if channel is Channel.COUNTER_TERMINAL else _PAYERS
-    if actor.acting_as(allowed) is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "this way to pay is for other roles")
+    actor.require(allowed, "this way to pay is for other roles")
 
 
 def _open_payment(

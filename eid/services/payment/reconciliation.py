@@ -26,7 +26,7 @@ from eid.enrolment.payment_statement import (
     compare_statement,
 )
 from eid.enrolment.roles import Actor, Role
-from eid.errors import EnrolmentError, GatewayError, RecordError, Refusal
+from eid.errors import GatewayError, RecordError
 from eid.gateways.payment.statement import decode_statement
 from eid.services.payment.payments import Movement, PaymentDesk, Result, apply_movement, lock_payment, provider_actor
 from eid.store.audit import append_event, bucket_of
@@ -69,9 +69,7 @@ def reconcile(
         EnrolmentError: FORBIDDEN. NotStoredError: there is no such way to pay. GatewayError: the provider fails.
         DecodeError: the statement is malformed. RecordError: the day is not over, or a movement is of another day.
     """
-    role = actor.acting_as(_RECONCILERS)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "reconciliation is for cashiers and administrators")
+    role = actor.require(_RECONCILERS, "reconciliation is for cashiers and administrators")
     start, end = _bounds(day, ZoneInfo(desk.office.rules.time_zone))
     if end > now:
         raise RecordError("the day is not over yet")
@@ -116,8 +114,7 @@ def list_reconciliations(desk: PaymentDesk, actor: Actor) -> tuple[StoredReconci
 
 
 def _require_reader(actor: Actor) -> None:
-    if actor.acting_as(_READERS) is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "reconciliations are read by cashiers, administrators and auditors")
+    actor.require(_READERS, "reconciliations are read by cashiers, administrators and auditors")
 
 
 def _bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -229,10 +229,7 @@ def rebook(
 
 
 def _require_agent(actor: Actor) -> Role:
-    role = actor.acting_as(_AGENT)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "this is for call centres")
-    return role
+    return actor.require(_AGENT, "this is for call centres")
 
 
 def _open_call(connection: Connection, call_id: uuid.UUID, actor: Actor, now: datetime) -> CallerCheck:

@@ -153,9 +153,7 @@ def erase_application(eraser: Eraser, application_id: uuid.UUID, actor: Actor, n
         NotStoredError: there is none. EnrolmentError: WRONG_STATE, it is not over; GUARD retention, a card that was
             made for it has not run out; FORBIDDEN. GatewayError: try again.
     """
-    role = actor.acting_as(_ERASERS)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "erasure is for other roles")
+    role = actor.require(_ERASERS, "erasure is for other roles")
     application = _require_over(eraser, application_id, now)
     with reading(eraser.engine) as connection:
         others, account = _others_of_person(connection, application), _account_of(connection, application)

@@ -61,9 +61,7 @@ def export_person(engine: Engine, person_id: uuid.UUID, actor: Actor, now: datet
     Raises:
         EnrolmentError: FORBIDDEN. NotStoredError: there is no such person.
     """
-    role = actor.acting_as(frozenset((Role.ADMINISTRATOR,)))
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "exports are an administrator's")
+    role = actor.require(frozenset((Role.ADMINISTRATOR,)), "exports are an administrator's")
 
     def work(connection: Connection) -> dict[str, Any]:
         found = applications_of(connection, person_id)

@@ -104,7 +104,7 @@ def tell_stamp(workshop: Workshop, work: Work) -> None:
     parameters = {"digits": found.digits, "amount": str(found.amount), "currency": found.currency}
     deliver(workshop, work, Notice(stamp_id, "stamp-issued", found.language, parameters, {SMS: found.phone}))
     now = workshop.now()
-    in_transaction(workshop.engine, partial(note_message, stamp_id=stamp_id, sent_at=now))
+    in_transaction(workshop.engine, partial(note_message, stamp_id=stamp_id, sent_at=now), alone=True)
 
 
 def tell_code(workshop: Workshop, work: Work) -> None:
@@ -132,7 +132,8 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
     """
     failures: list[GatewayError] = []
     ended: list[tuple[Notification, str, str]] = []
-    for told in in_transaction(workshop.engine, partial(_begin, workshop=workshop, work=work, notice=notice)):
+    begin = partial(_begin, workshop=workshop, work=work, notice=notice)
+    for told in in_transaction(workshop.engine, begin, alone=True):
         try:
             ended.append((told, SENT, _send(workshop, work, notice, told.channel)))
         except GatewayError as failure:  # it does not keep the other way waiting
@@ -140,7 +141,7 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
             if isinstance(failure, GatewayRefusedError):
                 ended.append((told, REFUSED, ""))
     if ended:
-        in_transaction(workshop.engine, partial(end_notifications, ended=ended, now=workshop.now()))
+        in_transaction(workshop.engine, partial(end_notifications, ended=ended, now=workshop.now()), alone=True)
     away = [failure for failure in failures if not isinstance(failure, GatewayRefusedError)]
     if away:
         raise away[0]

@@ -70,9 +70,7 @@ def search_persons(engine: Engine, wanted: Wanted, actor: Actor, now: datetime) 
         EnrolmentError: FORBIDDEN, also where it is the actor himself. RecordError: not exactly one thing to look for, a
             name that is too short, or no number of a receipt; nothing of it is repeated.
     """
-    role = actor.acting_as(SEARCHERS)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "people are looked up by other roles")
+    role = actor.require(SEARCHERS, "people are looked up by other roles")
 
     def work(connection: Connection) -> tuple[MaskedPerson, ...]:
         found = _without_himself(find_persons(connection, wanted), actor)

@@ -60,8 +60,7 @@ def spend_at_counter(office: StampOffice, case: CounterCase, typed: str, actor: 
             spent, reserved, blocked: all the same) or for another service or amount. TooManyTriesError: too many
             wrong ones in this hour.
     """
-    if actor.acting_as(SPENDERS) is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "stamps are spent by counters and partners")
+    actor.require(SPENDERS, "stamps are spent by counters and partners")
     if not _REFERENCE.fullmatch(case.reference):
         raise RecordError("a reference has 1 to 64 letters, digits and . _ / : -")
     if case.service not in office.rules.stamps.at_counters:

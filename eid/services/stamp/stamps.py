@@ -133,9 +133,7 @@ def order_stamp(office: StampOffice, order: StampOrder, actor: Actor, now: datet
         RecordError: there is no fee for that, or none is due; the telephone or the language is none of the rules.
         EnrolmentError: FORBIDDEN.
     """
-    role = actor.acting_as(_BUYERS)
-    if role is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "a stamp is ordered by applicants and cashiers")
+    role = actor.require(_BUYERS, "a stamp is ordered by applicants and cashiers")
     rules = office.rules
     if not re.fullmatch(E164 if order.abroad else rules.phone, order.phone, re.ASCII):
         raise RecordError("the telephone number has not the form of the rules")
@@ -273,8 +271,7 @@ def list_unsent(office: StampOffice, actor: Actor, now: datetime, older_than: ti
     Raises:
         EnrolmentError: FORBIDDEN.
     """
-    if actor.acting_as(STAFF) is None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "this queue is for operators")
+    actor.require(STAFF, "this queue is for operators")
     return in_transaction(office.engine, lambda connection: unsent_stamps(connection, now - older_than, 500))
 
 
