@@ -51,7 +51,7 @@ from eid.services.application import review as application_review
 from eid.services.appointment import appointments
 from eid.services.appointment.desk import Desk
 from eid.services.audit.log import Sealer
-from eid.services.durable.desk import look_at_work
+from eid.services.durable.oversight import look_at_work
 from eid.services.durable.worker import locate_work_database, working
 from eid.services.durable.workshop import open_workshop
 from eid.services.payment.payments import PaymentDesk

@@ -13,8 +13,8 @@ import click
 from eid.enrolment.roles import Role
 from eid.enrolment.rules import load_rules
 from eid.gateways.blobs import BlobStore
+from eid.services.application.abis import open_abis
 from eid.services.database import existing_database
-from eid.services.person.abis import open_abis
 from eid.services.person.erasure import Eraser, erase_application, erase_due
 from eid.services.person.export import build_archive, export_person
 from eid.services.registry import load_keys

@@ -18,7 +18,7 @@ import click
 
 from eid.services.audit.log import Sealer, load_sealer, open_audit_keys
 from eid.services.database import ready_database
-from eid.services.durable.desk import ask_for_another_try, look_at_work
+from eid.services.durable.oversight import ask_for_another_try, look_at_work
 from eid.services.durable.workshop import open_workshop
 from eid.services.settings import Settings, load_settings
 from reader_tools import exit_codes

@@ -40,7 +40,7 @@ from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
 from eid.keystore.software import SoftwareSigner
 from eid.services.audit.log import Sealer
 from eid.services.audit.verification import verify_audit_log
-from eid.services.durable.desk import look_at_work
+from eid.services.durable.oversight import look_at_work
 from eid.services.durable.work import Timer, Workshop, once, seal_heads
 from eid.services.durable.worker import LEASE, locate_work_database, working
 from eid.services.durable.workshop import open_workshop

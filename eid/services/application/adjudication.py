@@ -23,9 +23,9 @@ from eid.errors import AlreadyDoneError, EnrolmentError, GatewayError, NotStored
 from eid.gateways.abis import Abis, Biometric, Candidate, Encounter, Pending
 from eid.gateways.blobs import BlobStore
 from eid.identity import FINGERS
+from eid.services.application.abis import open_abis
 from eid.services.application.steps import SYSTEM, facts_of, load_seen, step
 from eid.services.durable.work import Workshop
-from eid.services.person.abis import open_abis
 from eid.store import captures
 from eid.store.applications import StoredApplication, applications_of, require_application
 from eid.store.audit import append_event, bucket_of

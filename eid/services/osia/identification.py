@@ -14,6 +14,7 @@ from typing import Any, Final
 from eid.enrolment.roles import Actor
 from eid.errors import GatewayError, GatewayRefusedError, NotStoredError, RecordError
 from eid.gateways.abis import Abis, Biometric, Encounter, Pending
+from eid.services.application.abis import open_abis
 from eid.services.durable.work import Workshop
 from eid.services.osia.attributes import NAMES
 from eid.services.osia.identity import (
@@ -26,7 +27,6 @@ from eid.services.osia.identity import (
     tell_attributes,
 )
 from eid.services.osia.records import Body, Held, hold, parse_id, require_held, rewrite
-from eid.services.person.abis import open_abis
 from eid.services.registry import Registry
 from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work, enqueue

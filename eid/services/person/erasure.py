@@ -25,10 +25,10 @@ from eid.enrolment.rules import EnrolmentRules
 from eid.errors import EnrolmentError, Refusal
 from eid.gateways.abis import Abis
 from eid.gateways.blobs import BlobStore
+from eid.services.application.abis import open_abis
 from eid.services.application.adjudication import forget_encounters
 from eid.services.application.steps import SYSTEM, rules_of
 from eid.services.durable.work import Workshop
-from eid.services.person.abis import open_abis
 from eid.services.person.statistics import count_new
 from eid.store import erasure as rows
 from eid.store.application_tables import document

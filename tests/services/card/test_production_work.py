@@ -13,10 +13,10 @@ from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.abis.server import serve_sandbox
 from eid.gateways.messages import SpooledMessages
 from eid.services.application import adjudication, applications, approval
+from eid.services.application.abis import open_abis
 from eid.services.card import production, stock
 from eid.services.durable.handlers import HANDLERS
 from eid.services.durable.work import Outcome, Workshop, perform
-from eid.services.person.abis import open_abis
 from eid.services.settings import Settings
 from eid.store.database import in_transaction
 from eid.store.outbox import Work, waiting

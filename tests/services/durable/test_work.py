@@ -32,8 +32,8 @@ from eid.keystore.service_keys import ServiceKeys
 from eid.keystore.software import SoftwareSigner
 from eid.services.audit.log import Sealer
 from eid.services.durable import worker as workers
-from eid.services.durable.desk import ask_for_another_try, look_at_work
 from eid.services.durable.handlers import HANDLERS, TIMERS
+from eid.services.durable.oversight import ask_for_another_try, look_at_work
 from eid.services.durable.relay import drain, relay
 from eid.services.durable.work import (
     ATTEMPTS,
