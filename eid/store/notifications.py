@@ -6,19 +6,20 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from eid.store.audit import bucket_of
 from eid.store.notification_tables import notification as table
+from eid.store.upsert import insert_or
 
 SENDING: Final = "SENDING"
 SENT: Final = "SENT"
 REFUSED: Final = "REFUSED"
 _OF_WORK: Final = (table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
-_STATES: Final = select(table.c.channel, table.c.state).where(*_OF_WORK)
-_BEGIN: Final = insert(table)
 _END: Final = update(table).where(*_OF_WORK, table.c.channel == bindparam("of_channel"))
 
 
@@ -46,12 +47,9 @@ def begin_notifications(connection: Connection, wanted: Sequence[Notification]) 
     """Note that messages of one work are about to be sent: those that were not sent before, nor refused for good."""
     if not wanted:
         return []
-    which = {"of_bucket": bucket_of(wanted[0].subject), "of_id": wanted[0].id}
-    known = {row.channel: row.state for row in connection.execute(_STATES, which)}
-    fresh = [new for new in wanted if new.channel not in known]
-    if fresh:
-        connection.execute(_BEGIN, [_values(new) for new in fresh])
-    return [new for new in wanted if known.get(new.channel, SENDING) == SENDING]
+    rows = connection.execute(_begin(connection.dialect.name), [_values(new) for new in wanted])
+    open_channels = {row.channel for row in rows if row.state == SENDING}
+    return [new for new in wanted if new.channel in open_channels]
 
 
 def end_notifications(connection: Connection, ended: Iterable[tuple[Notification, str, str]], now: datetime) -> None:
@@ -76,6 +74,16 @@ def notifications_of(connection: Connection, subject: uuid.UUID, limit: int = 10
     query = select(*columns).where(table.c.bucket == bucket_of(subject), table.c.subject == subject)
     rows = connection.execute(query.order_by(table.c.at.desc(), table.c.channel).limit(limit))
     return tuple(Notification(*row) for row in rows)
+
+
+@cache
+def _begin(dialect: str) -> ReturningInsert[str, str]:
+    """A row of each that is new; where each stands then."""
+    return (
+        insert_or(dialect, table)
+        .on_conflict_do_update(index_elements=list(table.primary_key.columns), set_={"state": table.c.state})
+        .returning(table.c.channel, table.c.state)
+    )
 
 
 def _values(new: Notification) -> dict[str, Any]:

@@ -17,6 +17,11 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from eid.store.audit import bucket_of
 from eid.store.tables import outbox
 
+_OLDEST: Final = (
+    select(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.created_at)
+    .order_by(outbox.c.created_at, outbox.c.id)
+    .limit(bindparam("most"))
+)
 _ENQUEUE: Final = insert(outbox)  # made once, as what every act runs
 _FORGET: Final = delete(outbox).where(outbox.c.bucket == bindparam("of_bucket"), outbox.c.id == bindparam("of_id"))
 
@@ -39,8 +44,7 @@ def enqueue(connection: Connection, work: Work) -> None:
 
 def waiting(connection: Connection, limit: int = 100) -> tuple[Work, ...]:
     """The oldest work that nobody has taken over."""
-    columns = (outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.created_at)
-    rows = connection.execute(select(*columns).order_by(outbox.c.created_at, outbox.c.id).limit(limit))
+    rows = connection.execute(_OLDEST, {"most": limit})
     return tuple(Work(*row) for row in rows)
 
 

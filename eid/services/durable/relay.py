@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from eid.gateways.jobs import InlineEngine, Job, WorkEngine
 from eid.services.durable.handlers import HANDLERS
 from eid.services.durable.work import Handler, Outcome, Workshop, pause_after, perform
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work, forget, waiting
 from eid.store.work_records import drop_failure, list_failures
 
@@ -28,10 +28,11 @@ def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE) -> int:
     Work is forgotten after it was handed over. Where a process died between the two, work is handed over twice: the
     engine knows it by its identifiers, or, in another company, does it twice, which is harmless (`durable.work`).
     """
-    fresh = in_transaction(engine, partial(waiting, limit=limit))
+    with reading(engine) as connection:
+        fresh = waiting(connection, limit)
+        again = list_failures(connection, asked_again=True, limit=limit)
     if fresh:
         work_engine.submit([_job(work) for work in fresh])
-    again = in_transaction(engine, partial(list_failures, asked_again=True, limit=limit))
     for failure in again:
         work_engine.submit([_job(failure.work)], failure.attempts)
 

@@ -29,7 +29,7 @@ from eid.services.durable.handlers import HANDLERS, TIMERS
 from eid.services.durable.relay import perform_job, relay
 from eid.services.durable.work import Handler, Timer, Workshop, seal_heads
 from eid.services.settings import Settings
-from eid.store.database import in_transaction, open_database
+from eid.store.database import in_transaction, open_database, reading
 from eid.store.work_records import (
     Lease,
     forget_done,
@@ -138,8 +138,12 @@ class Worker:
         if time.monotonic() < self._looked_at + LOOK:
             return
         self._looked_at = time.monotonic()
+        with reading(self.workshop.engine) as connection:
+            turns = {lease.name: lease.expires_at for lease in list_leases(connection, _TIMER)}
         for name, timer in self.timers.items():
             now = self.workshop.now()
+            if turns.get(_TIMER + name, now) > now:
+                continue
             if not self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
                 continue
             try:

@@ -141,7 +141,7 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
             if isinstance(failure, GatewayRefusedError):
                 ended.append((told, REFUSED, ""))
     if ended:
-        in_transaction(workshop.engine, partial(end_notifications, ended=ended, now=workshop.now()), alone=True)
+        in_transaction(workshop.engine, partial(end_notifications, ended=ended, now=workshop.now()))
     away = [failure for failure in failures if not isinstance(failure, GatewayRefusedError)]
     if away:
         raise away[0]
