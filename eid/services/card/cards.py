@@ -156,11 +156,9 @@ def store_card(connection: Connection, card_id: uuid.UUID, actor: Actor, now: da
     return _change(connection, card_id, "store", actor, now)
 
 
-def activate_card(
-    connection: Connection, card_id: uuid.UUID, actor: Actor, now: datetime, work: Iterable[Work] = ()
-) -> RegisteredCard:
+def activate_card(connection: Connection, card_id: uuid.UUID, actor: Actor, now: datetime) -> RegisteredCard:
     """The holder has it: from the next publication on it is valid."""
-    return _change(connection, card_id, "activate", actor, now, work=work)
+    return _change(connection, card_id, "activate", actor, now)
 
 
 def suspend_card(
@@ -169,7 +167,6 @@ def suspend_card(
     cause: SuspensionCause,
     actor: Actor,
     now: datetime,
-    work: Iterable[Work] = (),
 ) -> RegisteredCard:
     """Suspend a card: its holder reports it lost, or staff has a reason. It can be resumed.
 
@@ -184,17 +181,14 @@ def suspend_card(
         now,
         values={"cause": cause.value},
         detail={"cause": cause.value},
-        work=work,
         template="card-suspended",
     )
 
 
-def resume_card(
-    connection: Connection, card_id: uuid.UUID, actor: Actor, now: datetime, work: Iterable[Work] = ()
-) -> RegisteredCard:
+def resume_card(connection: Connection, card_id: uuid.UUID, actor: Actor, now: datetime) -> RegisteredCard:
     """It was found: it is active again."""
     values = {"cause": None}
-    return _change(connection, card_id, "resume", actor, now, values=values, work=work, template="card-resumed")
+    return _change(connection, card_id, "resume", actor, now, values=values, template="card-resumed")
 
 
 def revoke_card(
@@ -205,7 +199,6 @@ def revoke_card(
     now: datetime,
     *,
     replaced_by: uuid.UUID | None = None,
-    work: Iterable[Work] = (),
 ) -> RegisteredCard:
     """Revoke a card for ever; its holder is told, unless he was just given another or told that his application lapsed.
 
@@ -217,7 +210,7 @@ def revoke_card(
         detail["replaced_by"] = str(replaced_by)
     values = {"cause": cause.value, "replaced_by": replaced_by}
     told = None if cause in _QUIET else "card-revoked"
-    return _change(connection, card_id, "revoke", actor, now, values=values, detail=detail, work=work, template=told)
+    return _change(connection, card_id, "revoke", actor, now, values=values, detail=detail, template=told)
 
 
 def destroy_card(

@@ -89,8 +89,8 @@ def _without_himself(found: tuple[StoredPerson, ...], actor: Actor) -> tuple[Sto
     return others
 
 
-def find_persons(connection: Connection, wanted: Wanted, limit: int = AT_ONCE) -> tuple[StoredPerson, ...]:
-    """The people that this may mean.
+def find_persons(connection: Connection, wanted: Wanted) -> tuple[StoredPerson, ...]:
+    """The people that this may mean, ten at most.
 
     Raises:
         RecordError: as `search_persons`.
@@ -103,9 +103,9 @@ def find_persons(connection: Connection, wanted: Wanted, limit: int = AT_ONCE) -
     if wanted.name is not None:
         if len(fold(wanted.name)) < SHORTEST:
             raise RecordError(f"a name is looked for by {SHORTEST} letters or more")
-        return find_by_name(connection, wanted.name, limit)
+        return find_by_name(connection, wanted.name, AT_ONCE)
     if wanted.personal_number is not None:
-        return find_by_column(connection, "personal_number", wanted.personal_number.strip().upper(), limit)
+        return find_by_column(connection, "personal_number", wanted.personal_number.strip().upper(), AT_ONCE)
     if wanted.number is not None:
         application = find_by_number(connection, wanted.number)
         return () if application is None else _load(connection, (application.person_id,))
