@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from eid.errors import DecodeError, Reason, VerificationError
 from eid.evidence import Evidence, Origin
+from eid.locale import LANGUAGES, check_text, text
 from eid.pki.trust_store import build_trust_store
 from eid.verification.case import Case
-from eid.verification.checks.check import Check
+from eid.verification.checks import CHECKS, Check
 from eid.verification.policy import load_policy, shipped_policies
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict
 from eid.verification.verify import _run, fold
@@ -112,3 +113,35 @@ def test_not_knowing_a_result_never_decides(
         (Verdict.INDETERMINATE, Verdict.TOTAL_FAILED),
         (Verdict.INDETERMINATE, Verdict.TOTAL_PASSED),
     }
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_has_an_outcome_a_clause_and_a_text(reason: Reason, language: str) -> None:
+    """Whoever raises it: a check that names no clause of its own tells that of the check."""
+
+    def run(case: Case, check_id: str) -> str:
+        raise VerificationError(reason, "why")
+
+    case = Case(Evidence(Origin.UPLOAD, NOW, None, "", "", ()), build_trust_store(()), load_policy("strict"), NOW)
+    for check in CHECKS:
+        found = _run(Check(check.id, check.clause, run), check.id, case)
+        assert (found.reason, found.outcome) == (reason, OUTCOMES[reason])
+        assert found.outcome is not Outcome.PASSED
+        assert found.clause
+        assert text(language, "reason", reason) not in ("", reason.value)
+        assert check_text(language, check.id) not in ("", check.id)
+
+
+def test_what_a_decoder_says_has_a_reason_that_every_language_knows() -> None:
+    """Its sentence is English, for those who look into the octets; code, clause and text are not."""
+
+    def run(case: Case, check_id: str) -> str:
+        raise DecodeError("a tag is missing", offset=7)
+
+    case = Case(Evidence(Origin.UPLOAD, NOW, None, "", "", ()), build_trust_store(()), load_policy("strict"), NOW)
+    for check in CHECKS:
+        found = _run(Check(check.id, check.clause, run), check.id, case)
+        assert (found.reason, found.outcome) == (Reason.FORMAT_FAILURE, Outcome.FAILED)
+        assert found.clause == check.clause
+        assert found.detail == "a tag is missing at octet 7"
