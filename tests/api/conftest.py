@@ -15,9 +15,10 @@ from api import connection
 from api.app import create_app
 from api.connection import BoundedHttpProtocol
 from eid.services.verifying.verification import VerificationService
-from tests.builders.api_client import Clock, Holder
+from tests.builders.api_client import Holder
+from tests.builders.clock import Clock
 from tests.builders.databases import ready_sqlite
-from tests.builders.document import Document, build_document
+from tests.builders.document import NOW, Document, build_document
 from tests.builders.routes import share_description, share_routes
 
 
@@ -33,7 +34,7 @@ def document() -> Document:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

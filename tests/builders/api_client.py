@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,18 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.evidence import Evidence
 from eid.evidence.codec import sign_evidence
-from tests.builders.document import NOW, Document, plain_signature
-
-
-@dataclass
-class Clock:
-    now: datetime = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **step: float) -> None:
-        self.now += timedelta(**step)
+from tests.builders.document import Document, plain_signature
 
 
 @dataclass

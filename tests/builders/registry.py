@@ -7,7 +7,7 @@ client = office.client()                      # httpx over ASGI; `office.headers
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -25,6 +25,7 @@ from eid.services.caller import applicants as access
 from eid.services.caller.tokens import TokenIssuer
 from eid.services.registry import Registry
 from eid.store.database import in_transaction
+from tests.builders.clock import Clock
 from tests.builders.routes import share_description, share_routes
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -32,17 +33,6 @@ ISSUER = "https://id.example.test"
 AUDIENCE = "eid-registry"
 DOCUMENTS = "memory://documents"
 KEY = ECKey.generate_key("P-256", parameters={"kid": "test", "use": "sig", "alg": "ES256"}, private=True)
-
-
-@dataclass
-class Clock:
-    now: datetime = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **step: float) -> None:
-        self.now += timedelta(**step)
 
 
 def issue_token(now: datetime, key: ECKey = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
@@ -81,7 +71,7 @@ class Office:
 
 
 def build_office(engine: Engine, country: str = "morocco") -> Office:
-    clock, loaded = Clock(), load_rules(country)
+    clock, loaded = Clock(NOW), load_rules(country)
     issuer = TokenIssuer(ISSUER, AUDIENCE, KeySet([KEY]))
     registry = Registry(
         engine, loaded.rules, loaded.digest, ServiceKeys(bytes(range(32))), issuer, clock, documents=DOCUMENTS

@@ -19,7 +19,7 @@ from eid.store.database import in_transaction, open_database
 from eid.store.verification_sessions import consume_challenge
 from eid.verification.report import Outcome, Verdict
 from tests.builders import issuer
-from tests.builders.api_client import Clock
+from tests.builders.clock import Clock
 from tests.builders.databases import ready_sqlite
 from tests.builders.document import CHALLENGE, NOW, Document, build_document, plain_signature
 
@@ -38,7 +38,7 @@ def engine(tmp_path) -> Iterator[Engine]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
