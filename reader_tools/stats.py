@@ -22,6 +22,7 @@ from eid.services.person.statistics import (
     month_figures,
     parse_month,
     parts_of,
+    title_of,
 )
 from eid.services.settings import load_settings
 from reader_tools.acting import current_moment
@@ -65,14 +66,13 @@ def _render(figures: MonthFigures, form: str, post: str | None, service: str | N
     if form == "csv":
         return encode_csv(figures)
     rows = parts_of(figures, post, service)
-    title = " · ".join(filter(None, (f"{figures.month:%Y-%m}", post, service)))
+    title = title_of(figures, post, service)
     if form == "svg":
         return render_bars(title, list(rows), {event: [row.counts[event] for row in rows.values()] for event in EVENTS})
     total = next((row for row in figures.rows if (row.post, row.service, row.day) == (post, service, None)), None)
     shown = [*rows.items(), *([] if total is None else [("all", total)])]
     told = [(label, *(_show(row.counts[event]) for event in EVENTS)) for label, row in shown]
-    state = "" if figures.is_complete else " (not complete)"
-    return f"{title}{state}\n{render_table(told, ('', *EVENTS))}"
+    return f"{title}\n{render_table(told, ('', *EVENTS))}"
 
 
 def _show(count: int | None) -> str:

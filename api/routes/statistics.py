@@ -15,7 +15,15 @@ from api.schemas import statistics as schemas
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.statistics import EVENTS
 from eid.rendering.chart import render_bars
-from eid.services.person.statistics import MonthFigures, encode_csv, encode_json, month_figures, parse_month, parts_of
+from eid.services.person.statistics import (
+    MonthFigures,
+    encode_csv,
+    encode_json,
+    month_figures,
+    parse_month,
+    parts_of,
+    title_of,
+)
 from eid.services.registry import Registry
 
 router = APIRouter(tags=["statistics"])
@@ -54,10 +62,10 @@ def download(registry: CurrentRegistry, _: Reader, month: Month) -> Response:
 )
 def draw(registry: CurrentRegistry, _: Reader, month: Month, post: Post = None, service: Post = None) -> Response:
     """All posts, the services of a post, or the days of one of its services."""
-    rows = parts_of(_figures(registry, month), post, service)
-    title = " · ".join(filter(None, (month, post, service)))
+    figures = _figures(registry, month)
+    rows = parts_of(figures, post, service)
     series = {event: [row.counts[event] for row in rows.values()] for event in EVENTS}
-    return Response(render_bars(title, list(rows), series), media_type=SVG)
+    return Response(render_bars(title_of(figures, post, service), list(rows), series), media_type=SVG)
 
 
 def _figures(registry: Registry, month: str) -> MonthFigures:

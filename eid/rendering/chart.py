@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-COLOURS: Final = ("#1d4e89", "#00798c", "#d1905a", "#7a3b69")  # told apart by their lightness, too
+COLOURS: Final = ("#1d4e89", "#00798c", "#b5733a", "#7a3b69")  # told apart by their lightness, too
 WIDTH: Final = 900
 LEFT: Final = 190  # for labels
 RIGHT: Final = 70  # for figures

@@ -150,6 +150,12 @@ def encode_csv(figures: MonthFigures) -> str:
     return text.getvalue()
 
 
+def title_of(figures: MonthFigures, post: str | None, service: str | None) -> str:
+    """What a table or chart of these figures is called; a month that may still change says so."""
+    title = " · ".join(filter(None, (f"{figures.month:%Y-%m}", post, service)))
+    return title if figures.is_complete else f"{title} (not complete)"
+
+
 def parts_of(figures: MonthFigures, post: str | None, service: str | None) -> dict[str, FigureRow]:
     """The rows of the next level, for a chart: posts, the services of a post, or the days of one of its services.
 

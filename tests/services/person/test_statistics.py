@@ -126,7 +126,7 @@ async def test_over_http(any_database: Engine):
         chart = await client.get("/v1/statistics/2026-11/chart?post=rabat-1&service=card", headers=auditor)
         assert chart.headers["content-type"] == "image/svg+xml"
         drawing = ElementTree.fromstring(chart.text)  # our own
-        assert drawing.get("aria-label") == "2026-11 · rabat-1 · card"
+        assert drawing.get("aria-label") == "2026-11 · rabat-1 · card (not complete)"
         assert chart.text.count('height="11" fill="url(#hatch)"') == 2
         assert (await client.get("/v1/statistics/2026-11/chart?service=card", headers=auditor)).status_code == 422
         assert (await client.get("/v1/statistics/2026-99", headers=auditor)).status_code == 422
