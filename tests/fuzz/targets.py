@@ -62,6 +62,7 @@ EXEMPT = {
     "eid.card.keys.decode_private_key": "the card's own keys, below decode_state",
     "eid.pki.signed_list.decode_signed_list": "below decode_master_list and decode_deviation_list",
     "eid.lds.extensible.decode_unsigned": "below decode_face_image_data and decode_finger_image_data",
+    "eid.protocols.access_rules.decode_condition": "takes one octet as a number; below decode_access_rule and FCP",
 }
 
 
