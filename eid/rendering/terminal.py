@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -15,6 +16,7 @@ from eid.verification.policy_lint import UNSAFE
 from eid.verification.report import Verdict, VerificationReport
 
 # Characters that move the cursor, change colours, end a line or turn the direction of what follows.
+_ISOLATED: Final = re.compile("\u2066([^\u2066\u2069]*)\u2069")
 _UNSAFE: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 
 
@@ -35,16 +37,29 @@ def render_table(rows: Iterable[tuple[str, ...]], header: tuple[str, ...], numer
 
 
 def make_printable(text: str) -> str:
-    """The text with U+FFFD for each character that a terminal would obey instead of showing."""
+    """The text with U+FFFD for each character that a terminal would obey instead of showing.
+
+    What is set into a text of the other direction keeps its marks (UAX 9, 2.4.2): a pair of them turns nothing outside.
+    """
+    return "".join(
+        f"\u2066{_replace_unsafe(part)}\u2069" if place % 2 else _replace_unsafe(part)
+        for place, part in enumerate(_ISOLATED.split(text))
+    )
+
+
+def _replace_unsafe(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(letter) in _UNSAFE else letter for letter in text)
 
 
 def count_columns(text: str) -> int:
-    """Columns that a terminal needs: two for wide characters, none for marks that stand over another (UAX 11)."""
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )
+    """Columns that a terminal needs: two for wide characters, none for marks, of direction too (UAX 11)."""
+    return sum(map(_count_letter, text))
+
+
+def _count_letter(letter: str) -> int:
+    if unicodedata.combining(letter) or letter in "\u2066\u2069":
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _pad(cell: str, width: int, *, right: bool) -> str:

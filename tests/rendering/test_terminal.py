@@ -20,7 +20,7 @@ def columns(line: str, at: int) -> str:
     """What stands from a terminal column on."""
     seen = 0
     for position, letter in enumerate(line):
-        if seen == at and not unicodedata.combining(letter):
+        if seen == at and count_columns(letter):
             return line[position:]
         seen += count_columns(letter)
     return ""
@@ -100,3 +100,14 @@ def test_steps_and_their_sum() -> None:
     ]
     measured = StepFigures("total", 9, 99, 9999, 2.0)
     assert render_steps(steps, measured).splitlines()[-1].split() == ["total", "9", "99", "9999", "2000.0"]
+
+
+def test_what_is_set_into_arabic_keeps_its_direction_and_turns_nothing_else() -> None:
+    date = "أُلغي في \u20662026-01-01\u2069"
+    assert make_printable(date) == date
+    assert count_columns(date) == count_columns(date.replace("\u2066", "").replace("\u2069", ""))
+    for hostile in ("a\u2066b", "a\u2069b", "\u2069a\u2066", "\u2067a\u2069", "a\u202eb"):
+        assert "\ufffd" in make_printable(hostile)
+        assert not {"\u2066", "\u2067", "\u2069", "\u202e"}.intersection(make_printable(hostile))
+    assert make_printable("\u2066a\u202eb\x1b\u2069") == "\u2066a\ufffdb\ufffd\u2069"
+    assert make_printable("\u2066a\u2066b\u2069") == "\ufffda\u2066b\u2069"
