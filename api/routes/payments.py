@@ -109,7 +109,7 @@ def receive_callback(request: Request, registry: CurrentRegistry, channel: Chann
         result = payments.receive(_desk(registry), channel.value, header, body, registry.now())
     except AuthenticationError:
         raise ProblemError(RegistryProblem.UNAUTHENTICATED) from None
-    return schemas.CallbackResult(result=result.value)
+    return schemas.CallbackResult.model_validate({"result": result.value})  # never DECLINED, which a refund alone is
 
 
 @router.post(
