@@ -36,6 +36,8 @@ DEVICE_TESTS = Path(__file__).parent / "device"
 STORE = Path(__file__).parent / "store"
 
 
+gc.disable()  # until all is collected
+
 # A deadline, or too slow a generator, says something of the machine's load and nothing of the code. In CI the examples
 # are the same in every run: what fails there is the change at hand.
 settings.register_profile(
@@ -73,6 +75,7 @@ def pytest_collection_finish() -> None:
     """Thousands of collected tests live to the end: the garbage collector need not look at them time and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from tests.builders.machine import missing
 
+_ROOM: Final = 4 << 30  # octets; a run's databases take about one in all
 _UNPRIVILEGED: Final = "nobody"  # the server refuses to run as root
 _SETTINGS: Final = ("listen_addresses=", "max_connections=100", "log_min_messages=fatal")
 # What a test loses when the machine loses power is of no interest; all else is as on any server.
@@ -60,8 +61,14 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         durable: whether what it commits outlives a power cut.
     """
     programs = find_server_programs()
-    with tempfile.TemporaryDirectory(prefix="eid-postgres-") as home:
+    with tempfile.TemporaryDirectory(prefix="eid-postgres-", dir=None if durable else _find_memory()) as home:
         yield from _serve(programs, Path(home), _SETTINGS if durable else _SETTINGS + _FORGETFUL)
+
+
+def _find_memory() -> Path | None:
+    """Where files stay in memory, if there is room: to unlink a run's databases from a disk may take a minute."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > _ROOM else None
 
 
 def _serve(programs: Path, home: Path, settings: tuple[str, ...]) -> Iterator[PostgresServer]:

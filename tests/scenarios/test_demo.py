@@ -283,7 +283,7 @@ def test_progress_is_live_the_directory_is_used_again_and_what_is_missing_is_tol
     assert "\r\x1b[K  … read DG2" in text
     assert "Transport: in-process" in text
     assert "Gone without: PC/SC: there is no pcscd" in text
-    assert "Gone without: font " in text
+    assert "Gone without: OCRB.otf" in text
     assert text.rstrip().endswith("Every outcome was the expected one.")
     assert (home / "card-front.png").read_bytes().startswith(b"\x89PNG")
     assert not (home / "old").exists()
