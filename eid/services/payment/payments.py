@@ -55,8 +55,7 @@ class Result(StrEnum):
 
     APPLIED = "applied"
     UNCHANGED = "unchanged"  # it was so already, or comes too late to matter
-    REFUSED = "refused"  # kept for a person to look at: the amount is another
-    DECLINED = "declined"  # the provider does not return what is owed
+    REFUSED = "refused"  # for a person to look at: the amount is another, or what is owed is not returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +271,7 @@ def return_money(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Res
     """Have the provider return a payment that is owed; once, for he knows its reference.
 
     Returns:
-        what became of it; DECLINED: it is owed still, and somebody must look.
+        what became of it; REFUSED: the provider declines, it is owed still, and somebody must look.
 
     Raises:
         NotStoredError: there is no such payment, or its way is gone. GatewayError: the provider fails; try again.
@@ -284,7 +283,7 @@ def return_money(desk: PaymentDesk, payment_id: uuid.UUID, now: datetime) -> Res
     money = Money(owed.amount, owed.currency)
     outcome = desk.channel(owed.channel).refund(owed.id, money)
     if outcome is Outcome.DECLINED:
-        return Result.DECLINED
+        return Result.REFUSED
 
     def work(connection: Connection) -> Result:
         payment, stamp = lock_payment(connection, payment_id, owed.channel)

@@ -35,7 +35,7 @@ def refund(workshop: Workshop, work: Work) -> None:
     """
     desk = PaymentDesk(_office(workshop), load_channels(workshop.settings.home))
     payment_id, now = uuid.UUID(work.payload["payment"]), workshop.now()
-    if return_money(desk, payment_id, now) is Result.DECLINED:
+    if return_money(desk, payment_id, now) is Result.REFUSED:
         with workshop.engine.connect() as connection:
             stamp_id = find_payment(connection, payment_id).stamp_id
         ask_for_declined(desk.office, stamp_id, payment_id, now)

@@ -34,6 +34,7 @@ from tests.builders.stamps import BUYER, CASHIER, CHIEF, Till, build_till
 from tests.builders.sweep import examples
 
 DUE = Due("card", 75, "MAD")
+ENDS = {"CONSUMED", "REFUNDED", "EXPIRED", "CANCELLED"}
 PAID_FOR = {"PAID", "ISSUED", "RESERVED", "CONSUMED", "BLOCKED"}
 WAYS = st.sampled_from([Channel.ONLINE_CARD, Channel.BANK_BRANCH])
 OUTCOMES = st.sampled_from([Outcome.SETTLED, Outcome.SETTLED, Outcome.PENDING, Outcome.DECLINED, Outcome.REFUNDED])
@@ -54,12 +55,18 @@ class StampShop(RuleBasedStateMachine):
         self.holder: dict[uuid.UUID, uuid.UUID] = {}  # for which application a stamp is reserved
         self.consumed: list[tuple[uuid.UUID, uuid.UUID]] = []
         self.known_digits: dict[uuid.UUID, str] = {}
+        self.ended: dict[uuid.UUID, str] = {}
 
     @initialize(target=stamps)
     def open_shop(self):
-        ordered, bought = self.till.order(), self.till.order()
-        self.pay(bought, Channel.ONLINE_CARD)
-        return multiple(ordered, bought)
+        late = self.till.order()
+        self.pay_when_the_order_has_expired(late)
+        ordered, bought, spent = self.till.order(), self.till.order(), self.till.order()
+        for stamp in (bought, spent):
+            self.pay(stamp, Channel.ONLINE_CARD)
+        self.all_is_well()
+        self.refund_what_was_spent(spent)
+        return multiple(late, ordered, bought, spent)
 
     @rule(target=stamps)
     def order(self):
@@ -96,6 +103,22 @@ class StampShop(RuleBasedStateMachine):
         for payment in (first, second):
             if payment is not None:
                 self.tell((payment, self.till.write(payment), Outcome.SETTLED, False))
+
+    @rule(stamp=stamps)
+    def pay_when_the_order_has_expired(self, stamp):
+        """Money that comes after its time is owed back: an order that is over is over."""
+        payment = self.request(stamp, Channel.ONLINE_CARD)
+        if payment is not None:
+            self.end_order(stamp, by_time=True)
+            self.tell((payment, self.till.write(payment), Outcome.SETTLED, False))
+            assert self.till.show(stamp).state == "EXPIRED"
+
+    @rule(stamp=stamps)
+    def refund_what_was_spent(self, stamp):
+        self.spend_as(stamp, APPLICATIONS[0], "r")
+        self.spend_as(stamp, APPLICATIONS[0], "c")
+        if self.till.show(stamp).state == "CONSUMED":
+            assert not self.attempt(lambda: refund_stamp(self.till.desk, stamp.id, CASHIER, self.till.now, "test"))
 
     @rule(stamp=stamps)
     def reserve_for_one_and_consume_for_another(self, stamp):
@@ -164,6 +187,7 @@ class StampShop(RuleBasedStateMachine):
             stamps = [find_stamp(connection, item) for item in self.till.made]
             payments = [item for stamp in stamps for item in payments_of(connection, stamp.id)]
         self.check_books(stamps, payments)
+        self.check_ends(stamps)
         self.check_digits(stamps)
         self.check_consumed({item.id: item for item in stamps})
 
@@ -176,6 +200,12 @@ class StampShop(RuleBasedStateMachine):
         money_in = sum(item.amount for item in payments if item.id in came_in)
         assert money_in == sum(item.amount for item in (*alive, *owed_or_back))
         assert {item.stamp_id for item in payments if item.state == "SETTLED"} == {item.id for item in alive}
+
+    def check_ends(self, stamps):
+        """What is over stays so."""
+        for found in stamps:
+            assert self.ended.setdefault(found.id, found.state) == found.state
+        self.ended = {found.id: found.state for found in stamps if found.state in ENDS}
 
     def check_digits(self, stamps):
         """They never change, and are nobody else's."""
