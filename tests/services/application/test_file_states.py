@@ -75,6 +75,7 @@ class Files(RuleBasedStateMachine):
         self.files = [self._file() for _ in range(3)]
         self.receive()
         self.press_before_it_is_paid(0)
+        self.go_on(1, 4, dies=False)  # one card is made, so that every walk has one
 
     def _file(self) -> uuid.UUID:
         """A file that awaits approval, without its way there; its stamp was bought and entered."""

@@ -55,6 +55,15 @@ class Booking(RuleBasedStateMachine):
         self.rules = LOADED.rules.appointments
         self.applications = [make_application(self.engine, who) for who in PEOPLE]
         self.made: list[uuid.UUID] = []
+        self.rush(places)
+
+    def rush(self, places: int) -> None:
+        """More people want one time than there are places; then they think better of it."""
+        for who in PEOPLE:
+            self.hold(who, 1, SLOTS[-1])
+        assert len(self.made) == places
+        for item in self.made:
+            appointments.cancel(self.desk, item, AGENT, self.now)
 
     @rule(who=st.sampled_from(PEOPLE), where=st.integers(0, 1), slot=st.sampled_from(SLOTS))
     def hold(self, who: int, where: int, slot: str) -> None:
