@@ -81,7 +81,7 @@ class Booking(RuleBasedStateMachine):
             return
         with suppress(EnrolmentError), pytest.MonkeyPatch.context() as patch:
             if dies:
-                patch.setattr("eid.services.appointment.appointments.settle", lambda *_: None)
+                patch.setattr("eid.services.appointment.appointments.settle", lambda *_, **__: None)
             appointments.book(self.desk, chosen, AGENT, self.now)
         if dies:  # the worker makes up for it, now or at any later settling
             settle(self.desk, chosen, AGENT, self.now)
