@@ -346,7 +346,7 @@ class Way:
 
     def hand_over(self) -> None:
         """Sent, arrived, and given to the person whom the officer has compared with the portrait in the chip."""
-        self.staff("courier-1", Role.DELIVERY_OPERATOR).post(f"{self.here}/ship")
+        self.staff("courier-1", Role.DELIVERY_OPERATOR, here=True).post(f"{self.here}/ship")
         self.officer.post(f"{self.here}/arrive")
         sod = self.read_card().content("EF.SOD")
         assert sod is not None
