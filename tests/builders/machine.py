@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import os
 from types import ModuleType
@@ -23,3 +24,8 @@ def require_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError:
         missing(f"there is no Python module {name} in this environment")
+
+
+def may_take_long() -> None:
+    """What compiles or fetches software of others, once: the limit for tests that hang is none for the running one."""
+    faulthandler.cancel_dump_traceback_later()

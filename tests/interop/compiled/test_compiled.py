@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.machine import missing
+from tests.builders.machine import may_take_long, missing
 
 ROOT = Path(__file__).parents[3]
 COPY = ROOT / "build" / "compiled"
@@ -27,6 +27,7 @@ def copy() -> Path:
     """The copy, made now unless it is that of these sources."""
     if shutil.which("cc") is None:
         missing("there is no C compiler on this machine")
+    may_take_long()
     done = subprocess.run([ROOT / ".ci" / "compile"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return COPY
@@ -44,6 +45,7 @@ def test_the_copy_is_machine_code(copy: Path) -> None:
 
 
 def test_it_passes_the_tests_of_the_source(copy: Path) -> None:
+    may_take_long()
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-o", f"pythonpath={copy} {ROOT}"]
     environment = {**os.environ, "EID_EXPECT_COMPILED": str(copy)}
     done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests.builders.machine import may_take_long
 from tests.interop.terminals import BuildError, Unavailable
 
 HERE = Path(__file__).parent
@@ -18,6 +19,7 @@ def build(cargo: Path) -> None:
         BuildError: the driver is wrong.
         Unavailable: its libraries, or a compiler that is new enough, cannot be had here; the text says why.
     """
+    may_take_long()
     command = [cargo, "build", "--locked", "--quiet", "--color", "never"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:

@@ -7,6 +7,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+from tests.builders.machine import may_take_long
 from tests.interop.terminals import BuildError, Unavailable
 
 HERE = Path(__file__).parent
@@ -28,6 +29,7 @@ def build(maven: Path) -> None:
         wanted = _digest_of_sources()
         if STAMP.exists() and STAMP.read_text() == wanted:
             return
+        may_take_long()
         command = [maven, "--batch-mode", "--quiet", "--strict-checksums", "process-classes"]
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if done.returncode:
