@@ -159,7 +159,7 @@ class Keepers(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 3))
     def receive(self, count: int) -> None:
-        new = serials(count, len(self.known))
+        new = [f"{self.store.id.hex.upper()}{serial}" for serial in serials(count, len(self.known))]  # of this walk
         stock.receive_batch(self.engine, self.store.id, f"B-{len(self.known)}", PRODUCT, new, MAKER, NOW)
         self.known += new
 
