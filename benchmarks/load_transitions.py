@@ -46,8 +46,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.enrolment.wall_time import WallTime
 from eid.keystore.software import SoftwareSigner
-from eid.services.application import applications
-from eid.services.application import review as application_review
+from eid.services.application import acts, review, views
 from eid.services.appointment import appointments
 from eid.services.appointment.desk import Desk
 from eid.services.audit.log import Sealer
@@ -57,7 +56,7 @@ from eid.services.durable.workshop import open_workshop
 from eid.services.payment.payments import PaymentDesk
 from eid.services.registry import load_keys
 from eid.services.settings import Settings
-from eid.services.stamp import spending as stamp_spending
+from eid.services.stamp import spending
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.database import in_transaction, open_database
 from eid.store.documents import StoredDocument, insert_document
@@ -102,12 +101,12 @@ class Clerk:
         yield payment
         yield self.till.tell(payment)
         digits = self.till.digits(stamp)
-        yield stamp_spending.enter_stamp(self.till.office, application.id, digits, me, now)
-        papers = applications.requirements(self.engine, application.id, me, now).papers
+        yield spending.enter_stamp(self.till.office, application.id, digits, me, now)
+        papers = views.requirements(self.engine, application.id, me, now).papers
         in_transaction(self.engine, lambda connection: self._file(connection, application.id, papers, now))
-        yield applications.submit(self.engine, application.id, me, now)
-        yield applications.take_up(self.engine, application.id, VALIDATOR, now)
-        yield application_review.validate(self.engine, application.id, VALIDATOR, now)
+        yield acts.submit(self.engine, application.id, me, now)
+        yield acts.take_up(self.engine, application.id, VALIDATOR, now)
+        yield review.validate(self.engine, application.id, VALIDATOR, now)
         site, slot = self._place(number)
         held = appointments.hold(self.desk, application.id, site, slot, me, now)
         yield held

@@ -20,10 +20,10 @@ from eid.enrolment.person import PersonRecord, decode_person, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.errors import DecodeError
 from eid.rendering.terminal import render_table
-from eid.services.application import applications, documents, review
-from eid.services.application.applications import NewApplication
+from eid.services.application import acts, documents, drafts, lapses, review, views
 from eid.services.application.desk import ApplicationDesk, application_desk
 from eid.services.application.documents import Upload
+from eid.services.application.drafts import NewApplication
 from eid.services.application.review import warn_of_names
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings
@@ -63,7 +63,7 @@ class _Desk:
 
     def find(self, text: str) -> uuid.UUID:
         """The identifier of an application that was named by identifier or number."""
-        return applications.find_named(self.office.engine, text, self.actor)
+        return views.find_named(self.office.engine, text, self.actor)
 
 
 @command.command(name="new")
@@ -90,9 +90,7 @@ def new(
     """Begin an application, as a draft."""
     begun = NewApplication(reason, _read_record(record), abroad, site, language, applicant=account)
     with _desk(role, site) as desk:
-        found = applications.create_application(
-            desk.office.engine, begun, desk.actor, desk.now, rules=desk.office.rules
-        )
+        found = drafts.create_application(desk.office.engine, begun, desk.actor, desk.now, rules=desk.office.rules)
     _print(found, as_json)
 
 
@@ -111,7 +109,7 @@ def new(
 def list_all(states: tuple[str, ...], limit: int, site: str | None, role: str, as_json: bool) -> None:
     """List applications, the oldest first, without the persons."""
     with _desk(role, site) as desk:
-        found = applications.list_applications(desk.office.engine, desk.actor, states, limit=limit)
+        found = views.list_applications(desk.office.engine, desk.actor, states, limit=limit)
     if as_json:
         click.echo(json.dumps([_describe(item) for item in found], indent=2))
         return
@@ -128,11 +126,11 @@ def list_all(states: tuple[str, ...], limit: int, site: str | None, role: str, a
 def show(person: bool, site: str | None, role: str, as_json: bool, application: str) -> None:
     """Tell where an application stands."""
     with _desk(role, site) as desk:
-        found = applications.read_status(desk.office.engine, desk.find(application), desk.actor)
+        found = views.read_status(desk.office.engine, desk.find(application), desk.actor)
         if not person:
             _print(found, as_json)
             return
-        view = applications.view_application(desk.office.engine, found.id, desk.actor, desk.now)
+        view = views.view_application(desk.office.engine, found.id, desk.actor, desk.now)
     papers = [{"id": str(item.id), "paper": item.paper, "octets": item.octets} for item in view.documents]
     warnings = list(warn_of_names(view.record))
     told = {**_describe(found), "record": encode_person(view.record), "name_warnings": warnings, "documents": papers}
@@ -147,7 +145,7 @@ def show(person: bool, site: str | None, role: str, as_json: bool, application: 
 def needs(site: str | None, role: str, as_json: bool, application: str) -> None:
     """Tell which papers and fields an application needs, and what of it is missing."""
     with _desk(role, site) as desk:
-        found = applications.requirements(desk.office.engine, desk.find(application), desk.actor, desk.now)
+        found = views.requirements(desk.office.engine, desk.find(application), desk.actor, desk.now)
     told = {
         "papers": list(found.papers),
         "missing": sorted(found.missing),
@@ -177,7 +175,7 @@ def needs(site: str | None, role: str, as_json: bool, application: str) -> None:
 def edit(record: Path, site: str | None, role: str, as_json: bool, application: str) -> None:
     """Write the person's record of a draft anew."""
     with _desk(role, site) as desk:
-        found = applications.edit_record(
+        found = drafts.edit_record(
             desk.office.engine, desk.find(application), _read_record(record), desk.actor, desk.now
         )
     _print(found, as_json)
@@ -224,9 +222,7 @@ def open_paper(out: Path, site: str | None, role: str, document: uuid.UUID) -> N
 def request(papers: tuple[str, ...], site: str | None, role: str, as_json: bool, application: str) -> None:
     """Ask for papers, once."""
     with _desk(role, site) as desk:
-        found = applications.request_information(
-            desk.office.engine, desk.find(application), papers, desk.actor, desk.now
-        )
+        found = acts.request_information(desk.office.engine, desk.find(application), papers, desk.actor, desk.now)
     _print(found, as_json)
 
 
@@ -254,7 +250,7 @@ def validate(reconciliation: str | None, site: str | None, role: str, as_json: b
 def reject(code: str, site: str | None, role: str, as_json: bool, application: str) -> None:
     """Refuse an application; an appeal is open for some days."""
     with _desk(role, site) as desk:
-        found = applications.reject(desk.office.engine, desk.find(application), code, desk.actor, desk.now)
+        found = acts.reject(desk.office.engine, desk.find(application), code, desk.actor, desk.now)
     _print(found, as_json)
 
 
@@ -272,17 +268,17 @@ def _add_act(name: str, act: Act, role: Role, sentence: str) -> None:
     command.command(name=name, help=sentence)(SITE(acting_as(role)(JSON(APPLICATION(run)))))
 
 
-_add_act("submit", applications.submit, Role.ENROLMENT_OFFICER, "Submit a draft that is complete.")
-_add_act("take-up", applications.take_up, Role.VALIDATING_OFFICER, "Take an application up for review.")
-_add_act("supply", applications.supply, Role.ENROLMENT_OFFICER, "Tell that the papers asked for are there.")
-_add_act("cancel", applications.cancel, Role.ADMINISTRATOR, "End an application by authority.")
+_add_act("submit", acts.submit, Role.ENROLMENT_OFFICER, "Submit a draft that is complete.")
+_add_act("take-up", acts.take_up, Role.VALIDATING_OFFICER, "Take an application up for review.")
+_add_act("supply", acts.supply, Role.ENROLMENT_OFFICER, "Tell that the papers asked for are there.")
+_add_act("cancel", acts.cancel, Role.ADMINISTRATOR, "End an application by authority.")
 
 
 @command.command(name="sweep")
 def sweep() -> None:
     """Let lapse what nothing happened to in time; the worker does it every hour."""
     with _desk(Role.SYSTEM.value, None) as desk:
-        ended = applications.end_overdue(desk.office.engine, desk.now)
+        ended = lapses.end_overdue(desk.office.engine, desk.now)
     click.echo(f"{len(ended)} applications whose time was over")
 
 

@@ -19,7 +19,7 @@ from eid.enrolment.rules import load_rules
 from eid.enrolment.site import decode_site, encode_site
 from eid.enrolment.wall_time import decode_wall_time
 from eid.rendering.terminal import render_table
-from eid.services.application.applications import find_named
+from eid.services.application.views import find_named
 from eid.services.appointment import appointments, sites
 from eid.services.appointment.desk import Desk
 from eid.services.appointment.settling import sweep as sweep_appointments

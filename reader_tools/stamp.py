@@ -20,7 +20,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.gateways.payment.statement import MAX_STATEMENT
 from eid.rendering.terminal import render_table
-from eid.services.application.applications import find_named
+from eid.services.application.views import find_named
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
 from eid.services.payment import payments
@@ -29,8 +29,7 @@ from eid.services.payment.payments import PaymentDesk, PaymentRequest
 from eid.services.payment.reconciliation import reconcile as reconcile_day
 from eid.services.registry import load_keys
 from eid.services.settings import load_settings
-from eid.services.stamp import spending as stamp_spending
-from eid.services.stamp import stamps
+from eid.services.stamp import spending, stamps
 from eid.services.stamp.counter import CounterCase, spend_at_counter
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.payments import StoredPayment
@@ -176,7 +175,7 @@ def enter(application: str, digits_file: Path | None, role: str, as_json: bool) 
     typed = _ask_digits(digits_file)
     with _till(role) as till:
         named = find_named(till.office.engine, application, till.actor)
-        found = stamp_spending.enter_stamp(till.office, named, typed, till.actor, till.now)
+        found = spending.enter_stamp(till.office, named, typed, till.actor, till.now)
     _print(_stamp(found), as_json)
 
 
@@ -264,7 +263,7 @@ def sweep() -> None:
     """Let orders expire that were not paid in time; release stamps that were reserved and never bound."""
     with _till(Role.SYSTEM.value) as till:
         expired = stamps.expire_orders(till.office, till.now)
-        released = stamp_spending.release_forsaken(till.office, till.now)
+        released = spending.release_forsaken(till.office, till.now)
     click.echo(f"{expired} expired, {released} released")
 
 

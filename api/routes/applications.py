@@ -28,8 +28,8 @@ from api.schemas.applications import Document as DocumentBody
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.person import PersonRecord
 from eid.enrolment.roles import Actor, Role
-from eid.services.application import applications, review
-from eid.services.application.applications import NewApplication
+from eid.services.application import acts, drafts, review, views
+from eid.services.application.drafts import NewApplication
 from eid.services.application.steps import rules_of
 from eid.store.applications import StoredApplication
 from eid.store.documents import StoredDocument
@@ -84,7 +84,7 @@ ACT: Any = problems(
 def create_application(registry: CurrentRegistry, actor: Beginner, body: NewApplicationBody) -> Application:
     """As a draft, in which anything may be missing."""
     new = NewApplication(body.reason, body.record, body.abroad, body.site, body.language, body.service)
-    return describe(applications.create_application(registry.engine, new, actor, registry.now(), keys=registry.keys))
+    return describe(drafts.create_application(registry.engine, new, actor, registry.now(), keys=registry.keys))
 
 
 @router.get("", operation_id="listApplications", summary="My applications, or my office's queue", responses=READ)
@@ -97,20 +97,20 @@ def list_applications(
 ) -> ApplicationList:
     """Applicants see their own, newest first; staff sees those of their office, oldest first, behind `after`."""
     states = tuple(item.value for item in state or ())
-    found = applications.list_applications(registry.engine, actor, states, after=after, limit=limit)
+    found = views.list_applications(registry.engine, actor, states, after=after, limit=limit)
     return ApplicationList(applications=[describe(item) for item in found])
 
 
 @router.post("/find", operation_id="findApplication", summary="Find an application by its receipt", responses=ACT)
 def find_application(registry: CurrentRegistry, actor: Staff, body: NumberBody) -> Application:
     """By number, typed with blanks, hyphens or small letters; the number stands in no address."""
-    return describe(applications.find_application(registry.engine, body.number, actor))
+    return describe(views.find_application(registry.engine, body.number, actor))
 
 
 @router.get("/{application_id}", operation_id="readApplication", summary="Read an application", responses=READ)
 def read_application(registry: CurrentRegistry, actor: Reader, application_id: UUID) -> WholeApplication:
     """With the person and the papers; that staff has read it is recorded."""
-    view = applications.view_application(registry.engine, application_id, actor, registry.now())
+    view = views.view_application(registry.engine, application_id, actor, registry.now())
     return WholeApplication(
         application=describe(view.application),
         person_id=view.person.id,
@@ -123,7 +123,7 @@ def read_application(registry: CurrentRegistry, actor: Reader, application_id: U
 @router.get("/{application_id}/status", operation_id="readStatus", summary="Where it stands", responses=READ)
 def read_status(registry: CurrentRegistry, actor: Follower, application_id: UUID) -> Application:
     """Without the person."""
-    return describe(applications.read_status(registry.engine, application_id, actor))
+    return describe(views.read_status(registry.engine, application_id, actor))
 
 
 @router.put(
@@ -131,14 +131,14 @@ def read_status(registry: CurrentRegistry, actor: Follower, application_id: UUID
 )
 def edit_record(registry: CurrentRegistry, actor: Beginner, application_id: UUID, body: PersonRecord) -> Application:
     """Also of an application about which more was asked, as long as the person is not registered."""
-    return describe(applications.edit_record(registry.engine, application_id, body, actor, registry.now()))
+    return describe(drafts.edit_record(registry.engine, application_id, body, actor, registry.now()))
 
 
 @router.get("/{application_id}/needs", operation_id="readNeeds", summary="What is still missing", responses=READ)
 def read_needs(registry: CurrentRegistry, actor: Helper, application_id: UUID) -> Needs:
     """Papers, fee and fate of the old card follow from the reason, the age and the place."""
-    found = applications.requirements(registry.engine, application_id, actor, registry.now())
-    application = applications.read_status(registry.engine, application_id, actor)
+    found = views.requirements(registry.engine, application_id, actor, registry.now())
+    application = views.read_status(registry.engine, application_id, actor)
     papers = [rules_of(application).find_paper(code) for code in found.papers]
     return Needs(
         papers=[
@@ -157,13 +157,13 @@ def read_needs(registry: CurrentRegistry, actor: Helper, application_id: UUID) -
 @router.post("/{application_id}/submit", operation_id="submitApplication", summary="Submit", responses=ACT)
 def submit(registry: CurrentRegistry, actor: Beginner, application_id: UUID) -> Application:
     """The answer is the receipt: number, day, and until when the office decides."""
-    return describe(applications.submit(registry.engine, application_id, actor, registry.now()))
+    return describe(acts.submit(registry.engine, application_id, actor, registry.now()))
 
 
 @router.post("/{application_id}/take-up", operation_id="takeUp", summary="Take up for review", responses=ACT)
 def take_up(registry: CurrentRegistry, actor: Validator, application_id: UUID) -> Application:
     """An officer of the office addressed."""
-    return describe(applications.take_up(registry.engine, application_id, actor, registry.now()))
+    return describe(acts.take_up(registry.engine, application_id, actor, registry.now()))
 
 
 @router.post(
@@ -174,13 +174,13 @@ def request_information(
 ) -> Application:
     """Once; a second time is refused."""
     now = registry.now()
-    return describe(applications.request_information(registry.engine, application_id, body.papers, actor, now))
+    return describe(acts.request_information(registry.engine, application_id, body.papers, actor, now))
 
 
 @router.post("/{application_id}/supply", operation_id="supply", summary="What was asked for is there", responses=ACT)
 def supply(registry: CurrentRegistry, actor: Beginner, application_id: UUID) -> Application:
     """Each paper that was asked for must have come since."""
-    return describe(applications.supply(registry.engine, application_id, actor, registry.now()))
+    return describe(acts.supply(registry.engine, application_id, actor, registry.now()))
 
 
 @router.get(
@@ -209,25 +209,25 @@ def validate(
 @router.post("/{application_id}/reject", operation_id="rejectApplication", summary="Refuse", responses=ACT)
 def reject(registry: CurrentRegistry, actor: Refuser, application_id: UUID, body: RejectionBody) -> Application:
     """With a code; the answer says until when an appeal is open."""
-    return describe(applications.reject(registry.engine, application_id, body.code, actor, registry.now()))
+    return describe(acts.reject(registry.engine, application_id, body.code, actor, registry.now()))
 
 
 @router.post("/{application_id}/appeal", operation_id="appeal", summary="Appeal against a refusal", responses=ACT)
 def appeal(registry: CurrentRegistry, actor: Applicant, application_id: UUID) -> Application:
     """Another look is taken."""
-    return describe(applications.appeal(registry.engine, application_id, actor, registry.now()))
+    return describe(acts.appeal(registry.engine, application_id, actor, registry.now()))
 
 
 @router.post("/{application_id}/withdraw", operation_id="withdrawApplication", summary="Take it back", responses=ACT)
 def withdraw(registry: CurrentRegistry, actor: Applicant, application_id: UUID) -> Application:
     """A draft is discarded; a stamp that was reserved becomes free."""
-    return describe(applications.withdraw(registry.engine, application_id, actor, registry.now()))
+    return describe(acts.withdraw(registry.engine, application_id, actor, registry.now()))
 
 
 @router.post("/{application_id}/cancel", operation_id="cancelApplication", summary="End by authority", responses=ACT)
 def cancel(registry: CurrentRegistry, actor: Administrator, application_id: UUID) -> Application:
     """Until production."""
-    return describe(applications.cancel(registry.engine, application_id, actor, registry.now()))
+    return describe(acts.cancel(registry.engine, application_id, actor, registry.now()))
 
 
 def describe(found: StoredApplication) -> Application:

@@ -21,8 +21,7 @@ from eid.enrolment.stamp import StampState
 from eid.services.caller.tokens import Caller
 from eid.services.payment import payments, refunds
 from eid.services.payment.payments import PaymentDesk
-from eid.services.stamp import spending as stamp_spending
-from eid.services.stamp import stamps
+from eid.services.stamp import spending, stamps
 from eid.services.stamp.counter import CounterCase, spend_at_counter
 from eid.services.stamp.stamps import StampOffice, TooManyTriesError
 from eid.store.refunds import StoredRefund
@@ -211,7 +210,7 @@ def enter_stamp(
     """It is reserved for this application alone. Unknown, spent, reserved and blocked ones are refused in one way."""
     with too_many_tries():
         office = StampOffice.of(registry)
-        found = stamp_spending.enter_stamp(office, application_id, body.digits, actor, registry.now())
+        found = spending.enter_stamp(office, application_id, body.digits, actor, registry.now())
     return render_stamp(found)
 
 
@@ -224,7 +223,7 @@ def enter_stamp(
 )
 def take_back_stamp(registry: CurrentRegistry, actor: Spender, application_id: UUID) -> None:
     """It is then as good as before."""
-    stamp_spending.take_back(StampOffice.of(registry), application_id, actor, registry.now())
+    spending.take_back(StampOffice.of(registry), application_id, actor, registry.now())
 
 
 @contextmanager

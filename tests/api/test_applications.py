@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
-from eid.enrolment.roles import Role
+from eid.enrolment.roles import Actor, Role
 from eid.imaging.portrait import draw_specimen_portrait
-from eid.services.application import applications as service
+from eid.services.application import fees
+from eid.store.applications import load_application
 from eid.store.database import in_transaction
 from eid.store.types import new_id
 from tests.builders.applicants import DOCUMENT, build_pdf
@@ -53,9 +55,9 @@ class Desk:
         registry = self.office.registry
 
         def bind(connection):
-            row = service.load_application(connection, service.uuid.UUID(application))
-            actor = service.Actor(row.applicant, frozenset((Role.APPLICANT,)))
-            return service.bind_stamp(connection, row.id, new_id(registry.now()), actor, registry.now())
+            row = load_application(connection, uuid.UUID(application))
+            actor = Actor(row.applicant, frozenset((Role.APPLICANT,)))
+            return fees.bind_stamp(connection, row.id, new_id(registry.now()), actor, registry.now())
 
         in_transaction(registry.engine, bind)
 

@@ -17,7 +17,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.gateways.payment.callback import Callback, encode_callback
 from eid.gateways.payment.signature import HEADER, sign_message
 from eid.gateways.payment.statement import COLUMNS
-from eid.services.application.applications import NewApplication, create_application
+from eid.services.application.drafts import NewApplication, create_application
 from eid.services.stamp.stamps import TRIES_AN_HOUR, StampOffice, open_message
 from tests.builders.applicants import applicant_record
 from tests.builders.registry import Office, build_office

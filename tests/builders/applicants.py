@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from eid.enrolment.person import PersonRecord, decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.gateways.blobs import BlobStore
-from eid.services.application import applications, documents
-from eid.services.application.applications import NewApplication
+from eid.services.application import documents, drafts, fees, views
 from eid.services.application.documents import Upload
+from eid.services.application.drafts import NewApplication
 from eid.store.applications import StoredApplication
 from eid.store.database import in_transaction
 from eid.store.types import new_id
@@ -86,19 +86,17 @@ def begin_application(engine: Engine, now: datetime = NOW, actor: Actor = APPLIC
     """A draft, addressed to rabat-1, for the first card unless told otherwise."""
     record = given.pop("record", None) or applicant_record()
     new = NewApplication(**{"reason": "first", "record": record, "site": "rabat-1", **given})
-    return applications.create_application(engine, new, actor, now)
+    return drafts.create_application(engine, new, actor, now)
 
 
 def complete_application(
     engine: Engine, blobs: BlobStore, application: StoredApplication, now: datetime = NOW, actor: Actor = APPLICANT
 ) -> StoredApplication:
     """Attach every paper that is wanted and bind a stamp."""
-    needs = applications.requirements(engine, application.id, actor, now)
+    needs = views.requirements(engine, application.id, actor, now)
     for code in needs.papers:
         documents.attach(engine, blobs, application.id, paper(code, issued_on=now.date()), actor, now)
     if needs.fee == 0:
         return application
     stamp = new_id(now)
-    return in_transaction(
-        engine, lambda connection: applications.bind_stamp(connection, application.id, stamp, actor, now)
-    )
+    return in_transaction(engine, lambda connection: fees.bind_stamp(connection, application.id, stamp, actor, now))

@@ -36,7 +36,7 @@ from eid.imaging.header import ImageFormat
 from eid.imaging.portrait import draw_specimen_portrait
 from eid.imaging.signature import draw_specimen_signature
 from eid.keystore.software import SoftwareSigner
-from eid.services.application import adjudication, applications, approval, documents, enrolment, review
+from eid.services.application import acts, adjudication, approval, documents, enrolment, review, views
 from eid.services.application.enrolment import KeptCapture
 from eid.services.application.steps import step
 from eid.services.stamp.spending import enter_stamp
@@ -105,14 +105,14 @@ class Counter:
     def present(self, *, reason: str = "first", **given: Any) -> StoredApplication:
         """An application whose person has come to the counter."""
         application = begin_application(self.engine, NOW, reason=reason, **given)
-        needs = applications.requirements(self.engine, application.id, APPLICANT, NOW)
+        needs = views.requirements(self.engine, application.id, APPLICANT, NOW)
         for code in needs.papers:
             sent = paper(code, issued_on=NOW.date())
             documents.attach(self.engine, self.blobs, application.id, sent, APPLICANT, NOW)
         if needs.fee != 0:
             self.pay(application)
-        applications.submit(self.engine, application.id, APPLICANT, NOW)
-        applications.take_up(self.engine, application.id, VALIDATOR, NOW)
+        acts.submit(self.engine, application.id, APPLICANT, NOW)
+        acts.take_up(self.engine, application.id, VALIDATOR, NOW)
         review.validate(self.engine, application.id, VALIDATOR, NOW)
         validated = self.reload(application)
         return in_transaction(self.engine, lambda connection: self._admit(connection, validated))
@@ -123,7 +123,7 @@ class Counter:
         enter_stamp(self.till.office, application.id, self.till.digits(stamp), APPLICANT, NOW)
 
     def born(self, application: StoredApplication) -> Any:
-        view = applications.view_application(self.engine, application.id, APPLICANT, NOW)
+        view = views.view_application(self.engine, application.id, APPLICANT, NOW)
         return view.record.born
 
     def _admit(self, connection: Any, application: StoredApplication) -> StoredApplication:

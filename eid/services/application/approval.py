@@ -19,8 +19,8 @@ from eid.enrolment.application import APPLICATION, ApplicationFacts, Application
 from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EidError, EnrolmentError, LifecycleError, RecordError, Refusal
-from eid.services.application.applications import columns_of
 from eid.services.application.steps import (
+    columns_of,
     facts_of,
     load_seen,
     person_of,

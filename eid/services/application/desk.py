@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from eid.gateways.blobs import BlobStore
-from eid.services.application.applications import end_overdue
+from eid.services.application.lapses import end_overdue
 from eid.services.database import ready_database
 from eid.services.durable.work import Workshop
 from eid.services.registry import load_keys

@@ -20,8 +20,7 @@ from eid.enrolment.names import find_name_warnings
 from eid.enrolment.person import NAME_FIELDS, PersonRecord, decode_person, encode_name, find_divergences
 from eid.enrolment.roles import Actor
 from eid.errors import RecordError
-from eid.services.application.applications import columns_of
-from eid.services.application.steps import facts_of, load_seen, person_of, rules_of, search_keys_of, step
+from eid.services.application.steps import columns_of, facts_of, load_seen, person_of, rules_of, search_keys_of, step
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of
 from eid.store.database import in_transaction, reading

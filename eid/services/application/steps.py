@@ -1,7 +1,7 @@
 """One step of an application, whoever makes it: who may know of it, what the guards look at, what it causes.
 
-Whatever changes an application's state (the acts in `eid.services.application.applications`, booking, capture,
-approval, production) goes through `step`, so that its deadlines and the notices that it causes are the same everywhere.
+Whatever changes an application's state (the acts in `eid.services.application.acts`, booking, capture, approval,
+production) goes through `step`, so that its deadlines and the notices that it causes are the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,25 +14,28 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from eid.audit.chain import Fact
+from eid.audit.chain import AuditEvent, Fact
 from eid.enrolment.application import APPLICATION, CAPTURED, COMPLETE, ApplicationFacts, ApplicationState
 from eid.enrolment.deadlines import end_of_day, local_day
 from eid.enrolment.documents import HeldPaper, find_missing_papers
 from eid.enrolment.names import build_search_keys
-from eid.enrolment.person import PersonRecord, decode_person, find_missing
+from eid.enrolment.person import PersonRecord, decode_person, encode_person, find_missing
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services.audit.log import note_reading
 from eid.services.lifecycle import Standing, advance
 from eid.store.application_tables import application as table
-from eid.store.applications import StoredApplication, require_application
+from eid.store.applications import StoredApplication, change_columns, require_application
+from eid.store.audit import append_event, bucket_of
 from eid.store.documents import documents_of
 from eid.store.outbox import Work
 from eid.store.persons import StoredPerson, load_person
 from eid.store.types import new_id_like
 
 S = ApplicationState
+EDITABLE: Final = frozenset((S.DRAFT.value, S.INFORMATION_REQUESTED.value))
+BEGINNERS: Final = frozenset((Role.APPLICANT, Role.ENROLMENT_OFFICER))
 SYSTEM: Final = Actor("service", frozenset((Role.SYSTEM,)))  # its own timers
 _STAFF: Final = frozenset(Role) - {
     Role.APPLICANT, Role.PAYMENT_PROVIDER, Role.RELYING_PARTY, Role.KEY_OPERATOR, Role.CASHIER
@@ -118,6 +121,18 @@ def search_keys_of(record: PersonRecord) -> frozenset[str]:
         for script in ("arabic", "latin")
     ]
     return build_search_keys(pairs)
+
+
+def columns_of(record: PersonRecord) -> dict[str, Any]:
+    """The columns of a person that follow from his record."""
+    contact = record.contact
+    return {
+        "record": encode_person(record),
+        "personal_number": record.personal_number,
+        "date_of_birth": None if record.date_of_birth is None else record.date_of_birth.isoformat(),
+        "phone": None if contact is None else contact.phone,
+        "email": None if contact is None or contact.email is None else contact.email.casefold(),
+    }
 
 
 # Facts
@@ -231,6 +246,33 @@ def step(
         connection, APPLICATION, standing, event, known, actor, now, detail=detail, values=changed, work=caused
     )
     return replace(application, state=after.state, version=after.version, **changed)
+
+
+def change_values(
+    connection: Connection,
+    application: StoredApplication,
+    what: str,
+    actor_tag: str,
+    now: datetime,
+    values: dict[str, Any],
+) -> StoredApplication:
+    """Set columns without a change of state, under the version's guard, and tell the audit log."""
+    if not change_columns(connection, application, values | {"updated_at": now}):
+        raise EnrolmentError(Refusal.WRONG_STATE, "the application was changed by somebody else meanwhile")
+    version = application.version + 1
+    event = AuditEvent(now, actor_tag, f"application.{what}", f"application:{application.id}", {"version": version})
+    append_event(connection, bucket_of(application.id), event)
+    return replace(application, version=version, updated_at=now, **values)
+
+
+def require_state(application: StoredApplication, states: frozenset[str], what: str) -> None:
+    """Insist on a state.
+
+    Raises:
+        EnrolmentError: WRONG_STATE, it is another.
+    """
+    if application.state not in states:
+        raise EnrolmentError(Refusal.WRONG_STATE, f"no {what} of an application that is {application.state}")
 
 
 def due_at(state: ApplicationState, rules: EnrolmentRules, now: datetime) -> datetime | None:

@@ -42,10 +42,9 @@ from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
 from eid.identity import IdentityRecord
 from eid.imaging.fingerprint import draw_specimen_fingerprint
 from eid.keystore.ports import Signer
-from eid.services.application import applications, approval, documents, enrolment
-from eid.services.application import review as application_review
-from eid.services.application.applications import NewApplication
+from eid.services.application import acts, approval, documents, drafts, enrolment, review, views
 from eid.services.application.documents import Upload
+from eid.services.application.drafts import NewApplication
 from eid.services.appointment import appointments
 from eid.services.appointment.desk import Desk
 from eid.services.appointment.sites import put_site
@@ -58,7 +57,7 @@ from eid.services.durable.work import Workshop
 from eid.services.durable.workshop import open_workshop
 from eid.services.registry import load_keys
 from eid.services.settings import Settings
-from eid.services.stamp import spending as stamp_spending
+from eid.services.stamp import spending
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of, read_chain, read_heads
@@ -152,12 +151,12 @@ class DemonstrationOffice:
 
     def _submit(self, person: IdentityRecord, digits: str) -> StoredApplication:
         new = NewApplication("first", decode_person(describe_person(person)), False, SITE["code"], "fr", "card")
-        made = applications.create_application(self.engine, new, APPLICANT, self.clock())
-        papers = applications.requirements(self.engine, made.id, APPLICANT, self.clock()).papers
+        made = drafts.create_application(self.engine, new, APPLICANT, self.clock())
+        papers = views.requirements(self.engine, made.id, APPLICANT, self.clock()).papers
         for code in papers:
             self._attach(made.id, code)
-        stamp_spending.enter_stamp(self._stamps, made.id, digits, APPLICANT, self.clock())
-        submitted = applications.submit(self.engine, made.id, APPLICANT, self.clock())
+        spending.enter_stamp(self._stamps, made.id, digits, APPLICANT, self.clock())
+        submitted = acts.submit(self.engine, made.id, APPLICANT, self.clock())
         self._tell(f"application {made.number} is submitted: {', '.join(papers)}; the stamp is reserved for it")
         return submitted
 
@@ -168,13 +167,13 @@ class DemonstrationOffice:
 
     def _review(self, application_id: UUID) -> None:
         self.clock.wait_until(self.clock() + timedelta(days=1))
-        applications.take_up(self.engine, application_id, VALIDATOR, self.clock())
-        applications.request_information(self.engine, application_id, ("photograph",), VALIDATOR, self.clock())
+        acts.take_up(self.engine, application_id, VALIDATOR, self.clock())
+        acts.request_information(self.engine, application_id, ("photograph",), VALIDATOR, self.clock())
         self._tell("an officer takes it up and asks, once, for a better photograph")
         self.clock.wait_until(self.clock() + timedelta(hours=2))
         self._attach(application_id, "photograph")
-        applications.supply(self.engine, application_id, APPLICANT, self.clock())
-        application_review.validate(self.engine, application_id, VALIDATOR, self.clock())
+        acts.supply(self.engine, application_id, APPLICANT, self.clock())
+        review.validate(self.engine, application_id, VALIDATOR, self.clock())
         self._work()
         self._tell("the photograph has come; the officer validates, and the person is in the register")
 
@@ -251,7 +250,7 @@ class DemonstrationOffice:
 
     def summarize(self, application: StoredApplication) -> dict[str, Any]:
         """Where the application stands, what was done to it, how many messages went out, how long the audit log is."""
-        found = applications.read_status(self.engine, application.id, APPLICANT)
+        found = views.read_status(self.engine, application.id, APPLICANT)
         with reading(self.engine) as connection:
             rows = sum(size for size, _ in read_heads(connection).values())
             chain = [row.event for row in read_chain(connection, bucket_of(application.id))]

@@ -46,10 +46,9 @@ from eid.keystore.ports import Signer
 from eid.keystore.software import SoftwareKeyStore, SoftwareSigner
 from eid.personalization.build import build_chip
 from eid.profile.loader import load_profile
-from eid.services.application import adjudication, applications, approval, documents, enrolment
-from eid.services.application import review as application_review
-from eid.services.application.applications import NewApplication
+from eid.services.application import acts, adjudication, approval, documents, drafts, enrolment, lapses, review, views
 from eid.services.application.documents import Upload
+from eid.services.application.drafts import NewApplication
 from eid.services.appointment import appointments
 from eid.services.appointment.desk import Desk
 from eid.services.appointment.sites import put_site
@@ -65,8 +64,7 @@ from eid.services.pki.authority import KEYS
 from eid.services.pki.authority_creation import create_authority
 from eid.services.registry import load_keys
 from eid.services.settings import Settings
-from eid.services.stamp import spending as stamp_spending
-from eid.services.stamp import stamps
+from eid.services.stamp import spending, stamps
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.applications import StoredApplication
 from eid.store.production_orders import ProductionOrder
@@ -243,20 +241,20 @@ class _Way:
 
     def reload(self) -> StoredApplication:
         """The application as it stands."""
-        return applications.read_status(self.office.engine, self.id, ADMINISTRATOR)
+        return views.read_status(self.office.engine, self.id, ADMINISTRATOR)
 
     def end(self, goal: str) -> None:
         """Let it end before its time."""
         engine, later = self.office.engine, self._later(4)
         if goal == "rejected":
             code = self.office.choose.choice(("papers-insufficient", "not-entitled"))
-            applications.reject(engine, self.id, code, SeedOffice.validator(self.post), later)
+            acts.reject(engine, self.id, code, SeedOffice.validator(self.post), later)
         elif goal == "withdrawn":
-            applications.withdraw(engine, self.id, self.account, later)
+            acts.withdraw(engine, self.id, self.account, later)
         elif goal == "lapsed":
-            applications.end_overdue(engine, self.office.now)
+            lapses.end_overdue(engine, self.office.now)
         elif goal == "cancelled":
-            applications.cancel(engine, self.id, ADMINISTRATOR, later)
+            acts.cancel(engine, self.id, ADMINISTRATOR, later)
 
     def _later(self, hours: float) -> datetime:
         """Some time passes, as much as said or less; never beyond the present."""
@@ -267,16 +265,16 @@ class _Way:
         reason = self.office.choose.choice(("first", "first", "production-defect"))
         language = self.office.choose.choice(("ar", "fr"))
         new = NewApplication(reason, self.record, False, self.post, language)
-        self.application = applications.create_application(self.office.engine, new, self.account, self.at)
+        self.application = drafts.create_application(self.office.engine, new, self.account, self.at)
 
     def _submit(self) -> None:
         office, moment = self.office, self._later(30)
-        needs = applications.requirements(office.engine, self.id, self.account, moment)
+        needs = views.requirements(office.engine, self.id, self.account, moment)
         for code in needs.papers:
             self._attach(code, moment)
         if needs.fee:
-            stamp_spending.enter_stamp(office.stamps, self.id, self._buy_stamp(moment), self.account, moment)
-        applications.submit(office.engine, self.id, self.account, moment)
+            spending.enter_stamp(office.stamps, self.id, self._buy_stamp(moment), self.account, moment)
+        acts.submit(office.engine, self.id, self.account, moment)
 
     def _attach(self, code: str, moment: datetime) -> None:
         content = build_specimen_paper(f"{code}, {self.id}")
@@ -293,22 +291,22 @@ class _Way:
         return sent.digits
 
     def _take_up(self) -> None:
-        applications.take_up(self.office.engine, self.id, SeedOffice.validator(self.post), self._later(60))
+        acts.take_up(self.office.engine, self.id, SeedOffice.validator(self.post), self._later(60))
 
     def _ask(self) -> None:
         """One in three is asked for a better photograph; whoever is to stand there, in any case."""
         if self.goal != "information-requested" and self.office.choose.random() > 1 / 3:
             return
         officer = SeedOffice.validator(self.post)
-        applications.request_information(self.office.engine, self.id, ("photograph",), officer, self._later(8))
+        acts.request_information(self.office.engine, self.id, ("photograph",), officer, self._later(8))
         self.is_asked = True
 
     def _validate(self) -> None:
         office, moment = self.office, self._later(48)
         if self.is_asked:
             self._attach("photograph", moment)
-            applications.supply(office.engine, self.id, self.account, moment)
-        application_review.validate(office.engine, self.id, SeedOffice.validator(self.post), self._later(20))
+            acts.supply(office.engine, self.id, self.account, moment)
+        review.validate(office.engine, self.id, SeedOffice.validator(self.post), self._later(20))
 
     def _book(self) -> None:
         desk, moment = self.office.desk, self._later(12)

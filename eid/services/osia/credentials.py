@@ -21,7 +21,8 @@ from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.profile.loader import load_profile
-from eid.services.application.applications import NewApplication, create_application, withdraw
+from eid.services.application.acts import withdraw
+from eid.services.application.drafts import NewApplication, create_application
 from eid.services.card.cards import Register
 from eid.services.osia.attributes import describe_person
 from eid.services.osia.enrolments import read_office, reason_of

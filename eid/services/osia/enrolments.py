@@ -24,8 +24,9 @@ from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.identity import FINGERS
-from eid.services.application.applications import NewApplication, create_application, withdraw
+from eid.services.application.acts import withdraw
 from eid.services.application.documents import Upload, attach, check_upload
+from eid.services.application.drafts import NewApplication, create_application
 from eid.services.application.enrolment import record_capture
 from eid.services.osia.attributes import read_person
 from eid.services.osia.expressions import Expression, matches

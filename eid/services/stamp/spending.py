@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from eid.enrolment.roles import Actor
 from eid.enrolment.stamp import STAMP, StampFacts, StampState, parse_stamp
 from eid.errors import EnrolmentError, NotStoredError, Refusal
-from eid.services.application.applications import bind_stamp, load_due
+from eid.services.application.fees import bind_stamp, load_due
 from eid.services.application.steps import load_seen
 from eid.services.lifecycle import advance
 from eid.services.stamp.stamps import CLERK, UNUSABLE, StampOffice, require_tries, standing_of

@@ -18,7 +18,7 @@ from eid.enrolment.application import APPLICATION, ApplicationState
 from eid.errors import EnrolmentError, RecordError
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import ServiceKeys
-from eid.services.application import applications, documents, review
+from eid.services.application import acts, documents, fees, lapses, review, views
 from eid.store.applications import load_application
 from eid.store.audit import read_buckets, read_chain
 from eid.store.database import in_transaction
@@ -76,9 +76,9 @@ class Applications(RuleBasedStateMachine):
     def send_papers_and_stamp(self, which: int) -> None:
         def send(engine: Any, application: Any) -> None:
             def bind(connection: Any) -> Any:
-                return applications.bind_stamp(connection, application, new_id(self.now), APPLICANT, self.now)
+                return fees.bind_stamp(connection, application, new_id(self.now), APPLICANT, self.now)
 
-            for code in applications.requirements(engine, application, APPLICANT, self.now).papers:
+            for code in views.requirements(engine, application, APPLICANT, self.now).papers:
                 upload = paper(code, issued_on=self.now.date())
                 documents.attach(engine, self.blobs, application, upload, APPLICANT, self.now)
             in_transaction(engine, bind)
@@ -88,22 +88,22 @@ class Applications(RuleBasedStateMachine):
     @rule(which=WHICH)
     def bring_to_review(self, which: int) -> None:
         self.send_papers_and_stamp(which)
-        self.act(applications.submit, which, APPLICANT, self.now)
-        self.act(applications.take_up, which, VALIDATOR, self.now)
+        self.act(acts.submit, which, APPLICANT, self.now)
+        self.act(acts.take_up, which, VALIDATOR, self.now)
 
     @rule(which=WHICH, event=st.sampled_from(("submit", "supply", "appeal", "withdraw")))
     def applicant(self, which: int, event: str) -> None:
-        self.act(getattr(applications, event), which, APPLICANT, self.now)
+        self.act(getattr(acts, event), which, APPLICANT, self.now)
 
     @rule(which=WHICH, again=st.booleans())
     def officer(self, which: int, again: bool) -> None:
-        self.act(applications.take_up, which, VALIDATOR, self.now)
+        self.act(acts.take_up, which, VALIDATOR, self.now)
         if again:
-            self.act(applications.request_information, which, ("photograph",), VALIDATOR, self.now)
+            self.act(acts.request_information, which, ("photograph",), VALIDATOR, self.now)
 
     @rule(which=WHICH, code=st.sampled_from(("duplicate", "not-entitled")))
     def refuse(self, which: int, code: str) -> None:
-        self.act(applications.reject, which, code, VALIDATOR, self.now)
+        self.act(acts.reject, which, code, VALIDATOR, self.now)
 
     @rule(which=WHICH)
     def find_in_order(self, which: int) -> None:
@@ -111,12 +111,12 @@ class Applications(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def cancel(self, which: int) -> None:
-        self.act(applications.cancel, which, ADMINISTRATOR, self.now)
+        self.act(acts.cancel, which, ADMINISTRATOR, self.now)
 
     @rule(days=st.sampled_from((1, 20, 40)))
     def pass_time(self, days: int) -> None:
         self.now += timedelta(days=days)
-        applications.end_overdue(self.engine, self.now)
+        lapses.end_overdue(self.engine, self.now)
 
     @invariant()
     def everything_agrees(self) -> None:

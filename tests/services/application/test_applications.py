@@ -14,8 +14,8 @@ from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import ServiceKeys
-from eid.services.application import applications, documents, review
-from eid.services.application.applications import NewApplication
+from eid.services.application import acts, documents, drafts, fees, lapses, review, views
+from eid.services.application.drafts import NewApplication
 from eid.store.applications import StoredApplication, build_number, load_application, parse_number
 from eid.store.audit import bucket_of, read_chain
 from eid.store.database import in_transaction
@@ -81,34 +81,34 @@ def works(engine: Engine) -> list[tuple[str, str | None]]:
 
 def submitted(engine: Engine, blobs: BlobStore, **given) -> StoredApplication:
     application = complete_application(engine, blobs, begin_application(engine, **given))
-    return applications.submit(engine, application.id, APPLICANT, NOW)
+    return acts.submit(engine, application.id, APPLICANT, NOW)
 
 
 def under_review(engine: Engine, blobs: BlobStore, **given) -> StoredApplication:
-    return applications.take_up(engine, submitted(engine, blobs, **given).id, VALIDATOR, NOW)
+    return acts.take_up(engine, submitted(engine, blobs, **given).id, VALIDATOR, NOW)
 
 
 @pytest.mark.both_databases
 def test_the_way_to_a_registered_person(any_database: Engine, blobs: BlobStore) -> None:
     draft = begin_application(any_database)
     assert (draft.state, draft.fee, draft.currency) == ("DRAFT", 75, "MAD")
-    needs = applications.requirements(any_database, draft.id, APPLICANT, NOW)
+    needs = views.requirements(any_database, draft.id, APPLICANT, NOW)
     assert needs.papers == ("birth-record", "photograph", "residence-certificate")
     assert needs.missing == set(needs.papers)
     assert (needs.needs_fingerprints, needs.last_valid_day, needs.old_card) == (True, date(2036, 11, 21), "none")
     with pytest.raises(EnrolmentError, match="birth-record") as refused:
-        applications.submit(any_database, draft.id, APPLICANT, NOW)
+        acts.submit(any_database, draft.id, APPLICANT, NOW)
     assert refused.value.guard == "papers-complete"
 
     complete_application(any_database, blobs, draft)
-    receipt = applications.submit(any_database, draft.id, APPLICANT, NOW)
+    receipt = acts.submit(any_database, draft.id, APPLICANT, NOW)
     assert (receipt.state, receipt.submitted_at, receipt.number) == ("SUBMITTED", NOW, build_number(draft.id))
     assert receipt.decide_by is not None
     assert receipt.decide_by.isoformat() == "2027-01-21T23:00:00+00:00"  # sixty days, to the end of the last one
     assert receipt.due_at is None
-    assert applications.find_application(any_database, receipt.number.lower(), VALIDATOR).id == draft.id
+    assert views.find_application(any_database, receipt.number.lower(), VALIDATOR).id == draft.id
 
-    applications.take_up(any_database, draft.id, VALIDATOR, NOW)
+    acts.take_up(any_database, draft.id, VALIDATOR, NOW)
     assert review.compare(any_database, draft.id, VALIDATOR, NOW).registered is None
     validated = review.validate(any_database, draft.id, VALIDATOR, NOW + DAY)
     assert (validated.state, validated.validating_officer) == ("VALIDATED", "validator-1")
@@ -139,7 +139,7 @@ def test_the_way_to_a_registered_person(any_database: Engine, blobs: BlobStore) 
 def test_what_the_audit_log_tells_is_nobody_s_name(any_database: Engine, blobs: BlobStore) -> None:
     application = under_review(any_database, blobs)
     review.validate(any_database, application.id, VALIDATOR, NOW)
-    applications.view_application(any_database, application.id, VALIDATOR, NOW)
+    views.view_application(any_database, application.id, VALIDATOR, NOW)
     with any_database.connect() as connection:
         rows = list(read_chain(connection, bucket_of(application.id)))
         text = repr(rows) + repr(waiting(connection)) + repr(application)
@@ -155,27 +155,27 @@ def test_a_draft_is_edited_until_it_is_submitted(any_database: Engine, blobs: Bl
     assert draft.fee is None
     with pytest.raises(EnrolmentError, match="date of birth"):
         complete_application(any_database, blobs, draft)  # the fee is not known, so no stamp
-    edited = applications.edit_record(any_database, draft.id, applicant_record(), APPLICANT, NOW)
+    edited = drafts.edit_record(any_database, draft.id, applicant_record(), APPLICANT, NOW)
     assert (edited.fee, edited.version) == (75, 2)
     complete_application(any_database, blobs, edited)
     child = applicant_record(date_of_birth="2020-05-05", guardian=GUARDIAN)
     with pytest.raises(EnrolmentError, match="reserved stamp"):
-        applications.edit_record(any_database, draft.id, child, APPLICANT, NOW)
+        drafts.edit_record(any_database, draft.id, child, APPLICANT, NOW)
     renamed = applicant_record(family_name={"arabic": "نموذج", "latin": "ENNAMOUDAJ"})
-    applications.edit_record(any_database, draft.id, renamed, APPLICANT, NOW)
+    drafts.edit_record(any_database, draft.id, renamed, APPLICANT, NOW)
     with any_database.connect() as connection:
         assert named(connection, "specimen") == ()
         assert named(connection, "namoudaj") == ()
         assert named(connection, "ennam") == (draft.person_id,)
-    applications.submit(any_database, draft.id, APPLICANT, NOW)
+    acts.submit(any_database, draft.id, APPLICANT, NOW)
     with pytest.raises(EnrolmentError) as refused:
-        applications.edit_record(any_database, draft.id, renamed, APPLICANT, NOW)
+        drafts.edit_record(any_database, draft.id, renamed, APPLICANT, NOW)
     assert refused.value.refusal is Refusal.WRONG_STATE
 
 
 def test_a_child_needs_a_guardian_and_pays_less(any_database: Engine) -> None:
     draft = begin_application(any_database, record=applicant_record(date_of_birth="2020-05-05"), abroad=True)
-    needs = applications.requirements(any_database, draft.id, APPLICANT, NOW)
+    needs = views.requirements(any_database, draft.id, APPLICANT, NOW)
     assert {"/guardian", "guardian-card", "consular-registration"} <= needs.missing
     assert (needs.fee, needs.needs_fingerprints) == (50, False)
     assert needs.last_valid_day == date(2032, 5, 4)
@@ -212,7 +212,7 @@ def test_a_record_against_the_rules_is_told_by_place(any_database: Engine) -> No
 
 @pytest.mark.both_databases
 def test_drafts_of_one_account_are_limited(any_database: Engine) -> None:
-    for _ in range(applications.MAX_DRAFTS):
+    for _ in range(drafts.MAX_DRAFTS):
         begin_application(any_database)
     with pytest.raises(EnrolmentError, match="drafts"):
         begin_application(any_database)
@@ -222,22 +222,20 @@ def test_drafts_of_one_account_are_limited(any_database: Engine) -> None:
 def test_papers_are_asked_for_once_and_must_come_again(any_database: Engine, blobs: BlobStore) -> None:
     application = under_review(any_database, blobs)
     with pytest.raises(RecordError, match="no paper"):
-        applications.request_information(any_database, application.id, (), VALIDATOR, NOW)
+        acts.request_information(any_database, application.id, (), VALIDATOR, NOW)
     with pytest.raises(RecordError, match="no such paper"):
-        applications.request_information(any_database, application.id, ("love-letter",), VALIDATOR, NOW)
-    asked = applications.request_information(
-        any_database, application.id, ("birth-record", "sworn-statement"), VALIDATOR, NOW
-    )
+        acts.request_information(any_database, application.id, ("love-letter",), VALIDATOR, NOW)
+    asked = acts.request_information(any_database, application.id, ("birth-record", "sworn-statement"), VALIDATOR, NOW)
     assert asked.due_at is not None
     assert asked.due_at.isoformat() == "2026-12-22T23:00:00+00:00"  # thirty days, to the end of the last one
     later = NOW + 2 * DAY
     with pytest.raises(EnrolmentError, match="missing: birth-record, sworn-statement"):
-        applications.supply(any_database, application.id, APPLICANT, later)
+        acts.supply(any_database, application.id, APPLICANT, later)
     for code in ("birth-record", "sworn-statement"):
         documents.attach(any_database, blobs, application.id, paper(code), APPLICANT, later)
-    assert applications.supply(any_database, application.id, APPLICANT, later).due_at is None
+    assert acts.supply(any_database, application.id, APPLICANT, later).due_at is None
     with pytest.raises(EnrolmentError) as refused:
-        applications.request_information(any_database, application.id, ("photograph",), VALIDATOR, later)
+        acts.request_information(any_database, application.id, ("photograph",), VALIDATOR, later)
     assert refused.value.guard == "one-request-only"
     assert review.validate(any_database, application.id, VALIDATOR, later).state == "VALIDATED"
 
@@ -245,32 +243,32 @@ def test_papers_are_asked_for_once_and_must_come_again(any_database: Engine, blo
 def test_a_refusal_has_a_code_and_an_appeal(any_database: Engine, blobs: BlobStore) -> None:
     application = under_review(any_database, blobs)
     with pytest.raises(RecordError, match="no such refusal"):
-        applications.reject(any_database, application.id, "ugly", VALIDATOR, NOW)
-    refused = applications.reject(any_database, application.id, "papers-insufficient", VALIDATOR, NOW)
+        acts.reject(any_database, application.id, "ugly", VALIDATOR, NOW)
+    refused = acts.reject(any_database, application.id, "papers-insufficient", VALIDATOR, NOW)
     assert (refused.refusal, refused.state) == ("papers-insufficient", "REJECTED")
     assert refused.appeal_until == refused.due_at
-    assert applications.appeal(any_database, application.id, APPLICANT, NOW + 59 * DAY).state == "UNDER_REVIEW"
-    again = applications.reject(any_database, application.id, "duplicate", VALIDATOR, NOW + 60 * DAY)
+    assert acts.appeal(any_database, application.id, APPLICANT, NOW + 59 * DAY).state == "UNDER_REVIEW"
+    again = acts.reject(any_database, application.id, "duplicate", VALIDATOR, NOW + 60 * DAY)
     with pytest.raises(EnrolmentError, match="appeal"):
-        applications.appeal(any_database, application.id, APPLICANT, NOW + 61 * DAY)
-    assert applications.end_overdue(any_database, NOW + 61 * DAY) == (again.id,)
+        acts.appeal(any_database, application.id, APPLICANT, NOW + 61 * DAY)
+    assert lapses.end_overdue(any_database, NOW + 61 * DAY) == (again.id,)
     assert works(any_database)[-1] == ("stamp.release", None)
-    assert applications.end_overdue(any_database, NOW + 61 * DAY) == ()
+    assert lapses.end_overdue(any_database, NOW + 61 * DAY) == ()
 
 
 def test_the_time_for_an_appeal_ends(any_database: Engine, blobs: BlobStore) -> None:
     application = under_review(any_database, blobs)
-    applications.reject(any_database, application.id, "not-entitled", VALIDATOR, NOW)
+    acts.reject(any_database, application.id, "not-entitled", VALIDATOR, NOW)
     with pytest.raises(EnrolmentError, match="the time for an appeal is over"):
-        applications.appeal(any_database, application.id, APPLICANT, NOW + 61 * DAY)
+        acts.appeal(any_database, application.id, APPLICANT, NOW + 61 * DAY)
 
 
 def test_what_nothing_happens_to_lapses_and_its_stamp_is_free(any_database: Engine, blobs: BlobStore) -> None:
     draft = begin_application(any_database)
     application = under_review(any_database, blobs)
-    applications.request_information(any_database, application.id, ("birth-record",), VALIDATOR, NOW)
-    assert applications.end_overdue(any_database, NOW + 30 * DAY) == ()  # the last day is not over
-    assert set(applications.end_overdue(any_database, NOW + 31 * DAY)) == {draft.id, application.id}
+    acts.request_information(any_database, application.id, ("birth-record",), VALIDATOR, NOW)
+    assert lapses.end_overdue(any_database, NOW + 30 * DAY) == ()  # the last day is not over
+    assert set(lapses.end_overdue(any_database, NOW + 31 * DAY)) == {draft.id, application.id}
     assert stored(any_database, draft).state == "WITHDRAWN"
     assert stored(any_database, application).state == "LAPSED"
     assert ("stamp.release", None) in works(any_database)
@@ -279,13 +277,13 @@ def test_what_nothing_happens_to_lapses_and_its_stamp_is_free(any_database: Engi
 
 def test_withdrawal_and_cancellation_release_the_stamp(any_database: Engine, blobs: BlobStore) -> None:
     first, second = submitted(any_database, blobs), submitted(any_database, blobs)
-    assert applications.withdraw(any_database, first.id, APPLICANT, NOW).state == "WITHDRAWN"
-    assert applications.cancel(any_database, second.id, ADMINISTRATOR, NOW).state == "CANCELLED"
+    assert acts.withdraw(any_database, first.id, APPLICANT, NOW).state == "WITHDRAWN"
+    assert acts.cancel(any_database, second.id, ADMINISTRATOR, NOW).state == "CANCELLED"
     with any_database.connect() as connection:
         freed = {work.payload["stamp"] for work in waiting(connection) if work.kind == "stamp.release"}
     assert freed == {str(first.stamp_id), str(second.stamp_id)}
     draft = begin_application(any_database)
-    assert applications.withdraw(any_database, draft.id, APPLICANT, NOW).state == "WITHDRAWN"
+    assert acts.withdraw(any_database, draft.id, APPLICANT, NOW).state == "WITHDRAWN"
     assert told(any_database, draft)[-1][0] == "application.discard"
 
 
@@ -294,14 +292,14 @@ def test_a_birthday_before_submission_changes_the_fee(any_database: Engine, blob
     record = applicant_record(date_of_birth="2014-11-23")
     draft = complete_application(any_database, blobs, begin_application(any_database, record=record))
     with pytest.raises(EnrolmentError) as refused:
-        applications.submit(any_database, draft.id, APPLICANT, NOW + DAY)
+        acts.submit(any_database, draft.id, APPLICANT, NOW + DAY)
     assert (refused.value.refusal, refused.value.guard) == (Refusal.GUARD, "fee-changed")
     assert (stored(any_database, draft).state, stored(any_database, draft).fee) == ("DRAFT", 50)
-    in_transaction(any_database, lambda c: applications.bind_stamp(c, draft.id, None, APPLICANT, NOW + DAY))
+    in_transaction(any_database, lambda c: fees.bind_stamp(c, draft.id, None, APPLICANT, NOW + DAY))
     assert stored(any_database, draft).fee == 75
-    in_transaction(any_database, lambda c: applications.bind_stamp(c, draft.id, new_id(NOW), APPLICANT, NOW + DAY))
+    in_transaction(any_database, lambda c: fees.bind_stamp(c, draft.id, new_id(NOW), APPLICANT, NOW + DAY))
     with pytest.raises(EnrolmentError) as refused:  # a guardian is missing, the fee is right
-        applications.submit(any_database, draft.id, APPLICANT, NOW + DAY)
+        acts.submit(any_database, draft.id, APPLICANT, NOW + DAY)
     assert refused.value.guard == "papers-complete"
 
 
@@ -309,7 +307,7 @@ def test_a_stamp_entered_after_the_birthday_is_of_the_new_fee(any_database: Engi
     draft = begin_application(any_database, record=applicant_record(date_of_birth="2014-11-23"))
 
     def due(now: datetime) -> StoredApplication:
-        return in_transaction(any_database, lambda c: applications.load_due(c, draft.id, APPLICANT, now))
+        return in_transaction(any_database, lambda c: fees.load_due(c, draft.id, APPLICANT, now))
 
     assert ((due(NOW).fee, due(NOW).version), (due(NOW + DAY).fee, due(NOW + DAY).version)) == ((50, 1), (75, 2))
 
@@ -319,17 +317,17 @@ def test_a_tariff_that_changed_before_submission(
 ) -> None:
     draft = complete_application(any_database, blobs, begin_application(any_database))
     with monkeypatch.context() as patch:
-        patch.setattr(applications, "compute_fee", lambda *_: 90)
+        patch.setattr(fees, "compute_fee", lambda *_: 90)
         with pytest.raises(EnrolmentError, match="new amount"):
-            applications.submit(any_database, draft.id, APPLICANT, NOW)
-    assert applications.submit(any_database, draft.id, APPLICANT, NOW).fee == 75
+            acts.submit(any_database, draft.id, APPLICANT, NOW)
+    assert acts.submit(any_database, draft.id, APPLICANT, NOW).fee == 75
 
 
 def test_that_staff_has_read_what_a_file_needs_is_told_to_the_audit_log(any_database: Engine) -> None:
     draft = begin_application(any_database)
     before = len(told(any_database, draft))
     for actor in (APPLICANT, VALIDATOR, AGENT):
-        applications.requirements(any_database, draft.id, actor, NOW)
+        views.requirements(any_database, draft.id, actor, NOW)
     assert told(any_database, draft)[before:] == [
         ("application.read", "validating-officer:validator-1"),
         ("application.read", "call-centre-agent:agent-1"),
@@ -342,7 +340,7 @@ def test_a_draft_s_identifiers_do_not_tell_who_is_registered(any_database: Engin
 
     def places(number: str) -> set[int]:
         new = NewApplication("expiry", applicant_record(personal_number=number), site="rabat-1")
-        made = [applications.create_application(any_database, new, APPLICANT, NOW, keys=keys) for _ in range(2)]
+        made = [drafts.create_application(any_database, new, APPLICANT, NOW, keys=keys) for _ in range(2)]
         assert {bucket_of(item.id) for item in made} == {bucket_of(item.person_id) for item in made}
         return {bucket_of(item.id) for item in made}
 
@@ -351,16 +349,16 @@ def test_a_draft_s_identifiers_do_not_tell_who_is_registered(any_database: Engin
     assert all(len(found) == 1 for found in before.values())
     assert len(set.union(*before.values())) > 1
     new = NewApplication("expiry", applicant_record(personal_number=numbers[0]), site="rabat-1")
-    registered = applications.create_application(any_database, new, APPLICANT, NOW, keys=keys)
+    registered = drafts.create_application(any_database, new, APPLICANT, NOW, keys=keys)
     complete_application(any_database, blobs, registered)
-    applications.submit(any_database, registered.id, APPLICANT, NOW)
-    applications.take_up(any_database, registered.id, VALIDATOR, NOW)
+    acts.submit(any_database, registered.id, APPLICANT, NOW)
+    acts.take_up(any_database, registered.id, VALIDATOR, NOW)
     review.validate(any_database, registered.id, VALIDATOR, NOW)
     with any_database.connect() as connection:
         assert holder_of_number(connection, numbers[0]) == registered.person_id
     assert {number: places(number) for number in numbers} == before
     theirs = [ServiceKeys(bytes([octet]) * 32) for octet in range(8)]
-    elsewhere = {keys.tag(applications.PLACE, numbers[1].encode())[0] for keys in theirs}
+    elsewhere = {keys.tag(drafts.PLACE, numbers[1].encode())[0] for keys in theirs}
     assert len(elsewhere) > 1, "without the key nobody knows the place"
 
 
@@ -370,7 +368,7 @@ def test_a_stamp_is_bound_once(any_database: Engine) -> None:
 
     def bind(item: uuid.UUID | None) -> StoredApplication:
         return in_transaction(
-            any_database, lambda connection: applications.bind_stamp(connection, draft.id, item, APPLICANT, NOW)
+            any_database, lambda connection: fees.bind_stamp(connection, draft.id, item, APPLICANT, NOW)
         )
 
     assert bind(stamp).version == bind(stamp).version == 2
@@ -382,24 +380,24 @@ def test_a_stamp_is_bound_once(any_database: Engine) -> None:
 def test_who_may_know_of_an_application(any_database: Engine, blobs: BlobStore) -> None:
     application = submitted(any_database, blobs)
     for actor in (APPLICANT, VALIDATOR, CENTRAL, AGENT, CLERK):
-        view = applications.view_application(any_database, application.id, actor, NOW)
+        view = views.view_application(any_database, application.id, actor, NOW)
         assert view.record.personal_number == "ZZ123456"
     with pytest.raises(NotStoredError):
-        applications.view_application(any_database, application.id, OTHER_APPLICANT, NOW)
+        views.view_application(any_database, application.id, OTHER_APPLICANT, NOW)
     with pytest.raises(EnrolmentError, match="another office"):
-        applications.take_up(any_database, application.id, ELSEWHERE, NOW)
+        acts.take_up(any_database, application.id, ELSEWHERE, NOW)
     for stranger in (Role.RELYING_PARTY, Role.PAYMENT_PROVIDER, Role.KEY_OPERATOR):
         with pytest.raises(NotStoredError):
-            applications.view_application(any_database, application.id, Actor("x", frozenset((stranger,))), NOW)
+            views.view_application(any_database, application.id, Actor("x", frozenset((stranger,))), NOW)
     with pytest.raises(NotStoredError):
-        applications.view_application(any_database, new_id(NOW), VALIDATOR, NOW)
+        views.view_application(any_database, new_id(NOW), VALIDATOR, NOW)
 
 
 def test_nobody_decides_on_his_own_file(any_database: Engine, blobs: BlobStore) -> None:
     both = Actor(APPLICANT.id, frozenset((Role.VALIDATING_OFFICER, Role.APPLICANT)), "rabat-1")
     application = submitted(any_database, blobs)
     with pytest.raises(EnrolmentError, match="own file"):
-        applications.take_up(any_database, application.id, both, NOW)
+        acts.take_up(any_database, application.id, both, NOW)
 
 
 # The register
@@ -411,12 +409,10 @@ def test_a_renewal_goes_to_the_registered_person(any_database: Engine, blobs: Bl
     moved = applicant_record(contact={"phone": "+212600000002"}, mother=None)
     draft = begin_application(any_database, reason="expiry", record=moved)
     assert bucket_of(draft.id) == bucket_of(first.id)
-    applications.edit_record(
-        any_database, draft.id, applicant_record(contact={"phone": "+212600000002"}), APPLICANT, NOW
-    )
+    drafts.edit_record(any_database, draft.id, applicant_record(contact={"phone": "+212600000002"}), APPLICANT, NOW)
     complete_application(any_database, blobs, draft)
-    applications.submit(any_database, draft.id, APPLICANT, NOW)
-    applications.take_up(any_database, draft.id, VALIDATOR, NOW)
+    acts.submit(any_database, draft.id, APPLICANT, NOW)
+    acts.take_up(any_database, draft.id, VALIDATOR, NOW)
     found = review.compare(any_database, draft.id, VALIDATOR, NOW)
     assert found.registered is not None
     assert (found.registered.id, found.divergences) == (first.person_id, frozenset())

@@ -15,7 +15,7 @@ from eid.gateways.blobs import BlobStore
 from eid.imaging.portrait import draw_specimen_portrait
 from eid.keystore.service_keys import ServiceKeys
 from eid.locale import LANGUAGES, texts
-from eid.services.application import applications, documents
+from eid.services.application import acts, documents
 from eid.services.application.documents import Upload, check_upload
 from eid.store.audit import bucket_of, read_chain
 from eid.store.types import new_id
@@ -138,7 +138,7 @@ def test_only_papers_that_are_wanted_and_only_in_time(any_database: Engine, blob
     with pytest.raises(UploadError, match="unknown-paper"):
         documents.attach(any_database, blobs, draft.id, paper("love-letter"), APPLICANT, NOW)
     complete_application(any_database, blobs, draft)
-    applications.submit(any_database, draft.id, APPLICANT, NOW)
+    acts.submit(any_database, draft.id, APPLICANT, NOW)
     (kept, *_) = documents.list_documents(any_database, draft.id, APPLICANT)
     with pytest.raises(EnrolmentError, match="SUBMITTED"):
         documents.attach(any_database, blobs, draft.id, paper("photograph"), APPLICANT, NOW)

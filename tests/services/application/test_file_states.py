@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Engine, update
 
 from eid.enrolment.production import OrderFacts
 from eid.errors import EidError, StoreError
-from eid.services.application import applications, approval
+from eid.services.application import acts, approval, lapses, views
 from eid.services.card import delivery, production, stock
 from eid.services.card.cards import ProducedCard, record_personalised
 from eid.services.card.delivery import CollectorCheck, Comparison, Relation
@@ -135,7 +135,7 @@ class Files(RuleBasedStateMachine):
     @rule(at=WHICH, seriously=st.integers(0, 5))
     def cancel(self, at: int, seriously: int) -> None:
         if seriously == 5:
-            self.attempt(applications.cancel, self.engine, self.files[at], ADMINISTRATOR, NOW)
+            self.attempt(acts.cancel, self.engine, self.files[at], ADMINISTRATOR, NOW)
 
     @rule()
     def receive(self) -> None:
@@ -198,7 +198,7 @@ class Files(RuleBasedStateMachine):
     @rule(at=WHICH)
     def deliver(self, at: int) -> None:
         file, person = self.files[at], self._application(at)
-        number = applications.view_application(self.engine, person.id, APPLICANT, NOW).record.personal_number
+        number = views.view_application(self.engine, person.id, APPLICANT, NOW).record.personal_number
         check = CollectorCheck(Relation.HOLDER, Comparison.PORTRAIT, str(number), SOD)
         self.attempt(delivery.ship, self.engine, file, COURIER, NOW)
         self.attempt(delivery.arrive, self.engine, file, COURIER, NOW)
@@ -209,7 +209,7 @@ class Files(RuleBasedStateMachine):
         """Cards that wait to be collected lapse, and some are destroyed."""
         late = NOW + timedelta(days=120)
         for file in self.files:
-            in_transaction(self.engine, partial(applications._end, application_id=file, now=late))
+            in_transaction(self.engine, partial(lapses._end, application_id=file, now=late))
         with pytest.MonkeyPatch.context() as patch:
             if dies:
                 patch.setattr(delivery, "settle_stock", _die)

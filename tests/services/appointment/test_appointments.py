@@ -23,7 +23,7 @@ from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
 from eid.keystore.service_keys import ServiceKeys
-from eid.services.application.applications import withdraw
+from eid.services.application.acts import withdraw
 from eid.services.appointment.appointments import (
     Offer,
     admit_walk_in,

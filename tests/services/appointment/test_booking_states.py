@@ -25,7 +25,7 @@ from eid.enrolment.appointment import LIVE
 from eid.enrolment.site import cells_of, decode_site
 from eid.enrolment.wall_time import decode_wall_time
 from eid.errors import EnrolmentError
-from eid.services.application.applications import withdraw
+from eid.services.application.acts import withdraw
 from eid.services.appointment import appointments, sites
 from eid.services.appointment.settling import release_application, settle, sweep
 from eid.store.applications import load_application

@@ -15,7 +15,7 @@ from eid.card.memory import LifeCycle
 from eid.enrolment.card_status import RevocationCause
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, LifecycleError, NotStoredError, RecordError, Refusal, StoreError
-from eid.services.application import applications, approval
+from eid.services.application import approval, lapses
 from eid.services.card import card_writing, delivery, production, stock
 from eid.services.card.delivery import Comparison, Relation
 from eid.services.card.stock import NoBlanksError
@@ -194,8 +194,8 @@ def test_a_card_that_nobody_collects_ends_and_so_does_its_blank(
     for move in (delivery.ship, delivery.arrive):
         move(engine, order.application_id, COURIER, CLOCK)
     assert delivery.list_uncollected(engine, COURIER) == ()
-    assert applications.end_overdue(engine, CLOCK + timedelta(days=60)) == ()
-    assert applications.end_overdue(engine, late) == (order.application_id,)  # the timer
+    assert lapses.end_overdue(engine, CLOCK + timedelta(days=60)) == ()
+    assert lapses.end_overdue(engine, late) == (order.application_id,)  # the timer
     card = card_of(one_press, order)
     assert (state_of(one_press, order), card.state, card.cause) == ("LAPSED", "REVOKED", "uncollected")
     assert (delivery.list_uncollected(engine, COURIER), delivery.list_uncollected(engine, ELSEWHERE)) == ((card,), ())

@@ -12,7 +12,7 @@ from eid.gateways.abis.osia import OsiaAbis
 from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.abis.server import serve_sandbox
 from eid.gateways.messages import SpooledMessages
-from eid.services.application import adjudication, applications, approval
+from eid.services.application import acts, adjudication, approval
 from eid.services.application.abis import open_abis
 from eid.services.card import production, stock
 from eid.services.durable.handlers import HANDLERS
@@ -73,7 +73,7 @@ def test_a_cancelled_file_is_not_produced(counter: Counter, tmp_path: Path) -> N
     order = counter.approved()
     store = stock.open_store(counter.engine, "Press", MAKER, CLOCK)
     stock.receive_batch(counter.engine, store.id, "B-1", order.profile, ["00AA"], MAKER, CLOCK)
-    applications.cancel(counter.engine, order.application_id, ADMINISTRATOR, CLOCK)
+    acts.cancel(counter.engine, order.application_id, ADMINISTRATOR, CLOCK)
     with pytest.raises(EnrolmentError, match="CANCELLED"):
         production.reserve(counter.engine, order.id, store.id, MAKER, CLOCK)
     (cancel,) = works(counter, "production.cancel")

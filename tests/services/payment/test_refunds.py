@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 
 from eid.enrolment.payment import Channel, Outcome
 from eid.errors import EnrolmentError, RecordError, Refusal
-from eid.services.application.applications import NewApplication, create_application
+from eid.services.application.drafts import NewApplication, create_application
 from eid.services.payment.payments import refund_stamp, show_payment
 from eid.services.payment.refunds import grant_refund, list_refunds, refuse_refund
 from eid.services.stamp import work as stamp_work

@@ -18,7 +18,7 @@ from eid.enrolment.person import decode_person, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.errors import EnrolmentError, NotStoredError, Refusal
-from eid.services.application import applications
+from eid.services.application import acts
 from eid.services.application.documents import open_document
 from eid.services.application.enrolment import view_item
 from eid.services.audit.log import Sealer
@@ -223,12 +223,12 @@ def test_of_two_applications_the_person_stays_with_the_other(any_database: Engin
         moved = new_id_like(first.id, NOW)
         same = {"bucket": first.id.bytes[15], "id": moved, "person_id": first.person_id}
         connection.execute(update(table).where(table.c.id == second.id).values(**same))
-    applications.withdraw(any_database, first.id, APPLICANT, NOW)
+    acts.withdraw(any_database, first.id, APPLICANT, NOW)
     later = NOW + timedelta(days=RULES.retention.never_submitted + 2)
     assert erase_due(eraser_of(counter), later) == Erased(applications=1)
     with any_database.connect() as connection:
         assert erasure.load_person(connection, first.person_id) is not None
-    applications.withdraw(any_database, moved, APPLICANT, NOW)
+    acts.withdraw(any_database, moved, APPLICANT, NOW)
     assert erase_due(eraser_of(counter), later) == Erased(applications=1)
     with any_database.connect() as connection:
         assert erasure.load_person(connection, first.person_id) is None

@@ -15,12 +15,13 @@ from eid.enrolment.wall_time import decode_wall_time
 from eid.errors import RecordError
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import ServiceKeys
-from eid.services.application import applications, review
+from eid.services.application import acts, review
 from eid.services.appointment import appointments
 from eid.services.person import statistics
 from eid.services.person.statistics import count_new, encode_csv, month_figures, parse_month, parts_of
 from eid.store.application_tables import application as table
 from eid.store.application_tables import document
+from eid.store.applications import StoredApplication
 from eid.store.statistics import read_counts
 from tests.builders.applicants import APPLICANT, NOW, VALIDATOR, begin_application, complete_application
 from tests.builders.booking import AGENT, RABAT, build_desk
@@ -32,10 +33,10 @@ MONTH = date(2026, 11, 1)
 DECEMBER = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
-def validate(engine: Engine, blobs: BlobStore, now: datetime = NOW) -> applications.StoredApplication:
+def validate(engine: Engine, blobs: BlobStore, now: datetime = NOW) -> StoredApplication:
     application = complete_application(engine, blobs, begin_application(engine, now), now)
-    applications.submit(engine, application.id, APPLICANT, now)
-    applications.take_up(engine, application.id, VALIDATOR, now)
+    acts.submit(engine, application.id, APPLICANT, now)
+    acts.take_up(engine, application.id, VALIDATOR, now)
     return review.validate(engine, application.id, VALIDATOR, now)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, String, cast, select
 
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, RecordError, Refusal
-from eid.services.application.applications import NewApplication, create_application
+from eid.services.application.drafts import NewApplication, create_application
 from eid.services.payment.payments import refund_stamp
 from eid.services.stamp.counter import CounterCase, Spending, name_case, spend_at_counter
 from eid.services.stamp.spending import enter_stamp, release_forsaken

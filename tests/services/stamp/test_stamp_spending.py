@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Engine
 
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
-from eid.services.application.applications import NewApplication, create_application, read_status, requirements
+from eid.services.application.drafts import NewApplication, create_application
 from eid.services.application.steps import stamp_release
+from eid.services.application.views import read_status, requirements
 from eid.services.durable.work import Workshop
 from eid.services.settings import Settings
-from eid.services.stamp import spending as stamp_spending
+from eid.services.stamp import spending
 from eid.services.stamp import work as stamp_work
 from eid.services.stamp.spending import (
     Due,
@@ -190,7 +191,7 @@ def test_what_a_process_that_died_left_reserved_is_released(till: Till, monkeypa
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stamp_spending, "bind_stamp", die)
+    monkeypatch.setattr(spending, "bind_stamp", die)
     with pytest.raises(KeyboardInterrupt):
         enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
     monkeypatch.undo()
@@ -211,7 +212,7 @@ def test_the_second_of_two_requests_does_not_free_what_the_first_has_bound(
         raise EnrolmentError(Refusal.WRONG_STATE, "somebody was quicker")
 
     with monkeypatch.context() as patched:
-        patched.setattr(stamp_spending, "bind_stamp", lose)
+        patched.setattr(spending, "bind_stamp", lose)
         with pytest.raises(EnrolmentError, match="quicker"):
             enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
         fresh, other = till.buy(), apply(till)
@@ -241,7 +242,7 @@ def test_who_enters_it_again_in_time_keeps_it(till: Till, monkeypatch: pytest.Mo
     stamp, application = till.buy(), apply(till)
     reserve_stamp(till.office, application.id, DUE, till.digits(stamp), till.me, till.now)
     till.later(minutes=16)
-    whole = stamp_spending._bound_stamp
+    whole = spending._bound_stamp
 
     def look(connection: Connection, application_id: uuid.UUID | None) -> uuid.UUID | None:
         found = whole(connection, application_id)
@@ -250,7 +251,7 @@ def test_who_enters_it_again_in_time_keeps_it(till: Till, monkeypatch: pytest.Mo
             enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
         return found
 
-    monkeypatch.setattr(stamp_spending, "_bound_stamp", look)
+    monkeypatch.setattr(spending, "_bound_stamp", look)
     release_forsaken(till.office, till.now)
     assert (till.show(stamp).state, bound(till, application)) == ("RESERVED", stamp.id)
 
