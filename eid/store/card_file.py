@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from eid.errors import StoreError
+from eid.store.files import make_names_durable
 
 MODE: Final = 0o600  # the state holds the chip's private keys
 MAX_STATE: Final = 16 * 1024 * 1024  # octets
@@ -52,7 +53,7 @@ class CardFile:
             except OSError:
                 temporary.unlink(missing_ok=True)
                 raise
-            _make_names_durable(self.path.parent)
+            make_names_durable(self.path.parent)
         except OSError as failure:
             raise StoreError(f"the card file {self.path} cannot be written: {failure.strerror}") from failure
 
@@ -117,14 +118,6 @@ def _write_durably(path: Path, state: bytes) -> None:
         rest = memoryview(state)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_names_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -19,6 +19,7 @@ from typing import Final
 
 from eid.audit.tree_head import MAX_CHECKPOINT, Seal
 from eid.errors import StoreError
+from eid.store.files import make_names_durable
 
 CHECKPOINT: Final = ".checkpoint"
 ROWS: Final = ".rows"
@@ -48,7 +49,7 @@ def store_seal(directory: Path, seal: Seal, sealed_at: datetime) -> None:
         _store(folder / (stem + ROWS), seal.entries)
         _store(folder / (stem + CHECKPOINT), seal.checkpoint.encode())
         for place in (folder, directory):
-            _make_durable(place)
+            make_names_durable(place)
     except OSError as failure:
         raise StoreError(f"the tree head {seal.size} cannot be written: {failure.strerror}") from failure
 
@@ -91,14 +92,6 @@ def _store(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _load(path: Path, limit: int) -> bytes:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eid.errors import LifecycleError, StoreError
+from eid.store.files import make_names_durable
 
 SUFFIX: Final = ".signatures"
 NOTHING: Final = "0" * 64  # what the first line names as the one before
@@ -152,13 +153,13 @@ class SignatureRecord:
         try:
             if not self.directory.is_dir():
                 self.directory.mkdir(mode=0o700, exist_ok=True)
-                _sync_directory(self.directory.parent)
+                make_names_durable(self.directory.parent)
             is_new = not self._path(label).exists()
             descriptor = os.open(self._path(label), flags, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 if is_new:
-                    _sync_directory(self.directory)
+                    make_names_durable(self.directory)
                 yield descriptor
             finally:
                 os.close(descriptor)  # which ends the lock
@@ -200,14 +201,6 @@ def _decode(line: bytes, label: str) -> SignatureEntry:
 def _write_all(descriptor: int, raw: bytes) -> None:
     while raw:
         raw = raw[os.write(descriptor, raw) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unreadable(label: str, error: OSError) -> StoreError:

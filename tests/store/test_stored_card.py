@@ -71,7 +71,7 @@ def test_change_whose_name_alone_is_not_durable_is_not_taken_back(file, monkeypa
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(card_file, "_make_names_durable", fail)
+        patch.setattr(card_file, "make_names_durable", fail)
         assert card.process(SELECT)[-2:] == b"\x90\x00"
         assert card.process(INITIALIZE_UPDATE) == b"\x65\x81"
     assert card.card.state() == file.load()

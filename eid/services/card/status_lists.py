@@ -22,9 +22,9 @@ from eid.errors import NotStoredError
 from eid.keystore.ports import Signer
 from eid.pki.status_list import StatusType, build_status_list
 from eid.pki.status_token import StatusClaims, TokenForm, sign_status_token
-from eid.services.pki.authority_register import store_file
 from eid.store.cards import ListedStatus, last_change, read_lists, read_states, read_unfinished_places
 from eid.store.database import in_transaction, reading
+from eid.store.files import store_file
 from eid.store.status_publications import (
     Publication,
     forget_publications,

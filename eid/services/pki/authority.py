@@ -27,13 +27,9 @@ from eid.profile.loader import load_profile
 from eid.services.pki.authority_holdings import link_label
 from eid.services.pki.authority_keys import algorithm_of, issuing_state
 from eid.services.pki.authority_lists import AuthorityLists
-from eid.services.pki.authority_register import (
-    REGISTER,
-    decode_register,
-    load_file,
-    store_file,
-)
+from eid.services.pki.authority_register import REGISTER, decode_register
 from eid.services.pki.authority_revocation import AuthorityRevocation
+from eid.store.files import load_file, store_file
 from eid.store.signature_record import SignatureLimitError
 
 KEYS: Final = "keys"  # the folder of the software key store

@@ -10,7 +10,7 @@ from eid.codec.crl import decode_crl
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.errors import DecodeError, StoreError
 from eid.services.pki.authority_holdings import AuthorityHoldings
-from eid.services.pki.authority_register import load_file
+from eid.store.files import load_file
 
 
 @dataclass(frozen=True, slots=True)

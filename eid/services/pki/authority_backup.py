@@ -23,9 +23,10 @@ from eid.errors import AlreadyDoneError, LifecycleError, NotStoredError, StoreEr
 from eid.keystore.software import create_private_file
 from eid.pki.crl import RevocationReason
 from eid.pki.trust_store import is_signed_by
-from eid.services.pki.authority_register import REGISTER, decode_register, load_file, lock_directory, store_file
+from eid.services.pki.authority_register import REGISTER, decode_register
 from eid.services.pki.cv_register import REGISTER as CV_REGISTER
 from eid.services.pki.cv_register import SEQUENCE_DIGITS, decode_cv_register
+from eid.store.files import load_file, lock_directory, store_file
 
 FORMAT: Final = "eid-authority-backup"
 VERSION: Final = 1

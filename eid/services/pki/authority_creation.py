@@ -10,16 +10,8 @@ from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, StoreErr
 from eid.keystore.ports import KeyStore
 from eid.profile.loader import load_profile
 from eid.services.pki.authority import IssuingAuthority
-from eid.services.pki.authority_register import (
-    CSCA,
-    CSCA_NAME,
-    MASTER_KEY,
-    REGISTER,
-    Register,
-    decode_register,
-    load_file,
-    lock_directory,
-)
+from eid.services.pki.authority_register import CSCA, CSCA_NAME, MASTER_KEY, REGISTER, Register, decode_register
+from eid.store.files import load_file, lock_directory
 
 
 def create_authority(

@@ -13,7 +13,8 @@ from eid.codec.x509 import Certificate, decode_certificate
 from eid.errors import LifecycleError, StoreError
 from eid.pki.content_signer import usage_of
 from eid.profile.schema import CardProfile
-from eid.services.pki.authority_register import Register, load_file
+from eid.services.pki.authority_register import Register
+from eid.store.files import load_file
 from eid.store.signature_record import SignatureRecord
 
 SIGNATURES: Final = "signatures"

@@ -15,27 +15,21 @@ from eid.codec import oid
 from eid.codec.spki import decode_spki
 from eid.codec.x509 import decode_certificate
 from eid.crypto.signatures import SignatureAlgorithm
-from eid.errors import KeyStoreError, LifecycleError
+from eid.errors import LifecycleError
 from eid.keystore.algorithm import rsa_algorithm
 from eid.keystore.ports import KeySetSource, KeyStore, Signer
 from eid.pki.certificate_profile import IssuingState
 from eid.pki.content_signer import usage_of
 from eid.profile.schema import Authority, CardProfile
 from eid.services.pki.authority_holdings import AuthorityHoldings
-from eid.services.pki.authority_register import (
-    MASTER_KEY,
-    REGISTER,
-    Register,
-    decode_register,
-    load_file,
-    lock_directory,
-    store_file,
-)
+from eid.services.pki.authority_register import MASTER_KEY, REGISTER, Register, decode_register
+from eid.services.pki.recorded_keys import RecordedKeys
 from eid.services.pki.recorded_signer import RecordedSigner
+from eid.store.files import load_file, lock_directory, store_file
 
 
 @dataclass(slots=True)
-class AuthorityKeys(AuthorityHoldings):
+class AuthorityKeys(AuthorityHoldings, RecordedKeys):
     """An authority's directory and its keys.
 
     Args:
@@ -45,17 +39,6 @@ class AuthorityKeys(AuthorityHoldings):
     store: KeyStore | None = field(repr=False)
     operator: str = ""
     _opened: dict[str, Signer] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def keys(self) -> KeyStore:
-        """Where the authority's keys are.
-
-        Raises:
-            KeyStoreError: it was opened without them.
-        """
-        if self.store is None:
-            raise KeyStoreError("the authority was opened without its keys")
-        return self.store
 
     @property
     def master_key(self) -> KeySetSource:
@@ -77,24 +60,16 @@ class AuthorityKeys(AuthorityHoldings):
         is_rsa = decode_spki(decode_certificate(self.load(label)).spki_raw).algorithm.oid == oid.RSA_ENCRYPTION
         return self.keys.load(label, algorithm_of(self.profile.authority, "RSA-" if is_rsa else "", hash_name))
 
-    def _recorded(self, signer: Signer, purpose: str, now: datetime, limit: int | None = None) -> RecordedSigner:
-        return RecordedSigner(signer, self.record, purpose, self.operator, now, limit)
-
     def _make_key(self, label: str, kind: str, algorithm: SignatureAlgorithm) -> Signer:
         """A new key, or the one that an earlier attempt at this very label left behind.
 
         Args:
             kind: name of a curve, or "RSA-" and a number of bits.
         """
-        if self.register.unfinished == label:
-            if label in self.keys.labels():
-                return self.keys.load(label, algorithm)
-        elif label in self.keys.labels():  # in a token that serves somebody else, too
-            raise KeyStoreError(f"there is a key {label!r} already, and this authority did not make it")
-        self._keep(replace(self.register, unfinished=label))
-        if kind.startswith("RSA-"):
-            return self.keys.generate_rsa(label, int(kind.removeprefix("RSA-")), algorithm)
-        return self.keys.generate_ec(label, kind, algorithm)
+        if self.register.unfinished != label:
+            self._require_new(label)
+            self._keep(replace(self.register, unfinished=label))
+        return self._load_or_generate(label, kind, algorithm)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from eid.keystore.ports import Signer
 from eid.pki.certificate_profile import Validity
 from eid.pki.list_signer import ListKind, build_list_signer_certificate, sign_list
 from eid.services.pki.authority_keys import AuthorityKeys, algorithm_of, issuing_state
-from eid.services.pki.authority_register import store_file
+from eid.store.files import store_file
 
 LIST_LABELS: Final = {ListKind.MASTER: "mls", ListKind.DEVIATION: "dls", ListKind.STATUS: "sls"}
 STATUS_CURVE: Final = "P-256"  # JOSE has no names for the Brainpool curves

@@ -9,23 +9,16 @@ DIR/signatures/      what each key signed (eid.store.signature_record)
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
-from eid.errors import StoreError
 from eid.pki.crl import RevocationReason
+from eid.services.pki.register_format import RegisterFormat
 
-FORMAT: Final = "eid-authority"
-VERSION: Final = 1
 REGISTER: Final = "authority.json"
+FORMAT: Final = RegisterFormat(REGISTER, "eid-authority", 1)
 MASTER_KEY: Final = "card-master"
 CSCA: Final = "csca-001"
 CSCA_NAME: Final = "SPECIMEN CSCA"
@@ -63,8 +56,6 @@ class Register:
     def encode(self) -> bytes:
         """JSON; serial numbers as hexadecimal text."""
         told = {
-            "format": FORMAT,
-            "version": VERSION,
             "profile": self.profile,
             "signers": list(self.signers),
             "crl_number": self.crl_number,
@@ -79,7 +70,7 @@ class Register:
             "name": self.name,
             "external_signers": list(self.external_signers),
         }
-        return json.dumps(told, indent=2).encode() + b"\n"
+        return FORMAT.encode(told)
 
 
 def decode_register(raw: bytes) -> Register:
@@ -88,27 +79,25 @@ def decode_register(raw: bytes) -> Register:
     Raises:
         StoreError: it is of another format or version, or damaged.
     """
-    try:
-        told: dict[str, Any] = json.loads(raw)
-        if (told["format"], told["version"]) != (FORMAT, VERSION):
-            raise StoreError(f"{REGISTER} is of another format or version")
-        revocations = tuple((int(item["serial"], 16), item["at"], item["reason"]) for item in told["revocations"])
-        register = Register(
-            told["profile"],
-            tuple(told["signers"]),
-            told["crl_number"],
-            revocations,
-            told["unfinished"],
-            tuple(told["cscas"]),
-            tuple(told["list_signers"]),
-            tuple(told["retired"]),
-            tuple(told["crls"].items()),
-            told["name"],
-            tuple(told.get("external_signers", ())),  # registers of version 0.1 have none
-        )
-        _check_register(register)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise StoreError(f"{REGISTER} is damaged") from error
+    return FORMAT.decode(raw, _build)
+
+
+def _build(told: dict[str, Any]) -> Register:
+    revocations = tuple((int(item["serial"], 16), item["at"], item["reason"]) for item in told["revocations"])
+    register = Register(
+        told["profile"],
+        tuple(told["signers"]),
+        told["crl_number"],
+        revocations,
+        told["unfinished"],
+        tuple(told["cscas"]),
+        tuple(told["list_signers"]),
+        tuple(told["retired"]),
+        tuple(told["crls"].items()),
+        told["name"],
+        tuple(told.get("external_signers", ())),  # registers of version 0.1 have none
+    )
+    _check_register(register)
     return register
 
 
@@ -131,55 +120,3 @@ def _check_register(register: Register) -> None:
     for _, at, reason in register.revocations:
         if datetime.fromisoformat(at).tzinfo is None or (reason and not RevocationReason[reason]):
             raise ValueError("a revocation is malformed")
-
-
-@contextmanager
-def lock_directory(directory: Path) -> Iterator[None]:
-    """Hold the directory against other writers of this machine.
-
-    Raises:
-        StoreError: it is missing or cannot be written to.
-    """
-    try:
-        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise StoreError(f"{directory}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)  # which ends the lock
-
-
-def load_file(path: Path) -> bytes:
-    """Content of a file.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
-
-
-def store_file(path: Path, raw: bytes) -> None:
-    """Write a file whole or not at all, durably.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    unfinished = path.with_name(f".{path.name}.new")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error

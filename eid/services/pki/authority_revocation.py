@@ -10,7 +10,7 @@ from eid.codec.x509 import decode_certificate
 from eid.errors import AlreadyDoneError, LifecycleError
 from eid.pki.crl import Revocation, RevocationReason, build_crl
 from eid.services.pki.authority_keys import AuthorityKeys
-from eid.services.pki.authority_register import store_file
+from eid.store.files import store_file
 
 
 @dataclass(slots=True)

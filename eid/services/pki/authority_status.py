@@ -12,7 +12,7 @@ from eid.codec.crl import decode_crl
 from eid.codec.x509 import Certificate, decode_certificate
 from eid.pki.content_signer import usage_of
 from eid.services.pki.authority_holdings import AuthorityHoldings, due_time
-from eid.services.pki.authority_register import load_file
+from eid.store.files import load_file
 
 NOTICE: Final = timedelta(days=90)  # to prepare a ceremony
 SIGNER_NOTICE: Final = timedelta(days=7)

@@ -17,7 +17,7 @@ from typing import Final
 
 from eid.codec.cv import CvCertificate, CvExtension, Role, decode_cv_certificate
 from eid.crypto.signatures import SignatureAlgorithm
-from eid.errors import AlreadyDoneError, KeyStoreError, LifecycleError, NotStoredError, StoreError
+from eid.errors import AlreadyDoneError, LifecycleError, NotStoredError, StoreError
 from eid.keystore.ports import KeyStore, Signer
 from eid.pki.cv_chain import SIGNATURE_ALGORITHMS, Verified, load_trust_point, verify_cv_chain
 from eid.pki.cv_issuing import build_cv_certificate, build_cv_public_key
@@ -33,9 +33,10 @@ from eid.pki.cv_request import (
 from eid.pki.cv_rights import build_chat
 from eid.protocols.restricted_identification.core import build_terminal_sector
 from eid.protocols.restricted_identification.sector_key import SectorPublicKey
-from eid.services.pki.authority_register import load_file, lock_directory, store_file
 from eid.services.pki.cv_register import HOLDER, REGISTER, SEQUENCE_DIGITS, CvRegister, decode_cv_register
+from eid.services.pki.recorded_keys import RecordedKeys
 from eid.services.pki.recorded_signer import RecordedSigner
+from eid.store.files import load_file, lock_directory, store_file
 from eid.store.signature_record import SignatureRecord
 
 SIGNATURES: Final = "signatures"
@@ -49,7 +50,7 @@ ROLES_BELOW: Final[dict[str, tuple[Role, ...]]] = {
 
 
 @dataclass(slots=True)
-class CvAuthority:
+class CvAuthority(RecordedKeys):
     """It is open; without a key store it can only be looked at. Make one with `create_cv_authority`, or open it."""
 
     directory: Path
@@ -58,17 +59,6 @@ class CvAuthority:
     operator: str = ""
 
     # --- what there is
-
-    @property
-    def keys(self) -> KeyStore:
-        """Where the keys are.
-
-        Raises:
-            KeyStoreError: it was opened without them.
-        """
-        if self.store is None:
-            raise KeyStoreError("the authority was opened without its keys")
-        return self.store
 
     @property
     def record(self) -> SignatureRecord:
@@ -148,7 +138,7 @@ class CvAuthority:
                 "effective_date": now.date(),
                 "expiration_date": now.date() + timedelta(days=days),
             }
-            signer = RecordedSigner(key, self.record, f"certificate {reference}", self.operator, now)
+            signer = self._recorded(key, f"certificate {reference}", now)
             raw = build_cv_certificate(signer, authority_reference=reference, **terms)  # type: ignore[arg-type]  # above
             store_file(self._own(reference), raw)
             if old is not None:
@@ -173,7 +163,7 @@ class CvAuthority:
         with self._alone():
             key = self._next_key(self.register.kind)
             reference = self.register.pending
-            signer = RecordedSigner(key, self.record, f"request {reference}", self.operator, now)
+            signer = self._recorded(key, f"request {reference}", now)
             raw = build_cv_request(signer, reference, authority_reference)
             if self.register.keys and decode_cv_certificate(self.certificate).expiration_date >= now.date():
                 current = self.register.current
@@ -338,21 +328,15 @@ class CvAuthority:
             if number >= 10**SEQUENCE_DIGITS:
                 raise LifecycleError("all sequence numbers are used up")
             reference = self.register.reference(number)
-            if reference in self.keys.labels():  # in a token that serves somebody else, too
-                raise KeyStoreError(f"there is a key {reference!r} already, and this authority did not make it")
+            self._require_new(reference)
             self._keep(replace(self.register, kind=kind, sequence=number, pending=reference))
-        reference, algorithm = self.register.pending, self.register.algorithm
-        if reference in self.keys.labels():
-            return self.keys.load(reference, algorithm)
-        if kind.startswith("RSA-"):
-            return self.keys.generate_rsa(reference, int(kind.removeprefix("RSA-")), algorithm)
-        return self.keys.generate_ec(reference, kind, algorithm)
+        return self._load_or_generate(self.register.pending, kind, self.register.algorithm)
 
     def _signer(self, reference: str, purpose: str, now: datetime) -> RecordedSigner:
         """A key that has a certificate; the certificate says what it signs with."""
         certificate = decode_cv_certificate(load_file(self._own(reference)))
         signer = self.keys.load(reference, _algorithm_of(certificate))
-        return RecordedSigner(signer, self.record, purpose, self.operator, now)
+        return self._recorded(signer, purpose, now)
 
     def _own(self, reference: str) -> Path:
         return self.directory / "own" / f"{reference}.cvcert"

@@ -11,19 +11,18 @@ DIR/signatures/     what each key signed (eid.store.signature_record)
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from eid.crypto.signatures import SignatureAlgorithm
-from eid.errors import LifecycleError, StoreError
+from eid.errors import LifecycleError
 from eid.keystore.algorithm import rsa_algorithm
 from eid.pki.cv_rights import TERMINAL_TYPES
+from eid.services.pki.register_format import RegisterFormat
 
-FORMAT: Final = "eid-cv-authority"
-VERSION: Final = 1
 REGISTER: Final = "cv.json"
+FORMAT: Final = RegisterFormat(REGISTER, "eid-cv-authority", 1)
 CvRole = Literal["cvca", "dv", "terminal"]
 HOLDER: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{1,9}")  # country and mnemonic, TR-03110-3 D.2.1.2; printable here
 SEQUENCE_DIGITS: Final = 5
@@ -80,8 +79,6 @@ class CvRegister:
     def encode(self) -> bytes:
         """JSON."""
         told = {
-            "format": FORMAT,
-            "version": VERSION,
             "role": self.role,
             "holder": self.holder,
             "terminal_type": self.terminal_type,
@@ -92,7 +89,7 @@ class CvRegister:
             "sequence": self.sequence,
             "pending": self.pending,
         }
-        return json.dumps(told, indent=2).encode() + b"\n"
+        return FORMAT.encode(told)
 
 
 def decode_cv_register(raw: bytes) -> CvRegister:
@@ -101,24 +98,22 @@ def decode_cv_register(raw: bytes) -> CvRegister:
     Raises:
         StoreError: it is of another format or version, or damaged.
     """
-    try:
-        told: dict[str, Any] = json.loads(raw)
-        if (told["format"], told["version"]) != (FORMAT, VERSION):
-            raise StoreError(f"{REGISTER} is of another format or version")
-        register = CvRegister(
-            told["role"],
-            told["holder"],
-            told["terminal_type"],
-            told["kind"],
-            told["hash"],
-            told["scheme"],
-            tuple(told["keys"]),
-            told["sequence"],
-            told["pending"],
-        )
-        _check_register(register)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise StoreError(f"{REGISTER} is damaged") from error
+    return FORMAT.decode(raw, _build)
+
+
+def _build(told: dict[str, Any]) -> CvRegister:
+    register = CvRegister(
+        told["role"],
+        told["holder"],
+        told["terminal_type"],
+        told["kind"],
+        told["hash"],
+        told["scheme"],
+        tuple(told["keys"]),
+        told["sequence"],
+        told["pending"],
+    )
+    _check_register(register)
     return register
 
 

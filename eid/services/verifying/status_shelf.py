@@ -18,9 +18,9 @@ from eid.gateways.http import fetch
 from eid.pki.status_token import MAX_TOKEN, VerifiedStatusList, decode_status_token, verify_status_token
 from eid.pki.trust_store import TrustStore
 from eid.services.input_file import read_input
-from eid.services.pki.authority_register import store_file
 from eid.services.trust.fetch import Fetch, build_location
 from eid.services.trust.policy import load_trust_policy
+from eid.store.files import store_file
 from eid.verification.status_lists import StatusLists
 
 FOLDER: Final = "status"  # inside of the trust store's directory

@@ -24,7 +24,8 @@ from eid.services.pki import authority as issuing
 from eid.services.pki import authority_keys, authority_lists, authority_revocation
 from eid.services.pki.authority import IssuingAuthority, open_authority, open_software_keys, require_authority
 from eid.services.pki.authority_creation import create_authority
-from eid.services.pki.authority_register import CSCA, MASTER_KEY, Register, decode_register, store_file
+from eid.services.pki.authority_register import CSCA, MASTER_KEY, Register, decode_register
+from eid.store.files import store_file
 from tests.builders.issuance import NOW
 from tests.builders.issuing import PASSPHRASE, clear_token, make_authority, reopen, software_keys
 from tests.conftest import SoftHsmToken, find_tool
