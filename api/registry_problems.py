@@ -33,7 +33,8 @@ from eid.errors import (
     StoreError,
     TooLateError,
 )
-from eid.locale import FALLBACK, LANGUAGES, text, texts
+from eid.locale import FALLBACK, LANGUAGES, text
+from eid.locale.details import REFUSALS, detail_text
 from eid.services.caller.tokens import TokenRefusedError
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
@@ -102,12 +103,13 @@ def answer_problem(
     headers: Mapping[str, str] | None = None,
     **more: str | None,
 ) -> Response:
-    """The response for a problem, its title in the caller's language; type and codes are the same in each.
+    """The response for a problem, title and detail in the caller's language; type and codes are the same in each.
 
     At OSIA's addresses it has OSIA's form.
     """
     language = language_of(request)
     title = text(language, "problem", problem.slug)
+    detail = detail_text(language, detail, REFUSALS)[0]
     content: dict[str, Any] = {"type": problem.urn, "title": title, "status": problem.status}
     content |= {name: value for name, value in {"detail": detail, **more}.items() if value}
     if errors:
@@ -127,8 +129,7 @@ def problem_of_error(request: Request, error: EidError) -> Response:
         return answer_problem(request, error.problem, error.detail, errors=error.errors, headers=headers)
     if isinstance(error, EnrolmentError):
         problem = _BY_REFUSAL[error.refusal]
-        detail = describe_refusal(error, language_of(request))
-        return answer_problem(request, problem, detail, refusal=error.refusal.value, guard=error.guard)
+        return answer_problem(request, problem, error.detail, refusal=error.refusal.value, guard=error.guard)
     if isinstance(error, FaultyRecordError):
         told = [{"pointer": fault.pointer, "code": fault.code} for fault in error.faults]
         errors = [{**item, "detail": text(language_of(request), "fault", item["code"])} for item in told]
@@ -137,12 +138,6 @@ def problem_of_error(request: Request, error: EidError) -> Response:
         detail = text(language_of(request), "upload", error.refusal.value)
         return answer_problem(request, RegistryProblem.UPLOAD_REFUSED, detail, refusal=error.refusal.value)
     return _answer_error(request, error)
-
-
-def describe_refusal(error: EnrolmentError, language: str) -> str:
-    """What a rule says: its own sentence in English; in another language that of its condition, where it has one."""
-    told = texts(language).get("condition", {}).get(error.guard or "")
-    return error.detail if language == FALLBACK or told is None else told
 
 
 def _answer_error(request: Request, error: EidError) -> Response:
