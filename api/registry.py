@@ -37,6 +37,7 @@ from api.routes import (
     statistics,
     status,
 )
+from eid.services.caller.key_renewal import keep_renewing
 from eid.services.registry import Registry, open_registry
 from eid.services.settings import load_settings
 
@@ -100,4 +101,6 @@ def create_registry_from_environment() -> FastAPI:
         EidError: the state, the keys or the issuer of tokens cannot be used. ProfileError: a setting is malformed.
     """
     settings = load_settings(os.environ)
-    return create_registry(open_registry(settings), proxy=settings.proxy)
+    registry = open_registry(settings)
+    keep_renewing(registry.issuer, settings)
+    return create_registry(registry, proxy=settings.proxy)

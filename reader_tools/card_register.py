@@ -1,4 +1,4 @@
-"""`eid card enter|activate|suspend|resume|revoke|status`: the register of issued cards."""
+"""`eid card enter|activate|suspend|resume|revoke|uncollected|destroy|status`: the register of issued cards."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import json
 import os
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import click
 
 from eid.enrolment.card_status import RevocationCause, SuspensionCause
+from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Role
+from eid.enrolment.rules import load_rules
 from eid.errors import NotStoredError
 from eid.rendering.terminal import render_table
+from eid.services.card import delivery
 from eid.services.card.cards import Register, status_for_relying_parties
 from eid.services.database import ready_database
 from eid.services.settings import load_settings
@@ -24,11 +27,14 @@ from reader_tools.values import UtcTime
 
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 CARD: Final = click.argument("card")
+SITE: Final = click.option("--site", required=True, metavar="CODE", help="Where you work, and the card is.")
 
 
 def _on_register(work: Callable[[Register], RegisteredCard], as_json: bool) -> None:
-    with ready_database(load_settings(os.environ)) as engine:
-        _print(work(Register(engine)), as_json)
+    settings = load_settings(os.environ)
+    today = local_day(current_moment(), load_rules(settings.country).rules)
+    with ready_database(settings) as engine:
+        _print(work(Register(engine)), today, as_json)
 
 
 @click.command(name="enter")
@@ -97,15 +103,57 @@ def revoke(cause: str, replaced_by: uuid.UUID | None, role: str, as_json: bool, 
     )
 
 
-@click.command(name="status")
+@click.command(name="uncollected")
+@SITE
+@acting_as(Role.DELIVERY_OPERATOR)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each card.")
+def uncollected(site: str, role: str, as_json: bool) -> None:
+    """List the cards at a site that nobody has collected, and which are to be destroyed; oldest first."""
+    with ready_database(load_settings(os.environ)) as engine:
+        found = delivery.list_uncollected(engine, local_actor(role, site))
+    for item in found:
+        told = {"id": str(item.id), "document_number": item.document_number, "since": item.changed_at.isoformat()}
+        if as_json:
+            click.echo(json.dumps({"format": "eid-uncollected-card", "version": 1, **told}))
+        else:
+            click.echo(f"{item.id}  {item.document_number}  since {item.changed_at:%Y-%m-%d}")
+    if not found and not as_json:
+        click.echo("none")
+
+
+@click.command(name="destroy")
+@click.option("--witness", required=True, help="The second person, by identifier.")
+@SITE
+@acting_as(Role.DELIVERY_OPERATOR)
 @JSON
 @CARD
-def status(as_json: bool, card: str) -> None:
-    """Show a card of the register, and what relying parties may know of it. CARD: identifier or document number."""
-    _on_register(lambda register: register.require(_find(register, card)), as_json)
+def destroy(witness: str, site: str, role: str, as_json: bool, card: str) -> None:
+    """Note that a card which nobody has collected was destroyed before a second person; then its blank is, too.
+
+    CARD: identifier or document number.
+    """
+    actor = local_actor(role, site)
+
+    def work(register: Register) -> RegisteredCard:
+        wanted = _find(register, card)
+        return delivery.destroy_uncollected(register.engine, wanted, witness, actor, current_moment())
+
+    _on_register(work, as_json)
 
 
-COMMANDS: Final = (enter, activate, suspend, resume, revoke, status)
+@click.command(name="status")
+@acting_as(Role.ADMINISTRATOR)
+@JSON
+@CARD
+def status(role: str, as_json: bool, card: str) -> None:
+    """Show a card of the register, and what relying parties may know of it. CARD: identifier or document number.
+
+    That it was read stands in the audit log.
+    """
+    _on_register(lambda register: register.view(_find(register, card), local_actor(role), current_moment()), as_json)
+
+
+COMMANDS: Final = (enter, activate, suspend, resume, revoke, uncollected, destroy, status)
 
 
 def _find(register: Register, card: str) -> uuid.UUID:
@@ -119,7 +167,7 @@ def _find(register: Register, card: str) -> uuid.UUID:
     return found[0].id
 
 
-def _print(item: RegisteredCard, as_json: bool) -> None:
+def _print(item: RegisteredCard, today: date, as_json: bool) -> None:
     told = {
         "id": str(item.id),
         "state": item.state,
@@ -130,7 +178,7 @@ def _print(item: RegisteredCard, as_json: bool) -> None:
         "status_place": item.status_place,
         "replaced_by": None if item.replaced_by is None else str(item.replaced_by),
         "changed_at": item.changed_at.isoformat(),
-        "for_relying_parties": status_for_relying_parties(item, current_moment().date()).name,
+        "for_relying_parties": status_for_relying_parties(item, today).name,
     }
     if as_json:
         click.echo(json.dumps({"format": "eid-registered-card", "version": 1, **told}, indent=2))

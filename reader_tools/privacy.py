@@ -43,7 +43,7 @@ def command() -> None:
 def export(out: Path, role: str, person: uuid.UUID) -> None:
     """Write all that is kept about a person: data.json, papers, images.  That it was read stands in the audit log."""
     with _eraser() as eraser:
-        document = export_person(eraser.engine, person, local_actor(role), current_moment())
+        document = export_person(eraser.engine, eraser.blobs.keys, person, local_actor(role), current_moment())
         archive = build_archive(eraser.engine, eraser.blobs, document)
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)  # also of a file that was there
@@ -69,4 +69,4 @@ def erase(due: bool, role: str, application: uuid.UUID | None) -> None:
             return
         told = erase_due(eraser, current_moment())
     click.echo(f"erased: {told.applications} applications; of others the papers of {told.papers}, "
-               f"what was captured for {told.captures}")  # fmt: skip
+               f"what was captured for {told.captures}; {told.records} records of other systems")  # fmt: skip

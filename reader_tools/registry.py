@@ -30,7 +30,7 @@ def command() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8081]")
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Where state lives.")
 @click.option("--issuer", metavar="URL", help="The `iss` of the access tokens that count.")
-@click.option("--jwks", metavar="FILE|URL", help="The issuer's public keys (JWK Set), loaded once.")
+@click.option("--jwks", metavar="FILE|URL", help="The issuer's public keys (JWK Set).")
 @click.option("--audience", help="The `aud` that means this service.  [default: eid-registry]")
 @click.option("--development", is_flag=True, help="Let tokens of `eid dev-issuer` count. Not for production.")
 @click.option("--attached", is_flag=True, hidden=True, help="Stop when standard input ends.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -49,7 +50,7 @@ def command(month: str | None, post: str | None, service: str | None, form: str,
     """
     settings = load_settings(os.environ)
     zone, now = load_rules(settings.country).rules.time_zone, current_moment()
-    wanted = parse_month(month or f"{now:%Y-%m}")
+    wanted = parse_month(month or f"{now.astimezone(ZoneInfo(zone)):%Y-%m}")
     with existing_database(settings) as engine:
         count_new(engine, zone)
         figures = month_figures(engine, wanted, zone, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -18,7 +19,7 @@ import click
 
 from eid.services.audit.log import Sealer, load_sealer, open_audit_keys
 from eid.services.database import ready_database
-from eid.services.durable.oversight import ask_for_another_try, look_at_work
+from eid.services.durable.oversight import ask_for_another_try, ask_for_another_try_of_all, look_at_work
 from eid.services.durable.workshop import open_workshop
 from eid.services.settings import Settings, load_settings
 from reader_tools import exit_codes
@@ -61,10 +62,16 @@ def run(name: str, concurrency: int, passphrase: Path | None, without_sealing: b
 
 
 @command.command(name="status")
-def status() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for a monitor.")
+def status(as_json: bool) -> None:
     """Tell who works, how much waits, and how much has failed."""
     with ready_database(load_settings(os.environ)) as engine:
         found = look_at_work(engine, datetime.now(UTC))
+    if as_json:
+        workers = [{"name": item.name, "alive": item.is_alive} for item in found.workers]
+        told = {"workers": workers, "waiting": found.waiting, "failed": len(found.failures), "more": found.has_more}
+        click.echo(json.dumps({"format": "eid-worker-status", "version": 1, **told}))
+        return
     for worker in found.workers:
         click.echo(f"worker {worker.name}: {'alive' if worker.is_alive else 'silent'}")
     click.echo(f"waiting to be taken over: {found.waiting}")
@@ -86,10 +93,17 @@ def failed() -> int:
 
 
 @command.command(name="retry")
-@click.argument("work_id", type=click.UUID)
-def retry(work_id: uuid.UUID) -> None:
+@click.option("--all", "everything", is_flag=True, help="All that has failed, as after a gateway's outage.")
+@click.option("--kind", help="With --all: only this kind, such as sms.stamp.")
+@click.argument("work_id", type=click.UUID, required=False)
+def retry(everything: bool, kind: str | None, work_id: uuid.UUID | None) -> None:
     """Have failed work tried once more."""
+    if everything == (work_id is not None) or (kind is not None and not everything):
+        raise click.UsageError("name a piece of work, or say --all, perhaps with --kind")
     with ready_database(load_settings(os.environ)) as engine:
+        if work_id is None:
+            click.echo(f"will be tried again: {ask_for_another_try_of_all(engine, kind)}")
+            return
         ask_for_another_try(engine, work_id)
     click.echo("will be tried again")
 

@@ -22,7 +22,7 @@ Applicant = Annotated[Actor, Depends(require(Role.APPLICANT))]
 @router.get("/v1/me/data", operation_id="exportMyData", summary="All that is kept about the caller")
 def export(registry: CurrentRegistry, actor: Applicant) -> schemas.PersonalData:
     """With who has read it, by role; papers are named, and come from the applications' own routes."""
-    return schemas.PersonalData(**export_own(registry.engine, actor, registry.now()))
+    return schemas.PersonalData(**export_own(registry.engine, registry.keys, actor, registry.now()))
 
 
 @router.post(

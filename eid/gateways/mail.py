@@ -68,12 +68,16 @@ class SmtpMail:
         """Hand a message over; return its Message-ID, which is the same whenever it is sent again.
 
         Raises:
-            GatewayError: the server cannot be reached, or asks to try later. GatewayRefusedError: it never will.
+            GatewayError: the server cannot be reached, asks to try later, or refuses us. GatewayRefusedError: it will
+                never take this message.
         """
         mail = compose(message, self.sender)
         try:
             with self._connect() as connection:
                 connection.send_message(mail, self.sender, [message.to])
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused) as refusal:
+            # It is about us, not about the message: a fault of the settings, whose repair all mail waits for.
+            raise GatewayError(f"the mail server refuses us with {refusal.smtp_code}") from refusal
         except smtplib.SMTPRecipientsRefused as refusal:
             raise _judge(min(code for code, _ in refusal.recipients.values())) from refusal
         except smtplib.SMTPResponseException as refusal:

@@ -6,8 +6,9 @@
     {"id": "{key}", "to": "+2126...", "text": "..."}
     --> 200, 201 or 202   {"reference": "..."}
 
-One that was sent before under the same key is not sent again by the gateway. 408, 425, 429 and 5xx mean "later"; every
-other status means "never". No redirect is followed: the address is the one that somebody configured.
+One that was sent before under the same key is not sent again by the gateway. 408, 425, 429 and 5xx mean "later", and so
+do 401 and 403, which are about us and not about the message; every other status means "never". No redirect is followed:
+the address is the one that somebody configured.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SECONDS: Final = 10.0
 MAX_ANSWER: Final = 1 << 16  # octets
 MAX_REFERENCE: Final = 128  # characters
 TAKEN: Final = frozenset((200, 201, 202))
-LATER: Final = frozenset((408, 425, 429))
+LATER: Final = frozenset((401, 403, 408, 425, 429))
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 

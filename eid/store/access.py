@@ -6,11 +6,12 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.store.access_tables import access_account, access_code, access_session
 from eid.store.audit import bucket_of
+from eid.store.notification_tables import notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,13 @@ def end_session(connection: Connection, session_id: uuid.UUID, now: datetime) ->
 
 
 def forget_access(connection: Connection, before: datetime) -> int:
-    """Delete codes and sessions whose time was over before a moment; how many."""
+    """Delete codes, what was noted of their messages, and sessions whose time was over before a moment; how many."""
+    old = exists().where(
+        access_code.c.bucket == notification.c.bucket,
+        access_code.c.id == notification.c.subject,
+        access_code.c.expires_at < before,
+    )
+    connection.execute(delete(notification).where(old))
     codes = connection.execute(delete(access_code).where(access_code.c.expires_at < before)).rowcount
     sessions = connection.execute(delete(access_session).where(access_session.c.expires_at < before)).rowcount
     return codes + sessions

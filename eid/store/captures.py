@@ -119,6 +119,12 @@ def last_capture(connection: Connection, application: uuid.UUID) -> StoredCaptur
     return None if row is None else StoredCapture(*row)
 
 
+def list_captures(connection: Connection, application: uuid.UUID) -> tuple[StoredCapture, ...]:
+    """All captures of an application, the newest last."""
+    query = _of_application(select(*(capture.c[name] for name in _CAPTURE)), capture, application)
+    return tuple(StoredCapture(*row) for row in connection.execute(query.order_by(capture.c.attempt)))
+
+
 def captured_blobs(connection: Connection, stored: StoredCapture) -> dict[str, str]:
     """Names of the blobs, by the names of the items; those that were erased are not there."""
     rows = connection.execute(

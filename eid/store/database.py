@@ -154,6 +154,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         f"journal_mode = {journal_mode()}",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "recursive_triggers = ON",  # or INSERT OR REPLACE would take a row away past the trigger that forbids it
         "mmap_size = 0",
     ):
         connection.execute(f"PRAGMA {pragma}")

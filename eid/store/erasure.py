@@ -190,6 +190,9 @@ def strip_stamps(connection: Connection, application_id: uuid.UUID, applicant: s
         values = {"ordered_by": NOBODY, "sealed_phone": b"", "sealed_digits": None, "application_id": None}
         _strip(connection, stamp, stamp.c.id == stamp_id, bucket, **values)
         _strip(connection, payment, payment.c.stamp_id == stamp_id, bucket, requested_by=NOBODY)
+        connection.execute(
+            delete(notification).where(notification.c.bucket == bucket, notification.c.subject == stamp_id)
+        )
 
 
 def strip_appointments(connection: Connection, application_id: uuid.UUID, site: str) -> None:
@@ -213,6 +216,8 @@ def erase_account(connection: Connection, account_id: uuid.UUID) -> None:
     connection.execute(delete(access_session).where(*where))
     if contact is not None:
         codes = (access_code.c.bucket == bucket, access_code.c.contact_tag == contact)
+        told = notification.c.subject.in_(select(access_code.c.id).where(*codes))
+        connection.execute(delete(notification).where(notification.c.bucket == bucket, told))
         connection.execute(delete(access_code).where(*codes))
     connection.execute(delete(access_account).where(*mine))
 

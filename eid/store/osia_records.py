@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -96,6 +97,24 @@ def list_records(connection: Connection, kind: str, limit: int, offset: int = 0)
     query = select(*(table.c[name] for name in _RECORD)).where(table.c.kind == kind)
     rows = connection.execute(query.order_by(table.c.created_at, table.c.id).offset(offset).limit(limit))
     return tuple(Record(*row) for row in rows)
+
+
+def records_about(connection: Connection, subjects: Iterable[uuid.UUID]) -> tuple[Record, ...]:
+    """Records about applications or cards, the oldest first."""
+    query = select(*(table.c[name] for name in _RECORD)).where(table.c.subject.in_(tuple(subjects)))
+    return tuple(Record(*row) for row in connection.execute(query.order_by(table.c.created_at, table.c.id)))
+
+
+def abandoned_records(
+    connection: Connection, kind: str, state: str | None, before: datetime, limit: int
+) -> tuple[Record, ...]:
+    """Records of a kind, in a state or in any, that nobody has changed since a moment; the oldest first."""
+    query = select(*(table.c[name] for name in _RECORD)).where(table.c.kind == kind, table.c.updated_at < before)
+    if state is not None:
+        query = query.where(table.c.state == state)
+    return tuple(
+        Record(*row) for row in connection.execute(query.order_by(table.c.created_at, table.c.id).limit(limit))
+    )
 
 
 def insert_buffer(connection: Connection, buffer: Buffer) -> None:

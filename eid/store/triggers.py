@@ -11,12 +11,12 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 APPEND_ONLY_TABLES: Final = ("personalization_step", "audit_row", "tree_head")
-_OPERATIONS: Final = ("UPDATE", "DELETE")
+_OPERATIONS: Final = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 
 
-def trigger_names() -> tuple[str, ...]:
-    """Every trigger that must stand."""
-    return tuple(_name(table, operation) for table in APPEND_ONLY_TABLES for operation in _OPERATIONS)
+def trigger_names(dialect: str) -> tuple[str, ...]:
+    """Every trigger that must stand, in "sqlite" or "postgresql"."""
+    return tuple(_name(table, operation) for table in APPEND_ONLY_TABLES for operation in _OPERATIONS[dialect])
 
 
 def install_triggers(connection: Connection) -> None:
@@ -30,15 +30,15 @@ def missing_triggers(connection: Connection) -> tuple[str, ...]:
     query = (
         "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         if connection.dialect.name == "sqlite"
-        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"  # they fire for us
     )
     standing = set(connection.execute(text(query)).scalars())
-    return tuple(name for name in trigger_names() if name not in standing)
+    return tuple(name for name in trigger_names(connection.dialect.name) if name not in standing)
 
 
 def statements(dialect: str) -> tuple[str, ...]:
     """The script for a dialect, "sqlite" or "postgresql"."""
-    pairs = [(table, operation) for table in APPEND_ONLY_TABLES for operation in _OPERATIONS]
+    pairs = [(table, operation) for table in APPEND_ONLY_TABLES for operation in _OPERATIONS[dialect]]
     if dialect == "sqlite":
         return tuple(part for pair in pairs for part in _sqlite(*pair))
     return (_POSTGRESQL_FUNCTION, *(part for pair in pairs for part in _postgresql(*pair)))
@@ -63,8 +63,8 @@ _POSTGRESQL_FUNCTION: Final = (
 
 
 def _postgresql(table: str, operation: str) -> tuple[str, str]:
-    name = _name(table, operation)
+    name, each = _name(table, operation), "STATEMENT" if operation == "TRUNCATE" else "ROW"
     return (
         f"DROP TRIGGER IF EXISTS {name} ON {table}",
-        f"CREATE TRIGGER {name} BEFORE {operation} ON {table} FOR EACH ROW EXECUTE FUNCTION eid_append_only()",
+        f"CREATE TRIGGER {name} BEFORE {operation} ON {table} FOR EACH {each} EXECUTE FUNCTION eid_append_only()",
     )

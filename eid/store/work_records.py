@@ -86,6 +86,12 @@ def ask_again(connection: Connection, work_id: uuid.UUID) -> None:
         raise NotStoredError("no work with this identifier has failed")
 
 
+def ask_all_again(connection: Connection, kind: str | None = None) -> int:
+    """Order that all failed work, or all of a kind, be tried again; how much that is."""
+    order = update(work_failure).where(work_failure.c.asked_again.is_(False)).values(asked_again=True)
+    return connection.execute(order if kind is None else order.where(work_failure.c.kind == kind)).rowcount
+
+
 def drop_failure(connection: Connection, work_id: uuid.UUID) -> None:
     """Forget a failure; harmless where it is gone."""
     connection.execute(delete(work_failure).where(*_key(work_id)))

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, Engine
 
 from eid.enrolment.roles import Actor, Role
-from eid.services.card.cards import CardOrder, ProducedCard, Register, order_card, record_personalised, store_card
+from eid.services.card.cards import CardOrder, ProducedCard, activate_card, order_card, record_personalised, store_card
 from eid.store.cards import RegisteredCard
 from eid.store.database import in_transaction
 from eid.store.issued_documents import register_document
@@ -72,4 +72,4 @@ def card_in_stock(
 
 def active_card(engine: Engine, number: str = "SPM00001", place: int = 7, **order: object) -> RegisteredCard:
     stocked = card_in_stock(engine, number, place, **order)  # type: ignore[arg-type]
-    return Register(engine).activate(stocked.id, COUNTER, NOW)
+    return in_transaction(engine, lambda connection: activate_card(connection, stocked.id, COUNTER, NOW))

@@ -144,6 +144,13 @@ def test_a_server_that_drips(start: bytes) -> None:
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
         ("2001:0:7f00:1::", False),
+        ("192.0.0.192", False),
+        ("192.88.99.1", False),
+        ("168.63.129.16", False),
+        ("168.63.129.17", True),
+        ("64:ff9b:1::a00:1", False),
+        ("::ffff:192.0.0.192", False),
+        ("3fff::1", False),
     ],
 )
 def test_public_addresses(text: str, public: bool) -> None:

@@ -78,12 +78,19 @@ def test_a_worker_until_nothing_is_left(eid, passphrase: Path, tmp_path: Path) -
     outcome = eid("worker", "run", "--until-idle", "--name", "one")
     assert (outcome.code, outcome.out) == (0, "working as one\n")
     assert eid("worker", "status").out == "waiting to be taken over: 0\nfailed: 1\n"
+    told = json.loads(eid("worker", "status", "--json").out)
+    assert (told["format"], told["workers"], told["waiting"], told["failed"]) == ("eid-worker-status", [], 0, 1)
     outcome = eid("worker", "failed")
     assert outcome.code == 1
     assert "unheard-of  after 1: there is no handler of this kind" in outcome.out
     work_id = outcome.out.split()[0]
     assert eid("worker", "retry", work_id).out == "will be tried again\n"
     assert eid("worker", "failed").code == 0
+    assert eid("worker", "run", "--until-idle", "--name", "one").code == 0
+    for words, count in ((("--all", "--kind", "sms.stamp"), 0), (("--all",), 1), (("--all",), 0)):
+        assert eid("worker", "retry", *words).out == f"will be tried again: {count}\n"
+    for words in ((), ("--all", work_id), ("--kind", "sms.stamp", work_id)):
+        assert eid("worker", "retry", *words).code == 64
     assert eid("worker", "retry", "00000000-0000-7000-8000-000000000000").code == 73
     assert eid("audit", "verify", "--heads", tmp_path / "home" / "heads").code == 0
     assert (tmp_path / "home" / "eid.work.db").stat().st_mode & 0o777 == 0o600

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,9 @@ def test_from_the_register_to_a_relying_party(eid: Eid, tmp_path: Path, authorit
     revoked = eid("card", "revoke", "--cause", "stolen", "SPM00001")
     assert (revoked.code, "stolen" in revoked.out) == (0, True)
     assert "REVOKED" in eid("card", "status", "SPM00001").out
+    with closing(sqlite3.connect(tmp_path / "home/eid.db")) as database:  # that it was looked at
+        read = database.execute("SELECT actor FROM audit_row WHERE action = 'card.read'").fetchall()
+    assert [actor.partition(":")[0] for (actor,) in read] == ["administrator"]
 
 
 def test_what_is_due(eid: Eid, authority: Path, document_id: str, monkeypatch: pytest.MonkeyPatch) -> None:

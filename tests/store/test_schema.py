@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -7,13 +11,20 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Column, Integer, Uuid, inspect, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from eid.audit.chain import AuditEvent
 from eid.errors import StoreError
 from eid.store import triggers
 from eid.store.all_tables import metadata
-from eid.store.database import open_database
+from eid.store.audit import append_event
+from eid.store.database import in_transaction, open_database
 from eid.store.schema_version import _config, check, needed_version, require_ready, upgrade
+
+HANDBOOK = Path(__file__).parents[2] / "docs" / "deployment.md"
+ROLES = ("owner", "app", "reader")
 
 
 @pytest.fixture
@@ -75,7 +86,7 @@ def test_table_that_alembic_rebuilds_loses_its_triggers_and_the_upgrade_makes_th
         operations = Operations(MigrationContext.configure(connection))
         with operations.batch_alter_table("personalization_step", recreate="always") as batch:
             batch.add_column(Column("extra", Integer()))
-    lost = {name for name in triggers.trigger_names() if name.startswith("personalization_step_")}
+    lost = {name for name in triggers.trigger_names("sqlite") if name.startswith("personalization_step_")}
     assert set(check(engine).missing_triggers) == lost
     upgrade(engine)
     assert check(engine).is_ready
@@ -131,10 +142,47 @@ def test_trigger_script_for_postgresql():
     assert script[0].startswith("CREATE OR REPLACE FUNCTION eid_append_only()")
     assert [part for part in script if part.startswith("CREATE TRIGGER")] == [
         f"CREATE TRIGGER {table}_no_{name} BEFORE {name.upper()} ON {table}"
-        " FOR EACH ROW EXECUTE FUNCTION eid_append_only()"
+        f" FOR EACH {each} EXECUTE FUNCTION eid_append_only()"
         for table in ("personalization_step", "audit_row", "tree_head")
-        for name in ("update", "delete")
+        for name, each in (("update", "ROW"), ("delete", "ROW"), ("truncate", "STATEMENT"))
     ]
+
+
+def test_the_roles_of_the_handbook(postgres):
+    """Who serves requests cannot rewrite the audit log, with or without its triggers; who audits reads it all."""
+    make, revoke = re.findall(r"```sql\n(.*?)```", HANDBOOK.read_text("utf-8"), re.DOTALL)
+    url = postgres.create_database()
+    chief = open_database(url)
+    _execute(chief, make)
+    owner, service, reader = (open_database(make_url(url).set(username=f"eid_{name}")) for name in ROLES)
+    assert upgrade(owner).is_ready
+    _execute(owner, revoke)
+    event = AuditEvent(datetime(2026, 11, 22, tzinfo=UTC), "system:test", "application.submit", "application:1", {})
+    in_transaction(service, lambda connection: append_event(connection, 7, event))
+    for statement in (
+        "UPDATE audit_row SET actor = 'x'",
+        "DELETE FROM audit_row",
+        "TRUNCATE audit_row",
+        "ALTER TABLE audit_row DISABLE TRIGGER ALL",
+        "DROP TRIGGER audit_row_no_update ON audit_row",
+    ):
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
+            _execute(service, statement)
+    for table in ("audit_row", "tree_head", "audit_chain", "application"):
+        with reader.connect() as connection:
+            connection.execute(text(f"SELECT count(*) FROM {table}"))
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        _execute(reader, "INSERT INTO audit_chain (bucket, size, hash) VALUES (1, 0, '')")
+    with owner.begin() as connection:  # a trigger that fires on replicas alone is none
+        connection.execute(text("ALTER TABLE audit_row ENABLE REPLICA TRIGGER audit_row_no_update"))
+        assert triggers.missing_triggers(connection) == ("audit_row_no_update",)
+    for engine in (chief, owner, service, reader):
+        engine.dispose()
+
+
+def _execute(engine, script):
+    with engine.begin() as connection:
+        connection.exec_driver_sql(script)
 
 
 def test_every_constraint_has_a_name_within_the_limit_of_postgresql():

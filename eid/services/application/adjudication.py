@@ -24,6 +24,7 @@ from eid.gateways.abis import Abis, Biometric, Candidate, Encounter, Pending
 from eid.gateways.blobs import BlobStore
 from eid.identity import FINGERS
 from eid.services.application.abis import open_abis
+from eid.services.application.enrolment import require_signed
 from eid.services.application.steps import SYSTEM, facts_of, load_seen, step
 from eid.services.durable.work import Workshop
 from eid.store import captures
@@ -330,6 +331,7 @@ def _to_biometric(record: CaptureRecord, name: str, octets: bytes) -> Biometric:
     item = record.find(name)
     if item is None:
         raise NotStoredError("the record names no such item")
+    require_signed(record, name, octets)  # another's face in its place would hide a duplicate
     is_face = name == PORTRAIT
     scaled = item.quality_format is not QualityFormat.NONE
     return Biometric(

@@ -28,6 +28,7 @@ from eid.enrolment.capture import (
     ItemFormat,
     SignedCapture,
     decode_signed_capture,
+    digest_item,
     find_differences,
 )
 from eid.enrolment.quality import (
@@ -56,7 +57,7 @@ from eid.imaging.measure import measure_image
 from eid.services.application.steps import facts_of, load_seen, rules_of, step
 from eid.services.audit.log import note_reading
 from eid.services.stamp.spending import holds_stamp
-from eid.store.applications import StoredApplication
+from eid.store.applications import StoredApplication, require_application
 from eid.store.audit import append_event
 from eid.store.captures import (
     OfficerKey,
@@ -208,18 +209,41 @@ def record_capture(
 def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID) -> dict[str, bytes]:
     """What was captured last of the person of an application, as far as it is not erased.
 
+    It is held against the officer's signature once more, for whoever may write into the database could have put
+    another's face in its place meanwhile.
+
     Raises:
-        NotStoredError: nothing was captured.
+        NotStoredError: nothing was captured. EnrolmentError: it is not what the officer signed.
     """
 
-    def work(connection: Connection) -> dict[str, str]:
+    def work(connection: Connection) -> tuple[StoredCapture, OfficerKey | None, str, dict[str, str]]:
         stored = last_capture(connection, application)
         if stored is None:
             raise NotStoredError("nothing was captured for this application")
-        return captured_blobs(connection, stored)
+        key = find_officer_key(connection, decode_signed_capture(stored.record).key_id)
+        owner = str(require_application(connection, application).person_id)
+        return stored, key, owner, captured_blobs(connection, stored)
 
-    found = in_transaction(engine, work)
-    return {name: blobs.get(blob) for name, blob in found.items()}
+    stored, key, owner, names = in_transaction(engine, work)
+    record = _verify_stored(stored, key)
+    found = {name: blobs.get(blob) for name, blob in names.items()}
+    for name, octets in found.items():
+        if name not in (CARD_PORTRAIT, CARD_SIGNATURE):
+            require_signed(record, name, octets)
+        elif blobs.name_of(owner, octets) != names[name]:  # made here of what was signed; the name is a keyed hash
+            raise EnrolmentError(Refusal.GUARD, f"{name} is another person's", guard="captured-items")
+    return found
+
+
+def require_signed(record: CaptureRecord, name: str, octets: bytes) -> None:
+    """Insist that something is what the officer signed under this name.
+
+    Raises:
+        EnrolmentError: GUARD captured-items, it is not.
+    """
+    item = record.find(name)
+    if item is None or item.digest != digest_item(octets):
+        raise EnrolmentError(Refusal.GUARD, f"not what the officer signed: {name}", guard="captured-items")
 
 
 def view_capture(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredCapture:
@@ -244,21 +268,25 @@ def view_item(
     """One thing that was captured; that somebody looked at it stands in the audit log.
 
     Raises:
-        EnrolmentError: FORBIDDEN, or another office's. NotStoredError: there is no such thing, or it was erased.
+        EnrolmentError: FORBIDDEN, or another office's; GUARD, it is not what the officer signed. NotStoredError: there
+            is no such thing, or it was erased.
     """
     role = actor.require(_VIEWERS)
 
-    def work(connection: Connection) -> tuple[CapturedItem, str]:
+    def work(connection: Connection) -> tuple[CapturedItem, CaptureRecord, str]:
         stored = _require_capture(connection, application_id, actor)
-        item = decode_signed_capture(stored.record).record.find(name)
+        record = decode_signed_capture(stored.record).record
+        item = record.find(name)
         blob = captured_blobs(connection, stored).get(name)
         if item is None or blob is None:
             raise NotStoredError("there is no such thing, or it was erased")
         note_reading(connection, stored.id, "capture", actor, role, now, item=name)
-        return item, blob
+        return item, record, blob
 
-    item, blob = in_transaction(engine, work)
-    return item, blobs.get(blob)
+    item, record, blob = in_transaction(engine, work)
+    octets = blobs.get(blob)
+    require_signed(record, name, octets)
+    return item, octets
 
 
 def _require_capture(connection: Connection, application_id: uuid.UUID, actor: Actor) -> StoredCapture:
@@ -271,13 +299,28 @@ def _require_capture(connection: Connection, application_id: uuid.UUID, actor: A
 
 def _verify_who(engine: Engine, capture: SignedCapture, actor: Actor, now: datetime) -> None:
     """The officer who sends it is the one who captured and signed it, at his site, with a key that counts."""
-    record, envelope = capture.record, capture.envelope
+    record = capture.record
     if record.officer != actor.id or record.site != actor.site:
         raise EnrolmentError(Refusal.FORBIDDEN, "the capture is another officer's, or of another site")
     key = in_transaction(engine, lambda connection: find_officer_key(connection, capture.key_id))
-    if key is None or key.officer != record.officer:
+    _verify_signature(capture, key, now)
+
+
+def _verify_stored(stored: StoredCapture, key: OfficerKey | None) -> CaptureRecord:
+    """The record of a capture that was taken in, if it is that application's and its officer signed it."""
+    capture = decode_signed_capture(stored.record)
+    if capture.record.application != stored.application_id:
+        raise EnrolmentError(Refusal.GUARD, "the record is of another application", guard="officer-signature")
+    _verify_signature(capture, key, stored.received_at)
+    return capture.record
+
+
+def _verify_signature(capture: SignedCapture, key: OfficerKey | None, at: datetime) -> None:
+    """The record is signed with a key of the officer that it names, which counted at that time."""
+    envelope = capture.envelope
+    if key is None or key.officer != capture.record.officer:
         raise EnrolmentError(Refusal.GUARD, "the officer has no such key", guard="officer-signature")
-    if key.until is not None and key.until <= now:
+    if key.until is not None and key.until <= at:
         raise EnrolmentError(Refusal.GUARD, "the officer's key counts no more", guard="officer-signature")
     try:
         verify_signature(load_public_key(key.public_key), ES256, envelope.to_be_signed, envelope.signature)

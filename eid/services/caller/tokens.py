@@ -1,7 +1,7 @@
 """Access tokens of staff and systems: JSON Web Tokens that an OpenID provider signed (RFC 9068), checked with its keys.
 
-The provider's keys are loaded once, when the service starts, from a file or from its address; no request of a caller
-makes this service fetch anything.
+The provider's keys are loaded when the service starts, from a file or from its address, and looked at again at an
+interval (`eid.services.caller.key_renewal`); no request of a caller makes this service fetch anything.
 """
 
 from __future__ import annotations

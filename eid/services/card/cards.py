@@ -332,8 +332,19 @@ class Register:
         )
 
     def activate(self, card_id: uuid.UUID, actor: Actor, now: datetime) -> RegisteredCard:
-        """See `activate_card`."""
-        return in_transaction(self.engine, lambda connection: activate_card(connection, card_id, actor, now))
+        """See `activate_card`: of a card that was issued without an application.
+
+        Raises:
+            EnrolmentError: GUARD collector-checked, it was made for an application: its hand-over makes it active.
+        """
+
+        def work(connection: Connection) -> RegisteredCard:
+            if require_card(connection, card_id).application_id is not None:
+                said = "a card that was made for an application becomes active when it is handed over"
+                raise EnrolmentError(Refusal.GUARD, said, guard="collector-checked")
+            return activate_card(connection, card_id, actor, now)
+
+        return in_transaction(self.engine, work)
 
     def suspend(self, card_id: uuid.UUID, cause: SuspensionCause, actor: Actor, now: datetime) -> RegisteredCard:
         """See `suspend_card`."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from eid.store.database import in_transaction
 from eid.store.outbox import count_waiting
-from eid.store.work_records import Failure, ask_again, list_failures, list_leases
+from eid.store.work_records import Failure, ask_again, ask_all_again, list_failures, list_leases
 
 WORKER: Final = "worker:"
 SHOWN: Final = 200
@@ -61,3 +61,8 @@ def ask_for_another_try(engine: Engine, work_id: uuid.UUID) -> None:
         NotStoredError: no work with this identifier has failed.
     """
     in_transaction(engine, lambda connection: ask_again(connection, work_id))
+
+
+def ask_for_another_try_of_all(engine: Engine, kind: str | None = None) -> int:
+    """Have all failed work, or all of a kind, tried once more, as after an outage; how much that is."""
+    return in_transaction(engine, lambda connection: ask_all_again(connection, kind))

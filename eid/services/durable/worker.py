@@ -30,10 +30,12 @@ from eid.services.durable.relay import AT_ONCE, perform_job, relay
 from eid.services.durable.work import Handler, Timer, Workshop, seal_heads
 from eid.services.settings import Settings
 from eid.store.database import in_transaction, open_database, reading
+from eid.store.outbox import count_waiting
 from eid.store.work_records import (
     Lease,
     forget_done,
     hold_lease,
+    list_failures,
     list_leases,
     release_lease,
     renew_lease,
@@ -161,6 +163,10 @@ class Worker:
         self._transact(forget_done, now - MARKED)
 
     def _is_idle(self) -> bool:
+        """Whether nothing waits in the outbox, which another worker may be relaying, and then in the engine."""
+        with reading(self.workshop.engine) as connection:
+            if count_waiting(connection) or list_failures(connection, asked_again=True, limit=1):
+                return False
         return not any(self.engine.count(status) for status in ("ENQUEUED", "PENDING"))
 
     def _lease(self, name: str, until: datetime) -> Lease:
@@ -200,8 +206,9 @@ def working(
         finally:
             stop.set()
             heart.join()
-    lease = Lease(_WORKER + name, token, workshop.now())
-    in_transaction(workshop.engine, lambda connection: release_lease(connection, lease))
+    for held in (RELAY, _WORKER + name):
+        lease = Lease(held, token, workshop.now())
+        in_transaction(workshop.engine, partial(release_lease, lease=lease))
 
 
 def _timers_of(workshop: Workshop) -> Mapping[str, Timer]:

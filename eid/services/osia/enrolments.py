@@ -12,7 +12,8 @@ import base64
 import binascii
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from eid.audit.chain import AuditEvent
 from eid.enrolment.capture import PORTRAIT, SIGNATURE, decode_signed_capture
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import EnrolmentRules
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.identity import FINGERS
 from eid.services.application.acts import withdraw
@@ -29,7 +31,7 @@ from eid.services.application.documents import Upload, attach, check_upload
 from eid.services.application.drafts import NewApplication, create_application
 from eid.services.application.enrolment import record_capture
 from eid.services.osia.attributes import read_person
-from eid.services.osia.expressions import Expression, matches
+from eid.services.osia.expressions import Expression, matches, wanted
 from eid.services.osia.records import (
     Body,
     Held,
@@ -54,8 +56,6 @@ FINAL: Final = "FINALIZED"
 SCANNED: Final = 2000  # records that one search looks at
 PAGE: Final = 100
 MAX_BUFFERS: Final = 40
-PAPERS: Final = {"ID_CARD": "old-card", "BIRTH_CERTIFICATE": "birth-record", "INVOICE": "residence-certificate"}
-REASONS: Final = {"FIRST_ISSUANCE": "first", "RENEWAL": "expiry", "REPLACEMENT": "loss"}
 _OFFICE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ITEMS: Final = {"FACE": PORTRAIT, "SIGNATURE": SIGNATURE}
 
@@ -139,12 +139,12 @@ def delete_enrolment(registry: Registry, name: str, actor: Actor) -> None:
 def find_enrolments(
     registry: Registry, expressions: Iterable[Expression], offset: int, limit: int, actor: Actor
 ) -> list[Body]:
-    """Enrolments whose attributes are so, oldest first; the search looks at so many records and no more."""
+    """Enrolments whose attributes are so, oldest first; without an identifier, of the first so many."""
     conditions, found = tuple(expressions), []
-    for start in range(0, SCANNED, PAGE):
-        page = browse(registry, KIND, PAGE, start)
+    named = wanted(conditions, "enrollmentId")
+    for page in _pages(registry) if named is None else (_find_one(registry, named),):
         found += [held for held in page if matches(conditions, _flatten(held))]
-        if len(page) < PAGE or len(found) >= offset + limit:
+        if len(found) >= offset + limit:
             break
     chosen = found[offset : offset + limit]
     for held in chosen:
@@ -192,6 +192,21 @@ def read_buffer(registry: Registry, name: str, buffer_id: uuid.UUID, actor: Acto
 # Inside
 
 
+def _pages(registry: Registry) -> Iterator[tuple[Held, ...]]:
+    for start in range(0, SCANNED, PAGE):
+        page = browse(registry, KIND, PAGE, start)
+        yield page
+        if len(page) < PAGE:
+            return
+
+
+def _find_one(registry: Registry, name: str) -> tuple[Held, ...]:
+    with suppress(RecordError):
+        held = find_held(registry, identify_record(registry, KIND, name))
+        return () if held is None else (held,)
+    return ()
+
+
 def _require(registry: Registry, name: str) -> Held:
     return require_held(registry, identify_record(registry, KIND, name))
 
@@ -220,13 +235,13 @@ def _begin(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
     for upload in uploads:
         check_upload(upload, registry.rules, local_day(now, registry.rules))
     new = NewApplication(
-        reason_of(request),
+        reason_of(registry.rules, request),
         read_person(held.body.get("biographicData", {})),
         abroad=context.get("abroad") is True,
         site=read_office(request),
-        language=_text(context, "language") or registry.rules.languages[0],
+        language=_text(context, "language"),
     )
-    application = create_application(registry.engine, new, officer, now, keys=registry.keys).id
+    application = create_application(registry.engine, new, officer, now, rules=registry.country, keys=registry.keys).id
     done = False
     try:
         for upload in uploads:
@@ -241,7 +256,7 @@ def _begin(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
 def _upload(registry: Registry, held: Held, item: Mapping[str, Any]) -> Upload:
     """A supporting document: of OTHER the details are the code of the rules; its day stands in the context."""
     kind = item["documentType"]
-    paper = PAPERS.get(kind) or _text(item, "documentTypeOther")
+    paper = registry.rules.osia.papers.get(kind) or _text(item, "documentTypeOther")
     if paper is None or len(item["parts"]) != 1:
         raise RecordError("a document is of a type that the rules know, and has one part")
     (part,) = item["parts"]
@@ -253,15 +268,16 @@ def _upload(registry: Registry, held: Held, item: Mapping[str, Any]) -> Upload:
     return Upload(paper, part.get("mimeType", ""), _content_of(registry, held, part), day)
 
 
-def reason_of(request: Mapping[str, Any]) -> str:
+def reason_of(rules: EnrolmentRules, request: Mapping[str, Any]) -> str:
     """The reason of the rules that OSIA's request type stands for; OTHER says the code itself.
 
     Raises:
         RecordError: the request has no type.
     """
     kind, other = _text(request, "requestType"), request.get("requestTypeOther")
-    if kind in REASONS:
-        return REASONS[kind]
+    meant = {str(asked): code for asked, code in rules.osia.requests.items()}
+    if kind in meant:
+        return meant[kind]
     if kind == "OTHER" and isinstance(other, str):
         return other
     raise RecordError("requestData has no requestType")

@@ -146,7 +146,7 @@ def browse(keeper: Keeper, kind: str, limit: int, offset: int) -> tuple[Held, ..
 
 def acting(actor: Actor, role: Role) -> Actor:
     """A system in the one role that the scope of an operation stands for, whatever else it may be."""
-    return Actor(actor.id, frozenset((role,)), actor.site)
+    return replace(actor, roles=frozenset((role,)))
 
 
 def parse_id(text: str) -> uuid.UUID:
@@ -169,5 +169,15 @@ def _seal(keeper: Keeper, record_id: uuid.UUID, body: Mapping[str, Any]) -> byte
     return keeper.keys.seal(PURPOSE, plain, record_id.bytes)
 
 
+def open_body(keys: ServiceKeys, record: Record) -> Body:
+    """What a record holds.
+
+    Raises:
+        KeyStoreError: it was sealed by another service.
+    """
+    body: Body = json.loads(keys.unseal(PURPOSE, record.sealed, record.id.bytes))
+    return body
+
+
 def _open(keeper: Keeper, record: Record) -> Held:
-    return Held(record, json.loads(keeper.keys.unseal(PURPOSE, record.sealed, record.id.bytes)))
+    return Held(record, open_body(keeper.keys, record))

@@ -24,6 +24,7 @@ from eid.enrolment.person import PersonRecord, TwoScripts, decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.wall_time import WallTime
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.services.application.steps import OWN_FILE, is_own_person
 from eid.services.appointment import appointments
 from eid.services.appointment.desk import Desk
 from eid.services.audit.log import note_reading
@@ -94,9 +95,9 @@ def verify_caller(
     """Open a call, if everything that the caller says is right.
 
     Raises:
-        EnrolmentError: FORBIDDEN; GUARD caller-verified, something is wrong, never which; GUARD caller-tries, too much
-            was wrong about this person in the last hour. RecordError: fewer than three answers. NotStoredError: there
-            is no such person.
+        EnrolmentError: FORBIDDEN, also where it is the agent himself; GUARD caller-verified, something is wrong, never
+            which; GUARD caller-tries, too much was wrong about this person in the last hour. RecordError: fewer than
+            three answers. NotStoredError: there is no such person.
     """
     role = _require_agent(actor)
     given = {name: said for name in _CHECKS if (said := getattr(answers, name)) is not None}
@@ -105,6 +106,8 @@ def verify_caller(
 
     def work(connection: Connection) -> CallerCheck:
         person = _load_person(connection, person_id)
+        if is_own_person(person, actor):
+            raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
         if count_failed(connection, person_id, now - WINDOW) >= FAILURES:
             raise EnrolmentError(Refusal.GUARD, "too many answers were wrong; try later", guard="caller-tries")
         numbers = [item.number for item in applications_of(connection, person_id)]

@@ -43,11 +43,13 @@ from eid.store.appointments import list_sites
 from eid.store.audit import append_event, bucket_of
 from eid.store.cards import RegisteredCard, find_by_application
 from eid.store.database import in_transaction, reading
+from eid.store.osia_records import Record, abandoned_records, buffers_of, delete_record
 from eid.store.persons import load_person
 from eid.store.production_orders import orders_of
 from eid.store.production_tables import capture
 
 S = ApplicationState
+SEARCHES: Final = timedelta(days=7)  # that a system's search by biometrics is kept, with its answer
 GIVEN_UP: Final = (S.WITHDRAWN.value, S.LAPSED.value, S.CANCELLED.value)
 _ERASERS: Final = frozenset((Role.SYSTEM, Role.ADMINISTRATOR, Role.APPLICANT))
 
@@ -64,11 +66,12 @@ class Eraser:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much was erased: whole applications; of others the papers, or what was captured."""
+    """How much was erased: whole applications; of others the papers, or what was captured; what other systems left."""
 
     applications: int = 0
     papers: int = 0
     captures: int = 0
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def erase_due(eraser: Eraser, now: datetime) -> Erased:
     for application_id in _delivered(eraser, capture, now - timedelta(days=kept.biometrics)):
         _erase_part(eraser, application_id, "biometrics", now)
         taken += 1
-    return Erased(whole, papers, taken)
+    return Erased(whole, papers, taken, _erase_abandoned(eraser, now))
 
 
 def erase_own(eraser: Eraser, actor: Actor, now: datetime) -> OwnErasure:
@@ -205,6 +208,32 @@ def _only_due(eraser: Eraser, found: tuple[uuid.UUID, ...], now: datetime) -> tu
 def _delivered(eraser: Eraser, what: Table, before: datetime) -> Iterator[uuid.UUID]:
     for page in _pages(eraser, partial(rows.delivered_with, what=what, before=before)):
         yield from page
+
+
+def _erase_abandoned(eraser: Eraser, now: datetime) -> int:
+    """What other systems began to collect and never finalized goes as drafts do; searches after a week; how many."""
+    old = now - timedelta(days=eraser.rules.retention.never_submitted)
+    count = 0
+    for kind, state, before in (("ENROLLMENT", "IN_PROGRESS", old), ("TASK", None, now - SEARCHES)):
+        while True:
+            with reading(eraser.engine) as connection:
+                found = abandoned_records(connection, kind, state, before, 100)
+                files = {item.id: buffers_of(connection, item.id) for item in found}
+            for item in found:
+                for buffer in files[item.id]:
+                    eraser.blobs.delete(buffer.blob)
+                in_transaction(eraser.engine, partial(_erase_record, record=item, now=now))
+            count += len(found)
+            if len(found) < 100:
+                break
+    return count
+
+
+def _erase_record(connection: Connection, record: Record, now: datetime) -> None:
+    delete_record(connection, record.id)
+    subject = f"osia-{record.kind.lower()}:{record.id}"
+    event = AuditEvent(now, SYSTEM.tag(Role.SYSTEM), "osia-record.erase", subject, {})
+    append_event(connection, bucket_of(record.id), event)
 
 
 def _pages(eraser: Eraser, find: Callable[..., tuple[uuid.UUID, ...]]) -> Iterator[tuple[uuid.UUID, ...]]:

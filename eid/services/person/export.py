@@ -19,17 +19,20 @@ from sqlalchemy import Connection, Engine, select
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.gateways.blobs import BlobStore
+from eid.keystore.service_keys import ServiceKeys
 from eid.services.application.steps import person_of
 from eid.services.audit.log import note_reading
+from eid.services.osia.records import open_body
 from eid.services.person.erasure import kept_until
 from eid.store.applications import StoredApplication, applications_by, applications_of
 from eid.store.appointments import find_appointment
 from eid.store.audit import bucket_of
-from eid.store.captures import captured_blobs, last_capture
+from eid.store.captures import StoredCapture, captured_blobs, list_captures
 from eid.store.cards import find_by_application
 from eid.store.database import in_transaction
 from eid.store.documents import StoredDocument, documents_of
 from eid.store.notifications import notifications_of
+from eid.store.osia_records import buffers_of, records_about
 from eid.store.persons import load_names
 from eid.store.stamps import StoredStamp, find_stamp, stamps_of
 from eid.store.tables import audit_row
@@ -39,7 +42,7 @@ _ADJUDICATION: Final = ("hold.", "search.")
 ENDINGS: Final = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
-def export_own(engine: Engine, actor: Actor, now: datetime) -> dict[str, Any]:
+def export_own(engine: Engine, keys: ServiceKeys, actor: Actor, now: datetime) -> dict[str, Any]:
     """All that is kept about an applicant: his applications, the people they are for, his stamps.
 
     Raises:
@@ -50,12 +53,14 @@ def export_own(engine: Engine, actor: Actor, now: datetime) -> dict[str, Any]:
 
     def work(connection: Connection) -> dict[str, Any]:
         mine = applications_by(connection, actor.id, 1000)
-        return _document(connection, mine, stamps_of(connection, actor.id, 1000), now)
+        return _document(connection, keys, mine, stamps_of(connection, actor.id, 1000), now)
 
     return in_transaction(engine, work)
 
 
-def export_person(engine: Engine, person_id: uuid.UUID, actor: Actor, now: datetime) -> dict[str, Any]:
+def export_person(
+    engine: Engine, keys: ServiceKeys, person_id: uuid.UUID, actor: Actor, now: datetime
+) -> dict[str, Any]:
     """All that is kept about a person, for who asks in writing; that it was read is noted.
 
     Raises:
@@ -68,7 +73,7 @@ def export_person(engine: Engine, person_id: uuid.UUID, actor: Actor, now: datet
         if not found:
             raise NotStoredError("there is no such person")
         note_reading(connection, person_id, "person", actor, role, now, part="export")
-        return _document(connection, found, (), now)
+        return _document(connection, keys, found, (), now)
 
     return in_transaction(engine, work)
 
@@ -92,7 +97,11 @@ def build_archive(engine: Engine, blobs: BlobStore, document: Mapping[str, Any])
 
 
 def _document(
-    connection: Connection, found: Iterable[StoredApplication], stamps: Iterable[StoredStamp], now: datetime
+    connection: Connection,
+    keys: ServiceKeys,
+    found: Iterable[StoredApplication],
+    stamps: Iterable[StoredStamp],
+    now: datetime,
 ) -> dict[str, Any]:
     applications = tuple(found)
     people = {item.person_id: person_of(connection, item) for item in applications}
@@ -113,8 +122,8 @@ def _document(
             }
             for person in people.values()
         ],
-        "applications": [_application(connection, item) for item in applications],
-        "stamps": [_stamp(item) for item in stamps],
+        "applications": [_application(connection, keys, item) for item in applications],
+        "stamps": [_stamp(connection, item) for item in stamps],
     }
 
 
@@ -125,9 +134,9 @@ _TOLD: Final = (
 )  # fmt: skip
 
 
-def _application(connection: Connection, item: StoredApplication) -> dict[str, Any]:
+def _application(connection: Connection, keys: ServiceKeys, item: StoredApplication) -> dict[str, Any]:
     visit = None if item.appointment_id is None else find_appointment(connection, item.appointment_id)
-    capture = last_capture(connection, item.id)
+    captures, cards = list_captures(connection, item.id), find_by_application(connection, item.id)
     until = kept_until(connection, item)
     return {
         **{name: _plain(getattr(item, name)) for name in _TOLD},
@@ -139,28 +148,48 @@ def _application(connection: Connection, item: StoredApplication) -> dict[str, A
         ],
         "appointment": None if visit is None else {"site": visit.site, "slot": visit.slot, "state": visit.state,
                                                    "category": visit.category},
-        "stamp": None if item.stamp_id is None else _stamp(find_stamp(connection, item.stamp_id)),
-        "captured": None if capture is None else {
-            "at": _plain(capture.captured_at),
-            "site": capture.site,
-            "files": sorted(_capture_files(connection, item)),
-            "handled": _handled(connection, "capture", capture.id),
-        },
+        "stamp": None if item.stamp_id is None else _stamp(connection, find_stamp(connection, item.stamp_id)),
+        "captured": _capture(connection, item, captures[-1]) if captures else None,
+        "captured_before": [_capture(connection, item, stored) for stored in captures[:-1]],
         "cards": [
             {"document_number": card.document_number, "state": card.state, "cause": card.cause,
-             "expires_on": _plain(card.expires_on)}
-            for card in find_by_application(connection, item.id)
+             "expires_on": _plain(card.expires_on), "ordered_at": _plain(card.ordered_at),
+             "handled": _handled(connection, "card", card.id), "asked": _handled(connection, "card-status", card.id)}
+            for card in cards
         ],
-        "messages": [
-            {"template": told.template, "channel": told.channel, "to": told.masked_to, "state": told.state,
-             "at": _plain(told.at)}
-            for told in notifications_of(connection, item.id)
+        "messages": _messages(connection, item.id),
+        "held_for_others": [
+            {"system": record.owner, "kind": record.kind, "state": record.state, "at": _plain(record.created_at),
+             "content": open_body(keys, record), "handled": _handled(connection, "osia-enrollment", record.id)}
+            for record in records_about(connection, (item.id, *(card.id for card in cards)))
         ],
         "handled": _handled(connection, "application", item.id),
     }  # fmt: skip
 
 
-def _stamp(found: StoredStamp) -> dict[str, Any]:
+def _capture(connection: Connection, item: StoredApplication, stored: StoredCapture) -> dict[str, Any]:
+    return {
+        "at": _plain(stored.captured_at),
+        "site": stored.site,
+        "files": sorted(_capture_files(connection, item, stored)),
+        "handled": _handled(connection, "capture", stored.id),
+    }
+
+
+def _messages(connection: Connection, subject: uuid.UUID) -> list[dict[str, Any]]:
+    return [
+        {
+            "template": told.template,
+            "channel": told.channel,
+            "to": told.masked_to,
+            "state": told.state,
+            "at": _plain(told.at),
+        }
+        for told in notifications_of(connection, subject)
+    ]
+
+
+def _stamp(connection: Connection, found: StoredStamp) -> dict[str, Any]:
     return {
         "id": str(found.id),
         "state": found.state,
@@ -169,6 +198,8 @@ def _stamp(found: StoredStamp) -> dict[str, Any]:
         "currency": found.currency,
         "last_four": found.last_four,
         "ordered_at": _plain(found.ordered_at),
+        "messages": _messages(connection, found.id),
+        "handled": _handled(connection, "stamp", found.id),
     }
 
 
@@ -192,13 +223,19 @@ def _files(connection: Connection, application: Mapping[str, Any]) -> list[tuple
     found = applications_of(connection, uuid.UUID(application["person_id"]))
     item = next(item for item in found if str(item.id) == application["id"])
     papers = [(_file_name(item, paper), paper.blob) for paper in documents_of(connection, item.id)]
-    return papers + sorted(_capture_files(connection, item).items())
+    taken = [_capture_files(connection, item, stored) for stored in list_captures(connection, item.id)]
+    cards = [card.id for card in find_by_application(connection, item.id)]
+    sent = [
+        (f"{item.number}/sent/{buffer.id}", buffer.blob)
+        for record in records_about(connection, (item.id, *cards))
+        for buffer in buffers_of(connection, record.id)
+    ]
+    return papers + sorted(file for files in taken for file in files.items()) + sent
 
 
-def _capture_files(connection: Connection, item: StoredApplication) -> dict[str, str]:
-    stored = last_capture(connection, item.id)
-    kept = {} if stored is None else captured_blobs(connection, stored)
-    return {f"{item.number}/captured/{name}": blob for name, blob in kept.items()}
+def _capture_files(connection: Connection, item: StoredApplication, stored: StoredCapture) -> dict[str, str]:
+    kept = captured_blobs(connection, stored)
+    return {f"{item.number}/captured-{stored.attempt}/{name}": blob for name, blob in kept.items()}
 
 
 def _file_name(item: StoredApplication, paper: StoredDocument) -> str:

@@ -259,6 +259,12 @@ async def test_enrollment(system: System, tmp_path: Path):
     assert (await system("findEnrollments", 200, body=search, query={"offset": 1})).json() == []
     none = [{"attributeName": "dateOfBirth", "operator": "<", "value": "1900"}]
     assert (await system("findEnrollments", 200, body=none)).json() == []
+    by_name = [{"attributeName": "enrollmentId", "operator": "=", "value": "E-7"}]
+    assert (await system("findEnrollments", 200, body=by_name)).json() == [only]
+    for value in ("E-77", "x" * 200):
+        named = [{**by_name[0], "value": value}]
+        assert (await system("findEnrollments", 200, body=named)).json() == []
+    assert (await system("findEnrollments", 200, body=[*by_name, *none])).json() == []
     await system("createEnrollment", 204, body={}, enrollmentId="E-8")
     await system("deleteEnrollment", 204, enrollmentId="E-8")
     await system("readEnrollment", 404, enrollmentId="E-8")

@@ -21,7 +21,7 @@ from eid.store.types import new_id_like
 from tests.builders.applicants import begin_application
 from tests.builders.booking import PARIS, RABAT, build_desk
 from tests.builders.cards import active_card
-from tests.builders.registry import NOW, Office, build_office
+from tests.builders.registry import NOW, Office, build_office, issue_token
 from tests.builders.stamps import build_till
 
 pytestmark = pytest.mark.anyio
@@ -138,6 +138,14 @@ OTHERS = {
     "phone": "0600000002",
     "number": "0" * 13,
 }
+
+
+async def test_an_agent_does_not_call_himself(office, person):
+    claims = {"sub": "agent-1", "roles": ["call-centre-agent"], "personal_number": "ZZ123456"}
+    headers = {"Authorization": f"Bearer {issue_token(office.clock(), **claims)}"}
+    async with office.client() as client:
+        answer = await client.post("/v1/calls", json={"person_id": str(person.person_id), **FATIMA}, headers=headers)
+    assert (answer.status_code, answer.json()["guard"]) == (403, "own-file")
 
 
 async def test_one_wrong_answer_is_enough(office, agent, person):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
 from eid.enrolment.capture import ItemFormat, Presence, QualityFormat, decode_signed_capture, sign_capture
 from eid.enrolment.roles import Actor, Role
@@ -19,8 +19,9 @@ from eid.services.application import enrolment
 from eid.services.application.enrolment import CARD_PORTRAIT, CaptureRefusedError
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of, read_chain
-from eid.store.captures import last_capture
+from eid.store.captures import captured_blobs, last_capture
 from eid.store.outbox import waiting
+from eid.store.production_tables import capture, captured_item, officer_key
 from tests.builders.applicants import ADMINISTRATOR, APPLICANT, CLERK, GUARDIAN, VALIDATOR, applicant_record
 from tests.builders.counter import (
     ADJUDICATOR,
@@ -206,6 +207,59 @@ def test_looking_at_what_was_captured_is_told_to_the_audit_log(counter: Counter)
         enrolment.view_item(counter.engine, counter.blobs, application.id, "left-thumb", ADJUDICATOR, CLOCK)
     with pytest.raises(EnrolmentError):
         enrolment.view_capture(counter.engine, application.id, ADMINISTRATOR, CLOCK)
+
+
+def test_what_was_altered_after_the_officers_signature_goes_no_further(counter: Counter) -> None:
+    """By somebody who may write into the database: another's face, another record, a key that was ended before."""
+    application = counter.capture(counter.present())
+    another = counter.capture(counter.present(record=applicant_record(personal_number="ZZ123457")), take("another"))
+
+    def blobs_of(item: StoredApplication) -> dict[str, str]:
+        with counter.engine.connect() as connection:
+            stored = last_capture(connection, item.id)
+            assert stored is not None
+            return captured_blobs(connection, stored)
+
+    def put(name: str, blob: str) -> None:
+        where = (captured_item.c.bucket == bucket_of(application.id), captured_item.c.name == name)
+        with counter.engine.begin() as connection:
+            connection.execute(update(captured_item).where(*where).values(blob=blob))
+
+    def load() -> dict[str, bytes]:
+        return enrolment.load_captured(counter.engine, counter.blobs, application.id)
+
+    own, theirs = blobs_of(application), blobs_of(another)
+    for name in ("left-index", CARD_PORTRAIT):
+        put(name, theirs[name])
+        with pytest.raises(EnrolmentError) as error:
+            load()
+        assert refused(error) == (Refusal.GUARD, "captured-items")
+        if name != CARD_PORTRAIT:
+            for look in (lambda: counter.search(application), lambda: view(counter, application, "left-index")):
+                with pytest.raises(EnrolmentError) as error:
+                    look()
+                assert refused(error) == (Refusal.GUARD, "captured-items")
+        put(name, own[name])
+    assert load()
+    with counter.engine.begin() as connection:
+        early = CLOCK - timedelta(minutes=1)
+        connection.execute(update(officer_key).values(until=early))
+    with pytest.raises(EnrolmentError) as error:
+        load()
+    assert refused(error) == (Refusal.GUARD, "officer-signature")
+    with counter.engine.begin() as connection:
+        connection.execute(update(officer_key).values(until=CLOCK + timedelta(minutes=1)))  # ended later: it counted
+    assert load()
+    with counter.engine.begin() as connection:
+        record = connection.execute(select(capture.c.record).where(capture.c.application_id == another.id)).scalar_one()
+        connection.execute(update(capture).where(capture.c.application_id == application.id).values(record=record))
+    with pytest.raises(EnrolmentError) as error:
+        load()
+    assert refused(error) == (Refusal.GUARD, "officer-signature")
+
+
+def view(counter: Counter, application: StoredApplication, name: str) -> object:
+    return enrolment.view_item(counter.engine, counter.blobs, application.id, name, ADJUDICATOR, CLOCK)
 
 
 def test_who_filed_an_application_does_not_capture_for_it(counter: Counter) -> None:

@@ -308,12 +308,25 @@ def test_triggers_are_there_after_every_migration(log: Engine) -> None:
     }[log.dialect.name]
     for _ in range(2):
         with log.connect() as connection:
-            assert connection.execute(text(query)).scalar_one() == len(trigger_names())
+            assert connection.execute(text(query)).scalar_one() == len(trigger_names(log.dialect.name))
         upgrade(log)
     for table in (audit_row, tree_head):
         for statement in (delete(table), update(table).values(at=NOW)):
             with pytest.raises(StoreError):
                 in_transaction(log, lambda connection, of=statement: connection.execute(of))
+
+
+@pytest.mark.both_databases
+def test_a_log_is_not_emptied_or_written_over(log: Engine) -> None:
+    """By what fires no trigger for a row: TRUNCATE; on SQLite, the row that REPLACE takes away first."""
+    statement = {
+        "sqlite": "INSERT OR REPLACE INTO audit_row"
+        " SELECT bucket, seq, previous, hash, at, 'system:x', action, subject, detail FROM audit_row",
+        "postgresql": "TRUNCATE audit_row",
+    }[log.dialect.name]
+    with pytest.raises(StoreError):
+        in_transaction(log, lambda connection: connection.execute(text(statement)))
+    assert verify(log, None).findings == ()
 
 
 @pytest.mark.both_databases

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from eid.enrolment.roles import Role
 from eid.errors import GatewayError, ProfileError
+from eid.services.caller.key_renewal import keep_renewing
 from eid.services.caller.tokens import DEVELOPMENT, TokenIssuer, TokenRefusedError, decode_keys, load_issuer
 from eid.services.settings import Settings
 from tests.builders.registry import AUDIENCE, ISSUER, KEY, NOW, issue_token
@@ -155,6 +158,31 @@ def test_keys_out_of_a_file(tmp_path) -> None:
         load_issuer(Settings(tmp_path, jwks=str(tmp_path / "none.json")))
     with pytest.raises(ProfileError, match="https"):
         load_issuer(Settings(tmp_path, jwks="http://id.example.test/jwks"))
+
+
+def test_keys_are_looked_at_again(tmp_path) -> None:
+    """One that the provider adds counts, one that he withdraws does not; while he is away those count that did."""
+    fresh = ECKey.generate_key("P-256", {"kid": "fresh"})
+    before, after = ({"keys": [key.as_dict(private=False)]} for key in (KEY, fresh))
+    place = settings(tmp_path, before)
+    issuer, stop = load_issuer(place), threading.Event()
+    old, new = issue_token(NOW), issue_token(NOW, key=fresh, header={"kid": "fresh"})
+    settings(tmp_path, after)
+    with pytest.raises(TokenRefusedError):
+        issuer.verify(new, NOW)
+    thread = keep_renewing(issuer, place, 0.01, stop)
+    for _ in range(500):
+        if issuer.keys.keys[0].kid == "fresh":
+            break
+        time.sleep(0.01)
+    (tmp_path / "jwks.json").unlink()
+    time.sleep(0.05)
+    assert thread.is_alive()
+    stop.set()
+    thread.join()
+    assert issuer.verify(new, NOW)
+    with pytest.raises(TokenRefusedError):
+        issuer.verify(old, NOW)
 
 
 def test_keys_of_a_development_issuer_need_permission(tmp_path) -> None:

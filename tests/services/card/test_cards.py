@@ -240,6 +240,15 @@ def test_a_card_without_an_application_is_entered(any_database: Engine) -> None:
     assert register.find("SPM00005") == ()
 
 
+def test_a_card_of_an_application_becomes_active_in_its_holders_hand_only(any_database: Engine) -> None:
+    """Else it would be good while it lies at the counter, and could not be handed over any more."""
+    stocked = card_in_stock(any_database, application_id=new_id(NOW))
+    with pytest.raises(EnrolmentError) as failure:
+        Register(any_database).activate(stocked.id, COUNTER, NOW)
+    assert (failure.value.refusal, failure.value.guard) == (Refusal.GUARD, "collector-checked")
+    assert Register(any_database).require(stocked.id) == stocked
+
+
 def _another(engine: Engine) -> uuid.UUID:
     return in_transaction(engine, lambda connection: personalised_job(connection, "SPM00005", 5))[1]
 

@@ -23,6 +23,7 @@ from eid.services.application.documents import open_document
 from eid.services.application.enrolment import view_item
 from eid.services.audit.log import Sealer
 from eid.services.audit.verification import verify_audit_log
+from eid.services.card.cards import Register
 from eid.services.person import erasure
 from eid.services.person.erasure import Erased, Eraser, erase_application, erase_due, erase_own
 from eid.services.person.export import build_archive, export_own, export_person
@@ -43,7 +44,9 @@ from tests.builders.registry import Office, build_office
 
 RECORD = encode_person(decode_person(DOCUMENT))
 RULES = load_rules("morocco").rules
+BANK = Actor("bank-1", frozenset((Role.RELYING_PARTY,)))
 NUMBER = "SPM00042"
+ASKED = uuid.UUID("01a20000-0000-7000-8000-000000000001")
 TRACES = (
     "فاطمة", "النموذج", "FATIMA", "fatima", "ENNAMOUDAJ", "ennamoudaj", "ZZ123456", "1985-02-14", "600000001",
     "RUE DU MODELE", NUMBER,
@@ -84,8 +87,9 @@ def deliver(counter: Counter, expires_on: date) -> StoredApplication:
         connection.execute(update(card).where(card.c.id == made.id).values(expires_on=expires_on))
         connection.execute(
             insert(osia_record).values(
-                bucket=1, id=uuid.uuid4(), kind="REQUEST", state="X", version=1, subject=row["id"], owner="x",
-                sealed=b"FATIMA", created_at=NOW, updated_at=NOW,
+                bucket=1, id=ASKED, kind="REQUEST", state="X", version=1, subject=row["id"], owner="bank-1",
+                sealed=counter.till.office.keys.seal("osia-record", b'{"note": "kept"}', ASKED.bytes),
+                created_at=NOW, updated_at=NOW,
             )
         )  # fmt: skip
     in_transaction(counter.engine, lambda connection: begin_notifications(connection, [told]))
@@ -109,8 +113,8 @@ STEPS = ("blobs_of_others", "detach_number", "erase_records_of_others", "free_nu
 
 
 def examine_export(counter: Counter, application: StoredApplication) -> None:
-    engine = counter.engine
-    told = export_own(engine, APPLICANT, CLOCK)
+    engine, keys = counter.engine, counter.till.office.keys
+    told = export_own(engine, keys, APPLICANT, CLOCK)
     assert json.loads(json.dumps(told)) == told
     (person,), (one,) = told["persons"], told["applications"]
     assert person["record"] == RECORD
@@ -123,29 +127,37 @@ def examine_export(counter: Counter, application: StoredApplication) -> None:
     document = uuid.UUID(one["documents"][0]["file"].rpartition(".")[0][-36:])
     open_document(engine, counter.blobs, document, VALIDATOR, CLOCK)
     view_item(engine, counter.blobs, application.id, "portrait", OFFICER, CLOCK)
-    (one,) = export_own(engine, APPLICANT, CLOCK)["applications"]
+    (one,) = export_own(engine, keys, APPLICANT, CLOCK)["applications"]
     for part, role in ((one["documents"][0], "validating-officer"), (one["captured"], "enrolment-officer")):
         read = part["handled"][-1]
         assert (read["role"], read["action"].endswith(".read")) == (role, True)
     assert "validator-1" not in json.dumps(told)
     assert "officer-1" not in json.dumps(told)
     assert one["messages"][0]["to"] == "+212*******01"
-    stranger = export_own(engine, Actor("applicant-9", frozenset((Role.APPLICANT,))), CLOCK)
+    stranger = export_own(engine, keys, Actor("applicant-9", frozenset((Role.APPLICANT,))), CLOCK)
     assert (stranger["persons"], stranger["applications"], stranger["stamps"]) == ([], [], [])
 
-    same = export_person(engine, application.person_id, ADMINISTRATOR, CLOCK)
+    same = export_person(engine, keys, application.person_id, ADMINISTRATOR, CLOCK)
     assert same["persons"][0]["handled"][-1]["action"] == "person.read"
     archive = zipfile.ZipFile(io.BytesIO(build_archive(engine, counter.blobs, same)))
     names = set(archive.namelist())
     assert names == {"data.json", *(item["file"] for item in one["documents"]), *one["captured"]["files"]}
     assert any(archive.read(name).startswith(b"%PDF") for name in names)
-    assert archive.read(f"{application.number}/captured/portrait").startswith(b"\xff\xd8")
+    assert archive.read(f"{application.number}/captured-1/portrait").startswith(b"\xff\xd8")
+    assert [(item["system"], item["content"]) for item in one["held_for_others"]] == [("bank-1", {"note": "kept"})]
+    assert one["captured_before"] == []
+    Register(engine).ask(NUMBER, BANK, CLOCK, CLOCK.date())
+    Register(engine).search(NUMBER, AGENT, CLOCK)
+    (shown,) = export_own(engine, keys, APPLICANT, CLOCK)["applications"][0]["cards"]
+    assert (shown["handled"][-1]["role"], shown["handled"][-1]["action"]) == ("call-centre-agent", "card.read")
+    assert [item["role"] for item in shown["asked"]] == ["relying-party"]
+    assert told["stamps"] == []
     with pytest.raises(EnrolmentError):
-        export_person(engine, application.person_id, AGENT, CLOCK)
+        export_person(engine, keys, application.person_id, AGENT, CLOCK)
     with pytest.raises(EnrolmentError):
-        export_own(engine, AGENT, CLOCK)
+        export_own(engine, keys, AGENT, CLOCK)
     with pytest.raises(NotStoredError):
-        export_person(engine, new_id(NOW), ADMINISTRATOR, CLOCK)
+        export_person(engine, keys, new_id(NOW), ADMINISTRATOR, CLOCK)
 
 
 @pytest.mark.both_databases
@@ -232,6 +244,34 @@ def test_of_two_applications_the_person_stays_with_the_other(any_database: Engin
     assert erase_due(eraser_of(counter), later) == Erased(applications=1)
     with any_database.connect() as connection:
         assert erasure.load_person(connection, first.person_id) is None
+
+
+@pytest.mark.anyio
+async def test_what_other_systems_never_finalized_goes_too(any_database: Engine, tmp_path: Path):
+    office = build_office(any_database)
+    office = Office(replace(office.registry, documents=str(tmp_path / "papers")), office.clock)
+    scopes = "enroll.write enroll.buf.write id.identify"
+    asked, face = {"transactionId": "T-1"}, {"biometricType": "FACE", "image": "AAAA", "compression": "JPEG"}
+    async with office.client() as client:
+        headers = office.headers(sub="system-1", scope=scopes)
+        body = {"biographicData": {"lastName": "ENNAMOUDAJ"}}
+        await client.post("/v1/enrollments/E-1", json=body, params=asked, headers=headers)
+        png = {**headers, "Content-Type": "image/png"}
+        sent = await client.post("/v1/enrollments/E-1/buffer", content=b"PNG", params=asked, headers=png)
+        search = {"attributeSet": {"biometricData": [face]}, "outputAttributeSetName": "DEFAULT_SET_01"}
+        begun = await client.post("/v1/identify", json=search, params=asked, headers=headers)
+    assert (sent.status_code, begun.status_code) == (201, 202)
+    registry, now = office.registry, office.clock()
+    eraser = Eraser(registry.engine, registry.blobs, registry.rules)
+    assert erase_due(eraser, now + timedelta(days=7)) == Erased()
+    assert erase_due(eraser, now + timedelta(days=7, seconds=1)) == Erased(records=1)
+    assert any(path.is_file() for path in tmp_path.rglob("*"))
+    end = now + timedelta(days=RULES.retention.never_submitted, seconds=1)
+    assert erase_due(eraser, end) == Erased(records=1)
+    assert not any(path.is_file() for path in (tmp_path / "papers").rglob("*"))
+    with any_database.connect() as connection:
+        assert connection.execute(select(osia_record)).all() == []
+    assert actions(any_database) == ["osia-record.erase"] * 2
 
 
 @pytest.mark.anyio
