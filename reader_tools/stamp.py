@@ -23,7 +23,7 @@ from eid.rendering.terminal import render_table
 from eid.services.application.views import find_named
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
-from eid.services.payment import payments
+from eid.services.payment import payments, refunds
 from eid.services.payment.channels import load_channels
 from eid.services.payment.payments import PaymentDesk, PaymentRequest
 from eid.services.payment.reconciliation import reconcile as reconcile_day
@@ -33,6 +33,7 @@ from eid.services.stamp import spending, stamps
 from eid.services.stamp.counter import CounterCase, spend_at_counter
 from eid.services.stamp.stamps import StampOffice, StampOrder
 from eid.store.payments import StoredPayment
+from eid.store.refunds import StoredRefund
 from eid.store.stamps import StoredStamp
 from reader_tools import exit_codes
 from reader_tools.acting import acting_as, current_moment, local_actor
@@ -41,6 +42,7 @@ from reader_tools.secret_input import read_secret_line
 
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 STAMP: Final = click.argument("stamp", type=click.UUID)
+REFUND: Final = click.argument("refund", type=click.UUID)
 REASON: Final = click.option("--reason", required=True, metavar="CODE", help="Why: a code, for the audit log.")
 DAY: Final = click.DateTime(["%Y-%m-%d"])
 DIGITS: Final = click.option(
@@ -95,13 +97,13 @@ def fees(service: str | None, as_json: bool) -> None:
 @click.option("--service", default="card", show_default=True, metavar="CODE", help="What the stamp is for.")
 @click.option("--born", required=True, type=DAY, help="Date of birth of whom it is for; it sets the fee.")
 @click.option("--phone", required=True, metavar="NUMBER", help="Where the digits are sent, as +212600000000.")
-@click.option(
-    "--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True, help="For messages."
-)
+@click.option("--language", metavar="CODE", help="For messages.  [default: the country's first]")
 @click.option("--abroad", is_flag=True, help="The telephone may be one of another country.")
 @acting_as(Role.CASHIER)
 @JSON
-def order(service: str, born: datetime, phone: str, language: str, abroad: bool, role: str, as_json: bool) -> None:
+def order(
+    service: str, born: datetime, phone: str, language: str | None, abroad: bool, role: str, as_json: bool
+) -> None:
     """Order a stamp; it is to be paid before its time is over."""
     with _till(role) as till:
         wanted = StampOrder(service, born.date(), phone, language, abroad)
@@ -247,6 +249,43 @@ def refund(stamp: uuid.UUID, reason: str, role: str, as_json: bool) -> None:
     _print(_stamp(found), as_json)
 
 
+@command.command(name="refunds")
+@acting_as(Role.CASHIER)
+@JSON
+def list_refunds(role: str, as_json: bool) -> None:
+    """Money that nobody has decided about yet, oldest first: the cashiers' queue.
+
+    A stamp that was consumed for an application which the authority has ended, and payments that their provider
+    declines to return.
+    """
+    with _till(role) as till:
+        found = refunds.list_refunds(till.office, till.actor)
+    _print_rows([_refund(item) for item in found], ("id", "cause", "stamp", "subject", "asked_at"), as_json)
+
+
+@command.command(name="grant-refund")
+@REFUND
+@acting_as(Role.CASHIER)
+@JSON
+def grant_refund(refund: uuid.UUID, role: str, as_json: bool) -> None:
+    """Give the price back the way that it came, or have the provider asked again; the worker does it."""
+    with _till(role) as till:
+        found = refunds.grant_refund(till.desk, refund, till.actor, till.now)
+    _print(_refund(found), as_json)
+
+
+@command.command(name="refuse-refund")
+@REFUND
+@REASON
+@acting_as(Role.CASHIER)
+@JSON
+def refuse_refund(refund: uuid.UUID, reason: str, role: str, as_json: bool) -> None:
+    """Leave it as it is."""
+    with _till(role) as till:
+        found = refunds.refuse_refund(till.office, refund, reason, till.actor, till.now)
+    _print(_refund(found), as_json)
+
+
 @command.command(name="unsent")
 @click.option("--minutes", type=click.IntRange(0), default=5, show_default=True, help="Waiting for at least so long.")
 @acting_as(Role.CASHIER)
@@ -340,6 +379,17 @@ def _payment(found: StoredPayment) -> dict[str, Any]:
         "channel": found.channel,
         "amount": found.amount,
         "currency": found.currency,
+    }
+
+
+def _refund(found: StoredRefund) -> dict[str, Any]:
+    return {
+        "id": str(found.id),
+        "state": found.state,
+        "cause": found.cause,
+        "stamp": str(found.stamp_id),
+        "subject": str(found.subject),
+        "asked_at": found.asked_at.isoformat(),
     }
 
 

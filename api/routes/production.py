@@ -1,14 +1,15 @@
 """`/v1/personalizationJobs`, `/v1/stockItems` and what belongs to them; the way of a finished card to its holder.
 
-Cards are written where the readers are, by `eid production write`: these addresses say which, and what became of them.
+Cards are written where the readers are. A station has its orders, what goes on the card and the journal from here, and
+tells what became of it (`eid production write --registry`); card and keys are its own.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.access import require
 from api.registry_context import CurrentRegistry
@@ -16,6 +17,8 @@ from api.routes.applications import ACT, READ, describe
 from api.schemas.applications import Application
 from api.schemas.production import (
     BatchBody,
+    BegunJob,
+    CardReport,
     Claim,
     CountResult,
     Destruction,
@@ -24,23 +27,32 @@ from api.schemas.production import (
     JobEvent,
     JobEvents,
     JobList,
+    JournalStep,
     NewBatch,
+    NewJobEvents,
     NewStore,
     ProductBalance,
     Serial,
     Spoiling,
     SpoiltBlank,
+    StationAtWork,
     StockBalance,
     StockCount,
     StockItem,
     StockItemList,
     StoreBody,
     StoreList,
+    WrittenJob,
 )
 from eid.enrolment.production import BlankState, OrderState
 from eid.enrolment.roles import Actor, Role
-from eid.services.card import delivery, production, stock
+from eid.identity import encode_identity_record
+from eid.protocols.exchange import Checkpoint
+from eid.services.card import delivery, production, remote_writing, stock
 from eid.services.card.delivery import CollectorCheck
+from eid.services.card.writing_desk import WritingDesk
+from eid.services.issuing.job_book import FinishedCard
+from eid.services.registry import Registry
 from eid.store.production_orders import ProductionOrder
 
 router = APIRouter(tags=["production"])
@@ -55,6 +67,9 @@ StockReader = Annotated[Actor, Depends(require(Role.PRODUCTION_OPERATOR, Role.AD
 Sender = Annotated[Actor, Depends(require(Role.DELIVERY_OPERATOR))]
 Counter = Annotated[Actor, Depends(require(Role.DELIVERY_OPERATOR, Role.ENROLMENT_OFFICER))]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+RECORD: Final[Any] = {
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The record"}
+}
 
 
 # --- orders
@@ -108,6 +123,85 @@ def claim_job(registry: CurrentRegistry, actor: Maker, job_id: UUID, body: Claim
 def release_job(registry: CurrentRegistry, actor: Maker, job_id: UUID) -> Job:
     """Where nothing was written to it."""
     return describe_job(production.release(registry.engine, job_id, actor, registry.now()))
+
+
+@router.post(
+    "/v1/personalizationJobs/{job_id}/start",
+    operation_id="startJob",
+    summary="Begin to write the card, or go on",
+    responses=ACT,
+)
+def start_job(registry: CurrentRegistry, actor: Maker, job_id: UUID, body: StationAtWork) -> BegunJob:
+    """At a station. Once it has begun the same is answered again, with what was done to the card so far."""
+    digest = bytes.fromhex(body.profile_digest)
+    begun = remote_writing.begin(_desk(registry), job_id, digest, body.reader, actor, registry.random)
+    uri, place = begun.place
+    return BegunJob(
+        id=begun.job.id,
+        state=begun.job.state,
+        attempt=begun.job.attempt,
+        reader=begun.job.reader,
+        serial=begun.order.serial or "",
+        status_list=uri,
+        status_place=place,
+        events=[
+            JournalStep.model_validate({"step": item.step, "phase": item.phase, "detail": item.detail})
+            for item in begun.entries
+        ],
+    )
+
+
+@router.get(
+    "/v1/personalizationJobs/{job_id}/record",
+    operation_id="readJobRecord",
+    summary="What goes on the card",
+    response_class=Response,
+    responses={**READ, **ACT, **RECORD},
+)
+def read_job_record(registry: CurrentRegistry, actor: Maker, job_id: UUID) -> Response:
+    """The identity record (docs/formats/identity-record.md), while the card is being written; who had it is noted."""
+    record = remote_writing.hand_out_record(_desk(registry), job_id, actor)
+    return Response(encode_identity_record(record), media_type="application/json")
+
+
+@router.post(
+    "/v1/personalizationJobs/{job_id}/events",
+    operation_id="recordJobEvents",
+    summary="What is to be done to the card, and what was",
+    status_code=204,
+    responses=ACT,
+)
+def record_job_events(registry: CurrentRegistry, actor: Maker, job_id: UUID, body: NewJobEvents) -> None:
+    """Kept before the station does it, so that whoever takes the card up knows what to ask it."""
+    steps = [Checkpoint(item.step, item.phase, item.detail) for item in body.events]
+    remote_writing.note_steps(_desk(registry), job_id, steps, actor)
+
+
+@router.post(
+    "/v1/personalizationJobs/{job_id}/retry", operation_id="retryJob", summary="Nothing was written", responses=ACT
+)
+def retry_job(registry: CurrentRegistry, actor: Maker, job_id: UUID) -> Job:
+    """The blank is as it was, and still the order's."""
+    return describe_job(remote_writing.give_up(_desk(registry), job_id, actor))
+
+
+@router.post(
+    "/v1/personalizationJobs/{job_id}/written",
+    operation_id="reportJob",
+    summary="The chip is written, locked, read back and verified",
+    responses=ACT,
+)
+def report_job(registry: CurrentRegistry, actor: Maker, job_id: UUID, body: CardReport) -> WrittenJob:
+    """Believed where the journal knows of this very card; told again it changes nothing."""
+    finished = FinishedCard(
+        bytes.fromhex(body.sod_hash),
+        body.card_serial,
+        bytes.fromhex(body.document_number_tag),
+        body.key_versions,
+        bytes.fromhex(body.report_digest),
+    )
+    order, document = remote_writing.finish(_desk(registry), job_id, finished, actor)
+    return WrittenJob(job=describe_job(order), document_id=document.id)
 
 
 @router.post(
@@ -260,3 +354,7 @@ def hand_over_card(registry: CurrentRegistry, actor: Counter, application_id: UU
 def describe_job(order: ProductionOrder) -> Job:
     """An order as it is answered."""
     return Job.model_validate({name: getattr(order, name) for name in Job.model_fields})
+
+
+def _desk(registry: Registry) -> WritingDesk:
+    return WritingDesk(registry.engine, registry.blobs, registry.now)

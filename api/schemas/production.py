@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Base64Bytes, Field, StringConstraints
+from pydantic import AfterValidator, Base64Bytes, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from api.schemas.registry import RequestBody, ResponseBody
 from eid.enrolment.capture import NAMES
 from eid.services.application.adjudication import CLEARING, CONFIRMING, HOLD_CODES
 from eid.services.card.delivery import Comparison, Relation
 from eid.services.card.stock import CAUSES
+from eid.store.journal import MAX_DETAIL
 
 MAX_ITEM = 1 << 20  # octets of one image
+MAX_STEP = 64  # characters
+MAX_FACT = 15_000  # characters: a signed file in hexadecimal is the longest
+
+
+def require_small(detail: dict[str, str]) -> dict[str, str]:
+    """What the journal has room for."""
+    if len(json.dumps(detail)) > MAX_DETAIL:
+        raise PydanticCustomError("too_long", "the facts of a step are too long")
+    return detail
+
+
 Octets = Annotated[Base64Bytes, Field(min_length=1, max_length=MAX_ITEM)]
 ItemName = Annotated[str, StringConstraints(pattern=f"^({'|'.join(NAMES)})$")]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}$")]
 Serial = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2,64}$")]
 Cause = Annotated[str, StringConstraints(pattern=f"^({'|'.join(sorted(CAUSES))})$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ReaderName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,128}$")]
+Detail = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=64)], Annotated[str, StringConstraints(max_length=MAX_FACT)]],
+    Field(max_length=12),
+    AfterValidator(require_small),
+]
 PersonalNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ]{1,24}$")]
 
 
@@ -158,6 +179,59 @@ class JobEvents(ResponseBody):
     events: list[JobEvent]
 
 
+class StationAtWork(RequestBody):
+    """Where the card is written, and by what."""
+
+    reader: ReaderName = Field(description="Name of the reader")
+    profile_digest: Sha256 = Field(description="Of the station's card profile: the registry's must be the same")
+
+
+class JournalStep(RequestBody):
+    """A step on the card: what is to be done, or what came of it."""
+
+    step: Annotated[str, StringConstraints(min_length=1, max_length=MAX_STEP)]
+    phase: Literal["intent", "result"]
+    detail: Detail = Field(description="Facts worth keeping; never a secret, never personal data")
+
+
+class NewJobEvents(RequestBody):
+    """Steps, in order; kept all or none."""
+
+    events: Annotated[list[JournalStep], Field(min_length=1, max_length=16)]
+
+
+class BegunJob(ResponseBody):
+    """A personalisation that may begin, or go on; with it and the record a station writes the card."""
+
+    id: UUID = Field(description="Of the personalisation, from which CAN, PIN and PUK are derived")
+    state: str = Field(description="Of the personalisation: PLANNED is new, RUNNING broke off, SUCCEEDED is finished")
+    attempt: int
+    reader: str
+    serial: str = Field(description="Of the reserved blank: no other may be written")
+    status_list: str = Field(description="URI of the status list that the card's DG13 names")
+    status_place: int
+    events: list[JournalStep] = Field(description="What was done before it broke off")
+
+
+class CardReport(RequestBody):
+    """A card that was written, locked, read back and verified."""
+
+    sod_hash: Sha256 = Field(description="SHA-256 of EF.SOD; the journal has the file")
+    card_serial: Serial = Field(description="Key diversification data of the card, as in the journal")
+    document_number_tag: Sha256 = Field(description="HMAC of the number under the authority's key")
+    key_versions: dict[Annotated[str, StringConstraints(max_length=16)], Annotated[int, Field(ge=0, le=255)]] = Field(
+        max_length=8
+    )
+    report_digest: Sha256 = Field(description="Of the quality check's report")
+
+
+class WrittenJob(ResponseBody):
+    """The order, WRITTEN, and its document."""
+
+    job: Job
+    document_id: UUID
+
+
 class Claim(RequestBody):
     """Out of which store the blank is taken."""
 
@@ -270,9 +344,7 @@ class HandOver(RequestBody):
     relation: Relation
     comparison: Comparison
     personal_number: PersonalNumber = Field(description="Of the collector, as his paper says it")
-    sod_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
-        description="SHA-256 of EF.SOD, read from the card at the counter"
-    )
+    sod_hash: Sha256 = Field(description="SHA-256 of EF.SOD, read from the card at the counter")
     old_card_returned: bool = False
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Insert, Row, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.enrolment.site import Site, decode_site, encode_site
@@ -93,7 +93,6 @@ _DUE_THERE: Final = _DUE.where(
     appointment.c.bucket == bindparam("of_bucket"), appointment.c.site == bindparam("of_code")
 )
 _INSERT: Final = insert(appointment)
-_TAKE: Final = insert(appointment_place)
 _FREE: Final = delete(appointment_place).where(
     appointment_place.c.bucket == bindparam("of_bucket"), appointment_place.c.appointment_id == bindparam("of_id")
 )
@@ -294,8 +293,17 @@ def _of_site(code: str) -> dict[str, Any]:
 
 def _take(connection: Connection, identifier: uuid.UUID, code: str, place: int, cells: Iterable[WallTime]) -> None:
     same = {"bucket": bucket_of(identifier), "site": code, "place": place, "appointment_id": identifier}
-    # In the order of time: two who take overlapping times never wait for each other.
-    connection.execute(_TAKE, [{**same, "slot": str(cell)} for cell in cells])
+    # In the order of time: two who take overlapping times never wait for each other. One statement and no list of them,
+    # which the driver would send as a pipeline, and that cannot be ended in peace where somebody was quicker.
+    slots = {f"slot_{at}": str(cell) for at, cell in enumerate(cells)}
+    connection.execute(_take_of(len(slots)), {**same, **slots})
+
+
+@cache
+def _take_of(number: int) -> Insert:
+    """Takes so many cells at once."""
+    shared: dict[str, Any] = {name: bindparam(name) for name in ("bucket", "site", "place", "appointment_id")}
+    return insert(appointment_place).values([{**shared, "slot": bindparam(f"slot_{at}")} for at in range(number)])
 
 
 def _at_site(code: str) -> Select[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -70,11 +70,10 @@ class Journal:
         Raises:
             StoreError: it could not be made durable, or the detail is larger than facts about a step can be.
         """
-        if checkpoint.phase not in STEP_PHASES:
-            return
-        if len(json.dumps(checkpoint.detail)) > MAX_DETAIL:
-            raise StoreError(f"the detail of step {checkpoint.step!r} is over {MAX_DETAIL} characters")
-        in_transaction(self._engine, lambda connection: _append(connection, self._job_id, checkpoint, self._now()))
+        if checkpoint.phase in STEP_PHASES:
+            in_transaction(
+                self._engine, lambda connection: append_entries(connection, self._job_id, (checkpoint,), self._now())
+            )
 
     def progress(self) -> JobProgress:
         """How far the job has come."""
@@ -109,15 +108,15 @@ def summarize(entries: tuple[JournalEntry, ...]) -> JobProgress:
     return JobProgress(results, unfinished)
 
 
-def _append(connection: Connection, job_id: uuid.UUID, checkpoint: Checkpoint, now: datetime) -> None:
+def append_entries(connection: Connection, job_id: uuid.UUID, steps: Iterable[Checkpoint], now: datetime) -> None:
+    """Write intents and results behind what is there.
+
+    Raises:
+        StoreError: a detail is larger than facts about a step can be.
+    """
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.job_id == job_id)).scalar()
-    connection.execute(
-        insert(table).values(
-            job_id=job_id,
-            seq=(last or 0) + 1,
-            step=checkpoint.step,
-            phase=checkpoint.phase,
-            detail=checkpoint.detail,
-            at=now,
-        )
-    )
+    for seq, item in enumerate(steps, (last or 0) + 1):
+        if len(json.dumps(item.detail)) > MAX_DETAIL:
+            raise StoreError(f"the detail of step {item.step!r} is over {MAX_DETAIL} characters")
+        values = {"step": item.step, "phase": item.phase, "detail": item.detail}
+        connection.execute(insert(table).values(job_id=job_id, seq=seq, at=now, **values))

@@ -96,6 +96,11 @@ GET    /v1/personalizationJobs/{job_id}                . . . . . M D . . . . . U
 GET    /v1/personalizationJobs/{job_id}/events         . . . . . M D . . . . . U X
 POST   /v1/personalizationJobs/{job_id}/claim          . . . . . M . . . . . . . .
 POST   /v1/personalizationJobs/{job_id}/release        . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/start          . . . . . M . . . . . . . .
+GET    /v1/personalizationJobs/{job_id}/record         . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/events         . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/retry          . . . . . M . . . . . . . .
+POST   /v1/personalizationJobs/{job_id}/written        . . . . . M . . . . . . . .
 POST   /v1/personalizationJobs/{job_id}/pass           . . . . . M . . . . . . . .
 POST   /v1/personalizationJobs/{job_id}/reject         . . . . . M . . . . . . . .
 POST   /v1/stockStores                                 . . . . . M . . . . . . . X

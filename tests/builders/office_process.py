@@ -1,6 +1,8 @@
 """The registry, or a worker, as a process whose clock a test moves; in all else as `eid` starts it.
 
-python -m tests.builders.office_process registry|worker CLOCK_FILE
+python -m tests.builders.office_process registry|worker|publisher CLOCK_FILE [OPTIONS]
+
+The publisher is `eid status publish OPTIONS`, by the machine's own clock.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from eid.services.database import ready_database
 from eid.services.durable.workshop import open_workshop
 from eid.services.registry import open_registry
 from eid.services.settings import load_settings
+from reader_tools.main import run
 from reader_tools.server import AnnouncingServer, announcement, configure, listen, stop_with_stdin
 
 
@@ -70,4 +73,7 @@ def run_worker(clock: MovedClock) -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=stop_with_stdin, daemon=True).start()
-    {"registry": serve_registry, "worker": run_worker}[sys.argv[1]](MovedClock(Path(sys.argv[2])))
+    part, clock_file, *options = sys.argv[1:]
+    if part == "publisher":
+        sys.exit(run(["status", "publish", *options]))
+    {"registry": serve_registry, "worker": run_worker}[part](MovedClock(Path(clock_file)))

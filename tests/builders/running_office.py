@@ -1,4 +1,6 @@
-"""An office that runs: registry and worker as processes, sandboxes for whoever else there is, and a clock to move.
+"""An office that runs: registry, worker and publisher as processes, sandboxes for whoever else, a clock to move.
+
+Whoever uses it talks HTTP with it, and with the sandboxes: nothing here reaches into them or into the database.
 
 with run_office(home, database_url) as office:
     office.staff("approver-1", Role.APPROVER).post(f"/v1/applications/{id}/approve", {})
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,16 +27,16 @@ import httpx
 from eid.enrolment.roles import Actor, Role
 from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.abis.server import serve_sandbox as serve_abis
-from eid.gateways.payment.sandbox import SandboxProvider
 from eid.gateways.payment.sandbox_server import SandboxSettings
 from eid.gateways.payment.sandbox_server import serve_sandbox as serve_payments
-from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
+from eid.gateways.sandbox_sms import serve_sms
 from eid.services.caller.development_issuer import DevelopmentIssuer, open_development_issuer
 from eid.services.payment.channels import configure_sandbox, prepare_secret
 from tests.builders.office_process import MovedClock
 
 PATIENCE = 60.0  # seconds for something that others do
 AUDIENCE = "eid-registry"
+SMS_TOKEN = "sandbox"
 
 
 @dataclass
@@ -57,11 +59,11 @@ class RunningOffice:
     home: Path
     clock: MovedClock
     http: httpx.Client
-    provider: SandboxProvider
     provider_url: str
-    sms: SmsSandbox
+    sms_url: str
     issuer: DevelopmentIssuer
     heard: Heard
+    _start: Callable[..., None]
 
     @property
     def url(self) -> str:
@@ -78,16 +80,27 @@ class RunningOffice:
         """What the pattern's group is in a message to this number, the newest first."""
 
         def look() -> str | None:
-            with self.sms.lock:
-                texts = [item["text"] for item in self.sms.messages.values() if item["to"] == to][after:]
-            found = [match[1] for text in reversed(texts) if (match := re.search(pattern, text))]
+            found = [match[1] for text in reversed(self.messages(to)[after:]) if (match := re.search(pattern, text))]
             return found[0] if found else None
 
         return await_something(look, f"a message to {to}")
 
+    def messages(self, to: str) -> list[str]:
+        """What the gateway has for a telephone, the oldest first."""
+        headers = {"Authorization": f"Bearer {SMS_TOKEN}"}
+        found = httpx.get(self.sms_url, headers=headers, trust_env=False).json()
+        return [item["text"] for item in found if item["to"] == to]
+
     def count_messages(self, to: str) -> int:
-        with self.sms.lock:
-            return sum(item["to"] == to for item in self.sms.messages.values())
+        return len(self.messages(to))
+
+    def start_publisher(self, authority: Path, passphrase: Path) -> None:
+        """Whoever has the authority's keys publishes status lists: what is due, every second."""
+        self._start("publisher", "--dir", str(authority), "--passphrase-file", str(passphrase), "--every", "1")
+
+    def token(self, actor: Actor) -> str:
+        """An access token that is good now."""
+        return self.issuer.issue(actor, AUDIENCE, self.clock())
 
     def logs(self) -> dict[str, str]:
         """What the processes have written."""
@@ -137,7 +150,7 @@ class Caller:
     def _credentials(self) -> dict[str, str]:
         token = self.session
         if self.actor is not None:
-            token = self.office.issuer.issue(self.actor, AUDIENCE, self.office.clock())
+            token = self.office.token(self.actor)
         return {"Authorization": f"Bearer {token}"} if token else {}
 
 
@@ -157,20 +170,24 @@ def run_office(home: Path, database: str, begins: timedelta) -> Iterator[Running
     clock, port, heard = MovedClock(home / "clock"), _free_port(), Heard()
     (home / "logs").mkdir(parents=True)
     clock.move(begins)
-    (home / "sms-token").write_text("sandbox\n")
+    (home / "sms-token").write_text(f"{SMS_TOKEN}\n")
     with ExitStack() as stack:
-        sms, sms_url = stack.enter_context(serve_sms("sandbox"))
+        _, sms_url = stack.enter_context(serve_sms(SMS_TOKEN))
         abis = stack.enter_context(serve_abis(SandboxAbis()))
         callbacks = SandboxSettings(f"http://127.0.0.1:{port}/v1/payment-callbacks", prepare_secret(home), clock)
-        provider_url, provider = stack.enter_context(serve_payments(callbacks))
+        provider_url, _ = stack.enter_context(serve_payments(callbacks))
         configure_sandbox(home, provider_url)
         issuer = open_development_issuer(home)
         settings = {"HOME": str(home), "DATABASE": database, "SMS": sms_url, "SMS_TOKEN_FILE": str(home / "sms-token")}
         settings |= {"ABIS": f"http://127.0.0.1:{abis.port}", "PORT": str(port), "DEVELOPMENT": "1"}
-        for part in ("registry", "worker"):
-            stack.enter_context(_process(part, home, clock.file, settings))
+
+        def start(part: str, *arguments: str) -> None:
+            stack.enter_context(_process(part, home, clock.file, settings, arguments))
+
+        start("registry")
+        start("worker")
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
-        office = RunningOffice(home, clock, stack.enter_context(client), provider, provider_url, sms, issuer, heard)
+        office = RunningOffice(home, clock, stack.enter_context(client), provider_url, sms_url, issuer, heard, start)
         try:
             await_something(lambda: office.logs().get("registry.out") or None, "the registry")
         except AssertionError as vain:
@@ -179,12 +196,14 @@ def run_office(home: Path, database: str, begins: timedelta) -> Iterator[Running
 
 
 @contextmanager
-def _process(part: str, home: Path, clock: Path, settings: dict[str, str]) -> Iterator[None]:
+def _process(
+    part: str, home: Path, clock: Path, settings: Mapping[str, str], arguments: Sequence[str]
+) -> Iterator[None]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("EID_")}
     environment = inherited | {f"EID_{name}": value for name, value in settings.items()}
     logs = home / "logs"
     with (logs / f"{part}.out").open("w") as out, (logs / f"{part}.err").open("w") as errors:
-        command = [sys.executable, "-m", "tests.builders.office_process", part, str(clock)]
+        command = [sys.executable, "-m", "tests.builders.office_process", part, str(clock), *arguments]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=errors, env=environment)
         try:
             yield

@@ -1,6 +1,6 @@
-"""The whole way of a made-up person to a card and beyond, each step a request to a running office.
+"""The whole way of a made-up person to a card and beyond, each step a request of who takes it to a running office.
 
-way = Way(office, RABAT, engine, authority, "ar")
+way = Way(office, RABAT, authority, "ar")
 way.open_office(); way.applicant.sign_in(...); way.apply(way.buy_online()); way.review(); way.visit(way.book())
 """
 
@@ -18,38 +18,30 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import httpx
-from sqlalchemy import Engine
 
-from eid.card import VirtualCard
 from eid.enrolment.capture import CaptureRecord, sign_capture
-from eid.enrolment.payment import Channel
 from eid.enrolment.roles import Actor, Role
 from eid.evidence import Evidence
-from eid.gateways.blobs import BlobStore
 from eid.inspection import InspectionPlan
 from eid.keystore.software import SoftwareSigner
-from eid.pki.status_token import TokenForm, verify_status_token
+from eid.lds.dg1 import decode_dg1
+from eid.lds.dg13 import decode_dg13
+from eid.pki.status_list import StatusType
+from eid.pki.status_token import TokenForm, decode_status_token
 from eid.profile.card_image import PasswordId
 from eid.profile.loader import load_profile
 from eid.protocols.pace.core import Password
-from eid.services.card import card_writing
-from eid.services.card.card_writing import Line
-from eid.services.card.status_lists import StatusSigner, publish
-from eid.services.issuing.issuance import IssuedCard
+from eid.services.emulator.virtual_cards import open_card
 from eid.services.pki.authority import IssuingAuthority
 from eid.services.reading.inspection import inspect_card
-from eid.services.registry import load_keys
-from eid.services.settings import Settings
-from eid.services.trust.files import load_trust_store
-from eid.services.verifying.status_shelf import shelf_of, store_list
 from eid.transport.loopback import LoopbackConnection
+from reader_tools.main import run
 from tests.builders.applicants import build_pdf
 from tests.builders.counter import describe, take
-from tests.builders.issuance import blank_card, signer
+from tests.builders.issuance import signer
 from tests.builders.running_office import Caller, RunningOffice, await_something
 
 PRODUCT = "ma-cnie"
-STATUS_LIST = "/statuslists/1"
 DIGITS = r"(?<![0-9])([0-9]{16})(?![0-9])"
 ARABIC, LATIN = "[\u0621-\u064a]{3}", "[a-zéè]{3}"
 BEGINS = timedelta(days=-4)
@@ -125,15 +117,14 @@ class Way:
 
     office: RunningOffice
     place: Office
-    engine: Engine
     authority: IssuingAuthority
+    passphrase: Path
     language: str
     stamps: list[str] = field(default_factory=list)
     application: str = ""
     stamp: str = ""
     order: dict[str, Any] = field(default_factory=dict)
-    card: VirtualCard | None = None
-    issued: IssuedCard | None = None
+    card: Path | None = None
     applicant: Caller = field(init=False)
 
     def __post_init__(self) -> None:
@@ -192,13 +183,12 @@ class Way:
         assert page.status_code == 200
 
     def pay_at_the_counter(self, cashier: Caller, stamp: str) -> None:
-        """The terminal on the cashier's counter."""
+        """The terminal on the cashier's counter, at which the payer holds his card."""
+        plan = httpx.put(f"{self.office.provider_url}/sandbox/plan", json={"ending": "settled"}, trust_env=False)
+        assert plan.status_code == 200
         body = {"channel": "counter-terminal", "terminal": "T-1"}
         begun = cashier.post(f"/v1/stamps/{stamp}/payments", body, expect=201)
         assert begun["instruction"]["form"] == "terminal"
-        asked = self.office.provider.find(Channel.COUNTER_TERMINAL, UUID(begun["payment"]["id"]))
-        url = f"{self.office.provider_url}/sandbox/endings/{asked.number}"
-        assert httpx.post(url, json={"ending": "settled"}, trust_env=False).status_code == 200
 
     def receive_digits(self, stamp: str, buyer: Caller, before: int) -> str:
         digits = self.office.await_message(self.person.phone, DIGITS, before)
@@ -327,22 +317,35 @@ class Way:
         """Blanks are delivered, one is reserved and written where the reader is, and found good."""
         keeper = self.staff("press-1", Role.PRODUCTION_OPERATOR)
         store = keeper.post("/v1/stockStores", {"name": "Press"}, expect=201)["id"]
-        loaded = load_profile(PRODUCT)
-        blanks = {item: blank_card(loaded.profile, bytes.fromhex(item)) for item in (f"{n:020X}" for n in (1, 2))}
+        blanks = {serial: self.office.home / f"{serial}.eid" for serial in (f"{number:020X}" for number in (1, 2))}
+        for serial, file in blanks.items():
+            command("card", "new", "--profile", PRODUCT, "--out", file, "--serial", serial)
         delivery = {"store_id": store, "name": "B-1", "product": PRODUCT, "serials": list(blanks)}
         keeper.post("/v1/stockBatches", delivery, expect=201)
-        job = f"/v1/personalizationJobs/{self.order['id']}"
+        (queued,) = keeper.get("/v1/personalizationJobs")["jobs"]
+        assert queued["id"] == self.order["id"]
+        job = f"/v1/personalizationJobs/{queued['id']}"
         claimed = keeper.post(f"{job}/claim", {"store_id": store})
         self.card = blanks[claimed["serial"]]
-        settings = Settings(home=self.office.home)
-        blobs = BlobStore(settings.documents_address, load_keys(settings))
-        line = Line(self.engine, blobs, self.authority, loaded, UUID(store), lambda: datetime.now(UTC))
-        actor = Actor("press-1", frozenset((Role.PRODUCTION_OPERATOR,)))
-        _, self.issued = card_writing.write(line, UUID(claimed["id"]), LoopbackConnection(self.card), "press", actor)
+        self.write(queued["id"], self.card)
+        assert {item["phase"] for item in keeper.get(f"{job}/events")["events"]} == {"intent", "result"}
         assert keeper.post(f"{job}/pass")["state"] == "PASSED"
         balance = keeper.get(f"/v1/stockStores/{store}/balance")["products"][0]
         assert balance["is_even"]
         assert balance["states"]["CONSUMED"] == 1, balance
+
+    def write(self, order: str, blank: Path) -> None:
+        """At a station: reader and keys are there, and what it knows of the order it has over HTTP."""
+        token = self.office.home / "press-token"
+        token.write_text(self.office.token(Actor("press-1", frozenset((Role.PRODUCTION_OPERATOR,)))))
+        there = ("--registry", self.office.url, "--token-file", token)
+        keys = ("--authority", self.authority.directory, "--passphrase-file", self.passphrase)
+        command("production", "write", order, *there, *keys, "--card-file", blank, "--can-out", self.can)
+
+    @property
+    def can(self) -> Path:
+        """What is printed on the card."""
+        return self.office.home / "can"
 
     def hand_over(self) -> None:
         """Sent, arrived, and given to the person whom the officer has compared with the portrait in the chip."""
@@ -376,34 +379,43 @@ class Way:
 
     def canaries(self) -> list[str]:
         """What must not come out: names, numbers, contacts, stamps, what the card's face and MRZ say."""
-        assert self.issued is not None
-        data, person = self.issued.data, self.person
+        person, mrz = self.person, self.read_card().content("DG1")
+        assert mrz is not None
         (card,) = self.own_cards()
         said = [*person.latin, " ".join(person.latin), *person.arabic, " ".join(person.arabic), person.number]
         said += [person.phone, person.phone[1:], person.email, *self.stamps, str(card["document_number"])]
-        return [*said, *data.mrz.encode()]
+        return [*said, *decode_dg1(mrz).mrz().encode()]
 
     def read_card(self, challenge: bytes = bytes(8)) -> Evidence:
         """As an inspection station does, by the number that is printed on the card."""
         assert self.card is not None
-        assert self.issued is not None
-        data = self.issued.data
-        password = Password(PasswordId.CAN, data.can.encode("ascii"))
-        plan = InspectionPlan(
-            password,
-            challenge=challenge,
-            reader="counter",
-            policy="national",
-            max_response=data.image.chip.max_response_data,
-        )
-        return inspect_card(LoopbackConnection(self.card), plan, now=datetime.now(UTC).replace(microsecond=0)).evidence
+        password = Password(PasswordId.CAN, self.can.read_bytes().strip())
+        longest = load_profile(PRODUCT).profile.chip.max_response_data
+        plan = InspectionPlan(password, challenge=challenge, reader="counter", policy="national", max_response=longest)
+        with open_card(self.card) as card:
+            return inspect_card(LoopbackConnection(card), plan, now=datetime.now(UTC).replace(microsecond=0)).evidence
 
-    def publish_status(self, trust: Path) -> None:
-        """The authority publishes; a relying party fetches the list from the registry, into its trust store."""
-        list_signer = StatusSigner(*self.authority.status_signer(datetime.now(UTC).replace(microsecond=0)))
-        await_something(lambda: publish(self.engine, list_signer, datetime.now(UTC)) or None, "a publication")
-        headers = {"Accept": TokenForm.CWT.value}
-        answer = self.office.http.get(STATUS_LIST, headers=headers)
-        assert answer.headers["content-type"] == TokenForm.CWT.value
-        found = verify_status_token(answer.content, load_trust_store(trust), now=datetime.now(UTC))
-        store_list(shelf_of(trust), found.claims.uri, answer.content)
+    def fetch_status(self, wanted: StatusType) -> bytes:
+        """As a relying party: the list that the card names, fetched until it says what is told of the card."""
+        dg13 = self.read_card().content("DG13")
+        assert dg13 is not None
+        place = decode_dg13(dg13).status_list
+        assert place is not None
+        path = f"/statuslists/{place.uri.rpartition('/')[2]}"
+
+        def look() -> bytes | None:
+            answer = self.office.http.get(path, headers={"Accept": TokenForm.CWT.value})
+            if answer.status_code == 404:  # the first one is not published yet
+                return None
+            assert answer.headers["content-type"] == TokenForm.CWT.value
+            claims = decode_status_token(answer.content).claims
+            assert claims.uri == place.uri
+            return answer.content if claims.statuses.status(place.index) == wanted else None
+
+        found: bytes = await_something(look, f"a list in which the card is {wanted.name}")
+        return found
+
+
+def command(*arguments: object) -> None:
+    """`eid ARGUMENTS`, on a machine that is not the registry's."""
+    assert run([str(argument) for argument in arguments]) == 0

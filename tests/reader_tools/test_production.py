@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import load_service_keys
+from eid.services.application import lapses
+from eid.services.card import delivery, production
 from eid.services.reading.station_key import encode_pem
 from eid.services.stamp.stamps import StampOffice
 from eid.store.database import open_database
 from reader_tools.acting import current_moment
-from tests.builders.counter import Counter, build_counter
+from tests.builders.counter import COURIER, Counter, build_counter
 from tests.builders.issuance import signer
 from tests.builders.issuing import PASSPHRASE, make_authority
 
@@ -91,6 +95,36 @@ def test_an_approved_file_becomes_a_card(eid, tmp_path: Path) -> None:
     assert eid("production", "spoil", order, "--cause", "printing").code == 73
     (row,) = json.loads(eid("production", "balance", "--store", store, "--json").out)["rows"]
     assert (row["CONSUMED"], row["IN_STORE"]) == (1, 0)
+    _leave_uncollected(home, order)
+    there = ("--site", "rabat-1")
+    assert eid("card", "uncollected", "--site", "paris-1").out == "none\n"
+    (waiting,) = [json.loads(line) for line in eid("card", "uncollected", *there, "--json").out.splitlines()]
+    number = waiting["document_number"]
+    assert f"{waiting['id']}  {number}  since" in eid("card", "uncollected", *there).out
+    for wrong, told in (
+        (("--site", "paris-1", "--witness", "officer-2"), "another site"),
+        ((*there, "--witness", ""), "second person"),
+        ((*there, "--witness", "officer-2", "--as", "call-centre-agent"), "FORBIDDEN"),
+    ):
+        refused = eid("card", "destroy", *wrong, number)
+        assert (refused.code, told in refused.err) == (73, True), refused.err
+    destroyed = json.loads(eid("card", "destroy", *there, "--witness", "officer-2", "--json", number).out)
+    assert (destroyed["id"], destroyed["cause"]) == (waiting["id"], "destroyed")
+    assert eid("card", "uncollected", *there).out == "none\n"
+    (row,) = json.loads(eid("production", "balance", "--store", store, "--json").out)["rows"]
+    assert (row["CONSUMED"], row["DESTROYED"]) == (0, 1)
+
+
+def test_a_station_is_told_of_its_registry_whole(eid, tmp_path: Path) -> None:
+    """Both or none; one that does not answer, and a token that is none."""
+    order = "01a202e4-8748-70c9-8090-4489a405cdfe"
+    writing = ("production", "write", order, "--authority", tmp_path, "--registry", "http://127.0.0.1:9")
+    assert eid(*writing).code == 64
+    (tmp_path / "token").write_text("a\nb\n")
+    assert eid(*writing, "--token-file", tmp_path / "token").code == 65
+    (tmp_path / "token").write_text("a-token\n")
+    unreachable = eid(*writing, "--token-file", tmp_path / "token")
+    assert (unreachable.code, "cannot be reached" in unreachable.err) == (69, True), unreachable
 
 
 def test_an_officers_key(eid, tmp_path: Path) -> None:
@@ -99,6 +133,16 @@ def test_an_officers_key(eid, tmp_path: Path) -> None:
     assert len(read(eid("production", "officer-key", "officer-1", tmp_path / "key.pem", "--json"))["key_id"]) == 64
     (tmp_path / "key.pem").write_text("no key")
     assert eid("production", "officer-key", "officer-1", tmp_path / "key.pem").code == 73
+
+
+def _leave_uncollected(home: Path, order: str) -> None:
+    """The card arrives, and nobody comes for it."""
+    engine = open_database(f"sqlite:///{home / 'eid.db'}")
+    application = production.require_order(engine, UUID(order)).application_id
+    for move in (delivery.ship, delivery.arrive):
+        move(engine, application, COURIER, current_moment())
+    assert lapses.end_overdue(engine, current_moment() + timedelta(days=400)) == (application,)
+    engine.dispose()
 
 
 def _approve(home: Path) -> str:

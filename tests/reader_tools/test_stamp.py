@@ -15,9 +15,11 @@ from eid.gateways.payment.sandbox import Ending, Plan, SandboxProvider
 from eid.gateways.payment.sandbox_server import SandboxSettings, serve_sandbox
 from eid.services.database import ready_database
 from eid.services.payment.channels import FILE_NAME, configure_sandbox, load_channels, prepare_secret
+from eid.services.payment.refunds import ask_for_declined
 from eid.services.registry import load_keys
 from eid.services.settings import load_settings
 from eid.services.stamp.stamps import StampOffice, open_message
+from reader_tools.acting import current_moment
 
 ORDER = ("stamp", "order", "--born", "1990-05-01", "--phone", "+212600000001", "--json")
 
@@ -85,6 +87,36 @@ def test_a_stamp_is_spent_at_a_counter(eid, provider, tmp_path) -> None:
     assert "state: CONSUMED" in eid("stamp", "show", ordered["id"]).out
     forbidden = eid(*spend, "--amount", "500", "--as", "cashier")
     assert (forbidden.code, digits in forbidden.err) == (73, False)
+
+
+def test_the_cashiers_queue_by_command(eid, provider, tmp_path) -> None:
+    provider.plan = Plan(Ending.SILENT)
+    ordered = json.loads(eid(*ORDER).out)
+    begun = json.loads(eid("stamp", "pay", ordered["id"], "--channel", "payment-provider", "--json").out)
+    assert eid("stamp", "refunds").out == "none\n"
+
+    def decline() -> str:
+        """What the worker does where the provider declines to return a payment."""
+        settings = load_settings({"EID_HOME": str(tmp_path / "home")})
+        with ready_database(settings) as engine:
+            office = StampOffice(engine, load_rules(settings.country).rules, load_keys(settings))
+            ask_for_declined(office, uuid.UUID(ordered["id"]), uuid.UUID(begun["id"]), current_moment())
+        (row,) = json.loads(eid("stamp", "refunds", "--json").out)
+        assert (row["state"], row["stamp"], row["subject"]) == ("ASKED", ordered["id"], begun["id"])
+        return str(row["id"])
+
+    request = decline()
+    assert request in eid("stamp", "refunds", "--as", "auditor").out
+    for act in (("refunds",), ("grant-refund", request), ("refuse-refund", request, "--reason", "known")):
+        refused = eid("stamp", *act, "--as", "call-centre-agent")
+        assert (refused.code, "FORBIDDEN" in refused.err) == (73, True), act
+    assert "state: GRANTED" in eid("stamp", "grant-refund", request).out
+    assert (eid("stamp", "refunds").out, eid("stamp", "grant-refund", request).code) == ("none\n", 73)
+    assert decline() == request
+    assert eid("stamp", "refuse-refund", request, "--reason", "Because he is rude").code == 65
+    told = json.loads(eid("stamp", "refuse-refund", request, "--reason", "account-closed", "--json").out)
+    assert (told["id"], told["state"]) == (request, "REFUSED")
+    assert eid("stamp", "refunds").out == "none\n"
 
 
 def test_reconciliation_by_command(eid, provider, tmp_path) -> None:

@@ -37,7 +37,8 @@ from eid.profile.layout import decode_face_layout
 from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint, CheckpointSink
 from eid.protocols.pace.core import Password
-from eid.services.card.card_writing import Line, build_record, write
+from eid.services.card.card_writing import Line, write
+from eid.services.card.writing_desk import build_record
 from eid.services.demonstration.api_process import ApiClient, start_api
 from eid.services.demonstration.frauds import alter_data_group_1, copy_card
 from eid.services.demonstration.office import MAKER, DemonstrationOffice, open_office
@@ -236,7 +237,7 @@ class Demonstration:
         if order.store_id is None:
             raise LifecycleError("no blank was reserved")
         line = Line(office.engine, office.blobs, authority, loaded, order.store_id, self.now)
-        record = build_record(line, order)
+        record = build_record(line.desk, order)
         _write(self.home / "record.json", encode_identity_record(record), 0o600)
         metered = MeteredConnection(slot.insert(card), checkpoints=_Steps(self.narrator))
         _, issued = write(line, order.id, metered, slot.way[:MAX_READER_NAME], MAKER, metered)

@@ -16,13 +16,11 @@ from datetime import date, datetime
 from enum import Enum, unique
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import Engine
 
 from eid.codec.apdu import MAX_SHORT_DATA
 from eid.codec.x509 import decode_certificate
 from eid.errors import (
-    AlreadyDoneError,
     EidError,
     LifecycleError,
     NotStoredError,
@@ -54,13 +52,13 @@ from eid.profile.schema import CardProfile
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, Exchange, drive, through
 from eid.protocols.scp03.core import SecurityLevel
 from eid.services.issuing.card_material import derive_secrets, require_trust_points
+from eid.services.issuing.job_book import FinishedCard, JobBook, StoredJob
 from eid.services.issuing.quality_check import QualityError, check_quality
 from eid.services.pki.authority import IssuingAuthority
 from eid.store.database import in_transaction
-from eid.store.issued_documents import IssuedDocument, find_documents, register_document, tag_document_number
-from eid.store.journal import JobProgress, Journal
-from eid.store.personalization_jobs import PersonalizationJob, change_job, create_job, jobs_in_state, load_job
-from eid.store.status_places import allocate_place
+from eid.store.issued_documents import IssuedDocument, tag_document_number
+from eid.store.journal import JobProgress
+from eid.store.personalization_jobs import PersonalizationJob, create_job, load_job
 from eid.verification.report import VerificationReport, report_to_json
 
 T = TypeVar("T")
@@ -117,18 +115,22 @@ class Issuance:
     """One attempt at one card. Make one with `begin` or `resume`, then call `run`.
 
     Args:
-        now: the clock, aware values. trust_points: CVCA certificates, newest first, where the profile has Terminal
-            Authentication.
+        book: keeps what is done. now: the clock, aware values. trust_points: CVCA certificates, newest first, where the
+            profile has Terminal Authentication.
     """
 
-    engine: Engine
+    book: JobBook
     authority: IssuingAuthority
     loaded: LoadedProfile
-    job: PersonalizationJob
     now: Callable[[], datetime]
     trust_points: tuple[bytes, ...] = ()
     random: Callable[[int], bytes] = os.urandom
     _master: KeySetSource | None = field(default=None, repr=False)
+
+    @property
+    def job(self) -> PersonalizationJob:
+        """The job as it stands."""
+        return self.book.job
 
     @property
     def master_key(self) -> KeySetSource:
@@ -154,8 +156,8 @@ class Issuance:
                 with. QualityError: the card failed its quality check; the job is spoiled.
             StatusWordError, ProtocolError: the card refused a command, or is not under the authority's keys.
         """
-        journal = _Relay(Journal(self.engine, self.job.id, self.now), self._note_card, sink)
-        progress = journal.journal.progress()
+        journal = _Relay(self.book, sink)
+        progress = self.book.progress()
         journal.remember(progress)
         is_new = self.job.state == "PLANNED"
         try:
@@ -166,12 +168,9 @@ class Issuance:
             raise BrokenOffError(self.job.id, journal.stage, failure) from failure
         except EidError:
             if is_new and journal.stage is Stage.UNTOUCHED:
-                self._change("FAILED")
+                self.book.change("FAILED")
             raise
         return self._register(data, opened, evidence, report)
-
-    def _change(self, state: str) -> None:
-        self.job = in_transaction(self.engine, lambda connection: change_job(connection, self.job, state, self.now()))
 
     # --- before the card is touched
 
@@ -186,10 +185,8 @@ class Issuance:
         until = decode_certificate(self.authority.signer_certificate).not_after
         if record.expires_on > until.date():  # Doc 9303-12 4.1.4: a certificate outlives what was signed under it
             raise RecordError(f"expires_on lies after the end of the document signer's certificate, {until:%Y-%m-%d}")
-        tag = self._tag(mrz)
-        if in_transaction(self.engine, lambda connection: find_documents(connection, tag)):
-            raise AlreadyDoneError("a document with this document_number is issued already")
-        self._allocate_place()
+        self.book.require_unissued(self._tag(mrz))
+        self.book.allocate_place()
 
     def _require_fitting_authority(self) -> None:
         self.authority.require_ready(self.now())
@@ -272,21 +269,6 @@ class Issuance:
             raise LifecycleError("the job was begun with other trust points: resume it with the same ones")
         return date.fromisoformat(before["date"])
 
-    def _note_card(self, serial: str) -> None:
-        """Bind the job to its card, before that is touched.
-
-        Raises:
-            LifecycleError: the job was begun with another card, or the card by another job.
-        """
-
-        def work(connection: DatabaseConnection) -> PersonalizationJob:
-            for other in jobs_in_state(connection, "RUNNING"):
-                if other.card_serial == serial and other.id != self.job.id:
-                    raise LifecycleError(f"this card was begun by job {other.id}: resume that one")
-            return change_job(connection, self.job, "RUNNING", self.now(), card_serial=serial)
-
-        self.job = in_transaction(self.engine, work)
-
     def _sign(self, security_object: bytes, progress: JobProgress, journal: _Relay) -> bytes:
         """EF.SOD, of the LDS security object."""
         names = "security_object", "ef_sod"
@@ -332,21 +314,12 @@ class Issuance:
 
     def _place(self, progress: JobProgress, journal: _Relay) -> StatusListReference:
         """The card's place in a status list, which no other card has."""
-        uri, place = self._allocate_place()
+        uri, place = self.book.allocate_place()
         if PLACE not in progress.results:
             detail = {"uri": uri, "index": str(place)}
             journal.record(Checkpoint(PLACE, "intent", detail))
             journal.record(Checkpoint(PLACE, "result", detail))
         return StatusListReference(uri, place)
-
-    def _allocate_place(self) -> tuple[str, int]:
-        stated = self.profile.authority
-        return in_transaction(
-            self.engine,
-            lambda connection: allocate_place(
-                connection, stated.status_list_uri, stated.status_list_size, self.job.id, self.random
-            ),
-        )
 
     # --- after the lock
 
@@ -358,33 +331,16 @@ class Issuance:
                 data, self.profile, self.authority, connection, self.job.reader, self.now(), self.random, journal
             )
         except QualityError:
-            self._change("SPOILED")
+            self.book.change("SPOILED")
             raise
 
     def _register(
         self, data: CardData, opened: OpenedCard, evidence: Evidence, report: VerificationReport
     ) -> IssuedCard:
-        tag = self._tag(data.mrz)
         digest = hashlib.sha256(json.dumps(report_to_json(report), sort_keys=True).encode()).digest()
-
-        def work(connection: DatabaseConnection) -> tuple[IssuedDocument, PersonalizationJob]:
-            document = register_document(
-                connection,
-                profile_name=self.profile.name,
-                profile_digest=self.loaded.digest,
-                sod_hash=data.sod_hash,
-                card_serial=opened.kdd.hex(),
-                document_number_tag=tag,
-                key_versions={"scp03": opened.key_version},
-                attempt=self.job.attempt,
-                report_digest=digest,
-                now=self.now(),
-                job_id=self.job.id,
-            )
-            return document, change_job(connection, self.job, "SUCCEEDED", self.now())
-
-        document, self.job = in_transaction(self.engine, work)
-        return IssuedCard(document, data, evidence, report)
+        versions = {"scp03": opened.key_version}
+        finished = FinishedCard(data.sod_hash, opened.kdd.hex(), self._tag(data.mrz), versions, digest)
+        return IssuedCard(self.book.register(finished), data, evidence, report)
 
     def _tag(self, mrz: Mrz) -> bytes:
         """By what the document is found in the register; the key is 32 octets out of the authority's master key."""
@@ -406,7 +362,7 @@ def begin(
         engine,
         lambda connection: create_job(connection, profile_digest=loaded.digest, reader=reader, attempt=1, now=now()),
     )
-    return Issuance(engine, authority, loaded, job, now, trust_points)
+    return Issuance(StoredJob(engine, loaded, job, now), authority, loaded, now, trust_points)
 
 
 def resume(
@@ -429,7 +385,7 @@ def resume(
         raise LifecycleError(f"job {job_id} has ended: {job.state}")
     if job.profile_digest != loaded.digest:
         raise LifecycleError(f"job {job_id} was begun under another profile, or another version of it")
-    return Issuance(engine, authority, loaded, job, now, trust_points)
+    return Issuance(StoredJob(engine, loaded, job, now), authority, loaded, now, trust_points)
 
 
 def order_keys(profile: CardProfile) -> CardImage:
@@ -449,12 +405,10 @@ class _Relay:
     """Makes a checkpoint durable, then tells whoever watches; knows how far the card has come.
 
     Args:
-        identified: is told the card's serial, and raises where it is not the right card. finished: steps that this
-            attempt saw finished.
+        finished: steps that this attempt saw finished.
     """
 
-    journal: Journal
-    identified: Callable[[str], None]
+    book: JobBook
     then: CheckpointSink | None
     stage: Stage = Stage.UNTOUCHED
     finished: set[str] = field(default_factory=set)
@@ -468,8 +422,8 @@ class _Relay:
     def record(self, checkpoint: Checkpoint) -> None:
         """Return only once the fact is durable."""
         if checkpoint.step == IDENTIFY:
-            self.identified(checkpoint.detail["card_serial"])
-        self.journal.record(checkpoint)
+            self.book.bind(checkpoint.detail["card_serial"])
+        self.book.record(checkpoint)
         if checkpoint.phase == "intent" and self.stage is not Stage.LOCKING:
             self.stage = Stage.LOCKING if checkpoint.step == LOCK else Stage.WRITING
         elif checkpoint.phase == "result":

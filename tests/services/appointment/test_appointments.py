@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, func, insert, select
@@ -18,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from eid.audit.chain import Chain
 from eid.enrolment.roles import Actor, Role
-from eid.enrolment.site import decode_site
+from eid.enrolment.site import cells_of, decode_site
 from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
@@ -45,9 +46,10 @@ from eid.services.durable.work import Outcome, Workshop, perform
 from eid.services.settings import Settings
 from eid.store.applications import require_application
 from eid.store.appointment_tables import appointment, appointment_place
-from eid.store.appointments import Appointment, find_appointment
+from eid.store.appointments import Appointment, find_appointment, store_appointment, take_cells
 from eid.store.audit import read_buckets, read_chain
 from eid.store.outbox import waiting
+from eid.store.types import new_id_like
 from tests.builders.booking import (
     ADMIN,
     AGENT,
@@ -480,6 +482,24 @@ def test_the_databases_constraint_is_the_guard(desk: Desk) -> None:
         whole = connection.execute(select(appointment).where(appointment.c.id == made.id)).mappings().one()
         with pytest.raises(IntegrityError), connection.begin_nested():  # a second live one of the application
             connection.execute(insert(appointment).values({**whole, "id": uuid.uuid4()}))
+
+
+@pytest.mark.both_databases
+def test_who_was_quicker_is_told_in_silence(
+    desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither log nor standard error: a list of statements, which psycopg sends as a pipeline, would warn there."""
+    made = hold(desk, make_application(desk.engine), "rabat-agdal", NINE, ME, NOW)
+    with desk.engine.begin() as connection:
+        quick = find_appointment(connection, made.id)
+        cells = cells_of(quick.starts_at, quick.minutes, ZoneInfo("Africa/Casablanca"))
+        assert len(cells) > 1
+        slow = replace(quick, id=new_id_like(quick.id, NOW), application_id=uuid.uuid4())
+        assert not store_appointment(connection, slow, cells)
+        assert not take_cells(connection, slow, slow.place, cells)
+        assert store_appointment(connection, replace(slow, place=3 - quick.place), cells)
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.both_databases

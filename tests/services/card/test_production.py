@@ -127,7 +127,9 @@ def test_the_whole_way_to_an_active_card(press: Press) -> None:
     assert issued.report.verdict is Verdict.TOTAL_PASSED
     assert press.card(ready).life_cycle is LifeCycle.OPERATIONAL
     assert issued.data.mrz.document_number == ready.document_number
-    assert card_writing.card_secrets(press.line, written) == issued.data.secrets
+    assert (written.serial, written.job_id) == (ready.serial, issued.document.job_id)
+    made_by = (press.line.authority, press.line.loaded, str(written.serial), issued.document.job_id)
+    assert card_writing.card_secrets(*made_by) == issued.data.secrets
     card = card_of(press, written)
     assert (written.state, written.sod_hash) == ("WRITTEN", issued.data.sod_hash)
     assert (card.state, card.document_number, card.expires_on) == (
@@ -270,7 +272,7 @@ def test_what_a_dead_process_left_behind_is_settled(press: Press, monkeypatch: p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(card_writing, "_note_written", die)  # between the register and the order
+        patched.setattr(card_writing, "note_written", die)  # between the register and the order
         with pytest.raises(KeyboardInterrupt):
             press.write(order)
     left = production.require_order(press.engine, order.id)
