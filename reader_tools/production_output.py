@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
-from sqlalchemy import Engine
 
 from eid.enrolment.roles import Role
 from eid.rendering.terminal import render_table
@@ -27,7 +26,7 @@ MAKER: Final = acting_as(Role.PRODUCTION_OPERATOR)
 
 
 @contextmanager
-def local_database() -> Iterator[tuple[Engine, Settings]]:
+def local_database() -> Iterator[tuple[Any, Settings]]:
     """The engine and the settings, while the context lasts."""
     settings = load_settings(os.environ)
     with ready_database(settings) as engine:
