@@ -30,7 +30,6 @@ from eid.services.input_file import read_input
 from eid.store.stored_card import StoredCard
 from eid.transport.reactive_card import ReactiveCard
 from eid.transport.vpcd import DEFAULT_HOST, DEFAULT_PORT
-from reader_tools import card_register
 from reader_tools.command_group import CommandGroup
 from reader_tools.values import FILE, HexOctets, HostPort
 
@@ -46,13 +45,14 @@ Examples:
 """
 
 
-@click.group(name="card", cls=CommandGroup, epilog=EXAMPLES)
+REGISTER = ("enter", "activate", "suspend", "resume", "revoke", "uncollected", "destroy", "status")
+
+
+@click.group(
+    name="card", cls=CommandGroup, epilog=EXAMPLES, elsewhere=dict.fromkeys(REGISTER, "reader_tools.card_register")
+)
 def command() -> None:
     """Virtual cards that live in files, and the register of issued cards."""
-
-
-for _item in card_register.COMMANDS:
-    command.add_command(_item)
 
 
 @command.command(name="new")

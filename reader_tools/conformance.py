@@ -18,7 +18,8 @@ from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Checkpoint, Connection, drive
 from eid.protocols.pace.core import Password
 from eid.rendering.conformance_page import render_conformance_page
-from eid.rendering.terminal import render_conformance, render_table
+from eid.rendering.conformance_table import render_conformance
+from eid.rendering.terminal import render_table
 from eid.testing.specimen import SpecimenCard, issue_specimen
 from eid.transport.pcsc import find_reader
 from reader_tools import exit_codes

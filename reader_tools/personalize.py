@@ -25,7 +25,7 @@ from eid.printing.printed_card import build_printed_card
 from eid.profile.layout import decode_face_layout
 from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint
-from eid.rendering.page import StepFigures
+from eid.rendering.step_figures import StepFigures
 from eid.rendering.terminal import render_steps
 from eid.services.database import ready_database
 from eid.services.input_file import read_input

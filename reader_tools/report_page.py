@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from eid.evidence import Evidence
 from eid.locale import FALLBACK, text
 from eid.pki.trust_store import TrustStore
-from eid.rendering.page import ReportPage, StepFigures
+from eid.rendering.page import ReportPage
+from eid.rendering.step_figures import StepFigures
 from eid.services.reading.holder import decode_portrait, describe_holder
 from eid.transport.metered import StepMeter, TraceEntry
 from eid.verification.chain import describe_chain

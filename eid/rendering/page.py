@@ -10,19 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from eid.locale import FALLBACK, assurance_text, check_text, direction, isolate, text
 from eid.locale.details import detail_text
+from eid.rendering.step_figures import StepFigures
 from eid.verification.chain import ChainLink
 from eid.verification.report import VerificationReport
-
-
-@dataclass(frozen=True, slots=True)
-class StepFigures:
-    """What one step on the card cost: APDUs, octets to and from the card, seconds."""
-
-    step: str
-    apdus: int
-    octets_sent: int
-    octets_received: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

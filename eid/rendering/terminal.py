@@ -7,11 +7,9 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from eid.conformance.case import Outcome
-from eid.conformance.report import ConformanceReport
 from eid.locale import FALLBACK, assurance_text, text
 from eid.locale.details import detail_text
-from eid.rendering.page import StepFigures
+from eid.rendering.step_figures import StepFigures
 from eid.verification.policy_lint import UNSAFE
 from eid.verification.report import Verdict, VerificationReport
 
@@ -126,16 +124,3 @@ def render_steps(steps: Iterable[StepFigures], total: StepFigures | None = None)
         for item in [*figures, last]
     )
     return render_table(rows, ("step", "APDUs", "sent", "received", "ms"), (1, 2, 3, 4))
-
-
-def render_conformance(report: ConformanceReport, *, everything: bool = False) -> str:
-    """How many cases had which outcome, and a line for each that was not passed, or for every one."""
-    counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome)
-    lost = (Outcome.FAIL, Outcome.ERROR)
-    rows = [
-        (result.case.id, result.outcome.value, result.case.title, result.case.clause, result.observed)
-        for result in report.results
-        if everything or result.outcome in lost
-    ]
-    table = render_table(rows, ("case", "outcome", "what", "clause", "observed"))
-    return f"{table}\n\n{counts}" if rows else counts

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from eid.codec.toml import decode_toml
 from eid.errors import DecodeError, ProfileError
-from eid.store.database import locate_file
 
 PREFIX: Final = "EID_"
 FILE_NAME: Final = "eid.toml"
@@ -72,7 +71,11 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The database's URL."""
-        return self.database or locate_file(self.home / "eid.db").render_as_string()
+        if self.database:
+            return self.database
+        from eid.store.database import locate_file  # and with it SQLAlchemy, which takes as long as all else at start
+
+        return locate_file(self.home / "eid.db").render_as_string()
 
     @property
     def trust_directory(self) -> Path:

@@ -17,7 +17,7 @@ from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Checkpoint, drive
 from eid.protocols.pace.core import Password
 from eid.rendering.conformance_page import render_conformance_page
-from eid.rendering.terminal import render_conformance
+from eid.rendering.conformance_table import render_conformance
 from eid.testing.specimen import issue_specimen
 from eid.transport.loopback import LoopbackConnection
 from reader_tools.conformance import specimen_passwords

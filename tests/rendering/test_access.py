@@ -13,7 +13,8 @@ from eid.conformance.report import CaseResult, ConformanceReport
 from eid.locale import LANGUAGES, direction
 from eid.rendering.chart import COLOURS, render_bars
 from eid.rendering.conformance_page import render_conformance_page
-from eid.rendering.page import ReportPage, StepFigures, render_page
+from eid.rendering.page import ReportPage, render_page
+from eid.rendering.step_figures import StepFigures
 from eid.rendering.trace_page import render_trace_page
 from eid.verification.chain import ChainLink
 from eid.verification.report import CheckResult, Verdict, VerificationReport

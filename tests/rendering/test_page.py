@@ -11,7 +11,8 @@ import pytest
 
 from eid.errors import Reason
 from eid.locale import text
-from eid.rendering.page import ReportPage, StepFigures, data_uri, render_page
+from eid.rendering.page import ReportPage, data_uri, render_page
+from eid.rendering.step_figures import StepFigures
 from eid.verification.chain import ChainLink
 from eid.verification.policy_lint import Hazard
 from eid.verification.report import CheckResult, Outcome, Verdict, VerificationReport

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eid.errors import Reason
-from eid.rendering.page import StepFigures
+from eid.rendering.step_figures import StepFigures
 from eid.rendering.terminal import count_columns, make_printable, render_report, render_steps, render_table
 from eid.verification.policy_lint import Hazard
 from eid.verification.report import CheckResult, Outcome, Verdict, VerificationReport
