@@ -75,6 +75,12 @@ async def test_who_may_not(office: Office, any_database: Engine) -> None:
             assert (answer.status_code, answer.json()["type"]) == (status, f"urn:eid:problem:{slug}"), answer.json()
         found = await client.post(search, json=number, headers=agent)
         assert [item["state"] for item in found.json()["cards"]] == ["ACTIVE"]
+        for role, shown in ((Role.CALL_CENTRE_AGENT, "•••001"), (Role.ADMINISTRATOR, "SPM00001")):
+            staff = office.headers(role)
+            seen = [(await client.post(search, json=number, headers=staff)).json()["cards"][0]]
+            seen += [(await client.get(place, headers=staff)).json()]
+            seen += [(await client.post(f"{place}/suspend", json={"cause": "lost"}, headers=staff)).json()]
+            assert [item.get("document_number", shown) for item in seen] == [shown] * 3
 
 
 async def test_a_relying_party_learns_one_word(office: Office, any_database: Engine) -> None:
