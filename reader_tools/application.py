@@ -70,9 +70,7 @@ class _Desk:
 @RECORD
 @click.option("--reason", default="first", show_default=True, metavar="CODE", help="Why a card is wanted.")
 @click.option("--abroad", is_flag=True, help="The papers are those of residents abroad.")
-@click.option(
-    "--language", type=click.Choice(["ar", "fr", "en"]), default="fr", show_default=True, help="For messages."
-)
+@click.option("--language", metavar="CODE", help="For messages.  [default: the country's first]")
 @click.option("--account", metavar="ID", help="Whose application it is.  [default: yours]")
 @SITE
 @acting_as(Role.ENROLMENT_OFFICER)
@@ -81,7 +79,7 @@ def new(
     record: Path,
     reason: str,
     abroad: bool,
-    language: str,
+    language: str | None,
     account: str | None,
     site: str | None,
     role: str,

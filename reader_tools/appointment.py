@@ -7,7 +7,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -83,7 +83,7 @@ def list_sites(as_json: bool) -> None:
 def show_site(site: str) -> None:
     """Print a site and the days on which it is closed, as JSON."""
     with _desk() as desk:
-        found, closed = sites.show_site(desk, site, current_moment().date())
+        found, closed = sites.show_site(desk, site, current_moment())
     told: dict[str, Any] = {"site": encode_site(found), "closures": {str(day): why for day, why in closed.items()}}
     click.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
@@ -125,8 +125,7 @@ def offers(
     first: datetime | None, days: int, category: str | None, role: str, as_json: bool, application: str, site: str
 ) -> None:
     """List free times at a site for an application that was validated."""
-    now = current_moment()
-    start: date = now.date() if first is None else first.date()
+    now, start = current_moment(), None if first is None else first.date()
     with _desk() as desk:
         actor = local_actor(role)
         found = appointments.offer_times(

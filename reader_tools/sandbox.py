@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from eid.enrolment.payment import Outcome
+from eid.enrolment.rules import load_rules
 from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.abis.server import serve_sandbox as serve_abis
 from eid.gateways.payment.sandbox import MAX_DELAY, MAX_DUPLICATES, Ending, Plan
@@ -66,21 +68,31 @@ def sms(host: str, port: int, token: str) -> None:
     "--duplicates", type=click.IntRange(0, MAX_DUPLICATES), default=0, help="How often the same is told again."
 )
 @click.option("--out-of-order", is_flag=True, help="Tell that a payment is pending after its end.")
-def payments(port: int, callback: str, ending: str, delay: float, duplicates: int, out_of_order: bool) -> None:
+@click.option(
+    "--refund",
+    type=click.Choice([item.value for item in (Outcome.REFUNDED, Outcome.PENDING, Outcome.DECLINED)]),
+    default="refunded",
+    show_default=True,
+    help="What is answered when money is to go back; pending: a callback tells of it later.",
+)
+def payments(
+    port: int, callback: str, ending: str, delay: float, duplicates: int, out_of_order: bool, refund: str
+) -> None:
     """A payment provider that moves no money: five ways to pay, signed callbacks, statements.
 
     Writes EID_HOME/payments.toml, unless you have written one, so that `eid registry serve`, started afterwards, pays
     here. How the next payments end can be changed while it runs: PUT /sandbox/plan (docs/payments.md). Prints one line
     when it is ready: listening on URL
     """
-    home = load_settings(os.environ).home
+    office = load_settings(os.environ)
+    home, zone = office.home, load_rules(office.country).rules.time_zone
     secret = prepare_secret(home)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    settings = SandboxSettings(callback, secret)
+    settings = SandboxSettings(callback, secret, zone)
     with serve_sandbox(settings, port, lambda way, how: click.echo(f"{way}: told, {how}", err=True)) as (url, provider):
-        provider.plan = Plan(Ending(ending), delay, duplicates, out_of_order)
+        provider.plan = Plan(Ending(ending), delay, duplicates, out_of_order, Outcome(refund))
         click.echo("NOT FOR PRODUCTION: no money moves", err=True)
         if configure_sandbox(home, url):
             click.echo(f"wrote {home / 'payments.toml'}", err=True)

@@ -84,7 +84,10 @@ ACT: Any = problems(
 def create_application(registry: CurrentRegistry, actor: Beginner, body: NewApplicationBody) -> Application:
     """As a draft, in which anything may be missing."""
     new = NewApplication(body.reason, body.record, body.abroad, body.site, body.language, body.service)
-    return describe(drafts.create_application(registry.engine, new, actor, registry.now(), keys=registry.keys))
+    made = drafts.create_application(
+        registry.engine, new, actor, registry.now(), rules=registry.country, keys=registry.keys
+    )
+    return describe(made)
 
 
 @router.get("", operation_id="listApplications", summary="My applications, or my office's queue", responses=READ)
@@ -149,6 +152,7 @@ def read_needs(registry: CurrentRegistry, actor: Helper, application_id: UUID) -
         fee=found.fee,
         currency=found.currency,
         old_card=found.old_card,
+        is_mandatory=found.is_mandatory,
         needs_fingerprints=found.needs_fingerprints,
         last_valid_day=found.last_valid_day,
     )
@@ -235,7 +239,13 @@ def describe(found: StoredApplication) -> Application:
     same = ("id", "number", "state", "version", "service", "reason", "abroad", "site", "language", "fee", "currency")
     times = ("refusal", "appeal_until", "submitted_at", "decide_by", "due_at", "created_at")
     values: dict[str, Any] = {name: getattr(found, name) for name in (*same, *times)}
-    return Application(**values, has_stamp=found.stamp_id is not None, requested_papers=list(found.requested_papers))
+    title = None if found.refusal is None else rules_of(found).find_refusal(found.refusal).title[found.language]
+    return Application(
+        **values,
+        refusal_title=title,
+        has_stamp=found.stamp_id is not None,
+        requested_papers=list(found.requested_papers),
+    )
 
 
 def describe_document(found: StoredDocument) -> DocumentBody:

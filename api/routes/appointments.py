@@ -6,15 +6,17 @@ from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from api.access import current_actor, require
 from api.openapi import problems
 from api.problems import ProblemError
 from api.registry_context import CurrentRegistry
-from api.registry_problems import RegistryProblem
+from api.registry_problems import RegistryProblem, language_of
 from api.schemas.appointments import (
     AppointmentBody,
+    BroughtPaper,
+    CategoryBody,
     ClosureBody,
     DisplacedBody,
     NewClosure,
@@ -22,13 +24,15 @@ from api.schemas.appointments import (
     NewTime,
     NewWalkIn,
     OfferBody,
+    ServiceBody,
+    ServicesBody,
     SiteBody,
     SiteCode,
 )
 from eid.enrolment.appointment import BOOKERS
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.site import Site
-from eid.enrolment.wall_time import decode_wall_time, wall_time_at
+from eid.enrolment.wall_time import decode_wall_time
 from eid.services.appointment import appointments, sites
 from eid.services.appointment.desk import Desk
 from eid.services.registry import Registry
@@ -47,6 +51,31 @@ UNKNOWN: Final[Any] = problems(RegistryProblem.UNKNOWN)
 REFUSED: Final[Any] = problems(
     RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, RegistryProblem.CONDITION, RegistryProblem.INVALID_VALUE
 )
+
+
+@site_router.get("/v1/services", operation_id="listServices", summary="What people come for")
+def list_services(request: Request, registry: CurrentRegistry) -> ServicesBody:
+    """How long each service takes, whose originals people bring, and who needs no appointment."""
+    rules, language = registry.rules, language_of(request)
+
+    def said(title: dict[str, str]) -> str:
+        return title.get(language) or title[rules.language]
+
+    services = [
+        ServiceBody(
+            code=item.code,
+            title=said(item.title),
+            minutes=item.minutes,
+            papers=[BroughtPaper(code=code, title=said(rules.find_paper(code).title)) for code in item.papers],
+            is_applied_for_here=rules.is_in_files(item.code),
+        )
+        for item in rules.appointments.service
+    ]
+    categories = [
+        CategoryBody(code=item.code, title=said(item.title), days=list(item.days), reasons=list(item.reasons))
+        for item in rules.appointments.category
+    ]
+    return ServicesBody(services=services, categories=categories)
 
 
 @site_router.get("/v1/sites", operation_id="listSites", summary="All sites")
@@ -113,10 +142,9 @@ def list_offers(
     days: Annotated[int, Query(ge=1, le=appointments.MAX_DAYS)] = 7,
     category: Annotated[str | None, Query(max_length=32)] = None,
 ) -> list[OfferBody]:
-    """Once staff have validated the application: the times of some days at a site, the first of them today."""
+    """Once staff have validated the application: the times of some days at a site, the first of them today there."""
     desk, now = _desk(registry), registry.now()
-    start = first or now.date()
-    found = appointments.offer_times(desk, id, site, start, days, actor, now, category=category)
+    found = appointments.offer_times(desk, id, site, first, days, actor, now, category=category)
     return [
         OfferBody(site=item.site, slot=str(item.slot), starts_at=item.starts_at, ends_at=item.ends_at, free=item.free)
         for item in found
@@ -180,11 +208,8 @@ def _desk(registry: Registry) -> Desk:
 
 
 def _show(registry: Registry, code: str) -> SiteBody:
-    desk = _desk(registry)
-    found = sites.show_site(desk, code, registry.now().date())
-    today = wall_time_at(registry.now(), found[0].zone).day
-    closures = [ClosureBody(day=day, reason=reason) for day, reason in found[1].items() if day >= today]
-    return SiteBody(site=found[0], closures=closures)
+    site, closed = sites.show_site(_desk(registry), code, registry.now())
+    return SiteBody(site=site, closures=[ClosureBody(day=day, reason=reason) for day, reason in closed.items()])
 
 
 def _displaced(found: sites.Displaced) -> DisplacedBody:

@@ -29,7 +29,7 @@ def list_fees(
         rows = _of_age(rules, sorted({row.service for row in rows}), age, day or local_day(registry.now(), rules))
     elif day is not None:
         rows = [row for row in rows if row.starts <= day]
-    return Fees(fees=[_render(row, rules.stamps.currency) for row in rows])
+    return Fees(fees=[_render(row, rules.stamps.currency) for row in rows], decimals=rules.stamps.decimals)
 
 
 def _of_age(rules: EnrolmentRules, services: list[str], age: int, day: date) -> list[Fee]:

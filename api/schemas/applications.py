@@ -12,6 +12,7 @@ from api.schemas.registry import RequestBody, ResponseBody
 from eid.enrolment.person import PersonRecord
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), Field(examples=["fr"])]
 Site = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -22,8 +23,10 @@ class NewApplicationBody(RequestBody):
     record: PersonRecord
     abroad: bool = Field(default=False, description="Whether the papers are those of residents abroad")
     site: Site | None = Field(default=None, description="The office that it is addressed to")
-    language: Literal["ar", "fr", "en"] = Field(default="fr", description="In which the applicant is told things")
-    service: Code = "card"
+    language: Language | None = Field(
+        default=None, description="In which the applicant is told things; null: the first of the country's rules"
+    )
+    service: Code | None = Field(default=None, description="A code of /v1/services; null: the first of files kept here")
 
 
 class PapersBody(RequestBody):
@@ -66,8 +69,9 @@ class Application(ResponseBody):
     currency: str
     has_stamp: bool
     requested_papers: list[str]
-    refusal: str | None
-    appeal_until: datetime | None
+    refusal: str | None = Field(description="Why it was refused, a code of the country's rules")
+    refusal_title: str | None = Field(description="The same in the applicant's language")
+    appeal_until: datetime | None = Field(description="Until when an appeal is open; null: none is")
     submitted_at: datetime | None
     decide_by: datetime | None = Field(description="When the office must have decided")
     due_at: datetime | None = Field(description="When it lapses where nothing happens")
@@ -124,6 +128,7 @@ class Needs(ResponseBody):
     fee: int | None
     currency: str
     old_card: str = Field(description="What becomes of the card before it")
+    is_mandatory: bool | None = Field(description="Whether a card is mandatory at this age")
     needs_fingerprints: bool | None
     last_valid_day: date | None = Field(description="Of a card that was issued today")
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from api.schemas.registry import RequestBody, ResponseBody
-from eid.enrolment.site import Site
+from eid.enrolment.site import Site, Weekday
 
 SiteCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$"), Field(examples=["rabat-agdal"])]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -50,6 +50,39 @@ class NewClosure(RequestBody):
 
     day: date
     reason: Code
+
+
+class BroughtPaper(ResponseBody):
+    """A paper whose original people bring."""
+
+    code: str
+    title: str
+
+
+class ServiceBody(ResponseBody):
+    """What people come for."""
+
+    code: str
+    title: str = Field(description="In the caller's language, or the country's first")
+    minutes: int = Field(description="How long it takes")
+    papers: list[BroughtPaper]
+    is_applied_for_here: bool = Field(description="Whether applications for it are made here; else stamps alone")
+
+
+class CategoryBody(ResponseBody):
+    """People who are seen without an appointment, and first."""
+
+    code: str
+    title: str
+    days: list[Weekday]
+    reasons: list[str] = Field(description="For which reasons of a card; none: for all")
+
+
+class ServicesBody(ResponseBody):
+    """What the country's offices do, and for whom first."""
+
+    services: list[ServiceBody]
+    categories: list[CategoryBody]
 
 
 class OfferBody(ResponseBody):

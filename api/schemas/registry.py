@@ -31,7 +31,7 @@ class NewCode(RequestBody):
     contact: Annotated[str, StringConstraints(min_length=3, max_length=254)] = Field(
         description="Telephone number with + and the country's code, or mail address", examples=["+212600000000"]
     )
-    language: Literal["ar", "fr", "en"] = "en"
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] = "en"
 
 
 class SentCode(ResponseBody):

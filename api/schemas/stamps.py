@@ -16,12 +16,13 @@ from eid.enrolment.stamp import StampState
 
 Service = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9]{6,15}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), Field(examples=["fr"])]
 Digits = Annotated[str, StringConstraints(min_length=16, max_length=64)]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class FeeRow(ResponseBody):
-    """What a service costs from a day on, in whole units of the currency."""
+    """What a service costs from a day on, in units of `decimals`."""
 
     service: str
     valid_from: date
@@ -34,6 +35,7 @@ class Fees(ResponseBody):
     """Rows of the country's fee table."""
 
     fees: list[FeeRow]
+    decimals: int = Field(description="Amounts everywhere are in units of so many decimal places of the currency")
 
 
 class NewStamp(RequestBody):
@@ -42,7 +44,9 @@ class NewStamp(RequestBody):
     service: Service = Field(examples=["card"])
     date_of_birth: date = Field(description="Of whom the stamp is for. It sets the fee and is not kept")
     phone: Phone = Field(description="Where the digits are sent", examples=["+212600000001"])
-    language: Literal["ar", "fr", "en"] = "fr"
+    language: Language | None = Field(
+        default=None, description="Of the message; null: the country's first"
+    )
     abroad: bool = Field(default=False, description="Whether the telephone may be one of another country")
 
 

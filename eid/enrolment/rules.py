@@ -24,6 +24,7 @@ OldCard = Literal[
     "none", "supersede", "data-changed", "revoke-lost", "revoke-stolen", "revoke-damaged", "revoke-defect"
 ]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]  # ISO 639
 FINGER: Final = f"^({'|'.join(FINGERS)})$"
 
 
@@ -59,9 +60,15 @@ class Fee(_Table):
 
 
 class Stamps(_Table):
-    """How stamps are made. at_counters: services whose files lie in other systems; a counter spends their stamps."""
+    """How stamps are made.
+
+    Args:
+        at_counters: services whose files lie in other systems; a counter spends their stamps. order_minutes: how long
+            an order may be paid. decimals: amounts everywhere are in units of so many decimal places of the currency.
+    """
 
     scheme: StampScheme
+    decimals: int = Field(default=0, ge=0, le=4)
     at_counters: tuple[str, ...] = ()
     order_minutes: int = Field(ge=1)
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -109,10 +116,37 @@ class Paper(_Table):
     fresh_days: int | None = Field(default=None, ge=1)
 
 
+class RecordRules(_Table):
+    """Of the identity record. name_sources: papers that names are copied from, the one that counts most first."""
+
+    name_sources: tuple[Code, ...]
+
+
+class Minors(_Table):
+    """Of persons for whom somebody else applies. papers: wanted besides those of the reason."""
+
+    papers: tuple[Code, ...] = ()
+
+
+class Osia(_Table):
+    """What OSIA's codes mean here: papers by document type, reasons by request type."""
+
+    papers: dict[Literal["ID_CARD", "PASSPORT", "INVOICE", "BIRTH_CERTIFICATE", "FORM"], Code] = {}
+    requests: dict[Literal["FIRST_ISSUANCE", "RENEWAL", "REPLACEMENT"], Code] = {}
+
+
+ComparedField = Literal["family_name", "given_names", "date_of_birth", "sex", "nationality", "father", "mother"]
+
+
 class Reason(_Table):
-    """Why a card is issued: papers wanted anywhere, at home, abroad; whether a fee is due; the fate of the old card."""
+    """Why a card is issued: papers wanted anywhere, at home, abroad; whether a fee is due; the fate of the old card.
+
+    Args:
+        explains: fields in which the application may differ from the register for this very reason.
+    """
 
     code: Code
+    explains: tuple[ComparedField, ...] = ()
     papers: tuple[Code, ...]
     home: tuple[Code, ...] = ()
     abroad: tuple[Code, ...] = ()
@@ -178,7 +212,7 @@ class EnrolmentRules(_Table):
     country: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
     title: str
     time_zone: Annotated[str, AfterValidator(known_zone)]
-    languages: tuple[str, ...]
+    languages: tuple[LanguageCode, ...] = Field(min_length=1)
     phone: str
     personal_number: str
     new_personal_number: Annotated[str, Field(pattern=r"^([A-Z0-9]*#[A-Z0-9#]*)?$", max_length=20)] = ""
@@ -192,6 +226,9 @@ class EnrolmentRules(_Table):
     capture: CaptureRules
     appointments: AppointmentRules
     papers: PaperLimits
+    record: RecordRules
+    minors: Minors = Minors()
+    osia: Osia = Osia()
     paper: tuple[Paper, ...]
     reason: tuple[Reason, ...]
     refusal: tuple[RefusalCode, ...]
@@ -203,6 +240,11 @@ class EnrolmentRules(_Table):
             for code in (*reason.papers, *reason.home, *reason.abroad):
                 if code not in known:
                     raise ValueError(f"reason {reason.code} wants the paper {code}, which is not described")
+        for code in (*self.minors.papers, *self.record.name_sources, *self.osia.papers.values()):
+            if code not in known:
+                raise ValueError(f"the paper {code} is not described")
+        if not {reason.code for reason in self.reason}.issuperset(self.osia.requests.values()):
+            raise ValueError("osia.requests names a reason that there is not")
         for item in self.paper:
             if set(item.title) != set(self.languages):
                 raise ValueError(f"paper {item.code} has no title in every language")
@@ -232,6 +274,31 @@ class EnrolmentRules(_Table):
             raise ValueError(f"{untitled} of appointments has no title in every language")
         return self
 
+    @property
+    def language(self) -> str:
+        """The language of whoever names none: the first."""
+        return self.languages[0]
+
+    def require_language(self, stated: str | None) -> str:
+        """The language that somebody names, or that of whoever names none.
+
+        Raises:
+            RecordError: the rules know no such language.
+        """
+        if stated is not None and stated not in self.languages:
+            raise RecordError("the rules know no such language")
+        return stated or self.language
+
+    def is_in_files(self, service: str) -> bool:
+        """Whether somebody applies for a service here; of others, only stamps are sold."""
+        return service not in self.stamps.at_counters and any(row.service == service for row in self.fees)
+
+    def show_amount(self, amount: int) -> str:
+        """An amount as people write it, in the currency's own units."""
+        places = self.stamps.decimals
+        whole, rest = divmod(amount, 10**places)
+        return f"{whole}.{rest:0{places}}" if places else str(whole)
+
     def ages_on(self, day: date) -> Ages:
         """The ages in force on a day."""
         return _in_force(self.ages, day, "ages")
@@ -239,6 +306,10 @@ class EnrolmentRules(_Table):
     def needs_fingerprints(self, born: date, day: date) -> bool:
         """Whether fingerprints are taken of a person on a day; below that age none are."""
         return age_on(born, day) >= self.ages_on(day).fingerprints
+
+    def is_mandatory(self, born: date, day: date) -> bool:
+        """Whether somebody must have a card on a day."""
+        return age_on(born, day) >= self.ages_on(day).mandatory
 
     def needs_guardian(self, born: date, day: date) -> bool:
         """Whether somebody else applies for the person."""
@@ -279,7 +350,7 @@ class EnrolmentRules(_Table):
     def papers_for(self, code: str, *, abroad: bool, minor: bool) -> tuple[str, ...]:
         """Codes of the papers that an application needs."""
         reason = self.find_reason(code)
-        guardian = ("guardian-card",) if minor else ()
+        guardian = self.minors.papers if minor else ()
         return tuple(dict.fromkeys((*reason.papers, *(reason.abroad if abroad else reason.home), *guardian)))
 
     def find_refusal(self, code: str) -> RefusalCode:

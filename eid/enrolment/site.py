@@ -91,7 +91,9 @@ class Site(_Table):
 
     code: SiteCode
     kind: Literal["centre", "consulate", "mobile-unit"]
-    title: dict[Literal["ar", "fr", "en"], Annotated[str, Field(min_length=1, max_length=128)]] = Field(min_length=1)
+    title: dict[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], Annotated[str, Field(min_length=1, max_length=128)]] = (
+        Field(min_length=1, max_length=8)
+    )
     time_zone: Annotated[str, AfterValidator(known_zone)]
     places: int = Field(ge=1, le=MAX_PLACES)
     priority_places: int = Field(default=0, ge=0)

@@ -33,13 +33,14 @@ class Registry:
     """One office's registry, whatever serves it.
 
     Args:
-        rules: of the country. keys: for keyed hashes and what is sealed. issuer: whose access tokens count.
+        country: the name of its rules. keys: for keyed hashes and what is sealed. issuer: whose access tokens count.
         clock: answers the moment, UTC. random: octets that nobody can foresee.
         documents: where papers and images lie, a directory or an address of fsspec.
         channels: the ways to pay.
     """
 
     engine: Engine = field(repr=False)
+    country: str
     rules: EnrolmentRules = field(repr=False)
     rules_digest: bytes = field(repr=False)
     keys: ServiceKeys = field(repr=False)
@@ -84,7 +85,8 @@ def open_registry(settings: Settings, clock: Callable[[], datetime] = utc_now) -
     keys = load_keys(settings)
     channels = load_channels(settings.home, clock)
     engine = open_store(settings)
-    return Registry(engine, loaded.rules, loaded.digest, keys, issuer, clock, documents=documents, channels=channels)
+    country, rules = settings.country, loaded.rules
+    return Registry(engine, country, rules, loaded.digest, keys, issuer, clock, documents=documents, channels=channels)
 
 
 def require_answer(registry: Registry) -> None:

@@ -169,7 +169,23 @@ async def test_refusal_appeal_and_cancellation(desk: Desk) -> None:
     assert (refused["refusal"], refused["state"]) == ("papers-insufficient", "REJECTED")
     assert refused["appeal_until"].startswith("2027-01-21T23:00:00")
     assert (await desk.act(draft["id"], "reject", desk.validator, {"code": "ugly"})).status_code == 422
-    assert (await desk.act(draft["id"], "appeal", desk.applicant)).json()["state"] == "UNDER_REVIEW"
+    assert refused["refusal_title"] == "Pièces insuffisantes"
+    again = (await desk.act(draft["id"], "appeal", desk.applicant)).json()
+    assert (again["state"], again["refusal"], again["refusal_title"], again["appeal_until"]) == (
+        "UNDER_REVIEW",
+        *[None] * 3,
+    )
+    closed = (await desk.act(draft["id"], "reject", desk.validator, {"code": "duplicate"})).json()
+    assert (closed["refusal_title"], closed["appeal_until"]) == ("Demande en double", None)
+    arabic = {**desk.applicant, "Accept-Language": "ar"}
+    late = (await desk.act(draft["id"], "appeal", arabic)).json()
+    assert (late["guard"], late["detail"]) == ("appeal-open", "انقضى أجل الطعن")
+
+
+async def test_what_the_authority_ends(desk: Desk) -> None:
+    draft = await desk.begin()
+    await desk.complete(draft["id"])
+    await desk.act(draft["id"], "submit", desk.applicant)
     administrator = desk.office.headers(Role.ADMINISTRATOR, sub="admin-1")
     assert (await desk.act(draft["id"], "cancel", administrator)).json()["state"] == "CANCELLED"
 
@@ -218,6 +234,17 @@ async def test_a_file_that_is_not_taken_says_why(desk: Desk) -> None:
     assert strange.status_code == 415
     old = await desk.attach(draft["id"], "birth-record", build_pdf(), issued_on="2026-08-01")
     assert old.json()["refusal"] == "too-old"
+
+
+async def test_a_condition_is_told_by_its_own_sentence(desk: Desk) -> None:
+    draft = await desk.begin()
+    french = {**desk.applicant, "Accept-Language": "fr"}
+    early = (await desk.act(draft["id"], "submit", french)).json()
+    assert early["detail"] == "il manque : birth-record, photograph, residence-certificate"
+    state = (await desk.act(draft["id"], "appeal", french)).json()
+    assert state["detail"] == "impossible à ce stade : brouillon"
+    unknown = await desk.client.post("/v1/applications", json={"reason": "whim", "record": DOCUMENT}, headers=french)
+    assert unknown.json()["detail"] == "les règles ne connaissent pas ce motif de délivrance"
 
 
 async def test_the_same_request_again_is_done_once(desk: Desk) -> None:

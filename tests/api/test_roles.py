@@ -57,6 +57,7 @@ GET    /v1/me                                          known
 GET    /healthz                                        open
 GET    /metrics                                        open
 GET    /v1/fees                                        open
+GET    /v1/services                                    open
 POST   /v1/applications                                A E . . . . . . . . . . . .
 GET    /v1/applications                                A E V J P M D C . . . . . X
 POST   /v1/applications/find                           . E V J P M D C . . . . . X

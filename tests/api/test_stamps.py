@@ -109,7 +109,7 @@ async def go_from_order_to_application(client, office: Office, caplog: pytest.Lo
 def make_application(office: Office, account: str) -> uuid.UUID:
     actor = Actor(account, frozenset((Role.APPLICANT,)))
     new = NewApplication("first", applicant_record())
-    return create_application(office.registry.engine, new, actor, office.clock.now).id
+    return create_application(office.registry.engine, new, actor, office.clock.now, rules="morocco").id
 
 
 async def test_a_counters_terminal_and_a_refund(client, office: Office) -> None:

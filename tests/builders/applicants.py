@@ -84,9 +84,9 @@ def paper(code: str, *, issued_on: date | None = date(2026, 11, 1), marker: byte
 
 def begin_application(engine: Engine, now: datetime = NOW, actor: Actor = APPLICANT, **given: Any) -> StoredApplication:
     """A draft, addressed to rabat-1, for the first card unless told otherwise."""
-    record = given.pop("record", None) or applicant_record()
+    record, rules = given.pop("record", None) or applicant_record(), given.pop("rules", "morocco")
     new = NewApplication(**{"reason": "first", "record": record, "site": "rabat-1", **given})
-    return drafts.create_application(engine, new, actor, now)
+    return drafts.create_application(engine, new, actor, now, rules=rules)
 
 
 def complete_application(

@@ -74,6 +74,6 @@ def build_office(engine: Engine, country: str = "morocco") -> Office:
     clock, loaded = Clock(NOW), load_rules(country)
     issuer = TokenIssuer(ISSUER, AUDIENCE, KeySet([KEY]))
     registry = Registry(
-        engine, loaded.rules, loaded.digest, ServiceKeys(bytes(range(32))), issuer, clock, documents=DOCUMENTS
+        engine, country, loaded.rules, loaded.digest, ServiceKeys(bytes(range(32))), issuer, clock, documents=DOCUMENTS
     )
     return Office(registry, clock)

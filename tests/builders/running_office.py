@@ -154,13 +154,13 @@ class Caller:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def await_something(look: Any, what: str) -> Any:
-    """What `look` finds, as soon as it finds something."""
+def await_something(look: Any, what: str, pause: float = 0.1) -> Any:
+    """What `look` finds, as soon as it finds something. pause: seconds between looks."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if (found := look()) is not None:
             return found
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"waited in vain for {what}")
 
 
@@ -174,7 +174,9 @@ def run_office(home: Path, database: str, begins: timedelta) -> Iterator[Running
     with ExitStack() as stack:
         _, sms_url = stack.enter_context(serve_sms(SMS_TOKEN))
         abis = stack.enter_context(serve_abis(SandboxAbis()))
-        callbacks = SandboxSettings(f"http://127.0.0.1:{port}/v1/payment-callbacks", prepare_secret(home), clock)
+        callbacks = SandboxSettings(
+            f"http://127.0.0.1:{port}/v1/payment-callbacks", prepare_secret(home), "Africa/Casablanca", clock
+        )
         provider_url, _ = stack.enter_context(serve_payments(callbacks))
         configure_sandbox(home, provider_url)
         issuer = open_development_issuer(home)

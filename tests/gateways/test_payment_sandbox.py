@@ -138,7 +138,7 @@ def test_every_way_is_requested_paid_told_and_returned(office, sandbox, name, fo
 
 def test_plans_duplicates_order_delay_silence_and_wrong_amounts(office, sandbox) -> None:
     channel = sandbox.channel(Channel.MOBILE_WALLET)
-    plan = {"ending": "settled", "delay": 0.05, "duplicates": 2, "out_of_order": True}
+    plan = {"ending": "settled", "delay": 0.05, "duplicates": 2, "out_of_order": True, "refund": "refunded"}
     assert sandbox.ask("PUT", "/sandbox/plan", json.dumps(plan).encode()) == (200, json.dumps(plan).encode())
     channel.request(order())
     assert sorted(office.wait(4)) == ["pending", "settled", "settled", "settled"]
@@ -249,6 +249,19 @@ def test_a_provider_that_answers_nonsense(answer: bytes) -> None:
             channel.request(order())
         server.shutdown()
         thread.join()
+
+
+def test_a_refund_that_waits_or_is_declined(sandbox, office) -> None:
+    channel, wanted = sandbox.channel(Channel.BANK_BRANCH), order()
+    channel.request(wanted)
+    sandbox.provider.end(Channel.BANK_BRANCH, wanted.reference, Plan(Ending.SILENT))
+    for answer in (Outcome.DECLINED, Outcome.PENDING, Outcome.REFUNDED):
+        sandbox.provider.plan = Plan(refund=answer)
+        assert channel.refund(wanted.reference, PRICE) is answer
+    assert office.wait(1) == [Outcome.REFUNDED]
+    assert channel.ask(wanted.reference) is Outcome.REFUNDED
+    with pytest.raises(RecordError, match="refund"):
+        Plan(refund=Outcome.EXPIRED)
 
 
 def test_the_books_of_the_sandbox() -> None:

@@ -1,8 +1,8 @@
 """A provider to try payments against: what it has been asked for, what becomes of it, and what it tells of that.
 
 It holds everything in memory. How the next payments end is a plan: their outcome, after how long, how often it is told,
-in which order. The outcome `manual` waits for a person; `silent` settles and tells nobody; `wrong-amount` tells of
-another amount than was asked for.
+in which order; and what is said to a refund. The outcome `manual` waits for a person; `silent` settles and tells
+nobody; `wrong-amount` tells of another amount than was asked for.
 """
 
 from __future__ import annotations
@@ -51,21 +51,28 @@ _OUTCOMES: Final = {
 }
 
 
+_REFUNDS: Final = (Outcome.REFUNDED, Outcome.PENDING, Outcome.DECLINED)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What becomes of a payment.
 
     Args:
         delay: seconds before it ends. duplicates: how often the same is told again. out_of_order: that it is pending is
-            told after its end.
+            told after its end. refund: what is answered to one that is asked for while this is the plan: REFUNDED,
+            PENDING (a callback tells of it after the delay) or DECLINED.
     """
 
     ending: Ending = Ending.MANUAL
     delay: float = 0.0
     duplicates: int = 0
     out_of_order: bool = False
+    refund: Outcome = Outcome.REFUNDED
 
     def __post_init__(self) -> None:
+        if self.refund not in _REFUNDS:
+            raise RecordError("a refund is refunded, pending or declined")
         if not 0 <= self.delay <= MAX_DELAY or not 0 <= self.duplicates <= MAX_DUPLICATES:
             raise RecordError(f"a delay has up to {MAX_DELAY:g} seconds, an event up to {MAX_DUPLICATES} duplicates")
 
@@ -105,7 +112,7 @@ class SandboxProvider:
     def __init__(
         self,
         tell: Callable[[Telling], None],
-        zone: str = "Africa/Casablanca",
+        zone: str = "UTC",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.plan = Plan()
@@ -186,8 +193,8 @@ class SandboxProvider:
         for body in [*events, pending] if plan.out_of_order else events:
             self._tell(Telling(channel, body, plan.delay))
 
-    def refund(self, channel: Channel, reference: uuid.UUID, money: Money) -> SandboxPayment:
-        """Return a payment, once however often it is asked.
+    def refund(self, channel: Channel, reference: uuid.UUID, money: Money) -> Outcome:
+        """Return a payment, once however often it is asked, or as the plan says; the answer.
 
         Raises:
             NotStoredError: there is none. LifecycleError: no money came in, or another amount is asked for.
@@ -196,9 +203,17 @@ class SandboxProvider:
             found = self.find(channel, reference)
             if found.settled_at is None or found.paid != money:
                 raise LifecycleError("there is no such money to return")
-            if found.refunded_at is None:
-                found.outcome, found.refunded_at = Outcome.REFUNDED, self._clock()
-            return found
+            if found.refunded_at is not None:
+                return Outcome.REFUNDED
+            plan, now = self.plan, self._clock()
+            if plan.refund is Outcome.DECLINED:
+                return Outcome.DECLINED
+            found.outcome, found.refunded_at = Outcome.REFUNDED, now
+            told = self._describe(found, Outcome.REFUNDED, money, now)
+        if plan.refund is Outcome.PENDING:
+            for _ in range(1 + plan.duplicates):
+                self._tell(Telling(channel, told, plan.delay))
+        return plan.refund
 
     def statement(self, channel: Channel, day: date) -> bytes:
         """Every movement of a day, as CSV."""

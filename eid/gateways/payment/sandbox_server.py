@@ -30,7 +30,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from eid.enrolment.payment import Channel, Money
+from eid.enrolment.payment import Channel, Money, Outcome
 from eid.errors import AuthenticationError, GatewayError, LifecycleError, NotStoredError, RecordError
 from eid.gateways.local_server import HOST, LocalServer, serving
 from eid.gateways.payment.link import check_url, utc_now
@@ -59,10 +59,14 @@ def _say_nothing(channel: str, how: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """Where callbacks go (`<callback_url>/<channel>`), the secret under which both sides sign, and the clock, UTC."""
+    """Where callbacks go (`<callback_url>/<channel>`), and the secret under which both sides sign.
+
+    zone: of its days. clock: answers the moment, UTC.
+    """
 
     callback_url: str
     secret: bytes = field(repr=False)
+    zone: str = "UTC"
     clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
 
@@ -128,7 +132,7 @@ def serve_sandbox(
         GatewayError: the port cannot be listened at. ProfileError: the address of callbacks is not acceptable.
     """
     sender = CallbackSender(settings, report)
-    provider = SandboxProvider(sender.tell, clock=settings.clock)
+    provider = SandboxProvider(sender.tell, settings.zone, settings.clock)
     handler = type("_Bound", (_Handler,), {"provider": provider, "settings": settings})
     try:
         server = LocalServer((HOST, port), handler)
@@ -210,7 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
         channel, stated = _channel(asked[1]), _object(body)
         reference, money = _reference(str(stated.get("reference"))), _money(stated)
         if asked[2] == "refunds":
-            return _json(_render(self.provider.refund(channel, reference, money)))
+            outcome = self.provider.refund(channel, reference, money)
+            return _json({**_render(self.provider.find(channel, reference)), "outcome": outcome.value})
         return _json(self._instruct(self.provider.request(channel, reference, money)), HTTPStatus.CREATED)
 
     def _put(self, body: bytes) -> tuple[HTTPStatus, str, bytes]:
@@ -238,6 +243,7 @@ def _render_plan(plan: Plan) -> dict[str, Any]:
         "delay": plan.delay,
         "duplicates": plan.duplicates,
         "out_of_order": plan.out_of_order,
+        "refund": plan.refund.value,
     }
 
 
@@ -281,6 +287,7 @@ def _plan(stated: Mapping[str, Any]) -> Plan:
             float(stated.get("delay", 0)),
             int(stated.get("duplicates", 0)),
             stated.get("out_of_order") is True,
+            Outcome(stated.get("refund", "refunded")),
         )
     except (ValueError, TypeError, OverflowError):
         raise RecordError("this is no plan") from None

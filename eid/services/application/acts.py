@@ -94,8 +94,8 @@ def reject(engine: Engine, application_id: uuid.UUID, code: str, actor: Actor, n
 
     def act(connection: Connection, application: StoredApplication) -> StoredApplication:
         rules = rules_of(application)
-        until = end_of_day(now, rules.deadlines.appeal, rules) if rules.find_refusal(code).appeal else now
-        values = {"refusal": code, "appeal_until": until, "due_at": until}
+        until = end_of_day(now, rules.deadlines.appeal, rules) if rules.find_refusal(code).appeal else None
+        values = {"refusal": code, "appeal_until": until, "due_at": until or now}
         return step(connection, application, "reject", actor, now, values=values, detail={"refusal": code})
 
     return _act(engine, application_id, actor, act)
@@ -103,7 +103,8 @@ def reject(engine: Engine, application_id: uuid.UUID, code: str, actor: Actor, n
 
 def appeal(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:
     """The applicant appeals: another look is taken at the application."""
-    return _act(engine, application_id, actor, lambda c, a: step(c, a, "appeal", actor, now))
+    nothing = {"refusal": None, "appeal_until": None}
+    return _act(engine, application_id, actor, lambda c, a: step(c, a, "appeal", actor, now, values=nothing))
 
 
 def withdraw(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:

@@ -208,9 +208,9 @@ def _require_wanted(connection: Connection, application: StoredApplication, pape
     if all(item.code != paper for item in rules.paper):
         raise UploadError(UploadRefusal.UNKNOWN_PAPER)
     record = decode_person(person_of(connection, application).record)
-    # Before the age is known a guardian's card may be sent; every other paper is for reasons that ask for it.
-    guardian = record.born is None and paper == "guardian-card"
-    if not guardian and paper not in wanted_papers(application, record, now):
+    # Before the age is known, what a minor sends may be sent; every other paper is for reasons that ask for it.
+    perhaps = record.born is None and paper in rules.minors.papers
+    if not perhaps and paper not in wanted_papers(application, record, now):
         raise UploadError(UploadRefusal.PAPER_NOT_WANTED)
 
 

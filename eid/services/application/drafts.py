@@ -50,16 +50,17 @@ class NewApplication:
 
     Args:
         reason: a code of the rules. abroad: whether the papers are those of residents abroad. site: the office that it
-            is addressed to. language: in which the applicant is told things. applicant: for whose account an enrolment
-            officer begins it, None for his own.
+            is addressed to. language: in which the applicant is told things, None for the country's first. service:
+            None for the first whose files are kept here. applicant: for whose account an enrolment officer begins it,
+            None for his own.
     """
 
     reason: str
     record: PersonRecord = field(repr=False)
     abroad: bool = False
     site: str | None = None
-    language: str = "fr"
-    service: str = "card"
+    language: str | None = None
+    service: str | None = None
     applicant: str | None = None
 
 
@@ -69,14 +70,14 @@ def create_application(
     actor: Actor,
     now: datetime,
     *,
-    rules: str = "morocco",
+    rules: str,
     keys: ServiceKeys | None = None,
 ) -> StoredApplication:
     """Begin an application, as a draft.
 
     Args:
-        keys: by which a personal number says where its person lies, registered or not, so that the identifiers of a
-            draft tell nobody which; None where whoever asks sees the register anyhow.
+        rules: the country's name. keys: by which a personal number says where its person lies, registered or not, so
+            that the identifiers of a draft tell nobody which; None where whoever asks sees the register anyhow.
 
     Raises:
         EnrolmentError: FORBIDDEN, the actor is neither applicant nor enrolment officer. FaultyRecordError: the record
@@ -84,7 +85,7 @@ def create_application(
     """
     role = actor.require(BEGINNERS, "an application is begun by applicants and enrolment officers")
     loaded = load_rules(rules)
-    _require_known(new, loaded.rules)
+    service, language = _settle(new, loaded.rules)
     day = local_day(now, loaded.rules)
     require_faultless(new.record, loaded.rules, day, abroad=new.abroad)
 
@@ -99,14 +100,14 @@ def create_application(
             version=1,
             person_id=person.id,
             applicant=new.applicant if new.applicant and role is Role.ENROLMENT_OFFICER else actor.id,
-            service=new.service,
+            service=service,
             reason=new.reason,
             abroad=new.abroad,
             site=new.site if new.site is not None else actor.site,
-            language=new.language,
+            language=language,
             rules=rules,
             rules_digest=loaded.digest,
-            fee=compute_fee(loaded.rules, new.service, new.reason, new.record.born, day),
+            fee=compute_fee(loaded.rules, service, new.reason, new.record.born, day),
             currency=loaded.rules.stamps.currency,
             created_at=now,
             updated_at=now,
@@ -181,9 +182,15 @@ def _require_few_drafts(connection: Connection, actor: Actor) -> None:
         raise EnrolmentError(Refusal.GUARD, "there are too many drafts: submit or withdraw one", guard="few-drafts")
 
 
-def _require_known(new: NewApplication, rules: EnrolmentRules) -> None:
+def _settle(new: NewApplication, rules: EnrolmentRules) -> tuple[str, str]:
+    """The service and the language of a new application.
+
+    Raises:
+        RecordError: the rules do not know the reason, the service or the language; or files of the service lie
+            elsewhere: its stamp, which may cost less, buys no card.
+    """
     rules.find_reason(new.reason)
-    if new.language not in rules.languages:
-        raise RecordError("the rules know no such language")
-    if all(row.service != new.service for row in rules.fees):
+    service = new.service or next((row.service for row in rules.fees if rules.is_in_files(row.service)), "")
+    if not rules.is_in_files(service):
         raise RecordError("the rules know no such service")
+    return service, rules.require_language(new.language)

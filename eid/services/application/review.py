@@ -38,12 +38,6 @@ from eid.store.persons import (
 
 Reconciliation = Literal["spelling", "court-ruling", "civil-status-correction", "register-error"]
 RECONCILIATIONS: Final = ("spelling", "court-ruling", "civil-status-correction", "register-error")
-EXPLAINED: Final = {
-    "name-change": frozenset(("family_name", "given_names")),
-    "birth-data-change": frozenset(("date_of_birth",)),
-}
-"""Reasons for a card, and the differences from the register that they explain."""
-NAME_SOURCES: Final = ("civil-status-change", "birth-record", "old-card")
 CLAIM_STANDS: Final = timedelta(minutes=15)
 """How long a number is kept for whoever is being registered: far longer than the transaction that does it."""
 RECONCILE: Final = "reconciliation"
@@ -193,7 +187,12 @@ def _compare(application: StoredApplication, person: StoredPerson, registered: S
     if registered is None or registered.id == person.id:
         return Comparison(registered, frozenset(), frozenset())
     differ = find_divergences(decode_person(registered.record), decode_person(person.record))
-    return Comparison(registered, differ, differ - EXPLAINED.get(application.reason, frozenset()))
+    return Comparison(registered, differ, differ - _explained(application))
+
+
+def _explained(application: StoredApplication) -> frozenset[str]:
+    """The fields in which it may differ for its reason."""
+    return frozenset(rules_of(application).find_reason(application.reason).explains)
 
 
 def _register(
@@ -236,7 +235,7 @@ def _keep_name(
         return
     rules = rules_of(application)
     papers = rules.papers_for(application.reason, abroad=application.abroad, minor=False)
-    source = next((code for code in NAME_SOURCES if code in papers), "claim")
+    source = next((code for code in rules.record.name_sources if code in papers), "claim")
     day = local_day(now, rules)
     version = versions[-1].version + 1 if versions else 1
     add_name(connection, person.id, NameVersion(version, name, source, day, actor.id, now, application.id))

@@ -54,6 +54,7 @@ class Requirements:
     fee: int | None
     currency: str
     old_card: str
+    is_mandatory: bool | None
     needs_fingerprints: bool | None
     last_valid_day: date | None
 
@@ -148,6 +149,7 @@ def requirements(engine: Engine, application_id: uuid.UUID, actor: Actor, now: d
             fee_for(application, record, now) if has_open_fee(connection, application) else application.fee,
             application.currency,
             rules.find_reason(application.reason).old_card,
+            None if born is None else rules.is_mandatory(born, day),
             None if born is None else rules.needs_fingerprints(born, day),
             None if born is None else rules.last_valid_day(born, day),
         )

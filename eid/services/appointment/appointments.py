@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.appointment import BOOKERS, AppointmentState
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.site import local_day
 from eid.enrolment.wall_time import WallTime, wall_time_at
 from eid.errors import EnrolmentError, Refusal
 from eid.services.appointment.desk import (
@@ -60,7 +61,7 @@ def offer_times(
     desk: Desk,
     application_id: uuid.UUID,
     code: str,
-    first: date,
+    first: date | None,
     days: int,
     actor: Actor,
     now: datetime,
@@ -70,18 +71,21 @@ def offer_times(
     """Times that are free at a site, for an application that has been validated; any site serves anybody.
 
     Args:
-        first, days: which days of the site's calendar, 31 at most. category: of those who come first.
+        first, days: which days of the site's calendar, from today where none is named, 31 at most. category: of those
+            who come first.
 
     Raises:
         EnrolmentError: the application is not that far, or the role may not ask. NotStoredError: no such application or
             site. RecordError: no such category.
     """
     actor.require(BOOKERS)
-    last = first + timedelta(days=min(days, MAX_DAYS) - 1)
 
     def work(connection: Connection) -> tuple[Offer, ...]:
         visitor = Visitor(_bookable(connection, application_id, actor), category)
-        return tuple(list_offers(desk, connection, open_site(desk, connection, code, now), visitor, first, last, now))
+        site = open_site(desk, connection, code, now)
+        start = first or local_day(now, site.zone)
+        last = start + timedelta(days=min(days, MAX_DAYS) - 1)
+        return tuple(list_offers(desk, connection, site, visitor, start, last, now))
 
     return in_transaction(desk.engine, work)
 

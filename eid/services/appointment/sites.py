@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from eid.audit.chain import AuditEvent
 from eid.enrolment.appointment import AppointmentState
 from eid.enrolment.roles import Actor, Role
-from eid.enrolment.site import Site, fits, starts_on
+from eid.enrolment.site import Site, fits, local_day, starts_on
 from eid.enrolment.wall_time import WallTime, wall_time_at
 from eid.errors import EnrolmentError, RecordError, Refusal
 from eid.services.appointment.desk import (
@@ -120,15 +120,17 @@ def open_day(desk: Desk, code: str, day: date, actor: Actor, now: datetime) -> b
     return in_transaction(desk.engine, work)
 
 
-def show_site(desk: Desk, code: str, first: date) -> tuple[Site, dict[date, str]]:
-    """A site, and the days from one on, on which it is closed.
+def show_site(desk: Desk, code: str, now: datetime) -> tuple[Site, dict[date, str]]:
+    """A site, and the days from today on, by its calendar, on which it is closed.
 
     Raises:
         NotStoredError: there is none.
     """
 
     def work(connection: Connection) -> tuple[Site, dict[date, str]]:
-        return find_site(connection, code).site, dict(find_closures(connection, code, first, first + FAR))
+        site = find_site(connection, code).site
+        today = local_day(now, site.zone)
+        return site, dict(find_closures(connection, code, today, today + FAR))
 
     return in_transaction(desk.engine, work)
 

@@ -65,6 +65,7 @@ from eid.store.database import reading
 from eid.store.production_orders import ProductionOrder
 
 BEGINS: Final = timedelta(days=-4)
+RULES: Final = "morocco"
 PHONE: Final = "+212600000100"
 SITE: Final[dict[str, Any]] = {
     "code": "rabat-agdal",
@@ -151,7 +152,7 @@ class DemonstrationOffice:
 
     def _submit(self, person: IdentityRecord, digits: str) -> StoredApplication:
         new = NewApplication("first", decode_person(describe_person(person)), False, SITE["code"], "fr", "card")
-        made = drafts.create_application(self.engine, new, APPLICANT, self.clock())
+        made = drafts.create_application(self.engine, new, APPLICANT, self.clock(), rules=RULES)
         papers = views.requirements(self.engine, made.id, APPLICANT, self.clock()).papers
         for code in papers:
             self._attach(made.id, code)
@@ -291,7 +292,7 @@ def open_office(
     home: Path, engine: Engine, key: Signer, teller: Teller, machine: Callable[[], datetime]
 ) -> Iterator[DemonstrationOffice]:
     """The office, with the sandboxes that it needs, while the context lasts. home: where papers and keys lie."""
-    loaded, clock = load_rules("morocco"), MovedClock(machine, BEGINS)
+    loaded, clock = load_rules(RULES), MovedClock(machine, BEGINS)
     with ExitStack() as stack:
         token = secrets.token_hex(16)
         sms, sms_url = stack.enter_context(serve_sms(token))

@@ -127,6 +127,7 @@ class SeedOffice:
     engine: Engine = field(repr=False)
     blobs: BlobStore = field(repr=False)
     stamps: StampOffice = field(repr=False)
+    country: str
     home: Path
     now: datetime
     choose: Random = field(repr=False)
@@ -265,7 +266,9 @@ class _Way:
         reason = self.office.choose.choice(("first", "first", "production-defect"))
         language = self.office.choose.choice(("ar", "fr"))
         new = NewApplication(reason, self.record, False, self.post, language)
-        self.application = drafts.create_application(self.office.engine, new, self.account, self.at)
+        self.application = drafts.create_application(
+            self.office.engine, new, self.account, self.at, rules=self.office.country
+        )
 
     def _submit(self) -> None:
         office, moment = self.office, self._later(30)
@@ -412,6 +415,7 @@ def seed_office(engine: Engine, settings: Settings, count: int, now: datetime, s
         engine,
         BlobStore(settings.documents_address, keys),
         StampOffice(engine, loaded.rules, keys),
+        settings.country,
         settings.home,
         now,
         choose,

@@ -35,7 +35,7 @@ class SandboxCard:
 
     def refund(self, reference: UUID, money: Money) -> Outcome:
         """Have the provider return a payment."""
-        return self.provider.refund(self.name, reference, money).outcome
+        return self.provider.refund(self.name, reference, money)
 
     def ask(self, reference: UUID) -> Outcome | None:
         """What became of a payment."""

@@ -84,9 +84,9 @@ def create_request(registry: Registry, name: str, body: Body, actor: Actor) -> N
     known = describe_person(record)
     if any(known.get(member) != value for member, value in body["biographicData"].items()):
         raise RecordError("the biographic data are not those of the person")
-    new = NewApplication(reason_of(request), record, site=read_office(request))
+    new = NewApplication(reason_of(registry.rules, request), record, site=read_office(request))
     officer, now = acting(actor, Role.ENROLMENT_OFFICER), registry.now()
-    application = create_application(registry.engine, new, officer, now, keys=registry.keys)
+    application = create_application(registry.engine, new, officer, now, rules=registry.country, keys=registry.keys)
     hold(registry, REQUEST, record_id, "KEPT", {**body, "credentialRequestId": name}, actor.id, now, application.id)
 
 

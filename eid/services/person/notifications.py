@@ -47,6 +47,7 @@ TEMPLATES: Final = (
     "application-arrive",
     "application-hand-over",
     "application-reject",
+    "application-reject-final",
     "application-withdraw",
     "application-lapse",
     "application-cancel",
@@ -60,6 +61,8 @@ TEMPLATES: Final = (
     "stamp-issued",
     "access-code",
 )
+REJECT: Final = "application-reject"
+REJECT_FINAL: Final = "application-reject-final"  # no appeal is open
 _VERBATIM: Final = frozenset(("digits", "code"))  # copied by hand or program: no mark of direction may stand in it
 
 
@@ -101,7 +104,8 @@ def tell_stamp(workshop: Workshop, work: Work) -> None:
     found = open_message(StampOffice(workshop.engine, workshop.rules, workshop.keys), stamp_id)
     if found is None:  # it was blocked or refunded meanwhile
         return
-    parameters = {"digits": found.digits, "amount": str(found.amount), "currency": found.currency}
+    amount = workshop.rules.show_amount(found.amount)
+    parameters = {"digits": found.digits, "amount": amount, "currency": found.currency}
     deliver(workshop, work, Notice(stamp_id, "stamp-issued", found.language, parameters, {SMS: found.phone}))
     now = workshop.now()
     in_transaction(workshop.engine, partial(note_message, stamp_id=stamp_id, sent_at=now), alone=True)
@@ -189,7 +193,9 @@ def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Noti
     person = None if application is None else load_person(connection, application.person_id)
     if application is None or person is None or template not in TEMPLATES:
         raise NotStoredError("there is nobody to tell, or nothing to say")
-    parameters = {"number": application.number, "until": _until(application, workshop.rules.time_zone)}
+    if template == REJECT and application.appeal_until is None:
+        template = REJECT_FINAL
+    parameters = {"number": application.number, "until": _until(application, template, workshop.rules.time_zone)}
     if "appointment" in work.payload:
         parameters |= _read_place(connection, UUID(work.payload["appointment"]), application.language)
     stated = {SMS: person.phone, MAIL: person.email}
@@ -206,9 +212,10 @@ def _read_place(connection: Connection, appointment_id: UUID, language: str) -> 
     return {"place": place, "time": found.slot.removesuffix("~").replace("T", " ")}
 
 
-def _until(application: StoredApplication, zone: str) -> str:
+def _until(application: StoredApplication, template: str, zone: str) -> str:
     """The day on which something ends for the applicant; where nothing does, the office's own deadline."""
-    moment: datetime | None = application.appeal_until or application.due_at or application.decide_by
+    moment: datetime | None = application.appeal_until if template == REJECT else application.due_at
+    moment = moment or application.decide_by
     if moment is None:
         return ""
     return str((moment - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date())  # it ends with that day

@@ -93,14 +93,14 @@ class StampOffice:
 class StampOrder:
     """What somebody wants to buy. born: of whom the stamp is for, which sets the fee and is not kept.
 
-    phone: where the digits go, in international form. language: of that message. abroad: whether the telephone may be
-    one of another country, as the consulates' clients have.
+    phone: where the digits go, in international form. language: of that message, None for the country's first. abroad:
+    whether the telephone may be one of another country, as the consulates' clients have.
     """
 
     service: str
     born: date = field(repr=False)
     phone: str = field(repr=False)
-    language: str
+    language: str | None = None
     abroad: bool = False
 
 
@@ -137,8 +137,7 @@ def order_stamp(office: StampOffice, order: StampOrder, actor: Actor, now: datet
     rules = office.rules
     if not re.fullmatch(E164 if order.abroad else rules.phone, order.phone, re.ASCII):
         raise RecordError("the telephone number has not the form of the rules")
-    if order.language not in rules.languages:
-        raise RecordError("the rules know no such language")
+    language = rules.require_language(order.language)
     day = local_day(now, rules)
     if order.born > day:
         raise RecordError("the date of birth lies in the future")
@@ -157,7 +156,7 @@ def order_stamp(office: StampOffice, order: StampOrder, actor: Actor, now: datet
         currency=rules.stamps.currency,
         fee_version=fee.starts.isoformat(),
         ordered_by=actor.id,
-        language=order.language,
+        language=language,
         sealed_phone=office.keys.seal(PHONE, order.phone.encode(), stamp_id.bytes, office.random),
         ordered_at=now,
         pay_before=now + timedelta(minutes=rules.stamps.order_minutes),

@@ -340,7 +340,9 @@ def test_a_draft_s_identifiers_do_not_tell_who_is_registered(any_database: Engin
 
     def places(number: str) -> set[int]:
         new = NewApplication("expiry", applicant_record(personal_number=number), site="rabat-1")
-        made = [drafts.create_application(any_database, new, APPLICANT, NOW, keys=keys) for _ in range(2)]
+        made = [
+            drafts.create_application(any_database, new, APPLICANT, NOW, rules="morocco", keys=keys) for _ in range(2)
+        ]
         assert {bucket_of(item.id) for item in made} == {bucket_of(item.person_id) for item in made}
         return {bucket_of(item.id) for item in made}
 
@@ -349,7 +351,7 @@ def test_a_draft_s_identifiers_do_not_tell_who_is_registered(any_database: Engin
     assert all(len(found) == 1 for found in before.values())
     assert len(set.union(*before.values())) > 1
     new = NewApplication("expiry", applicant_record(personal_number=numbers[0]), site="rabat-1")
-    registered = drafts.create_application(any_database, new, APPLICANT, NOW, keys=keys)
+    registered = drafts.create_application(any_database, new, APPLICANT, NOW, rules="morocco", keys=keys)
     complete_application(any_database, blobs, registered)
     acts.submit(any_database, registered.id, APPLICANT, NOW)
     acts.take_up(any_database, registered.id, VALIDATOR, NOW)

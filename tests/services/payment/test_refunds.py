@@ -54,7 +54,7 @@ def events(till: Till, refund: StoredRefund) -> list[tuple[str, str]]:
 def spent(till: Till, state: str) -> tuple[Any, uuid.UUID]:
     """A stamp that was consumed for an application, which has come to this state."""
     stamp = till.buy()
-    made = create_application(till.engine, NewApplication("first", applicant_record()), till.me, NOW)
+    made = create_application(till.engine, NewApplication("first", applicant_record()), till.me, NOW, rules="morocco")
     enter_stamp(till.office, made.id, till.digits(stamp), till.me, till.now)
     consume_stamp(till.office, stamp.id, made.id, CLERK, till.now)
     here = (application_table.c.bucket == bucket_of(made.id), application_table.c.id == made.id)

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from eid.enrolment.rules import load_rules
 from eid.errors import GatewayError, GatewayRefusedError, NotStoredError, ProfileError
@@ -26,6 +26,7 @@ from eid.services.durable.workshop import open_mail, open_sms, open_workshop
 from eid.services.person import notifications
 from eid.services.person.notifications import TEMPLATES, mask, render, tell, tell_code, tell_stamp
 from eid.services.settings import Settings
+from eid.store.application_tables import application as table
 from eid.store.notification_tables import notification
 from eid.store.notifications import Notification, notifications_of
 from eid.store.outbox import Work
@@ -150,6 +151,23 @@ def test_an_applicant_is_told_once_in_his_language(any_database: Engine, languag
         "sms": ("SENT", "ref-1", "+212*******01"),
         "mail": ("SENT", "ref-1", "f***@specimen.invalid"),
     }
+
+
+@pytest.mark.parametrize(
+    ("appeal_until", "template", "said"),
+    [
+        (datetime(2027, 1, 21, 23, tzinfo=UTC), "application-reject", "You may appeal until 2027-01-21."),
+        (None, "application-reject", "No appeal is open against it."),
+        (datetime(2027, 1, 21, 23, tzinfo=UTC), "application-arrive", "2026-12-22"),  # not the appeal's of long ago
+    ],
+)
+def test_the_day_that_is_told(any_database: Engine, appeal_until: datetime | None, template: str, said: str) -> None:
+    application = begin_application(any_database, language="en")
+    with any_database.begin() as connection:
+        connection.execute(update(table).values(appeal_until=appeal_until).where(table.c.id == application.id))
+    workshop = build(any_database)
+    tell(workshop, notice(application.id, template))
+    assert said in workshop.sms.messages[0].text  # type: ignore[attr-defined]
 
 
 @pytest.mark.both_databases

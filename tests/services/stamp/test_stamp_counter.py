@@ -15,10 +15,11 @@ from eid.errors import EnrolmentError, RecordError, Refusal
 from eid.services.application.drafts import NewApplication, create_application
 from eid.services.payment.payments import refund_stamp
 from eid.services.stamp.counter import CounterCase, Spending, name_case, spend_at_counter
-from eid.services.stamp.spending import enter_stamp, release_forsaken
+from eid.services.stamp.spending import Due, release_forsaken, reserve_stamp
 from eid.services.stamp.stamps import TRIES_AN_HOUR, TooManyTriesError, block_stamp, open_message
 from eid.store.audit import bucket_of, read_chain
 from eid.store.stamp_tables import stamp as table
+from eid.store.types import new_id
 from tests.builders.applicants import applicant_record
 from tests.builders.stamps import CASHIER, CHIEF, NOW, ORDER, Till, build_till
 
@@ -87,12 +88,18 @@ def test_what_is_refused_looks_all_the_same_and_stays_as_it_was(till: Till, case
     blocked, entered = till.buy(PASSPORT), till.buy(PASSPORT)
     digits = [till.digits(item) for item in (blocked, entered)]
     block_stamp(till.office, blocked.id, CHIEF, till.now, "overheard")
-    new = NewApplication("first", applicant_record(), service="passport")
-    application = create_application(till.engine, new, till.me, NOW)
-    enter_stamp(till.office, application.id, digits[1], till.me, till.now)
+    reserve_stamp(till.office, new_id(NOW), Due("passport", 500, "MAD"), digits[1], till.me, till.now)
     told = {refusal(till, case, typed) for typed in (*digits, "0123456789012345")}
     assert told == {(Refusal.GUARD, "usable")}
     assert [till.show(item).state for item in (blocked, entered)] == ["BLOCKED", "RESERVED"]
+
+
+def test_the_stamp_of_another_service_buys_no_card(till: Till) -> None:
+    """A card for the price of an extract from the criminal record."""
+    for service in ("passport", "criminal-record"):
+        new = NewApplication("first", applicant_record(), service=service)
+        with pytest.raises(RecordError, match="no such service"):
+            create_application(till.engine, new, till.me, NOW, rules="morocco")
 
 
 def test_another_service_or_amount_does_not_fit_and_stays_good(till: Till, case: CounterCase) -> None:
