@@ -412,7 +412,7 @@ class Way:
             assert claims.uri == place.uri
             return answer.content if claims.statuses.status(place.index) == wanted else None
 
-        found: bytes = await_something(look, f"a list in which the card is {wanted.name}")
+        found: bytes = await_something(look, f"a list in which the card is {wanted.name}", 0.3)
         return found
 
 

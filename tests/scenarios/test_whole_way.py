@@ -11,9 +11,14 @@ machine's when the card is made, which then is read, verified, lost, and refused
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import product
+from os import urandom
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -25,6 +30,8 @@ from eid.services.demonstration.api_process import start_api
 from eid.services.pki.authority import IssuingAuthority
 from eid.services.reading.station_key import PUBLIC_KEYS, StationKeys, sign_by_station
 from eid.services.registry import utc_now
+from reader_tools import exit_codes
+from reader_tools.main import run
 from tests.builders.canaries import find_leaks, forms_of
 from tests.builders.issuing import PASSPHRASE, make_authority
 from tests.builders.running_office import RunningOffice, run_office
@@ -87,10 +94,10 @@ def test_the_whole_way(
     way.make_card()
     way.hand_over()
     office.start_publisher(authority.directory, passphrase)
-    genuine = verify(way, trust, station, StatusType.VALID)
+    genuine = verify(way, trust, station)
     assert (genuine["verdict"], genuine["document.status"]) == ("TOTAL_PASSED", "PASSED")
     way.report_lost()
-    lost = verify(way, trust, station, StatusType.SUSPENDED)
+    lost = verify_by_command(way, trust, station)
     assert (lost["verdict"], lost["document.status"]) == ("TOTAL_FAILED", "SUSPENDED")
     require_silence(way, any_database)
 
@@ -109,19 +116,44 @@ def go_to_approval(way: Way) -> None:
     way.approve()
 
 
-def verify(way: Way, trust: Path, station: Signer, status: StatusType) -> dict[str, str]:
-    """A relying party with the newest status list: its API's verdict, and each check's outcome or why it failed."""
-    token = way.office.home / "list.cwt"
-    token.write_bytes(way.fetch_status(status))
-    command("status", "import", "--trust", trust, token)
-    stations = way.office.home.parent / "station" / PUBLIC_KEYS
-    with start_api(way.office.home.parent / "api", trust, stations) as api:
+def verify(way: Way, trust: Path, station: Signer) -> dict[str, str]:
+    """The relying party's API, which has the newest status list."""
+    take_status(way, trust, StatusType.VALID)
+    with start_api(way.office.home.parent / "api", trust, known_stations(way)) as api:
         client = api.await_ready()
         session = client.create_verification("whole way", "national")
         evidence = way.read_card(bytes.fromhex(session["challenge"]))
         report = client.submit_evidence(session["id"], sign_by_station(evidence, station))
         api.errors.seek(0)
         (way.office.home / "logs" / "verification.err").write_text(api.errors.read(), "utf-8")
+    return findings(report)
+
+
+def verify_by_command(way: Way, trust: Path, station: Signer) -> dict[str, str]:
+    """The same at a counter without an API, once the loss is published."""
+    take_status(way, trust, StatusType.SUSPENDED)
+    challenge, file = urandom(8), way.office.home / "evidence.cbor"
+    file.write_bytes(sign_by_station(way.read_card(challenge), station))
+    known = ("--trust", str(trust), "--stations", str(known_stations(way)))
+    with redirect_stdout(StringIO()) as out:
+        code = run(["verify", str(file), *known, "--policy", "national", "--challenge", challenge.hex(), "--json"])
+    assert code == exit_codes.FAILED
+    return findings(json.loads(out.getvalue()))
+
+
+def take_status(way: Way, trust: Path, status: StatusType) -> None:
+    """Fetch the card's list as soon as it says so, and put it on the shelf."""
+    token = way.office.home / "list.cwt"
+    token.write_bytes(way.fetch_status(status))
+    command("status", "import", "--trust", trust, token)
+
+
+def known_stations(way: Way) -> Path:
+    return way.office.home.parent / "station" / PUBLIC_KEYS
+
+
+def findings(report: Mapping[str, Any]) -> dict[str, str]:
+    """The verdict, and of each check the outcome, or why it failed."""
     return {"verdict": report["verdict"]} | {
         item["id"]: item["reason"] if item["outcome"] == "FAILED" else item["outcome"] for item in report["checks"]
     }
