@@ -82,6 +82,8 @@ names a file that holds it, else it is prompted for.
     "--aid", type=HexOctets(AID_LENGTHS), default=LDS1_AID, help="Application, where it is not the usual one."
 )
 @click.option("--unprotected-refusals", is_flag=True, help="Bear with a chip that refuses a length in plain.")
+@click.option("--reread", is_flag=True, help="Ask again, in a new session, for what came with a wrong MAC.")
+@click.option("--foreign-curves", is_flag=True, help="Run PACE on a curve of the chip's own, once it was validated.")
 @click.option(
     "--max-response",
     type=click.IntRange(64, 65536),
@@ -116,6 +118,8 @@ def command(
     allow_bac: bool,
     aid: bytes,
     unprotected_refusals: bool,
+    reread: bool,
+    foreign_curves: bool,
     max_response: int | None,
     forget: bool,
     wait: float,
@@ -162,6 +166,8 @@ def command(
             announced_lengths=max_response is None,
             habits=UNKNOWN if forget else load_habits(home, kind),
             unprotected_refusals=unprotected_refusals,
+            rereads=reread,
+            foreign_curves=foreign_curves,
             resuming_can=pins.can,
             use_last_try=pins.use_last_try,
             terminal=credentials,

@@ -21,7 +21,7 @@ from eid.codec.der import SEQUENCE
 from eid.codec.status_word import SW
 from eid.codec.tlv import Tlv, decode_tlv, encode_tlv, iterate_tlvs, require_tlv
 from eid.errors import CommandRefused, DecodeError
-from eid.lds.security_infos import PACEInfo, decode_security_infos
+from eid.lds.security_infos import PACEDomainParameterInfo, PACEInfo, decode_security_infos, find_pace_infos
 from eid.profile.card_image import PasswordId
 
 TAG_KEY_ORDER: Final = 0xAC
@@ -194,17 +194,19 @@ def _limit_password(card: Card, item: Tlv) -> None:
 def decode_pace_infos(raw: bytes) -> tuple[PACEInfo, ...]:
     """PACEInfo values, DER, one after the other, in the order in which the chip announces them.
 
+    A PACEDomainParameterInfo among them gives the domain parameters to the PACEInfo that it belongs to.
+
     Raises:
         DecodeError: malformed, another SecurityInfo, or too many.
     """
-    infos: list[PACEInfo] = []
+    infos: list[PACEInfo | PACEDomainParameterInfo] = []
     for item in iterate_tlvs(raw):
         decoded = decode_security_infos(encode_tlv(0x31, encode_tlv(item.tag, item.value)))
         info = decoded[0] if item.tag == SEQUENCE and decoded else None
-        if not isinstance(info, PACEInfo) or len(infos) == MAX_PACE_INFOS:
+        if not isinstance(info, (PACEInfo, PACEDomainParameterInfo)) or len(infos) == MAX_PACE_INFOS:
             raise DecodeError("not a PACEInfo, or too many of them", clause="Doc 9303-11 9.2.1")
         infos.append(info)
-    return tuple(infos)
+    return find_pace_infos(infos)
 
 
 def _own_directory(card: Card) -> Directory:

@@ -230,7 +230,7 @@ def _rekey(card: Card, session: SecureMessaging, compressed_key: bytes) -> None:
 
 def _identify(result: PaceResult) -> bytes:
     """ID_PICC after PACE: Comp of the chip's ephemeral key (TR-03110-1 3.5, TR-03110-2 3.3)."""
-    return compress_public_key(core.require_parameters(result.info).group, result.chip_public)
+    return compress_public_key(core.require_parameters(result.info, foreign_curves=True).group, result.chip_public)
 
 
 def internal_authenticate(card: Card, command: CommandAPDU) -> ResponseAPDU:

@@ -12,7 +12,7 @@ from eid.card.atr import build_atr, build_ats
 from eid.card.authentication import awaits_one_step
 from eid.card.dispatch import INS_GENERAL_AUTHENTICATE, INS_GET_RESPONSE, SCP03_AUTHENTICATE, command_name, execute
 from eid.card.memory import LifeCycle, Memory
-from eid.card.quirks import alter_by_quirk, answer_by_quirk, ends_session, refuse_unprotected
+from eid.card.quirks import alter_by_quirk, answer_by_quirk, ends_session, refuse_unprotected, spoil_by_quirk
 from eid.card.session import Card, new_session
 from eid.card.trace import describe_objects
 from eid.codec.apdu import (
@@ -287,7 +287,7 @@ class VirtualCard:
             session.end_channel()
             return ResponseAPDU(b"", SW.SM_OBJECTS_INCORRECT)
         self._begin_session()
-        return protected
+        return spoil_by_quirk(self._card, plain, response, protected)
 
     def _run(self, command: CommandAPDU, outer: CommandAPDU, protection: str) -> ResponseAPDU:
         response = self._carry_out(command, outer, protection)

@@ -12,12 +12,13 @@ from eid.codec.apdu import MAX_EXTENDED_LE, MAX_SHORT_LE, CommandAPDU, ResponseA
 from eid.codec.status_word import SW
 from eid.codec.tlv import decode_tlvs
 from eid.errors import DecodeError
-from eid.lds.files import FILES
+from eid.lds.files import EF_SOD, FILES
 from eid.profile.card_image import KeyPurpose
 from eid.profile.quirks import NO_QUIRKS, Quirks
 
 _SELECT: Final = 0xA4
-_READ: Final = frozenset((0xB0, 0xB1))
+_READ_BINARY: Final = 0xB0
+_READ: Final = frozenset((_READ_BINARY, 0xB1))
 _MANAGE_SECURITY_ENVIRONMENT: Final = 0x22
 _GENERAL_AUTHENTICATE: Final = 0x86
 _INTERNAL_AUTHENTICATE: Final = 0x88
@@ -65,6 +66,19 @@ def alter_by_quirk(card: Card, command: CommandAPDU, response: ResponseAPDU) -> 
         r, s = (int.from_bytes(part, "big") for part in (response.data[:half], response.data[half:]))
         return ResponseAPDU(encode_dss_signature(r, s))
     return response
+
+
+def spoil_by_quirk(card: Card, command: CommandAPDU, response: ResponseAPDU, protected: ResponseAPDU) -> ResponseAPDU:
+    """The protected answer as the chip gives it: the MAC is the last that is in it."""
+    quirks = card.memory.chip.quirks
+    if not quirks.sod_end_mac_wrong or _behaves(card, quirks) or command.ins != _READ_BINARY:
+        return protected
+    file = card.session.selection.file
+    if file is None or file.fid != EF_SOD.fid or command.le != len(response.data):
+        return protected
+    if not _reaches_end(card, command, response):
+        return protected
+    return ResponseAPDU(protected.data[:-1] + bytes((protected.data[-1] ^ 1,)), protected.sw)
 
 
 def ends_session(quirks: Quirks, command: CommandAPDU, response: ResponseAPDU) -> bool:
@@ -143,7 +157,7 @@ def _refuse_parameters(quirks: Quirks, command: CommandAPDU) -> int | None:
 def _reaches_end(card: Card, command: CommandAPDU, response: ResponseAPDU) -> bool:
     """Whether a READ BINARY with even instruction has given the last octet of the file."""
     file = card.session.selection.file
-    if file is None or command.ins != 0xB0:
+    if file is None or command.ins != _READ_BINARY:
         return False
     offset = command.p2 if command.p1 & 0x80 else command.p1 << 8 | command.p2
     return offset + len(response.data) >= len(file.content)

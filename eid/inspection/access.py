@@ -19,6 +19,7 @@ from eid.errors import (
     WrongPasswordError,
 )
 from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript, ReadFile
+from eid.inspection.plan import InspectionPlan
 from eid.inspection.session import PaceEntry, Session
 from eid.lds.atr_info import decode_atr_info
 from eid.lds.card_access import decode_card_access
@@ -27,7 +28,14 @@ from eid.lds.security_infos import ChipAuthenticationInfo, PACEInfo, SecurityInf
 from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import Exchange
 from eid.protocols.files import read_whole, select_master_file
-from eid.protocols.pace.core import Mapping, PaceResult, find_parameters
+from eid.protocols.pace.core import (
+    GroupSource,
+    Mapping,
+    PaceResult,
+    Parameters,
+    describe_refused_parameters,
+    find_parameters,
+)
 
 STATUS_LENGTH: Final = 2  # octets of an APDU's status word
 _WEAK: Final = frozenset((CipherSuite.TDES_112,))
@@ -80,11 +88,12 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
             the chip offers nothing that the plan allows.
     """
     infos = decode_pace_infos(card_access)
-    entry = choose_pace(infos)
+    entry = choose_pace(infos, foreign_curves=session.plan.foreign_curves)
     if entry is None:
-        absent = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.NOT_SUPPORTED, _describe_unsupported(infos))
+        unsupported = _describe_unsupported(infos, foreign_curves=session.plan.foreign_curves)
+        absent = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.NOT_SUPPORTED, unsupported)
         return Opened((absent, (yield from _open_by_bac(session, session.plan.allow_bac))))
-    parameters = _describe(entry, session.plan.access_password.id)
+    parameters = _describe(entry, session.plan)
     try:
         result = yield from session.open_by_pace(entry)
     except _ABOUT_THE_PASSWORD:
@@ -124,17 +133,28 @@ def _messages(result: PaceResult) -> dict[str, bytes]:
     return {"chip_authentication_data": chip.factor, "mapping_public_key": chip.mapping_public}
 
 
-def choose_pace(infos: tuple[PACEInfo, ...]) -> PaceEntry | None:
+def choose_pace(infos: tuple[PACEInfo, ...], *, foreign_curves: bool = False) -> PaceEntry | None:
     """The PACEInfo to use, by what is spoken here; None where nothing is.
 
-    AES before 3DES, then a mapping that proves the chip's key, then the card's own order.
+    Known groups before those that nobody knows, AES before 3DES, then a mapping that proves the chip's key, then the
+    card's own order.
     """
-    spoken = [(info, found) for info in infos if (found := find_parameters(info)) is not None]
+    spoken = [
+        (info, found) for info in infos if (found := find_parameters(info, foreign_curves=foreign_curves)) is not None
+    ]
     if not spoken:
         return None
-    info, _ = min(spoken, key=lambda pair: (pair[1].suite in _WEAK, not _is_chip_authenticating(pair[0])))
+    info, _ = min(spoken, key=lambda pair: _rank(pair[1]))
     same = sum(other.protocol == info.protocol for other in infos)
     return PaceEntry(info, name_parameters=same > 1)
+
+
+def _rank(parameters: Parameters) -> tuple[bool, bool, bool]:
+    return (
+        parameters.source is GroupSource.VALIDATED,
+        parameters.suite in _WEAK,
+        parameters.mapping is not Mapping.CHIP_AUTHENTICATION,
+    )
 
 
 def _open_by_bac(session: Session, allowed: bool) -> Exchange[ProtocolTranscript]:
@@ -159,14 +179,22 @@ def _decode_infos(card_access: ReadFile) -> tuple[SecurityInfo, ...]:
         return ()
 
 
-def _describe(entry: PaceEntry, password: PasswordId) -> dict[str, str]:
-    parameters = find_parameters(entry.info)
-    curve = {} if parameters is None else {"curve": parameters.group.name}
-    return {"oid": entry.info.protocol, "parameter_id": str(entry.info.parameter_id), "password": password.name} | curve
+def _describe(entry: PaceEntry, plan: InspectionPlan) -> dict[str, str]:
+    info, parameters = entry.info, find_parameters(entry.info, foreign_curves=plan.foreign_curves)
+    said = {"oid": info.protocol, "parameter_id": str(info.parameter_id), "password": plan.access_password.id.name}
+    if parameters is None:
+        return said
+    said["curve"] = parameters.group.name
+    if parameters.source is not GroupSource.STANDARDISED:
+        said["domain_parameters"] = parameters.source.value
+    return said
 
 
-def _describe_unsupported(infos: tuple[PACEInfo, ...]) -> dict[str, str]:
-    return {"announced": " ".join(info.protocol for info in infos)} if infos else {}
+def _describe_unsupported(infos: tuple[PACEInfo, ...], *, foreign_curves: bool) -> dict[str, str]:
+    said = {"announced": " ".join(info.protocol for info in infos)} if infos else {}
+    reasons = (describe_refused_parameters(info, foreign_curves=foreign_curves) for info in infos)
+    refused = sorted({reason for reason in reasons if reason is not None})
+    return said | ({"domain_parameters": "; ".join(refused)} if refused else {})
 
 
 def _outcome(failure: EidError) -> ProtocolOutcome:

@@ -36,6 +36,10 @@ class InspectionPlan:
         aid: the eMRTD application.
         unprotected_refusals: whether a chip may refuse the length of a READ BINARY without secure messaging, as some
             do; the session then goes on.
+        rereads: whether a file whose answer carried a wrong MAC is asked for again, in a session of its own and in
+            another way; nothing is taken from that answer.
+        foreign_curves: whether PACE may run over a curve that the chip writes out and nobody knows, once it was
+            validated.
 
     Raises:
         LocalProtocolError: a data group that does not exist, a challenge of another length, an impossible length.
@@ -54,6 +58,8 @@ class InspectionPlan:
     max_response: int = MAX_SHORT_LE
     aid: bytes = LDS1_AID
     unprotected_refusals: bool = False
+    rereads: bool = False
+    foreign_curves: bool = False
     resuming_can: bytes | None = field(default=None, repr=False)
     use_last_try: bool = False
     terminal: TerminalCredentials | None = None

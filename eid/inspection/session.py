@@ -121,7 +121,9 @@ class Session:
         entry, result = yield from self._with_either_form(entry, self._run_pace)
         self.rekey(result.secure_messaging)
         self.opening = Opening(
-            compress_public_key(require_parameters(result.info).group, result.chip_public),
+            compress_public_key(
+                require_parameters(result.info, foreign_curves=self.plan.foreign_curves).group, result.chip_public
+            ),
             tuple(reference.decode("latin-1") for reference in result.references),
         )
         self._entry = entry
@@ -152,6 +154,7 @@ class Session:
 
     def _run_pace(self, entry: PaceEntry) -> Exchange[PaceResult]:
         password, plan, named = self.plan.access_password, self.plan, entry.name_parameters
+        foreign = plan.foreign_curves
         if password.id is PasswordId.PIN:
             return open_with_pin(
                 entry.info,
@@ -160,12 +163,18 @@ class Session:
                 self.random,
                 name_parameters=named,
                 use_last_try=plan.use_last_try,
+                foreign_curves=foreign,
             )
         if password.id is PasswordId.PUK:
             return open_with_puk(
-                entry.info, password.value, self.random, name_parameters=named, use_last_try=plan.use_last_try
+                entry.info,
+                password.value,
+                self.random,
+                name_parameters=named,
+                use_last_try=plan.use_last_try,
+                foreign_curves=foreign,
             )
-        return run_pace(entry.info, password, self.random, name_parameters=named)
+        return run_pace(entry.info, password, self.random, name_parameters=named, foreign_curves=foreign)
 
     def open_by_bac(self) -> Exchange[None]:
         """Select the eMRTD application and open it by BAC.
@@ -280,12 +289,14 @@ class Session:
             the failure, where it is another one, or comes too often.
         """
         is_habit = isinstance(failure, PeerProtocolError) and self._reader.is_eager
+        is_mac = isinstance(failure, AuthenticationError) and self.plan.rereads
         # A card that has left the field is another matter: nobody knows which one comes back.
         is_link = isinstance(failure, TransportError) and not isinstance(failure, CardRemovedError)
-        is_loss = isinstance(failure, SessionLostError) or is_link or is_habit
+        is_loss = isinstance(failure, SessionLostError) or is_link or is_habit or is_mac
         self._losses += 1
         if not is_loss or self._entry is None or self._losses > MAX_LOSSES:
             raise failure
+        self._reader.asks_for_whole_pieces |= is_mac
         if not has_progress:  # perhaps it was what we asked for: from now on with care
             self._reader.is_eager = False
             self._reader.chunk = min(self._reader.chunk, MAX_SHORT_LE)

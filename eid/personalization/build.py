@@ -251,7 +251,12 @@ def _file(file: ElementaryFile, content: bytes, read: AccessCondition) -> FileIm
 def _build_master_files(profile: CardProfile) -> tuple[FileImage, ...]:
     if not profile.access.pace:
         return ()
-    foreign = (UnknownSecurityInfo(FOREIGN_PROTOCOL, b"\x02\x01\x01"),) if profile.quirks.foreign_security_info else ()
+    quirks = profile.quirks
+    foreign: tuple[SecurityInfo, ...] = ()
+    if quirks.foreign_security_info:
+        foreign = (UnknownSecurityInfo(FOREIGN_PROTOCOL, b"\x02\x01\x01"),)
+    if quirks.bare_pace_info:
+        foreign = (*foreign, replace(profile.access.pace[0].info, parameter_id=None))
     content = CardAccess((*foreign, *card_access_infos(profile))).encode()
     return (_file(EF_CARD_ACCESS, content, AccessCondition.ALWAYS),)
 

@@ -68,11 +68,14 @@ class Quirks(BaseModel):
         refused_files: files that are there, and refused with this status word.
         refusal_ends_session: refusing a file, the chip drops secure messaging and says so in plain.
         active_authentication_sw: INTERNAL AUTHENTICATE is refused, although DG15 is there.
+        sod_end_mac_wrong: the answer that brings the end of EF.SOD, where it was asked for exactly what is left,
+            carries a MAC that does not match.
         ecdsa_in_der: Active Authentication answers ECDSA-Sig-Value, not r||s.
         ef_com_omits: data groups that EF.COM does not list, although EF.SOD does.
         chip_authentication_info: whether DG14 has a ChipAuthenticationInfo beside the key; without, 3DES is meant.
         chip_authentication_key_id: whether that key has an identifier.
         foreign_security_info: EF.CardAccess begins with a SecurityInfo of an identifier that nobody knows.
+        bare_pace_info: EF.CardAccess begins with a PACEInfo that names no domain parameters.
         excess_octets: follow the data of a READ BINARY that reaches the end of the file: what is left of wrong padding.
         ef_com_lds_version: EF.COM says another LDS version than EF.SOD.
         sod_content_type: eContentType, dotted: another name of the LDS security object, or id-data. sod_signing_time:
@@ -104,11 +107,13 @@ class Quirks(BaseModel):
     refused_files: dict[FileName, StatusWord] = Field(default_factory=dict)
     refusal_ends_session: bool = False
     active_authentication_sw: StatusWord | None = None
+    sod_end_mac_wrong: bool = False
     ecdsa_in_der: bool = False
     ef_com_omits: tuple[DataGroup, ...] = ()
     chip_authentication_info: bool = True
     chip_authentication_key_id: bool = True
     foreign_security_info: bool = False
+    bare_pace_info: bool = False
     excess_octets: Octets = b""
     sod_indefinite_length: bool = False
     facial_record_short: bool = False

@@ -142,11 +142,15 @@ class FileReader:
         chunk: octets to ask for at once, plain; over 256 only where card and reader take extended lengths.
         is_eager: ask for a whole piece with the first command already, before the file's length is known. That saves a
             command for every file; a card that minds is not asked so again.
+
+    `asks_for_whole_pieces` has the last piece of a file asked for at full length, beyond the end of the file, for chips
+    that stumble over exactly what is left.
     """
 
     def __init__(self, chunk: int = MAX_SHORT_LE, *, is_eager: bool = False) -> None:
         self.chunk = chunk
         self.is_eager = is_eager
+        self.asks_for_whole_pieces = False
 
     def read(self, file: ElementaryFile, *, by_sfi: bool = True) -> Exchange[bytes]:
         """Read a whole file of the current DF.
@@ -221,7 +225,7 @@ class FileReader:
         """At least one octet from `offset` on, at most `wanted`; learns from what the card refuses."""
         limit = self.chunk
         while True:
-            length = min(wanted, limit)
+            length = limit if self.asks_for_whole_pieces else min(wanted, limit)
             response = yield from transmit(_read_at(offset, length, limit))
             if response.sw >> 8 == SW.WRONG_LE >> 8 and 0 < (response.sw & 0xFF) < length:
                 limit = self.chunk = response.sw & 0xFF

@@ -12,17 +12,20 @@ from eid.card import VirtualCard
 from eid.codec import der
 from eid.codec.apdu import decode_command
 from eid.codec.oid import EC_PUBLIC_KEY
-from eid.codec.spki import EcParameters, encode_ec_parameters
+from eid.codec.spki import EcParameters
 from eid.crypto.curves import CURVES, Curve
 from eid.crypto.dh_groups import DH_GROUPS
 from eid.crypto.public_key import explicit_parameters
-from eid.errors import LocalProtocolError, PeerProtocolError
+from eid.errors import LocalProtocolError, PeerProtocolError, WrongPasswordError
 from eid.evidence import ProtocolName, ProtocolOutcome
 from eid.inspection import InspectionPlan, inspect
+from eid.inspection.access import choose_pace
 from eid.lds.card_access import CardAccess, decode_card_access
 from eid.lds.security_infos import (
     ID_PACE_DH_GM,
+    ID_PACE_ECDH_CAM,
     ID_PACE_ECDH_GM,
+    ID_PACE_ECDH_IM,
     PACEDomainParameterInfo,
     PACEInfo,
     find_pace_infos,
@@ -31,20 +34,16 @@ from eid.profile.card_image import PasswordId
 from eid.protocols.chip_authentication.public_key import DH_KEY_AGREEMENT, DH_PUBLIC_NUMBER
 from eid.protocols.exchange import drive
 from eid.protocols.pace.card import PaceCard
-from eid.protocols.pace.core import Password, find_parameters
+from eid.protocols.pace.core import Password, describe_refused_parameters, find_parameters
 from eid.protocols.pace.terminal import run_pace
-from eid.testing.specimen import issue_specimen
+from eid.testing.specimen import SpecimenCard, issue_specimen
 from eid.transport.loopback import LoopbackConnection
+from tests.builders.foreign_curves import FRP256V1, MADE_UP, OWN, card_access, written_out
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-OWN = 32  # the first identifier that is the chip's own
 CAN = Password(PasswordId.CAN, b"123456")
 BRAINPOOL = next(curve for curve in CURVES if curve.name == "brainpoolP256r1")
 MODP = DH_GROUPS[2]
-
-
-def written_out(parameters: EcParameters) -> bytes:
-    return der.encode_sequence(der.encode_oid(EC_PUBLIC_KEY), encode_ec_parameters(parameters))
 
 
 def modp(oid: str, *numbers: int) -> bytes:
@@ -182,6 +181,93 @@ def test_an_inspection_opens_such_a_chip() -> None:
     assert transcript is not None
     assert transcript.outcome is ProtocolOutcome.SUCCEEDED
     assert transcript.parameters["curve"] == "brainpoolP256r1"
+
+
+def foreign_card(parameters: EcParameters) -> tuple[SpecimenCard, VirtualCard]:
+    """A specimen whose chip runs PACE over these parameters and writes them out; revived from its own state."""
+    specimen = issue_specimen("icao-td3-passport", NOW)
+    card = VirtualCard.from_state(specimen.card.state())
+    announcement = card_access(parameters)
+    memory = card._card.memory
+    memory.master.files[0x011C].content = bytearray(announcement.encode())
+    memory.pace = announcement.pace_infos
+    return specimen, VirtualCard.from_state(card.state())
+
+
+def test_a_curve_of_its_own_is_refused_by_default_and_the_evidence_says_why() -> None:
+    specimen, card = foreign_card(MADE_UP)
+    link = LoopbackConnection(card)
+    plan = InspectionPlan(mrz_of(specimen))
+    with pytest.raises(PeerProtocolError, match="no access protocol"):
+        drive(inspect(plan, NOW), link)
+    evidence = drive(inspect(replace(plan, allow_bac=True), NOW), link)
+    transcript = evidence.transcript(ProtocolName.PACE)
+    assert transcript is not None
+    assert transcript.outcome is ProtocolOutcome.NOT_SUPPORTED
+    assert transcript.parameters["domain_parameters"] == "written out, of no known group"
+
+
+@pytest.mark.parametrize("curve", [MADE_UP, FRP256V1], ids=["made up", "FRP256v1"])
+def test_a_curve_of_its_own_opens_the_chip_where_the_plan_takes_it(curve: EcParameters) -> None:
+    specimen, card = foreign_card(curve)
+    plan = InspectionPlan(mrz_of(specimen), foreign_curves=True)
+    evidence = drive(inspect(plan, NOW), LoopbackConnection(card))
+    assert evidence.content("DG1") == specimen.files["DG1"]
+    transcript = evidence.transcript(ProtocolName.PACE)
+    assert transcript is not None
+    assert transcript.outcome is ProtocolOutcome.SUCCEEDED
+    assert transcript.parameters["curve"].startswith("explicit-256-")
+    assert transcript.parameters["domain_parameters"] == "written out, of no known curve, validated"
+    with pytest.raises(WrongPasswordError):
+        drive(
+            inspect(replace(plan, access_password=replace(mrz_of(specimen), value=b"SPM00001<0850214035")), NOW),
+            LoopbackConnection(card),
+        )
+
+
+def test_an_unsound_curve_is_refused_all_the_same() -> None:
+    specimen, _ = foreign_card(MADE_UP)
+    weak = replace(MADE_UP, n=MADE_UP.p)
+    plan = InspectionPlan(mrz_of(specimen), allow_bac=True, foreign_curves=True)
+    evidence = drive(inspect(plan, NOW), LoopbackConnection(foreign_card(weak)[1]))
+    transcript = evidence.transcript(ProtocolName.PACE)
+    assert transcript is not None
+    assert transcript.outcome is ProtocolOutcome.NOT_SUPPORTED
+    assert "anomalous" in transcript.parameters["domain_parameters"]
+
+
+@pytest.mark.parametrize("arc", [1, 2, 3, 4])
+@pytest.mark.parametrize("mechanism", [ID_PACE_ECDH_GM, ID_PACE_ECDH_IM])
+def test_mappings_over_a_curve_of_its_own(mechanism: str, arc: int) -> None:
+    (info,) = card_access(MADE_UP, mechanism, arc).pace_infos
+    link = Link(PaceCard((info,), lambda _: CAN.value))
+    assert drive(run_pace(info, CAN, foreign_curves=True), link).secure_messaging.is_alive
+
+
+def test_what_is_not_taken_with_the_switch_either() -> None:
+    """Chip-authentication mapping, whose key would have to be read on the same curve; prime fields; junk."""
+    cam = PACEInfo(f"{ID_PACE_ECDH_CAM}.2", 2, OWN, written_out(MADE_UP))
+    field = announced(ID_PACE_DH_GM, modp(DH_PUBLIC_NUMBER, MODP.p, MODP.g + 1, MODP.q))
+    named = announced(ID_PACE_ECDH_GM, der.encode_sequence(der.encode_oid(EC_PUBLIC_KEY), der.encode_oid("1.2.3")))
+    junk = PACEInfo(f"{ID_PACE_ECDH_GM}.2", 2, OWN, b"")
+    for info in (cam, field, named, junk):
+        assert find_parameters(info, foreign_curves=True) is None
+        assert describe_refused_parameters(info, foreign_curves=True)
+        assert describe_refused_parameters(info, foreign_curves=False) == "written out, of no known group"
+    assert describe_refused_parameters(PACEInfo(f"{ID_PACE_ECDH_GM}.2", 2, 99), foreign_curves=True) is None
+
+
+def test_a_known_group_goes_before_a_better_suite_on_a_curve_of_its_own() -> None:
+    own = replace(card_access(MADE_UP).pace_infos[0], protocol=f"{ID_PACE_ECDH_GM}.4")
+    weak = PACEInfo(f"{ID_PACE_ECDH_GM}.1", 2, 13)
+    for infos in ((own, weak), (weak, own)):
+        chosen = choose_pace(infos, foreign_curves=True)
+        assert chosen is not None
+        assert chosen.info == weak
+
+
+def mrz_of(specimen: SpecimenCard) -> Password:
+    return Password(PasswordId.MRZ, specimen.mrz_information.encode())
 
 
 def unknown(card: VirtualCard) -> bytes:

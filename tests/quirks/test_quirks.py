@@ -10,6 +10,8 @@ from eid.errors import AuthenticationError, PeerProtocolError, StatusWordError, 
 from eid.evidence import ProtocolName, ProtocolOutcome
 from eid.inspection import InspectionPlan, inspect
 from eid.inspection.habits import ReadingHabits
+from eid.inspection.session import MAX_LOSSES
+from eid.lds.card_access import decode_card_access
 from eid.lds.dg2 import decode_dg2
 from eid.lds.files import EF_SOD
 from eid.profile.card_image import PasswordId
@@ -116,6 +118,36 @@ def test_patience_takes_no_naked_data(answer):
     plan = InspectionPlan(Password(PasswordId.MRZ, specimen.mrz_information.encode()), unprotected_refusals=True)
     with pytest.raises(AuthenticationError):
         drive(inspect(plan, NOW), Naked(specimen.card, first, bytes.fromhex(answer)))
+
+
+def test_a_wrong_mac_at_the_end_of_the_security_object():
+    """Nothing is taken from that answer: the file is asked for again, in a session of its own and in another way."""
+    specimen = card_with(sod_end_mac_wrong=True)
+    with pytest.raises(AuthenticationError, match="MAC"):
+        read(specimen)
+    evidence, link = read(specimen, rereads=True)
+    require_genuine(specimen, evidence)
+    assert sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in link.log) == 2, "by the same protocol as before"
+
+
+@pytest.mark.parametrize("wishes", [{}, {"rereads": True}])
+def test_a_mac_that_is_never_right_is_never_taken(wishes):
+    specimen = card_with()
+    _, link = read(specimen)
+    last = max(number for number, (sent, _) in enumerate(link.log, 1) if sent.cla == 0x0C and sent.ins == 0xB0)
+
+    class Altering(Counted):
+        def transmit(self, command: bytes) -> bytes:
+            answer = super().transmit(command)
+            is_read = command[:2] == b"\x0c\xb0" and len(self.log) >= last // 2
+            return answer[:-3] + bytes((answer[-3] ^ 1,)) + answer[-2:] if is_read else answer
+
+    plan = InspectionPlan(Password(PasswordId.MRZ, specimen.mrz_information.encode()), **wishes)
+    altering = Altering(specimen.card)
+    with pytest.raises(AuthenticationError, match="MAC"):
+        drive(inspect(plan, NOW), altering)
+    opened = sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in altering.log)
+    assert opened == (1 + MAX_LOSSES if wishes else 1)
 
 
 def test_answers_in_pieces():
@@ -234,6 +266,17 @@ def test_a_foreign_security_info_is_passed_over():
     specimen = card_with(foreign_security_info=True)
     assert bytes.fromhex("06026901") in specimen.files["EF.CardAccess"]
     require_genuine(specimen, read(specimen)[0])
+
+
+def test_a_pace_info_of_two_elements_is_passed_over():
+    specimen = card_with(bare_pace_info=True)
+    infos = decode_card_access(specimen.files["EF.CardAccess"]).pace_infos
+    assert infos[0].parameter_id is None
+    assert infos[0].protocol == infos[1].protocol
+    evidence, link = read(specimen)
+    require_genuine(specimen, evidence)
+    opening = next(sent for sent, _ in link.log if sent.ins == 0x22 and sent.p1 == 0xC1)
+    assert b"\x84\x01" in opening.data, "two PACEInfos share the protocol, so the domain parameters are named"
 
 
 @pytest.mark.parametrize("excess", ["0000", "80", "00" * 16])

@@ -94,7 +94,7 @@ class PaceCard:
         except DecodeError as fault:
             raise CommandRefused(SW.WRONG_DATA, str(fault)) from fault
         info = self._choose(template)
-        parameters = core.find_parameters(info)
+        parameters = core.find_parameters(info, foreign_curves=True)  # its own issuer chose them
         if parameters is None:
             raise CommandRefused(SW.FUNCTION_NOT_SUPPORTED, "announced, but not spoken")
         password = messages.find_password_id(template.password_id)

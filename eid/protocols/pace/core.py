@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, NewType
 
+from eid.codec.algorithm import decode_algorithm
 from eid.codec.cv import Chat
-from eid.codec.oid import encode_oid_content
+from eid.codec.oid import EC_PUBLIC_KEY, encode_oid_content
+from eid.codec.spki import decode_ec_parameters
 from eid.codec.tlv import encode_tlv
 from eid.crypto.block_cipher import decrypt_cbc, encrypt_cbc, encrypt_ecb
 from eid.crypto.cipher_suite import CipherSuite
 from eid.crypto.curves import curve_by_id
 from eid.crypto.dh_groups import dh_group_by_id
+from eid.crypto.foreign_curves import validate_curve
 from eid.crypto.group import DhGroup, EcGroup, Group, GroupKey
 from eid.crypto.hashes import digest
 from eid.crypto.integrated_mapping import derive_field_element, nonce_lengths
@@ -66,6 +69,15 @@ class Mapping(Enum):
     CHIP_AUTHENTICATION = "CAM"
 
 
+@unique
+class GroupSource(Enum):
+    """Where the group comes from, and so who vouches for it."""
+
+    STANDARDISED = "standardised"
+    KNOWN = "written out, those of a known group"
+    VALIDATED = "written out, of no known curve, validated"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What a PACEInfo means: mapping, cipher suite and group."""
@@ -74,6 +86,7 @@ class Parameters:
     mapping: Mapping
     suite: CipherSuite
     group: Group
+    source: GroupSource = GroupSource.STANDARDISED
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,37 +139,74 @@ _MECHANISMS: Final = (
 )
 
 
-def find_parameters(info: PACEInfo) -> Parameters | None:
-    """What a PACEInfo means, or None where it asks for something that is not spoken here."""
+def find_parameters(info: PACEInfo, *, foreign_curves: bool = False) -> Parameters | None:
+    """What a PACEInfo means, or None where it asks for something that is not spoken here.
+
+    Args:
+        foreign_curves: whether a curve that the chip writes out and nobody knows will do, once it was validated.
+    """
     if info.version != VERSION:
         return None
     for mechanism, mapping, on_curve in _MECHANISMS:
         suite = find_suite(info.protocol, mechanism)
         if suite is None:
             continue
-        group = _group_of(info, on_curve=on_curve)
-        if group is None or isinstance(group, EcGroup) != on_curve:
+        found = _group_of(info, on_curve=on_curve, foreign_curves=foreign_curves)
+        if found is None or isinstance(found[0], EcGroup) != on_curve:
             return None
-        if not _is_possible(mapping, suite, group):
-            return None
-        return Parameters(info.protocol, mapping, suite, group)
+        parameters = Parameters(info.protocol, mapping, suite, *found)
+        return parameters if _is_possible(parameters) else None
     return None
 
 
-def _group_of(info: PACEInfo, *, on_curve: bool) -> Group | None:
+def _group_of(info: PACEInfo, *, on_curve: bool, foreign_curves: bool) -> tuple[Group, GroupSource] | None:
     """The group of standardised parameters, or of those that the chip writes out, where they are a known group's.
 
     EF.CardAccess is not authenticated before PACE, so what it writes out is compared by value with the groups that are
-    known here and never used as given: in a weak group of an attacker's choice the password could be guessed offline.
+    known here: in a weak group of an attacker's choice the password could be guessed offline. Where the caller says so,
+    a curve that is no known one is validated and used. A prime field never is: nothing tells whether its prime was made
+    so that logarithms are easy for whoever made it.
     """
     if info.parameter_id is not None and info.parameter_id <= MAX_STANDARDIZED_ID:
-        return find_group(info.parameter_id)
+        standardised = find_group(info.parameter_id)
+        return None if standardised is None else (standardised, GroupSource.STANDARDISED)
     if info.domain_parameter is None:
         return None
     try:
-        return find_explicit_group(info.domain_parameter, over_curve=on_curve)
-    except DecodeError:
+        known = find_explicit_group(info.domain_parameter, over_curve=on_curve)
+        if known is not None:
+            return known, GroupSource.KNOWN
+        if not foreign_curves or not on_curve:
+            return None
+        return _validate_group(info.domain_parameter), GroupSource.VALIDATED
+    except (DecodeError, PeerProtocolError):
         return None
+
+
+def _validate_group(domain_parameter: bytes) -> EcGroup:
+    """The curve that an AlgorithmIdentifier writes out, validated.
+
+    Raises:
+        DecodeError: it writes none out. PeerProtocolError: it is not sound.
+    """
+    algorithm = decode_algorithm(domain_parameter)
+    written_out = decode_ec_parameters(algorithm.parameters) if algorithm.oid == EC_PUBLIC_KEY else ""
+    if isinstance(written_out, str):
+        raise DecodeError("no explicit EC domain parameters", clause="TR-03110-3 A.2.1.2")
+    return EcGroup(validate_curve(written_out))
+
+
+def describe_refused_parameters(info: PACEInfo, *, foreign_curves: bool) -> str | None:
+    """Why domain parameters that the chip writes out are not used; None where they are, or where it writes none out."""
+    if info.domain_parameter is None or find_parameters(info, foreign_curves=foreign_curves) is not None:
+        return None
+    if not foreign_curves:
+        return "written out, of no known group"
+    try:
+        _validate_group(info.domain_parameter)
+    except (DecodeError, PeerProtocolError) as fault:
+        return f"written out, refused: {fault}"
+    return "written out, not for this mapping"
 
 
 def find_group(parameter_id: int) -> EcGroup | DhGroup | None:
@@ -168,21 +218,22 @@ def find_group(parameter_id: int) -> EcGroup | DhGroup | None:
     return None if modp is None else DhGroup(modp)
 
 
-def _is_possible(mapping: Mapping, suite: CipherSuite, group: Group) -> bool:
-    if mapping is Mapping.CHIP_AUTHENTICATION:
-        return suite is not CipherSuite.TDES_112  # Doc 9303-11 9.2.1: AES only
-    if mapping is Mapping.INTEGRATED and isinstance(group, EcGroup):
-        return group.field_prime % 4 == 3  # Doc 9303-11 B.1; P-224 is the one that is not
+def _is_possible(parameters: Parameters) -> bool:
+    if parameters.mapping is Mapping.CHIP_AUTHENTICATION:  # its static key is read on known curves only
+        aes_only = parameters.suite is not CipherSuite.TDES_112  # Doc 9303-11 9.2.1
+        return aes_only and parameters.source is not GroupSource.VALIDATED
+    if parameters.mapping is Mapping.INTEGRATED and isinstance(parameters.group, EcGroup):
+        return parameters.group.field_prime % 4 == 3  # Doc 9303-11 B.1; P-224 is the known one that is not
     return True
 
 
-def require_parameters(info: PACEInfo) -> Parameters:
-    """What a PACEInfo means.
+def require_parameters(info: PACEInfo, *, foreign_curves: bool = False) -> Parameters:
+    """What a PACEInfo means; `foreign_curves` as for `find_parameters`.
 
     Raises:
         LocalProtocolError: it asks for something that is not spoken here.
     """
-    parameters = find_parameters(info)
+    parameters = find_parameters(info, foreign_curves=foreign_curves)
     if parameters is None:
         raise LocalProtocolError(f"PACE {info.protocol} with domain parameters {info.parameter_id} is not supported")
     return parameters

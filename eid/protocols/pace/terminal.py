@@ -34,6 +34,7 @@ def run_pace(
     *,
     name_parameters: bool = False,
     chat: Chat | None = None,
+    foreign_curves: bool = False,
 ) -> Exchange[PaceResult]:
     """Run PACE (Doc 9303-11 4.4.3) and open secure messaging.
 
@@ -41,6 +42,7 @@ def run_pace(
         name_parameters: send `info.parameter_id` in data object 84; due where several PACEInfos of the chip have the
             same protocol (4.4.4.1), refused by some chips elsewhere.
         chat: terminal type and rights, where Terminal Authentication version 2 is to follow.
+        foreign_curves: whether a curve that the chip writes out and nobody knows will do, once it was validated.
 
     Raises:
         WrongPasswordError: the password is not the card's. PasswordBlockedError: the card takes it no more.
@@ -48,7 +50,7 @@ def run_pace(
         PeerProtocolError: an answer is malformed, a key is not on the curve, or is our own sent back.
         LocalProtocolError: the PACEInfo asks for something that is not spoken here.
     """
-    parameters = core.require_parameters(info)
+    parameters = core.require_parameters(info, foreign_curves=foreign_curves)
     k_pi = core.derive_nonce_key(parameters.suite, password)
     parameter_id = info.parameter_id if name_parameters else None
     yield from _set_at(SetAuthenticationTemplate(info.protocol, password.id, parameter_id, chat), password)

@@ -45,11 +45,12 @@ def open_with_pin(
     name_parameters: bool = False,
     chat: Chat | None = None,
     use_last_try: bool = False,
+    foreign_curves: bool = False,
 ) -> Exchange[PaceResult]:
     """PACE with the PIN; a suspended one is resumed by the CAN first, in one go (TR-03110-2 2.2.3).
 
     Args:
-        chat: as `run_pace` has it; the CAN resumes without it.
+        chat, foreign_curves: as `run_pace` has them; the CAN resumes without the first.
         use_last_try: whether the last try may be spent; after it the card takes only the PUK.
 
     Raises:
@@ -59,7 +60,14 @@ def open_with_pin(
         and what `run_pace` raises.
     """
     status = yield from read_pin_status(info, name_parameters=name_parameters)
-    entry = Password(PasswordId.PIN, pin)
+    inner = run_pace(
+        info,
+        Password(PasswordId.PIN, pin),
+        random,
+        name_parameters=name_parameters,
+        chat=chat,
+        foreign_curves=foreign_curves,
+    )
     match status.state:
         case PinState.BLOCKED:
             raise PasswordBlockedError(PasswordId.PIN.name)
@@ -71,11 +79,14 @@ def open_with_pin(
             raise LastTryError(PasswordId.PIN.name)
         case PinState.SUSPENDED:
             resumed = yield from run_pace(
-                info, Password(PasswordId.CAN, can or b""), random, name_parameters=name_parameters
+                info,
+                Password(PasswordId.CAN, can or b""),
+                random,
+                name_parameters=name_parameters,
+                foreign_curves=foreign_curves,
             )
-            inner = run_pace(info, entry, random, name_parameters=name_parameters, chat=chat)
             return (yield from through(resumed.secure_messaging, inner))
-    return (yield from run_pace(info, entry, random, name_parameters=name_parameters, chat=chat))
+    return (yield from inner)
 
 
 def open_with_puk(
@@ -85,6 +96,7 @@ def open_with_puk(
     *,
     name_parameters: bool = False,
     use_last_try: bool = False,
+    foreign_curves: bool = False,
 ) -> Exchange[PaceResult]:
     """PACE with the PUK, whose tries are never given back on some cards (TR-03110-2 2.2.2).
 
@@ -97,7 +109,8 @@ def open_with_puk(
         raise PasswordBlockedError(PasswordId.PUK.name)
     if status.tries_left == 1 and not use_last_try:
         raise LastTryError(PasswordId.PUK.name)
-    return (yield from run_pace(info, Password(PasswordId.PUK, puk), random, name_parameters=name_parameters))
+    entry = Password(PasswordId.PUK, puk)
+    return (yield from run_pace(info, entry, random, name_parameters=name_parameters, foreign_curves=foreign_curves))
 
 
 def change_pin(new_pin: bytes) -> Exchange[None]:

@@ -52,6 +52,7 @@ class Library:
             ("EAC_CTX_new", c_void_p),
             ("EAC_CTX_clear_free", None, c_void_p),
             ("EAC_CTX_init_pace", c_int, c_void_p, c_int, c_int),
+            ("EAC_CTX_init_ef_cardaccess", c_int, c_char_p, c_size_t, c_void_p),
             ("EAC_OBJ_txt2nid", c_int, c_char_p),
             ("EAC_CTX_set_encryption_ctx", c_int, c_void_p, c_int),
             ("EAC_set_ssc", c_int, c_void_p, c_ulong),
@@ -99,13 +100,24 @@ class Pace:
     """One run of PACE, for either end. `password`: the digits, or the whole MRZ, lines joined."""
 
     def __init__(self, library: Library, protocol: str, parameter_id: int, password: bytes, kind: int) -> None:
+        self._open(library, password, kind)
+        nid = self._eac.EAC_OBJ_txt2nid(protocol.encode("ascii"))
+        self._check(self._eac.EAC_CTX_init_pace(self._context, nid, parameter_id), "init")
+
+    @classmethod
+    def announced(cls, library: Library, card_access: bytes, password: bytes, kind: int) -> Self:
+        """One run over what EF.CardAccess announces, which may write its domain parameters out."""
+        run = cls.__new__(cls)
+        run._open(library, password, kind)
+        run._check(run._eac.EAC_CTX_init_ef_cardaccess(card_access, len(card_access), run._context), "EF.CardAccess")
+        return run
+
+    def _open(self, library: Library, password: bytes, kind: int) -> None:
         self._library = library
         self._eac = library.eac
         self._context = self._eac.EAC_CTX_new()
-        nid = self._eac.EAC_OBJ_txt2nid(protocol.encode("ascii"))
         self._secret = self._eac.PACE_SEC_new(password, len(password), kind)
         self._check(int(bool(self._secret)), "password")
-        self._check(self._eac.EAC_CTX_init_pace(self._context, nid, parameter_id), "init")
 
     def __enter__(self) -> Self:
         return self
