@@ -13,11 +13,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from eid.errors import GatewayError
 
@@ -141,18 +141,51 @@ def _within(
 ) -> A:
     """Ask a host over a connection to the one address that it has now, until a moment of the monotonic clock."""
     connection = _Pinned(location, _resolve(location, is_allowed), tls)
-    watch = threading.Timer(end - time.monotonic(), connection.give_up)  # for who sends his header an octet at a time
-    watch.daemon = True
-    watch.start()
     try:
-        return ask(connection)
+        with ending_after(connection, end - time.monotonic()):
+            return ask(connection)
     except (OSError, HTTPException, ValueError) as failure:
         if time.monotonic() >= end:
             raise GatewayError("the file takes too long") from failure
         raise GatewayError(f"{location.host} cannot be reached: {type(failure).__name__}") from failure
+
+
+@contextmanager
+def ending_after(connection: HTTPConnection, seconds: float) -> Iterator[None]:
+    """Close a connection in the end; and after so many seconds, whatever is waited for, also an answer that drips.
+
+    Raises:
+        TimeoutError: it took longer, and what was read is cut off.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        shut(connection)
+
+    watch = threading.Timer(seconds, give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
     finally:
         watch.cancel()
         connection.close()
+    if late.is_set():
+        raise TimeoutError
+
+
+class HasSocket(Protocol):
+    """A connection of the standard library's."""
+
+    sock: Any
+
+
+def shut(connection: HasSocket) -> None:
+    """End whatever a connection waits for."""
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _resolve(location: Location, is_allowed: Callable[[Address], bool]) -> Address:
@@ -180,12 +213,6 @@ class _Pinned(HTTPConnection):
         self.sock = socket.create_connection((str(self._address), self.port), self.timeout)
         if self._tls is not None:
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
-
-    def give_up(self) -> None:
-        """End whatever is being waited for."""
-        if self.sock is not None:
-            with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _read(response: HTTPResponse, limit: int, end: float) -> bytes:

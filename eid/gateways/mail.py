@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import threading
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from eid.errors import GatewayError, GatewayRefusedError, ProfileError
+from eid.gateways.http import shut
 from eid.gateways.messages import Message
 
 SECONDS: Final = 20.0
@@ -59,10 +61,15 @@ def parse_smtp_url(url: str, password: str = "") -> SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class SmtpMail:
-    """Mail through a server. sender: the address in From."""
+    """Mail through a server.
+
+    Args:
+        sender: the address in From. seconds: for each step; a message takes three times that at most.
+    """
 
     server: SmtpServer
     sender: str
+    seconds: float = SECONDS
 
     def send(self, message: Message) -> str:
         """Hand a message over; return its Message-ID, which is the same whenever it is sent again.
@@ -91,9 +98,9 @@ class SmtpMail:
     def _connect(self) -> smtplib.SMTP:
         server, tls = self.server, self.server.tls or ssl.create_default_context()
         if server.security == "tls":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=SECONDS, context=tls)
+            connection: smtplib.SMTP = _EndingTls(server.host, server.port, timeout=self.seconds, context=tls)
         else:
-            connection = smtplib.SMTP(server.host, server.port, timeout=SECONDS)
+            connection = _Ending(server.host, server.port, timeout=self.seconds)
         try:
             if server.security == "starttls":
                 connection.starttls(context=tls)
@@ -103,6 +110,29 @@ class SmtpMail:
             connection.close()
             raise
         return connection
+
+
+class _Ending(smtplib.SMTP):
+    """A connection that ends after a time, also where the server goes on with a line now and then."""
+
+    def __init__(self, host: str, port: int, *, timeout: float, **given: Any) -> None:
+        self._watch = threading.Timer(3 * timeout, shut, (self,))
+        self._watch.daemon = True
+        self._watch.start()
+        try:
+            super().__init__(host, port, timeout=timeout, **given)
+        except BaseException:
+            self._watch.cancel()
+            raise
+
+    def close(self) -> None:
+        """Nothing is waited for any more."""
+        self._watch.cancel()
+        super().close()
+
+
+class _EndingTls(_Ending, smtplib.SMTP_SSL):
+    pass
 
 
 def compose(message: Message, sender: str) -> EmailMessage:
@@ -126,7 +156,7 @@ def compose(message: Message, sender: str) -> EmailMessage:
 
 
 def _judge(code: int) -> GatewayError:
-    """4xx means "later", 5xx "never" (RFC 5321 4.2.1)."""
-    if 400 <= code < 500:
-        return GatewayError(f"the mail server answered {code}")
-    return GatewayRefusedError(f"the mail server refused the message with {code}")
+    """4xx means "later", 5xx "never" (RFC 5321 4.2.1); what is neither says nothing about the message."""
+    if 500 <= code < 600:
+        return GatewayRefusedError(f"the mail server refused the message with {code}")
+    return GatewayError(f"the mail server answered {code}")

@@ -22,6 +22,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from eid.errors import GatewayError, GatewayRefusedError
+from eid.gateways.http import ending_after
 from eid.gateways.messages import Message
 
 SECONDS: Final = 10.0
@@ -38,11 +39,13 @@ class HttpSms:
 
     Args:
         address: its URL. token: what it knows us by. tls: trust anchors for https; the system's unless said otherwise.
+        seconds: for each step; a message takes twice that at most.
     """
 
     address: str
     token: str = field(repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    seconds: float = SECONDS
 
     def send(self, message: Message) -> str:
         """Hand a message over; return the gateway's reference.
@@ -70,19 +73,17 @@ class HttpSms:
         }
         try:
             connection = self._connect(place.scheme, place.hostname or "", place.port)
-            try:
+            with ending_after(connection, 2 * self.seconds):
                 connection.request("POST", place.path or "/", body, headers)
                 response = connection.getresponse()
                 return response.status, response.read(MAX_ANSWER)
-            finally:
-                connection.close()
         except (OSError, HTTPException, ValueError) as failure:
             raise GatewayError(f"the SMS gateway cannot be reached: {type(failure).__name__}") from failure
 
     def _connect(self, scheme: str, host: str, port: int | None) -> HTTPConnection:
         if scheme == "https":
-            return HTTPSConnection(host, port, timeout=SECONDS, context=self.tls or ssl.create_default_context())
-        return HTTPConnection(host, port, timeout=SECONDS)
+            return HTTPSConnection(host, port, timeout=self.seconds, context=self.tls or ssl.create_default_context())
+        return HTTPConnection(host, port, timeout=self.seconds)
 
 
 def _read_reference(answer: bytes) -> str:

@@ -9,11 +9,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message as ParsedMail
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -259,6 +261,34 @@ def test_a_server_that_hangs_up() -> None:
         with pytest.raises(GatewayError):
             SmtpMail(SmtpServer("127.0.0.1", server.getsockname()[1], "none"), SENDER).send(mail())
         thread.join()
+
+
+@pytest.mark.parametrize("drop", [b"", b"220-welcome\r\n", b"HTTP/1.1 200 OK\r\nX: y"])
+def test_a_server_that_never_comes_to_an_end(drop: bytes) -> None:
+    """Silent, or with something now and then: no worker waits for it long."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                while not stop.wait(0.02):
+                    connection.sendall(drop)
+
+        port = server.getsockname()[1]
+        sends: Any = (
+            lambda: SmtpMail(SmtpServer("127.0.0.1", port, "none"), SENDER, 0.1).send(mail()),
+            lambda: HttpSms(f"http://127.0.0.1:{port}/", TOKEN, seconds=0.1).send(sms()),
+        )
+        for send in sends:
+            thread = threading.Thread(target=drip)
+            thread.start()
+            with pytest.raises(GatewayError) as caught:
+                send()
+            assert type(caught.value) is GatewayError
+            stop.set()
+            thread.join()
+            stop.clear()
 
 
 def test_addresses_of_servers() -> None:

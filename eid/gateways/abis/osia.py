@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from eid.errors import DecodeError, GatewayError
 from eid.gateways.abis import ALL_GALLERIES, Candidate, Encounter, Pending
 from eid.gateways.abis.messages import decode_candidates, decode_task, encode_encounter
-from eid.gateways.http import Location
+from eid.gateways.http import Location, ending_after
 
 SECONDS: Final = 30.0
 MAX_ANSWER: Final = 1 << 20  # octets
@@ -86,13 +86,12 @@ class OsiaAbis:
             headers["Content-Type"] = "application/json"
         connection = self._connect()
         try:
-            connection.request(method, target, raw, headers)
-            response = connection.getresponse()
-            return response.status, _decode_answer(response.read(MAX_ANSWER + 1))
+            with ending_after(connection, 2 * SECONDS):
+                connection.request(method, target, raw, headers)
+                response = connection.getresponse()
+                return response.status, _decode_answer(response.read(MAX_ANSWER + 1))
         except (OSError, HTTPException) as failure:
             raise GatewayError(f"the ABIS cannot be reached: {type(failure).__name__}") from failure
-        finally:
-            connection.close()
 
     def _connect(self) -> HTTPConnection:
         place = self.place

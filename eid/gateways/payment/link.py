@@ -6,9 +6,7 @@ Plain HTTP is spoken to this machine alone, where the sandbox provider may run.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -16,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from eid.errors import GatewayError, NotStoredError, ProfileError
+from eid.gateways.http import ending_after
 from eid.gateways.payment.signature import HEADER, MIN_SECRET, describe_request, sign_message
 
 MAX_REPLY: Final = 1 << 16  # octets of JSON
@@ -95,29 +94,18 @@ class ProviderLink:
         headers = {"Content-Type": "application/json", "User-Agent": "eid", HEADER: signature}
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(str(parts.hostname), parts.port, timeout=self.seconds)
-        watch = threading.Timer(2 * self.seconds, _give_up, (connection,))  # for an answer that never ends
-        watch.daemon = True
-        watch.start()
         try:
-            connection.request(method, target, body or None, headers)
-            response = connection.getresponse()
-            raw = response.read(limit + 1)
+            with ending_after(connection, 2 * self.seconds):
+                connection.request(method, target, body or None, headers)
+                response = connection.getresponse()
+                raw = response.read(limit + 1)
         except (OSError, HTTPException, ValueError) as failure:
             raise GatewayError(f"the payment provider is out of reach: {type(failure).__name__}") from failure
-        finally:
-            watch.cancel()
-            connection.close()
         if response.status == 404:
             raise NotStoredError("the payment provider has nothing there")
         if response.status not in (200, 201) or len(raw) > limit:
             raise GatewayError(f"the payment provider answered with status {response.status}")
         return raw
-
-
-def _give_up(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(2)
 
 
 def _decode_object(raw: bytes) -> Mapping[str, Any]:
