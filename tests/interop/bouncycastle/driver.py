@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.machine import may_take_long
+
 HERE = Path(__file__).parent
+PATIENCE = 600  # seconds
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,9 @@ class Java:
     artefacts: Path
 
     def run(self, *arguments: object) -> str:
+        may_take_long()  # it is compiled at each start, and makes RSA keys
         command = [self.tool, "-cp", f"{self.artefacts}/*", str(HERE / "Corpus.java"), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
@@ -35,5 +39,6 @@ def build_driver(artefacts: Path) -> Java:
     assert tool, "EID_TEST_BOUNCYCASTLE is set, and there is no java"
     assert maven, "EID_TEST_BOUNCYCASTLE is set, and there is no mvn"
     goal = ["-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={artefacts}"]
-    subprocess.run([maven, *goal], check=True, capture_output=True, timeout=170)
+    may_take_long()
+    subprocess.run([maven, *goal], check=True, capture_output=True, timeout=PATIENCE)
     return Java(tool, artefacts)
