@@ -18,7 +18,9 @@ from eid.errors import DecodeError
 CLAUSE: Final = "ISO 32000-1 7.5"
 TAIL: Final = 1024  # octets at the end in which startxref and %%EOF stand (Annex H, note 18)
 MAX_OBJECT_STREAMS: Final = 2000
+MAX_STREAMS: Final = 20_000
 MAX_EXPANDED: Final = 32 << 20  # octets of all object streams together
+PIECE: Final = 1 << 14  # octets that are unpacked at a time
 MAX_DICTIONARY: Final = 4096  # octets before the keyword stream
 
 ACTIVE: Final = frozenset(
@@ -103,7 +105,9 @@ def _unescape(written: re.Match[bytes]) -> bytes:
 def _object_streams(raw: bytes) -> Iterator[bytes]:
     """The content of every stream that may hold objects (ISO 32000-1 7.5.7)."""
     room, count = MAX_EXPANDED, 0
-    for keyword in _STREAM.finditer(raw):
+    for number, keyword in enumerate(_STREAM.finditer(raw)):
+        if number >= MAX_STREAMS:
+            raise DecodeError("PDF has too many streams", offset=keyword.start(), clause=f"{CLAUSE}.7")
         before = raw[max(0, keyword.start() - MAX_DICTIONARY) : keyword.start()]
         dictionary = _plain(before[before.rfind(b"obj") + 3 :])
         if b"/ObjStm" not in dictionary and b"/First" not in dictionary:
@@ -120,11 +124,14 @@ def _expand(raw: bytes, start: int, dictionary: bytes, room: int) -> bytes:
     """A stream's content; at most `room` octets, which bounds what a small file can grow to."""
     if b"/Filter" not in dictionary:
         return raw[start : max(start, raw.find(b"endstream", start))][:room]
-    unpacker = zlib.decompressobj()
+    unpacker, content = zlib.decompressobj(), bytearray()
     try:
-        content = unpacker.decompress(raw[start:], room + 1)
+        for offset in range(start, len(raw), PIECE):  # piece by piece: what lies behind the stream is not copied
+            content += unpacker.decompress(raw[offset : offset + PIECE], room + 1 - len(content))
+            if unpacker.eof or len(content) > room:
+                break
     except zlib.error:
         raise DecodeError("PDF has objects under an unknown filter", offset=start, clause=f"{CLAUSE}.7") from None
     if len(content) > room or not unpacker.eof:
         raise DecodeError("PDF has objects that expand too much or are cut", offset=start, clause=f"{CLAUSE}.7")
-    return content
+    return bytes(content)

@@ -1,15 +1,18 @@
-"""Decodes one untrusted image, alone in a process that the kernel bounds. Run by `eid.imaging.decode`, never imported.
+"""Decodes one untrusted file, alone in a process that the kernel bounds. Run by `eid.imaging.decode`, never imported.
 
-`python -I worker.py MEMORY CPU OUTPUT`: image on standard input, PNG on standard output, exit 0; any other exit means
-that the image could not be decoded. It imports nothing of this package, so that it needs no import path.
+`python -I worker.py MEMORY CPU OUTPUT image`: image on standard input, PNG on standard output, exit 0; `pdf` in its
+place: a PDF, and what it is made of as JSON. Any other exit means that the file could not be decoded.
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
 import resource
 import signal
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
@@ -33,11 +36,8 @@ def die_with_parent() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def main() -> int:
-    """Confine first, then import the decoder, then look at the bytes."""
-    memory, cpu, output = (int(argument) for argument in sys.argv[1:4])
-    die_with_parent()
-    confine(memory, cpu, output)
+def decode_picture() -> None:
+    """The image as a PNG of ours."""
     from PIL import Image, ImageFile
 
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -46,7 +46,24 @@ def main() -> int:
         picture = image.convert("L" if image.mode in ("1", "L", "LA", "I;16", "I") else "RGB")
     picture.info.clear()
     picture.save(sys.stdout.buffer, "PNG", compress_level=1)
-    sys.stdout.buffer.flush()
+
+
+def look_into_pdf() -> None:
+    """What the PDF is made of; this package's own reader, found beside this file, for -I leaves no import path."""
+    sys.path.append(str(Path(__file__).parents[2]))
+    from eid.codec.pdf import inspect_pdf
+
+    found = asdict(inspect_pdf(sys.stdin.buffer.read()))
+    sys.stdout.write(json.dumps({**found, "active": sorted(found["active"])}))
+
+
+def main() -> int:
+    """Confine first, then import the decoder, then look at the bytes."""
+    memory, cpu, output = (int(argument) for argument in sys.argv[1:4])
+    die_with_parent()
+    confine(memory, cpu, output)
+    {"image": decode_picture, "pdf": look_into_pdf}[sys.argv[4]]()
+    sys.stdout.flush()
     return 0
 
 

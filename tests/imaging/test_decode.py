@@ -11,8 +11,10 @@ from PIL import Image
 
 from eid.errors import DecodeError, RecordError
 from eid.imaging import ImageFormat, ImageLimits, decode, decode_image, inspect_image
+from eid.imaging.decode import inspect_paper
 from eid.imaging.encode import encode_portrait
 from eid.imaging.portrait import PortraitVariant, draw_specimen_portrait
+from tests.builders.applicants import build_pdf, object_stream
 
 LOSSY = [kind for kind in ImageFormat if kind is not ImageFormat.PNG]
 
@@ -100,6 +102,21 @@ def test_a_decoder_that_answers_something_else_is_not_believed(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
     with pytest.raises(DecodeError, match="cannot be started"):
         decode_image(portrait)
+
+
+def test_a_pdf_is_unpacked_by_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = build_pdf(object_stream(b"1 0 <</S /JavaScript>>"), pages=2)
+    found = inspect_paper(packed)
+    assert (found.pages, found.active, found.version) == (2, {"JavaScript"}, "1.7")
+    plain = build_pdf()
+    with pytest.raises(DecodeError, match="pdf cannot be decoded within its limits"):
+        inspect_paper(packed, ImageLimits(cpu=0))
+    with pytest.raises(DecodeError, match="pdf cannot be decoded"):
+        inspect_paper(packed.replace(b"%%EOF", b"%%EOT"))
+    with pytest.raises(DecodeError, match="octets"):
+        inspect_paper(plain, ImageLimits(octets=10))
+    monkeypatch.setattr(decode, "WORKER", Path("/nowhere"))
+    assert inspect_paper(plain).pages == 1  # there is nothing in it to unpack
 
 
 def test_a_portrait_too_large_for_its_limit_is_refused(portrait: bytes) -> None:

@@ -10,7 +10,6 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from eid.audit.chain import AuditEvent, Fact
-from eid.codec.pdf import inspect_pdf
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.documents import (
@@ -28,7 +27,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import DecodeError, EnrolmentError, NotStoredError, Refusal
 from eid.gateways.blobs import BlobStore
-from eid.imaging.decode import decode_image
+from eid.imaging.decode import decode_image, inspect_paper
 from eid.imaging.header import ImageLimits
 from eid.services.application.steps import load_seen, note_reading_by_staff, person_of, rules_of, wanted_papers
 from eid.store.applications import StoredApplication
@@ -41,7 +40,7 @@ S = ApplicationState
 OPEN_FOR_PAPERS: Final = frozenset((S.DRAFT.value, S.INFORMATION_REQUESTED.value))
 UPLOADERS: Final = frozenset((Role.APPLICANT, Role.ENROLMENT_OFFICER))
 MAX_PIXELS: Final = 30_000_000  # a page of A4 at 600 dots an inch
-MEMORY: Final = 1 << 30  # octets of the process that decodes an image
+MEMORY: Final = 1 << 30  # octets of the process that decodes a paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,15 @@ def check_upload(upload: Upload, rules: EnrolmentRules, day: date) -> int:
     """
     require_fresh(upload.paper, upload.issued_on, rules, day)
     require_type(upload.content, upload.media_type, rules)
-    return _pages_of_pdf(upload.content) if upload.media_type == PDF else _decode(upload.content, rules)
+    limits = ImageLimits(octets=rules.papers.max_octets, pixels=MAX_PIXELS, memory=MEMORY)
+    decode = _pages_of_pdf if upload.media_type == PDF else _decode
+    return decode(upload.content, limits)
 
 
-def _pages_of_pdf(content: bytes) -> int:
+def _pages_of_pdf(content: bytes, limits: ImageLimits) -> int:
+    """Of a PDF in which nothing acts by itself, looked into by a process that is bounded."""
     try:
-        info = inspect_pdf(content)
+        info = inspect_paper(content, limits)
     except DecodeError:
         raise UploadError(UploadRefusal.DAMAGED) from None
     if info.is_encrypted:
@@ -79,10 +81,10 @@ def _pages_of_pdf(content: bytes) -> int:
     return info.pages
 
 
-def _decode(content: bytes, rules: EnrolmentRules) -> int:
+def _decode(content: bytes, limits: ImageLimits) -> int:
     """An image is one page, if it can be decoded whole, in a process that is bounded."""
     try:
-        decode_image(content, ImageLimits(octets=rules.papers.max_octets, pixels=MAX_PIXELS, memory=MEMORY))
+        decode_image(content, limits)
     except DecodeError:
         raise UploadError(UploadRefusal.DAMAGED) from None
     return 1
