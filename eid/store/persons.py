@@ -25,6 +25,9 @@ END: Final = "\U0010ffff"
 _LOAD: Final = select(table).where(table.c.bucket == bindparam("of_bucket"), table.c.id == bindparam("of_id"))
 
 
+_LOCK: Final = _LOAD.with_for_update()
+
+
 def _select_by_name() -> Select[Any]:
     """The first keys of a range, as they lie in their index; of each person the first of these; and their rows.
 
@@ -144,10 +147,10 @@ def replace_person(
     return replace(person, version=person.version + 1)
 
 
-def load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson | None:
-    """The person, or None."""
+def load_person(connection: Connection, person_id: uuid.UUID, *, change: bool = False) -> StoredPerson | None:
+    """The person, or None; `change` lets nobody else at the row until the transaction ends."""
     which = {"of_bucket": bucket_of(person_id), "of_id": person_id}
-    row = connection.execute(_LOAD, which).mappings().one_or_none()
+    row = connection.execute(_LOCK if change else _LOAD, which).mappings().one_or_none()
     return None if row is None else _person(row)
 
 

@@ -105,7 +105,7 @@ def verify_caller(
         raise RecordError(f"a caller answers {ANSWERS} questions or more")
 
     def work(connection: Connection) -> CallerCheck:
-        person = _load_person(connection, person_id)
+        person = _load_person(connection, person_id, change=True)  # who guesses many times at once takes turns
         if is_own_person(person, actor):
             raise EnrolmentError(Refusal.FORBIDDEN, OWN_FILE, guard="own-file")
         if count_failed(connection, person_id, now - WINDOW) >= FAILURES:
@@ -243,8 +243,8 @@ def _open_call(connection: Connection, call_id: uuid.UUID, actor: Actor, now: da
     return found
 
 
-def _load_person(connection: Connection, person_id: uuid.UUID) -> StoredPerson:
-    found = load_person(connection, person_id)
+def _load_person(connection: Connection, person_id: uuid.UUID, *, change: bool = False) -> StoredPerson:
+    found = load_person(connection, person_id, change=change)
     if found is None or found.state not in ("CLAIMED", "VALID"):
         raise NotStoredError("there is no such person")
     return found

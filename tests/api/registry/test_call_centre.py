@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 
-from eid.enrolment.roles import Role
+from eid.enrolment.roles import Actor, Role
+from eid.errors import EnrolmentError
+from eid.services.person.call_centre import CallerAnswers, verify_caller
 from eid.services.person.notifications import mask
 from eid.store.application_tables import application as application_table
 from eid.store.card_tables import card as card_table
@@ -175,6 +180,22 @@ async def test_guessing_ends(office, agent, person):
         office.clock.advance(minutes=61)
         agent = office.headers(Role.CALL_CENTRE_AGENT, sub="agent-1")  # the token has expired
         assert (await client.post("/v1/calls", json=body, headers=agent)).status_code == 201
+
+
+@pytest.mark.both_databases
+async def test_guessing_at_once_does_not_help(office, person):
+    """Of many wrong answers at one moment three are looked at."""
+    registry, agent = office.registry, Actor("agent-1", frozenset((Role.CALL_CENTRE_AGENT,)))
+    wrong = CallerAnswers(date(1900, 1, 1), "ZZ000000", mother="Nobody")
+
+    def guess(_: int) -> str | None:
+        with pytest.raises(EnrolmentError) as refused:
+            verify_caller(registry, person.person_id, wrong, agent, NOW)
+        return refused.value.guard
+
+    with ThreadPoolExecutor(8) as pool:
+        told = Counter(pool.map(guess, range(12)))
+    assert told == {"caller-verified": 3, "caller-tries": 9}
 
 
 async def open_call(office: Office, headers: dict[str, str], person_id: Any) -> str:
