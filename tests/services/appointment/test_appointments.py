@@ -495,8 +495,9 @@ def test_who_was_quicker_is_told_in_silence(
         cells = cells_of(quick.starts_at, quick.minutes, ZoneInfo("Africa/Casablanca"))
         assert len(cells) > 1
         slow = replace(quick, id=new_id_like(quick.id, NOW), application_id=uuid.uuid4())
-        assert not store_appointment(connection, slow, cells)
-        assert not take_cells(connection, slow, slow.place, cells)
+        for _ in range(5):  # a pipeline warns at every other time or so
+            assert not store_appointment(connection, slow, cells)
+            assert not take_cells(connection, slow, slow.place, cells)
         assert store_appointment(connection, replace(slow, place=3 - quick.place), cells)
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
