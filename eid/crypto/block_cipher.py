@@ -18,12 +18,13 @@ class CipherKey:
         LocalProtocolError: the key has a length that the suite forbids.
     """
 
-    __slots__ = ("_algorithm", "_block_encryptor", "_suite")
+    __slots__ = ("_algorithm", "_block_decryptor", "_block_encryptor", "_suite")
 
     def __init__(self, suite: CipherSuite, key: bytes) -> None:
         self._suite = suite
         self._algorithm = _algorithm(suite, key)
         self._block_encryptor: CipherContext | None = None
+        self._block_decryptor: CipherContext | None = None
 
     def encrypt_cbc(self, iv: bytes, data: bytes) -> bytes:
         """`data`, whole blocks, encrypted from the initialisation vector `iv`.
@@ -43,10 +44,17 @@ class CipherKey:
             DecodeError: `data` is not whole blocks.
             LocalProtocolError: the IV has a length that the suite forbids.
         """
-        if len(data) % self._suite.block_size:
+        size = self._suite.block_size
+        if len(data) % size:
             raise DecodeError(f"{self._suite.label}-CBC ciphertext of {len(data)} octets is not whole blocks")
-        decryptor = Cipher(self._algorithm, _cbc(self._suite, iv)).decryptor()
-        return decryptor.update(data) + decryptor.finalize()
+        if len(iv) != size:
+            raise LocalProtocolError(f"the IV of {self._suite.label}-CBC has {size} octets, not {len(iv)}")
+        if self._block_decryptor is None:
+            self._block_decryptor = Cipher(self._algorithm, ECB()).decryptor()
+        # P_j = D(C_j) ^ C_(j-1) (SP 800-38A 6.2): no block waits for another, so one context serves every message
+        blocks = int.from_bytes(self._block_decryptor.update(data), "big")
+        chained = int.from_bytes((iv + data)[: len(data)], "big")
+        return (blocks ^ chained).to_bytes(len(data), "big")
 
     def encrypt_ecb(self, block: bytes) -> bytes:
         """One single block encrypted: for the IVs of secure messaging and SCP03, never for data.

@@ -24,6 +24,7 @@ from eid.errors import LocalProtocolError, PeerProtocolError, StatusWordError
 
 T = TypeVar("T")
 _GENERAL_AUTHENTICATE: Final = 0x86
+_BYTES_REMAINING: Final = SW.BYTES_REMAINING >> 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def collect(response: ResponseAPDU) -> Exchange[ResponseAPDU]:
         PeerProtocolError: the card promises octets and gives none, or more than a response can hold.
     """
     data = response.data
-    while response.sw >> 8 == SW.BYTES_REMAINING >> 8:
+    while response.sw >> 8 == _BYTES_REMAINING:
         response = yield CommandAPDU(0x00, 0xC0, 0x00, 0x00, le=response.sw & 0xFF or MAX_SHORT_LE)
         data += response.data
         if not response.data or len(data) > MAX_EXTENDED_LE:
@@ -109,7 +110,8 @@ def collect(response: ResponseAPDU) -> Exchange[ResponseAPDU]:
 
 def transmit(command: CommandAPDU) -> Exchange[ResponseAPDU]:
     """Send one command and return its whole response, whatever the status word."""
-    return (yield from collect((yield command)))
+    response = yield command
+    return (yield from collect(response)) if response.sw >> 8 == _BYTES_REMAINING else response
 
 
 def send(command: CommandAPDU, name: str, *accepted: int) -> Exchange[ResponseAPDU]:
@@ -170,7 +172,7 @@ def _send_each(exchange: Exchange[T], send: Callable[[Request], Exchange[Respons
         request = next(exchange)
         while True:
             try:
-                reply = yield from send(request)
+                reply = (yield request) if isinstance(request, Checkpoint) else (yield from send(request))
             except Exception as failure:  # noqa: BLE001 - not ours to judge: the inner exchange gets it where it waits
                 request = exchange.throw(failure)
             else:
@@ -198,7 +200,9 @@ def _relay(channel: SecureChannel, request: Request, max_link: int | None) -> Ex
     if isinstance(request, Checkpoint):
         return (yield request)
     protected = channel.protect_command(request)
-    *links, last = (protected,) if max_link is None else split_chain(protected, max_link)
+    if max_link is None:
+        return channel.unprotect_response((yield from transmit(protected)))
+    *links, last = split_chain(protected, max_link)
     for link in links:
         refused = yield from transmit(replace(link, extended=False))
         if refused.sw != SW.OK:

@@ -205,11 +205,10 @@ class SecureMessaging:
         return pad(header, self.suite.block_size) + objects if objects else header
 
     def _mac(self, message: bytes) -> bytes:
-        block = self.suite.block_size
-        message = self._ssc.to_bytes(block, "big") + message
         if self.suite is CipherSuite.TDES_112:
-            return self._mac_key.compute(message)  # which pads by itself
-        return self._mac_key.compute(pad(message, block))  # Doc 9303-11 9.8.7.2 pads before CMAC
+            return self._mac_key.compute(self._ssc.to_bytes(8, "big") + message)  # which pads by itself
+        # Doc 9303-11 9.8.7.2 pads before CMAC; the counter is one whole block before the message
+        return self._mac_key.compute(self._ssc.to_bytes(16, "big") + pad(message, 16))
 
     def _encrypt(self, data: bytes, ins: int) -> bytes:
         """DO 87, or DO 85 where INS is odd; nothing where there is no data."""
@@ -229,7 +228,7 @@ class SecureMessaging:
 
     def _open_response(self, response: ResponseAPDU) -> ResponseAPDU:
         try:
-            objects, authenticated = _split(response.data, _RESPONSE_OBJECTS)
+            objects, authenticated = _split_response(response.data)
             mac, status = objects[DO_MAC], objects[DO_STATUS]
         except (DecodeError, KeyError) as fault:
             if not response.data and response.sw != SW.OK and not _refuses_length(response):
@@ -271,6 +270,26 @@ class SecureMessaging:
 
 def _refuses_length(response: ResponseAPDU) -> bool:
     return not response.data and (response.sw == SW.WRONG_LENGTH or response.sw >> 8 == SW.WRONG_LE >> 8)
+
+
+def _split_response(data: bytes) -> tuple[dict[int, bytes], bytes]:
+    """As `_split`; the usual answer, a cryptogram, the status word and the MAC, is cut by the places of the last two.
+
+    Raises:
+        DecodeError: as `_split`.
+    """
+    status = len(data) - _STATUS_OBJECT_LENGTH - _MAC_OBJECT_LENGTH
+    mac = len(data) - _MAC_OBJECT_LENGTH
+    if status > 0 and data[0] == DO_PADDED_CRYPTOGRAM and data[status:mac][:2] == b"\x99\x02":
+        _, start, length = read_header(data)
+        if start + length == status and data[mac : mac + 2] == b"\x8e\x08":
+            usual = {
+                DO_PADDED_CRYPTOGRAM: data[start:status],
+                DO_STATUS: data[status + 2 : mac],
+                DO_MAC: data[mac + 2 :],
+            }
+            return usual, data[:mac]
+    return _split(data, _RESPONSE_OBJECTS)
 
 
 def _split(data: bytes, known: frozenset[int]) -> tuple[dict[int, bytes], bytes]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
-from eid.codec.apdu import decode_command
+from eid.codec.apdu import SM_BITS, decode_command
 from eid.errors import DecodeError
 from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection
 from eid.transport.command_names import describe_command
 
 BEGIN: Final = frozenset(("begin", "intent"))  # phases of a checkpoint that open a step
 END: Final = frozenset(("end", "result"))  # and those that close it
+HEADER: Final = 4  # octets of a command's class, instruction and parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,19 @@ class MeteredConnection:
 
 
 def _trace(number: int, step: str, command: bytes, response: bytes, seconds: float) -> TraceEntry:
-    try:
-        name = describe_command(decode_command(command))
-    except DecodeError:
-        name = "malformed command"
     sw = int.from_bytes(response[-2:], "big") if len(response) >= 2 else None
-    return TraceEntry(number, step, name, command[:4].hex().upper(), len(command), len(response), sw, seconds)
+    name = _name_of_protected(command[:4]) if command[0] & SM_BITS and len(command) > HEADER else _name_of(command)
+    return TraceEntry(number, step, name, command[:HEADER].hex().upper(), len(command), len(response), sw, seconds)
+
+
+@lru_cache(maxsize=1024)
+def _name_of_protected(header: bytes) -> str:
+    """What is protected has no name but that of its header, and most commands of a reading have the same few."""
+    return _name_of(header)
+
+
+def _name_of(command: bytes) -> str:
+    try:
+        return describe_command(decode_command(command))
+    except DecodeError:
+        return "malformed command"

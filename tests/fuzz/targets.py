@@ -56,6 +56,7 @@ EXEMPT = {
     "eid.inspection.access.decode_pace_infos": "takes ReadFile; its content goes to decode_card_access",
     "eid.services.reading.holder.decode_portrait": "takes decoded Evidence; the image goes to decode_image",
     "eid.imaging.decode.decode_image": "a process of its own for each image: tests/imaging",
+    "eid.imaging.worker.decode_picture": "the inside of that process, which takes its input from a pipe",
     "eid.card.administration.decode_pace_infos": "below decode_state and PUT DATA of the card",
     "eid.card.keys.decode_key_order": "below the card's GENERATE KEY and PUT DATA",
     "eid.card.keys.decode_reference": "below the card's GENERATE KEY and PUT DATA",
