@@ -147,6 +147,10 @@ class RevokedCertificates(Mapping[int, RevokedCertificate]):
         start, stop = der.enter(self._data, self._offsets[serial], len(self._data), der.SEQUENCE, "revokedCertificate")
         return _read_entry(self._data, start, stop, [])  # what is tolerable was judged when the list was read
 
+    def find(self, serial: int) -> RevokedCertificate | None:
+        """The entry of this serial; None: it is not revoked. Like `get`, for those who ask once a document."""
+        return self[serial] if serial in self._offsets else None
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._offsets)
 

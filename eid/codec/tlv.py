@@ -5,7 +5,6 @@ Definite lengths only; lengths need not be minimal. For DER see `eid.codec.der`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,10 +12,6 @@ from typing import Final
 from eid.errors import DecodeError
 
 CLAUSE: Final = "ISO/IEC 7816-4 5.2.2"
-# A tag of two octets or of one, and a length of one octet
-_COMMON_HEADER: Final = re.compile(
-    rb"([\x1f\x3f\x5f\x7f\x9f\xbf\xdf\xff][\x00-\x7f]|[^\x1f\x3f\x5f\x7f\x9f\xbf\xdf\xff])[\x00-\x7f]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +183,7 @@ def find_value(data: bytes, tag: int) -> bytes | None:
     for _ in range(LIMITS.count + 1):
         if offset == end:
             return found
-        common = _COMMON_HEADER.match(data, offset)
-        if common is not None:  # without another call
-            start = common.end()
-            current, length = int.from_bytes(common[1], "big"), data[start - 1]
-        else:
-            current, start, length = read_header(data, offset, end)
+        current, start, length = read_header(data, offset, end)
         offset = start + length
         if offset > end or length > LIMITS.length:
             raise DecodeError(f"data object {current:X} runs past the end or a limit", offset=start, clause=CLAUSE)

@@ -30,8 +30,8 @@ from eid.crypto.signatures import (
     PublicKey,
     SignatureAlgorithm,
     build_ec_public_key,
+    build_rsa_public_key,
     curve_of_key,
-    require_sound_rsa,
 )
 from eid.errors import DecodeError, Reason, VerificationError
 
@@ -95,11 +95,7 @@ def match_curve(parameters: str | EcParameters) -> Curve:
 
 def _load_rsa(raw: bytes) -> rsa.RSAPublicKey:
     numbers = decode_rsa_public_key(raw)
-    try:
-        key = rsa.RSAPublicNumbers(numbers.public_exponent, numbers.modulus).public_key()
-    except ValueError:
-        raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, "the RSA key cannot be used") from None
-    return require_sound_rsa(key)
+    return build_rsa_public_key(numbers.modulus, numbers.public_exponent)
 
 
 def encode_public_key(key: PublicKey, *, explicit: bool = False) -> bytes:

@@ -34,6 +34,7 @@ __all__ = [
     "PublicKey",
     "SignatureAlgorithm",
     "build_ec_public_key",
+    "build_rsa_public_key",
     "curve_of_key",
     "decode_ecdsa_der",
     "decode_ecdsa_plain",
@@ -80,7 +81,8 @@ def verify_signature(
     """Accept the signature over the message, or raise.
 
     Args:
-        public_key: RSA or elliptic-curve key.
+        public_key: RSA or elliptic-curve key; an RSA key is one that `build_rsa_public_key` or `require_sound_rsa`
+            judged when it was loaded.
         algorithm: how the signature was made, as the document states it.
         message: what was signed, not hashed.
         signature: its value.
@@ -132,11 +134,28 @@ def require_sound_rsa(public_key: rsa.RSAPublicKey) -> rsa.RSAPublicKey:
         VerificationError: ALGORITHM_UNSUPPORTED.
     """
     numbers = public_key.public_numbers()
-    if numbers.e < 3 or numbers.e % 2 == 0 or numbers.e >= numbers.n:
-        raise _unsupported("the RSA exponent is not an odd number from 3 to n")  # RFC 8017 3.1
-    if numbers.n % 2 == 0 or public_key.key_size > _MAX_RSA_BITS:
-        raise _unsupported("the RSA modulus is even or too long")
+    _require_sound_numbers(numbers.n, numbers.e)
     return public_key
+
+
+def build_rsa_public_key(modulus: int, exponent: int) -> rsa.RSAPublicKey:
+    """The key of these numbers, judged as `require_sound_rsa` does.
+
+    Raises:
+        VerificationError: ALGORITHM_UNSUPPORTED.
+    """
+    _require_sound_numbers(modulus, exponent)
+    try:
+        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    except ValueError:
+        raise _unsupported("the RSA key cannot be used") from None
+
+
+def _require_sound_numbers(modulus: int, exponent: int) -> None:
+    if exponent < 3 or exponent % 2 == 0 or exponent >= modulus:
+        raise _unsupported("the RSA exponent is not an odd number from 3 to n")  # RFC 8017 3.1
+    if modulus % 2 == 0 or modulus.bit_length() > _MAX_RSA_BITS:
+        raise _unsupported("the RSA modulus is even or too long")
 
 
 def _verify_ecdsa(
@@ -166,16 +185,15 @@ def _verify_own_ecdsa(key: OwnEcPublicKey, algorithm: SignatureAlgorithm, messag
 def _verify_rsa(
     key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm, message: bytes, signature: bytes, without_null: bool
 ) -> None:
-    require_sound_rsa(key)
-    hash_function = hash_algorithm(algorithm.hash_name)
+    message_digest, prehashed = digest(algorithm.hash_name, message), _PREHASHED[algorithm.hash_name]
     if len(signature) != (key.key_size + 7) // 8:  # RFC 8017 8.1.2 and 8.2.2, step 1
         raise InvalidSignature
     if algorithm.kind == "rsa-pss":
-        key.verify(signature, message, _pss(key, algorithm), hash_function.library)
+        key.verify(signature, message_digest, _pss(key, algorithm), prehashed)
     elif algorithm.kind != "rsa-pkcs1":
         raise _unsupported(f"{algorithm.kind} with an RSA key")
     elif not (without_null and _has_digest_info_without_null(key, algorithm, message, signature)):
-        key.verify(signature, message, padding.PKCS1v15(), hash_function.library)
+        key.verify(signature, message_digest, _PKCS1_V15, prehashed)
 
 
 def _pss(key: rsa.RSAPublicKey, algorithm: SignatureAlgorithm) -> padding.PSS:
@@ -202,4 +220,6 @@ def _unsupported(detail: str) -> VerificationError:
     return VerificationError(Reason.ALGORITHM_UNSUPPORTED, detail)
 
 
-_PREHASHED_ECDSA = {algorithm.name: ec.ECDSA(Prehashed(algorithm.library)) for algorithm in HASH_ALGORITHMS}
+_PREHASHED = {algorithm.name: Prehashed(algorithm.library) for algorithm in HASH_ALGORITHMS}
+_PREHASHED_ECDSA = {name: ec.ECDSA(prehashed) for name, prehashed in _PREHASHED.items()}
+_PKCS1_V15 = padding.PKCS1v15()

@@ -21,4 +21,9 @@ def compute_check_digit(data: str) -> str:
     values = data.encode("ascii", "replace").translate(_VALUES)  # what is not ASCII becomes a question mark
     if _NO_VALUE in values:
         raise ValueError("a character outside 0-9, A-Z and < has no check digit value")
-    return str((7 * sum(values[::3]) + 3 * sum(values[1::3]) + sum(values[2::3])) % 10)
+    total = 0
+    weight, second, third = 7, 3, 1
+    for value in values:
+        total += weight * value
+        weight, second, third = second, third, weight
+    return str(total % 10)

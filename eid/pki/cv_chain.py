@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from eid.codec.cv import Chat, CvCertificate, CvPublicKey, CvRsaPublicKey, Role, decode_cv_certificate
 from eid.crypto.curves import Curve
 from eid.crypto.points import decode_point
@@ -21,7 +19,7 @@ from eid.crypto.signatures import (
     PublicKey,
     SignatureAlgorithm,
     build_ec_public_key,
-    require_sound_rsa,
+    build_rsa_public_key,
     verify_signature,
 )
 from eid.errors import Reason, VerificationError
@@ -99,18 +97,11 @@ def load_cv_key(key: CvPublicKey, inherited: Curve | None = None) -> CvKey:
     if algorithm.kind.startswith("rsa") != isinstance(key, CvRsaPublicKey):
         raise _constraint("the key is not of the kind that its algorithm needs")
     if isinstance(key, CvRsaPublicKey):
-        return CvKey(algorithm, _load_rsa(key))
+        return CvKey(algorithm, build_rsa_public_key(key.modulus, key.public_exponent))
     curve = inherited if key.parameters is None else match_curve(key.parameters)
     if curve is None:
         raise _constraint("no certificate of the chain states the domain parameters")
     return CvKey(algorithm, build_ec_public_key(curve, decode_point(curve, key.public_point)), curve)
-
-
-def _load_rsa(key: CvRsaPublicKey) -> rsa.RSAPublicKey:
-    try:
-        return require_sound_rsa(rsa.RSAPublicNumbers(key.public_exponent, key.modulus).public_key())
-    except ValueError:
-        raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, "the RSA key cannot be used") from None
 
 
 def load_trust_point(raw: bytes, inherited: Curve | None = None) -> Verified:

@@ -59,7 +59,7 @@ def _require_unrevoked(
     """A fresh CRL, which is the newest of its key and strong enough, where none of all names the certificate."""
     for crls in crls_by_key:
         for crl in crls:
-            entry = crl.revoked.get(serial)
+            entry = crl.revoked.find(serial)
             if entry is not None:
                 raise VerificationError(Reason.REVOKED, f"revoked on {entry.revoked_at:%Y-%m-%d}")
     weakness: VerificationError | None = None

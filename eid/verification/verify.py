@@ -17,7 +17,7 @@ from eid.evidence import Evidence
 from eid.evidence.codec import SignedEvidence
 from eid.pki.trust_store import TrustStore
 from eid.verification.case import Case
-from eid.verification.checks import CHECKS, Check
+from eid.verification.checks import CHECKS, Check, Shortfall
 from eid.verification.policy import Policy
 from eid.verification.report import OUTCOMES, CheckResult, Outcome, Verdict, VerificationReport
 from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
@@ -85,13 +85,15 @@ def _name_source(case: Case) -> str:
 
 def _run(check: Check, check_id: str, case: Case) -> CheckResult:
     try:
-        detail = check.run(case, check_id)
+        found = check.run(case, check_id)
     except VerificationError as failure:
         return _fall_short(check_id, failure.reason, failure.clause or check.clause, failure.detail)
     except DecodeError as failure:
         clause = failure.clause or check.clause
         return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
-    return _pass(check_id, check.clause, detail)
+    if isinstance(found, Shortfall):
+        return _fall_short(check_id, found.reason, check.clause, found.detail)
+    return _pass(check_id, check.clause, found)
 
 
 @lru_cache(maxsize=256)

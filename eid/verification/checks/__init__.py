@@ -8,7 +8,7 @@ from eid.verification.checks.access import ACCESS
 from eid.verification.checks.active_authentication import ACTIVE_AUTHENTICATION
 from eid.verification.checks.algorithms import ALGORITHMS
 from eid.verification.checks.certificate_path import CERTIFICATE_PATH
-from eid.verification.checks.check import Check
+from eid.verification.checks.check import Check, Shortfall
 from eid.verification.checks.chip_authentication import CHIP_AUTHENTICATION
 from eid.verification.checks.csca_trust import CSCA_TRUST
 from eid.verification.checks.data_group_hashes import DATA_GROUP_HASHES
@@ -51,4 +51,4 @@ CHECKS: Final[tuple[Check, ...]] = (
     DOCUMENT_STATUS,
 )
 
-__all__ = ["CHECKS", "Check"]
+__all__ = ["CHECKS", "Check", "Shortfall"]

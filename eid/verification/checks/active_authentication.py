@@ -12,19 +12,20 @@ from eid.lds.dg15 import decode_dg15
 from eid.lds.security_infos import ID_AA, ActiveAuthenticationInfo
 from eid.protocols.active_authentication.core import verify_active_authentication
 from eid.verification.case import Case
-from eid.verification.checks.check import Check
+from eid.verification.checks.check import Check, Shortfall
 from eid.verification.checks.chip_authentication import require_witness
 from eid.verification.checks.deviations import find_deviations, is_key_compromised
 
 DATA_GROUP: Final = 15
+_NOT_RUN: Final = Shortfall(Reason.NOT_ATTEMPTED, "Active Authentication was not run")
 
 
-def run(case: Case, check_id: str) -> str:
+def run(case: Case, check_id: str) -> str | Shortfall:
     """Verify the chip's signature over the challenge that was asked."""
     dg15 = case.require_bound(DATA_GROUP)
     transcript = case.evidence.transcript(ProtocolName.ACTIVE_AUTHENTICATION)
     if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
-        raise VerificationError(Reason.NOT_ATTEMPTED, "Active Authentication was not run")
+        return _NOT_RUN
     if transcript.outcome is ProtocolOutcome.LINK_LOST:
         raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Active Authentication")
     if transcript.outcome is not ProtocolOutcome.SUCCEEDED:

@@ -14,23 +14,25 @@ from eid.evidence import Origin, ProtocolName, ProtocolOutcome
 from eid.lds.dg14 import find_in_dg14
 from eid.lds.security_infos import ID_PK, ID_PK_DH, ID_PK_ECDH, ChipAuthenticationPublicKeyInfo
 from eid.verification.case import Case
-from eid.verification.checks.check import Check
+from eid.verification.checks.check import Check, Shortfall
 
 DATA_GROUP: Final = 14
 _PUBLIC_KEYS: Final = (ID_PK_DH, ID_PK_ECDH)
 _ANY_PUBLIC_KEY: Final = encode_oid_content(ID_PK)
+_NO_KEY: Final = Shortfall(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")
+_NOT_RUN: Final = Shortfall(Reason.NOT_ATTEMPTED, "Chip Authentication was not run")
 
 
-def run(case: Case, check_id: str) -> str:
+def run(case: Case, check_id: str) -> str | Shortfall:
     """Decide what the transcript of Chip Authentication is worth."""
     dg14 = case.require_bound(DATA_GROUP)
     transcript = case.evidence.transcript(ProtocolName.CHIP_AUTHENTICATION)
     if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
         # Passive Authentication alone is judged often: without a run, DG14 need not be decoded to know what is missing.
-        if _ANY_PUBLIC_KEY not in dg14:
-            raise VerificationError(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")
-        raise VerificationError(Reason.NOT_ATTEMPTED, "Chip Authentication was not run")
+        return _NOT_RUN if _ANY_PUBLIC_KEY in dg14 else _NO_KEY
     keys = _announced_keys(dg14)
+    if not keys:
+        return _NO_KEY
     if transcript.outcome is ProtocolOutcome.LINK_LOST:
         raise VerificationError(Reason.TRANSPORT_LOST, "the card was lost during Chip Authentication")
     if transcript.outcome is not ProtocolOutcome.SUCCEEDED:
@@ -43,10 +45,7 @@ def run(case: Case, check_id: str) -> str:
 
 def _announced_keys(dg14: bytes) -> frozenset[bytes]:
     infos = find_in_dg14(dg14, _PUBLIC_KEYS)
-    keys = frozenset(info.public_key_info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
-    if not keys:
-        raise VerificationError(Reason.CHIP_CANNOT, "DG14 announces no Chip Authentication key")
-    return keys
+    return frozenset(info.public_key_info for info in infos if isinstance(info, ChipAuthenticationPublicKeyInfo))
 
 
 def require_witness(case: Case) -> str:

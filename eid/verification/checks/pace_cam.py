@@ -24,18 +24,21 @@ from eid.protocols.pace.core import (
 )
 from eid.verification.card_security import require_card_security
 from eid.verification.case import Case
-from eid.verification.checks.check import Check
+from eid.verification.checks.check import Check, Shortfall
 from eid.verification.checks.chip_authentication import require_witness
 
 _MAPPING: Final = encode_oid_content(ID_PACE_ECDH_CAM)
+_NOT_RUN: Final = Shortfall(Reason.NOT_ATTEMPTED, "PACE was not run with chip-authentication mapping")
+_NOT_ANNOUNCED: Final = Shortfall(Reason.CHIP_CANNOT, "the chip announces no chip-authentication mapping")
+_NOT_TOLD: Final = Shortfall(Reason.DATA_MISSING, "DG14, which would tell of the mapping, was not read or is not bound")
 
 
-def run(case: Case, check_id: str) -> str:
+def run(case: Case, check_id: str) -> str | Shortfall:
     """Decide what the transcript of PACE with chip-authentication mapping is worth."""
     transcript = case.evidence.transcript(ProtocolName.PACE)
     info = None if transcript is None else _find_info(transcript)
     if transcript is None or info is None or transcript.outcome is not ProtocolOutcome.SUCCEEDED:
-        raise _why_not(case)
+        return _why_not(case)
     witness = require_witness(case)
     file = require_card_security(case)
     if info not in file.pace_infos:
@@ -57,15 +60,15 @@ def _find_info(transcript: ProtocolTranscript) -> PACEInfo | None:
     return info if parameters is None or parameters.mapping is Mapping.CHIP_AUTHENTICATION else None
 
 
-def _why_not(case: Case) -> VerificationError:
+def _why_not(case: Case) -> Shortfall:
     """PACE ran otherwise, or not at all: whether the chip could have done better."""
     announcements = (case.content(EF_CARD_ACCESS.name) or b"", case.content("DG14") or b"")
     if any(_MAPPING in raw for raw in announcements):
-        return VerificationError(Reason.NOT_ATTEMPTED, "PACE was not run with chip-authentication mapping")
+        return _NOT_RUN
     # That the chip cannot is for the issuer to say: whoever sends evidence may leave the announcement out.
     if case.is_bound(14) or (case.passed("ds.path") and _lists_no_dg14(case)):
-        return VerificationError(Reason.CHIP_CANNOT, "the chip announces no chip-authentication mapping")
-    return VerificationError(Reason.DATA_MISSING, "DG14, which would tell of the mapping, was not read or is not bound")
+        return _NOT_ANNOUNCED
+    return _NOT_TOLD
 
 
 def _lists_no_dg14(case: Case) -> bool:

@@ -7,16 +7,17 @@ from typing import Final
 from eid.crypto.signatures import SignatureAlgorithm, verify_signature
 from eid.errors import Reason, VerificationError
 from eid.verification.case import Case
-from eid.verification.checks.check import Check
+from eid.verification.checks.check import Check, Shortfall
 
 ES256: Final = SignatureAlgorithm("ecdsa-plain", "sha256")  # RFC 9053 2.1
+_NOT_SIGNED: Final = Shortfall(Reason.NOT_ATTEMPTED, "no station signed this evidence")
 
 
-def run(case: Case, check_id: str) -> str:
+def run(case: Case, check_id: str) -> str | Shortfall:
     """Verify the envelope with the key that the operator pinned for its key identifier."""
     envelope = case.envelope
     if envelope is None:
-        raise VerificationError(Reason.NOT_ATTEMPTED, "no station signed this evidence")
+        return _NOT_SIGNED
     key = case.stations.get(envelope.key_id)
     if key is None:
         raise VerificationError(Reason.UNTRUSTED_STATION, "the station that signed this evidence is not known here")
