@@ -30,10 +30,13 @@ _DIGITS: Final = 20
 def last_size(directory: Path) -> int:
     """Size of the tree under the newest head that was written; 0 where there is none.
 
+    Only the newest day that has a head is looked at: in a year there are millions.
+
     Raises:
         StoreError: the directory cannot be read.
     """
-    return max((_size(path) for path in _checkpoints(directory)), default=0)
+    days = (_heads_in(folder) for folder in sorted(_days(directory), reverse=True))
+    return max((_size(path) for path in next(filter(None, days), ())), default=0)
 
 
 def store_seal(directory: Path, seal: Seal, sealed_at: datetime) -> None:
@@ -54,25 +57,43 @@ def store_seal(directory: Path, seal: Seal, sealed_at: datetime) -> None:
         raise StoreError(f"the tree head {seal.size} cannot be written: {failure.strerror}") from failure
 
 
+def has_seal(directory: Path, seal: Seal, sealed_at: datetime) -> bool:
+    """Whether the directory has this head.
+
+    Raises:
+        StoreError: its file cannot be read.
+    """
+    path = directory / sealed_at.date().isoformat() / f"{seal.size:0{_DIGITS}}{CHECKPOINT}"
+    return path.is_file() and _load(path, 4 * MAX_CHECKPOINT) == seal.checkpoint.encode()
+
+
 def load_seals(directory: Path) -> Iterator[Seal]:
     """The heads of a directory, in order of their size.
 
     Raises:
         StoreError: a file is missing, too large or cannot be read.
     """
-    for path in sorted(_checkpoints(directory), key=_size):
+    for path in sorted((path for folder in _days(directory) for path in _heads_in(folder)), key=_size):
         rows = _load(path.with_suffix(ROWS), MAX_ROWS)
         note = _load(path, 4 * MAX_CHECKPOINT).decode("utf-8", errors="replace")
         yield Seal(_size(path), rows, note)
 
 
-def _checkpoints(directory: Path) -> list[Path]:
+def _days(directory: Path) -> list[Path]:
     try:
-        found = [item for folder in directory.iterdir() if folder.is_dir() for item in folder.iterdir()]
+        return [item for item in directory.iterdir() if item.is_dir()]
     except FileNotFoundError:
         return []
     except OSError as failure:
         raise StoreError(f"{directory}: {failure.strerror}") from failure
+
+
+def _heads_in(folder: Path) -> list[Path]:
+    """The checkpoints of a day."""
+    try:
+        found = list(folder.iterdir())
+    except OSError as failure:
+        raise StoreError(f"{folder}: {failure.strerror}") from failure
     return [item for item in found if item.suffix == CHECKPOINT and len(item.stem) == _DIGITS and item.stem.isdecimal()]
 
 

@@ -27,7 +27,7 @@ from eid.audit.tree_head import (
 from eid.crypto.public_key import encode_public_key, load_public_key
 from eid.crypto.signatures import curve_of_key
 from eid.enrolment.roles import Actor, Role
-from eid.errors import KeyStoreError
+from eid.errors import KeyStoreError, StoreError
 from eid.keystore.ports import KeyStore, Signer
 from eid.keystore.software import SoftwareKeyStore
 from eid.services.reading.station_key import KEYS, encode_pem
@@ -35,7 +35,7 @@ from eid.services.settings import Settings
 from eid.services.verifying.stations import load_station_key
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
-from eid.store.head_files import last_size, store_seal
+from eid.store.head_files import has_seal, last_size, store_seal
 from eid.store.tree_heads import add_head, read_frontier, read_seals, read_unsealed
 
 LABEL: Final = "audit"
@@ -98,9 +98,12 @@ def export_heads(engine: Engine, directory: Path) -> int:
     """Write the heads that the directory has not; return how many.
 
     Raises:
-        StoreError: one cannot be written, or the directory has another one of its size.
+        StoreError: one cannot be written, or the directory's newest head is not the database's: that is older than the
+            directory (a backup was restored), or another log's.
     """
     written, after = 0, last_size(directory)
+    if after:
+        _require_known(engine, directory, after)
     while seals := in_transaction(engine, partial(read_seals, after=after, limit=EXPORTED_AT_ONCE)):
         for seal in seals:
             checkpoint, _ = decode_checkpoint(seal.checkpoint)
@@ -108,6 +111,17 @@ def export_heads(engine: Engine, directory: Path) -> int:
             after = seal.size
         written += len(seals)
     return written
+
+
+def _require_known(engine: Engine, directory: Path, size: int) -> None:
+    found = in_transaction(engine, partial(read_seals, after=size - 1, limit=1))
+    if found and found[0].size == size:
+        checkpoint, _ = decode_checkpoint(found[0].checkpoint)
+        if has_seal(directory, found[0], checkpoint.sealed_at):
+            return
+    raise StoreError(
+        f"{directory} has a head over {size} rows that the database has not: it is older, or another log's"
+    )
 
 
 def open_audit_keys(settings: Settings, passphrase: Callable[[], bytes]) -> KeyStore:

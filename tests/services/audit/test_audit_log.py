@@ -406,6 +406,14 @@ def test_files_are_never_rewritten(log: Engine, heads: Path) -> None:
         store_seal(heads, seals[0], NOW)
 
 
+def test_a_database_that_is_older_than_its_heads_says_so(log: Engine, heads: Path) -> None:
+    """A backup was restored: the log would fork without a word until it is as long as it was."""
+    newest = last_size(heads)
+    meddle(log, lambda c: c.execute(delete(tree_head).where(tree_head.c.size == newest)))
+    with pytest.raises(StoreError, match="that the database has not"):
+        export_heads(log, heads)
+
+
 def test_reading_personal_data_is_an_event_without_any(any_database: Engine) -> None:
     subject = new_id(NOW)
     actor = Actor("officer-17", frozenset((Role.VALIDATING_OFFICER,)))
