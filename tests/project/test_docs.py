@@ -77,18 +77,24 @@ def calls(page: Path) -> list[tuple[str, list[str]]]:
     return [(found[1], shlex.split(found[2], comments=True)) for found in shown if found]
 
 
+def parts_of(group: click.Group) -> dict[str, click.Command]:
+    """The commands of a group, those of other modules among them."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: item for name, item in found.items() if item is not None}
+
+
 def check_call(name: str, words: list[str]) -> None:
     assert name in COMMANDS, name
     command: click.Command = import_module(f"reader_tools.{COMMANDS[name][0]}").command
     if isinstance(command, click.Group) and words and not words[0].startswith("-"):
         for part in words[0].split("|"):
-            assert part in command.commands, (name, words)
-        command = command.commands[words[0].split("|")[0]]
+            assert part in parts_of(command), (name, words)
+        command = parts_of(command)[words[0].split("|")[0]]
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     if isinstance(command, click.Group):
-        known |= {
-            option for item in command.commands.values() for parameter in item.params for option in parameter.opts
-        }
+        parts = parts_of(command).values()
+        known |= {option for item in parts for parameter in item.params for option in parameter.opts}
     for word in words:
         if word.startswith("--") and len(word) > 2:
             assert word.split("=")[0] in known, (name, word)
