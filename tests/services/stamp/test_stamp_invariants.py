@@ -142,8 +142,8 @@ class StampShop(RuleBasedStateMachine):
         office, now, digits = self.till.office, self.till.now, self.known_digits.get(stamp.id)
         if event == "x":
             release_stamp(office, stamp.id, application, CLERK, now)
-            if self.holder.get(stamp.id) == application:
-                del self.holder[stamp.id]
+            if self.holder.get(stamp.id) == application and (stamp.id, application) not in self.consumed:
+                del self.holder[stamp.id]  # what is spent stays spent for whom it was
         elif event == "c":
             if self.attempt(lambda: consume_stamp(office, stamp.id, application, CLERK, now)):
                 assert self.holder[stamp.id] == application
