@@ -239,7 +239,8 @@ def describe(found: StoredApplication) -> Application:
     same = ("id", "number", "state", "version", "service", "reason", "abroad", "site", "language", "fee", "currency")
     times = ("refusal", "appeal_until", "submitted_at", "decide_by", "due_at", "created_at")
     values: dict[str, Any] = {name: getattr(found, name) for name in (*same, *times)}
-    title = None if found.refusal is None else rules_of(found).find_refusal(found.refusal).title[found.language]
+    known = (item for item in rules_of(found).refusal if item.code == found.refusal)  # rules change, files stay
+    title = next((item.title.get(found.language) for item in known), None)
     return Application(
         **values,
         refusal_title=title,

@@ -189,7 +189,7 @@ async def test_what_services_cost(client, office: Office) -> None:
     def priced(answer: httpx.Response) -> list[tuple[str, int | None, int]]:
         return [(row["service"], row["below_age"], row["amount"]) for row in answer.json()["fees"]]
 
-    assert len(priced(await client.get("/v1/fees"))) == 5
+    assert len(priced(await client.get("/v1/fees"))) == 6
     assert priced(await client.get("/v1/fees?service=card&age=11")) == [("card", 12, 50)]
     assert priced(await client.get("/v1/fees?service=card&age=12")) == [("card", None, 75)]
     assert priced(await client.get("/v1/fees?service=passport&age=30&date=2017-06-01")) == [("passport", None, 300)]
