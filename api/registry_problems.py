@@ -22,6 +22,7 @@ from eid.enrolment.faults import fault_of
 from eid.enrolment.person import FaultyRecordError
 from eid.errors import (
     AlreadyDoneError,
+    ContradictionError,
     DecodeError,
     EidError,
     EnrolmentError,
@@ -69,6 +70,7 @@ _BY_ERROR: Final[tuple[tuple[type[EidError], ProblemKind], ...]] = (
     (TokenRefusedError, RegistryProblem.UNAUTHENTICATED),
     (NotStoredError, RegistryProblem.UNKNOWN),
     (AlreadyDoneError, RegistryProblem.ALREADY_DONE),
+    (ContradictionError, RegistryProblem.ALREADY_DONE),
     (TooLateError, RegistryProblem.TOO_LATE),
     (LifecycleError, RegistryProblem.WRONG_STATE),
     (StoreError, Problem.STORE_UNAVAILABLE),

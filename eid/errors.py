@@ -30,6 +30,7 @@
     +- KeyStoreError                a key cannot be reached or used
     +- StoreError                   persistent state is missing, locked or damaged
     |  +- NotStoredError            there is no object with this identifier
+    |  +- ContradictionError        what is to be stored contradicts what is: a name, a number or a key is taken
     +- GatewayError                 a service outside failed; a retry may help
        +- GatewayRefusedError       it will not do it, however often it is asked
 
@@ -365,6 +366,10 @@ class StoreError(EidError):
 
 class NotStoredError(StoreError):
     """There is no object with this identifier."""
+
+
+class ContradictionError(StoreError):
+    """What is to be stored contradicts what is stored already: something that there may be once is there."""
 
 
 class GatewayError(EidError):

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
-from eid.errors import StoreError
+from eid.errors import ContradictionError, StoreError
 
 T = TypeVar("T")
 WAL_IS_SAFE_FROM: Final = (3, 51, 3)
@@ -94,7 +94,8 @@ def in_transaction(
         alone: `work` is one statement, which needs no beginning and no end around it.
 
     Raises:
-        StoreError: the database stays locked, refuses the data, or fails. What `work` raises passes after a rollback.
+        StoreError: the database stays locked or fails. ContradictionError: it refuses the data. What `work` raises
+            passes after a rollback.
     """
     pause = FIRST_PAUSE
     for attempt in range(attempts):
@@ -105,7 +106,7 @@ def in_transaction(
                 with connection.begin():
                     return work(connection)
         except IntegrityError as failure:
-            raise StoreError("the data contradicts what is stored already") from failure
+            raise ContradictionError("the data contradicts what is stored already") from failure
         except DBAPIError as failure:
             if not is_retryable(failure):
                 raise StoreError(f"the database failed: {type(failure.orig).__name__}") from failure

@@ -157,6 +157,9 @@ async def test_stock_and_keys_through_http(office: Office) -> None:
         batch = {"store_id": store, "name": "B-1", "product": "ma-cnie", "serials": ["00aa", "00BB"]}
         assert (await caller.post("/v1/stockBatches", MAKER, batch, expect=201))["size"] == 2
         await caller.post("/v1/stockBatches", MAKER, {**batch, "serials": ["xx"]}, expect=422)
+        for again in (batch, {**batch, "name": "B-2"}):  # of that name, or with blanks that are there
+            told = await caller.post("/v1/stockBatches", MAKER, again, expect=409)
+            assert told["type"] == "urn:eid:problem:already-done"
         await caller.post("/v1/stockItems/00AA/spoil", MAKER, {"store_id": store, "cause": "damaged"}, expect=204)
         gone = {"store_id": store, "witness": MAKER.id}
         await caller.post("/v1/stockItems/00AA/destroy", MAKER, gone, expect=409)
