@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from eid.codec.apdu import SM_BITS, decode_command
 from eid.errors import DecodeError
@@ -35,9 +35,8 @@ class StepMeter:
     card_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TraceEntry:
-    """One command and its answer, without the data of either.
+class TraceEntry(NamedTuple):
+    """One command and its answer, without the data of either; a tuple, for there is one for every command.
 
     Args:
         number: from 1. step: the step it belongs to, or "". name: the command's name.
