@@ -19,6 +19,7 @@ from eid.errors import KeyStoreError, StoreError
 from eid.keystore.software import SoftwareSigner
 from eid.services.audit.log import Sealer, export_heads, note_reading
 from eid.services.audit.verification import AuditReport, verify_audit_log
+from eid.services.reading.station_key import encode_pem
 from eid.store.audit import append_event, read_chain
 from eid.store.database import in_transaction
 from eid.store.head_files import last_size, load_seals, store_seal
@@ -27,6 +28,7 @@ from eid.store.tables import audit_chain, audit_row
 from eid.store.tree_head_tables import sealed_chain, tree_head
 from eid.store.triggers import APPEND_ONLY_TABLES, install_triggers, trigger_names
 from eid.store.types import new_id
+from reader_tools.main import run
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 ORIGIN = "audit.example/log"
@@ -229,7 +231,20 @@ def test_a_log_that_nobody_touched(log: Engine, heads: Path) -> None:
 
 
 @pytest.mark.both_databases
-def test_tampering_is_found_and_the_first_bad_row_is_named(log: Engine, heads: Path) -> None:
+def test_tampering_is_found_and_the_first_bad_row_is_named(
+    log: Engine,
+    heads: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On the embedded database by `eid audit verify`, too."""
+    by_command = log.dialect.name == "sqlite"
+    (tmp_path / "audit.pem").write_text(encode_pem(KEY.public_key_info))
+    told = {"HOME": str(tmp_path), "DATABASE": log.url.render_as_string(hide_password=False), "AUDIT_ORIGIN": ORIGIN}
+    for name, value in told.items():
+        monkeypatch.setenv(f"EID_{name}", value)
+    command = ["audit", "verify", "--heads", str(heads)]
     tables = (audit_row, audit_chain, sealed_chain, tree_head)
     with log.connect() as connection:
         kept = {table: [dict(row) for row in connection.execute(select(table)).mappings()] for table in tables}
@@ -245,11 +260,17 @@ def test_tampering_is_found_and_the_first_bad_row_is_named(log: Engine, heads: P
         found = report.first_row
         assert found is not None, act.__name__
         assert (found.bucket, found.seq) == (bucket, seq), act.__name__
+        if by_command:
+            capsys.readouterr()
+            assert run(command) == 1, act.__name__
+            assert f"FIRST BAD ROW: row {seq} of chain {bucket}\n" in capsys.readouterr().out, act.__name__
         assert what in found.what, act.__name__
         others = {item.bucket for item in report.findings if item.bucket is not None} - {bucket}
         assert (others != set()) == (act in (go_back_in_time, move_to_another_chain)), act.__name__
         meddle(log, restore)
         assert verify(log, heads).findings == (), act.__name__
+    assert run(command) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
 
 
 def test_what_heads_in_the_database_show_without_those_kept_elsewhere(log: Engine) -> None:
