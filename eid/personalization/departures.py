@@ -5,7 +5,9 @@ What a signature covers only the signer can depart in: such an EF.SOD is insiste
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from eid.codec import der
@@ -13,7 +15,8 @@ from eid.codec.defect import Defect
 from eid.codec.tlv import Tlv, decode_tlv, encode_tlv, encode_tlvs, read_header
 from eid.errors import ProfileError
 from eid.lds.details import NAMES_TEMPLATE
-from eid.lds.dg2 import DG2, decode_dg2
+from eid.lds.dg2 import DG2, FaceInstance, decode_dg2
+from eid.lds.facial_record import FacialRecord
 from eid.lds.sod import SecurityObject, decode_ef_sod
 from eid.profile.quirks import NO_QUIRKS, Quirks
 
@@ -78,11 +81,11 @@ def _rename_signer(identifier: bytes) -> bytes:
 
 
 def _rebuild_signer_info(sod: bytes, change: Callable[[list[bytes]], list[bytes]]) -> bytes:
-    def replace(fields: list[bytes]) -> list[bytes]:
+    def rebuild(fields: list[bytes]) -> list[bytes]:
         (signer_info,) = _split(fields[-1])
         return [*fields[:-1], _join(der.SET, [_join(der.SEQUENCE, change(_split(signer_info)))])]
 
-    return _rebuild_signed_data(sod, replace)
+    return _rebuild_signed_data(sod, rebuild)
 
 
 def _rebuild_signed_data(sod: bytes, change: Callable[[list[bytes]], list[bytes]]) -> bytes:
@@ -107,7 +110,20 @@ def _join(tag: int, elements: list[bytes]) -> bytes:
 def _depart_dg2(raw: bytes, quirks: Quirks) -> bytes:
     if quirks.portraits > 1:
         raw = DG2(decode_dg2(raw).instances * quirks.portraits).encode()
+    if quirks.portrait_feature_points:
+        instances = decode_dg2(raw).instances
+        raw = DG2(tuple(_mark_features(item, quirks.portrait_feature_points) for item in instances)).encode()
     return _shorten_facial_record(raw) if quirks.facial_record_short else raw
+
+
+def _mark_features(instance: FaceInstance, count: int) -> FaceInstance:
+    """The same face with so many feature points, all of them at the image's corner (ISO/IEC 19794-5)."""
+    record = instance.record
+    if not isinstance(record, FacialRecord):  # ISO/IEC 39794-5 has landmarks instead
+        return instance
+    points = b"".join(struct.pack(">BBHHH", 1, number, 0, 0, 0) for number in range(1, count + 1))
+    images = tuple(replace(image, feature_points=points) for image in record.images)
+    return replace(instance, record=replace(record, images=images))
 
 
 def _shorten_facial_record(encoded: bytes) -> bytes:
@@ -129,9 +145,21 @@ def _depart_details(raw: bytes, quirks: Quirks) -> bytes:
         objects.append(Tlv(_OTHER_NAME, names[0].value))
     if quirks.details_empty and names and all(item.tag != _TELEPHONE for item in objects):
         objects.append(Tlv(_TELEPHONE, b""))
+    if quirks.details_in_latin_1:
+        objects = [_rewrite_in_latin_1(item) for item in objects]
     if quirks.details_unknown:
         objects.append(Tlv(UNKNOWN_ELEMENT, b""))
     return encode_tlv(template.tag, encode_tlvs(objects))
+
+
+def _rewrite_in_latin_1(item: Tlv) -> Tlv:
+    """Text of these elements; what has letters of another script, and the template of names, stay as they are."""
+    if item.tag == NAMES_TEMPLATE:
+        return item
+    try:
+        return Tlv(item.tag, item.value.decode("utf-8").encode("latin-1"))
+    except UnicodeError:
+        return item
 
 
 def _pack_date(item: Tlv) -> Tlv:

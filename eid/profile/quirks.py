@@ -85,9 +85,11 @@ class Quirks(BaseModel):
         sod_indefinite_length: EF.SOD is BER: its outer data object says 80 and ends with two zero octets.
         facial_record_short: the record length in DG2 leaves out the first eight octets of its header.
         portraits: how many records DG2 has. portrait_padding: octets behind the image.
+            portrait_feature_points: points of the face that stand before it (ISO/IEC 19794-5).
         details_dates_in_bcd: the dates of DG11 and DG12 in four octets. details_empty: DG11 has a telephone of no
             octets. details_unknown: DG11 and DG12 end with an element that nobody knows.
-            details_bare_other_name: DG11 has another name outside of its template.
+            details_bare_other_name: DG11 has another name outside of its template. details_in_latin_1: what ISO/IEC
+            8859-1 has letters for is written in it, not in UTF-8.
         security_infos_unordered: the SET of DG14 is not sorted.
     """
 
@@ -127,10 +129,12 @@ class Quirks(BaseModel):
     sod_foreign_signer: bool = False
     portraits: Annotated[int, Field(ge=1, le=4)] = 1
     portrait_padding: Octets = b""
+    portrait_feature_points: Annotated[int, Field(ge=0, le=16)] = 0
     details_dates_in_bcd: bool = False
     details_empty: bool = False
     details_unknown: bool = False
     details_bare_other_name: bool = False
+    details_in_latin_1: bool = False
     security_infos_unordered: bool = False
 
     @model_validator(mode="after")

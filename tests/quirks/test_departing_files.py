@@ -9,11 +9,11 @@ from eid.codec.oid import DATA
 from eid.errors import ProfileError, Reason
 from eid.lds.com import decode_ef_com
 from eid.lds.dg2 import decode_dg2
-from eid.lds.dg11 import decode_dg11
+from eid.lds.dg11 import DG11, decode_dg11
 from eid.lds.dg12 import decode_dg12
 from eid.lds.dg14 import decode_dg14
 from eid.lds.sod import decode_ef_sod
-from eid.personalization.departures import UNKNOWN_ELEMENT, depart_sod
+from eid.personalization.departures import UNKNOWN_ELEMENT, depart_groups, depart_sod
 from eid.pki.document_signer import sign_sod
 from eid.profile.quirks import NO_QUIRKS, Quirks
 from eid.testing.authority import SpecimenAuthority
@@ -96,6 +96,26 @@ def test_dates_of_issue_in_four_octets():
     plain, packed = card_with(), card_with(details_dates_in_bcd=True)
     assert decode_dg12(plain.files["DG12"]).date_of_issue == decode_dg12(packed.files["DG12"]).date_of_issue
     assert len(packed.files["DG12"]) == len(plain.files["DG12"]) - 4
+
+
+def test_points_of_the_face_before_the_portrait():
+    specimen = card_with(portrait_feature_points=3)
+    (image,) = decode_dg2(specimen.files["DG2"]).images
+    (plain,) = decode_dg2(card_with().files["DG2"]).images
+    assert (len(image.feature_points), plain.feature_points) == (24, b"")
+    assert (image.width, image.height, image.image[:4]) == (plain.width, plain.height, plain.image[:4])
+    require_genuine(specimen, read(specimen)[0])
+
+
+def test_text_in_latin_1_is_read_and_told():
+    issued = DG11(full_name="SPÉCIMEN<<AÏCHA", place_of_birth=("RABAT",)).encode()
+    departed = depart_groups({"DG11": issued}, Quirks(details_in_latin_1=True))["DG11"]
+    assert "SPÉCIMEN".encode("latin-1") in departed
+    details = decode_dg11(departed)
+    assert details.full_name == "SPÉCIMEN<<AÏCHA"
+    assert details.defects == ("data object 5F0E is not UTF-8",)
+    specimen = card_with(details_in_latin_1=True)
+    require_genuine(specimen, read(specimen)[0])
 
 
 def test_elements_that_are_empty_unknown_or_out_of_place():
