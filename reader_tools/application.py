@@ -18,6 +18,7 @@ import click
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.person import PersonRecord, decode_person, encode_person
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import load_rules
 from eid.errors import DecodeError
 from eid.rendering.terminal import render_table
 from eid.services.application import acts, documents, drafts, lapses, review, views
@@ -68,7 +69,7 @@ class _Desk:
 
 @command.command(name="new")
 @RECORD
-@click.option("--reason", default="first", show_default=True, metavar="CODE", help="Why a card is wanted.")
+@click.option("--reason", metavar="CODE", help="Why a card is wanted.  [default: the first of the country's rules]")
 @click.option("--abroad", is_flag=True, help="The papers are those of residents abroad.")
 @click.option("--language", metavar="CODE", help="For messages.  [default: the country's first]")
 @click.option("--account", metavar="ID", help="Whose application it is.  [default: yours]")
@@ -77,7 +78,7 @@ class _Desk:
 @JSON
 def new(
     record: Path,
-    reason: str,
+    reason: str | None,
     abroad: bool,
     language: str | None,
     account: str | None,
@@ -86,8 +87,10 @@ def new(
     as_json: bool,
 ) -> None:
     """Begin an application, as a draft."""
-    begun = NewApplication(reason, _read_record(record), abroad, site, language, applicant=account)
+    person = _read_record(record)
     with _desk(role, site) as desk:
+        why = reason or load_rules(desk.office.rules).rules.reason[0].code
+        begun = NewApplication(why, person, abroad, site, language, applicant=account)
         found = drafts.create_application(desk.office.engine, begun, desk.actor, desk.now, rules=desk.office.rules)
     _print(found, as_json)
 

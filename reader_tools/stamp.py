@@ -94,7 +94,7 @@ def fees(service: str | None, as_json: bool) -> None:
 
 
 @command.command(name="order")
-@click.option("--service", default="card", show_default=True, metavar="CODE", help="What the stamp is for.")
+@click.option("--service", metavar="CODE", help="What the stamp is for.  [default: the country's first]")
 @click.option("--born", required=True, type=DAY, help="Date of birth of whom it is for; it sets the fee.")
 @click.option("--phone", required=True, metavar="NUMBER", help="Where the digits are sent, as +212600000000.")
 @click.option("--language", metavar="CODE", help="For messages.  [default: the country's first]")
@@ -102,11 +102,11 @@ def fees(service: str | None, as_json: bool) -> None:
 @acting_as(Role.CASHIER)
 @JSON
 def order(
-    service: str, born: datetime, phone: str, language: str | None, abroad: bool, role: str, as_json: bool
+    service: str | None, born: datetime, phone: str, language: str | None, abroad: bool, role: str, as_json: bool
 ) -> None:
     """Order a stamp; it is to be paid before its time is over."""
     with _till(role) as till:
-        wanted = StampOrder(service, born.date(), phone, language, abroad)
+        wanted = StampOrder(service or till.office.rules.service, born.date(), phone, language, abroad)
         found = stamps.order_stamp(till.office, wanted, till.actor, till.now)
     _print(_stamp(found), as_json)
 

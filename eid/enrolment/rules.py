@@ -230,7 +230,7 @@ class EnrolmentRules(_Table):
     minors: Minors = Minors()
     osia: Osia = Osia()
     paper: tuple[Paper, ...]
-    reason: tuple[Reason, ...]
+    reason: tuple[Reason, ...] = Field(min_length=1)
     refusal: tuple[RefusalCode, ...]
 
     @model_validator(mode="after")
@@ -288,6 +288,11 @@ class EnrolmentRules(_Table):
         if stated is not None and stated not in self.languages:
             raise RecordError("the rules know no such language")
         return stated or self.language
+
+    @property
+    def service(self) -> str:
+        """The service of whoever names none: the first that is applied for here; empty where there is none."""
+        return next((row.service for row in self.fees if self.is_in_files(row.service)), "")
 
     def is_in_files(self, service: str) -> bool:
         """Whether somebody applies for a service here; of others, only stamps are sold."""

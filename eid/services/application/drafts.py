@@ -190,7 +190,7 @@ def _settle(new: NewApplication, rules: EnrolmentRules) -> tuple[str, str]:
             elsewhere: its stamp, which may cost less, buys no card.
     """
     rules.find_reason(new.reason)
-    service = new.service or next((row.service for row in rules.fees if rules.is_in_files(row.service)), "")
+    service = new.service or rules.service
     if not rules.is_in_files(service):
         raise RecordError("the rules know no such service")
     return service, rules.require_language(new.language)
