@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from eid.store import osia_tables as tables
@@ -155,6 +155,15 @@ def late_deliveries(connection: Connection, now: datetime, limit: int = 100) -> 
     table = tables.delivery
     query = _columns(Delivery).where(table.c.state == "WAITING", table.c.due_at <= now)
     return tuple(Delivery(*row) for row in connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit)))
+
+
+def forget_delivered(connection: Connection, before: datetime) -> int:
+    """Drop deliveries that were over before a moment, and messages of that time that nobody waits for; how many."""
+    ways, messages = tables.delivery, tables.topic_message
+    over = connection.execute(delete(ways).where(ways.c.state != "WAITING", ways.c.due_at < before)).rowcount
+    waits = exists().where(ways.c.bucket == messages.c.bucket, ways.c.message_id == messages.c.id)
+    told = connection.execute(delete(messages).where(messages.c.published_at < before, ~waits)).rowcount
+    return over + told
 
 
 def delete_subscriptions(connection: Connection, topic_id: uuid.UUID, ids: Iterable[uuid.UUID]) -> None:

@@ -45,6 +45,7 @@ TIMERS: Final[dict[str, Timer]] = {
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),
     "statistics": Timer(timedelta(minutes=5), statistics.sweep),
     "subscriptions": Timer(timedelta(minutes=1), subscriptions.sweep),
+    "messages": Timer(timedelta(hours=6), subscriptions.tidy),
     "retention": Timer(timedelta(hours=6), erasure.sweep),
     "abis": Timer(timedelta(minutes=5), adjudication.chase),
 }

@@ -45,6 +45,7 @@ PAUSE: Final = 3600  # seconds; OSIA's default policy
 RETRIES: Final = 168
 LONGEST_PAUSE: Final = 7 * 24 * 3600
 LEASE: Final = timedelta(minutes=10)  # in which a worker that took a delivery has finished or died
+KEPT: Final = timedelta(days=30)  # a message that every subscriber has, or will never have
 _TOPIC: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 _POLICY: Final = re.compile(r"([0-9]{1,6}),(-1|[0-9]{1,5})")
 _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}")
@@ -296,6 +297,12 @@ def sweep(workshop: Workshop) -> None:
             enqueue(connection, _work_of(item, workshop))
 
     in_transaction(workshop.engine, work)
+
+
+def tidy(workshop: Workshop) -> None:
+    """Forget what was delivered, or given up, long ago; for the worker, at an interval."""
+    before = workshop.now() - KEPT
+    in_transaction(workshop.engine, lambda connection: store.forget_delivered(connection, before))
 
 
 Way = tuple[Delivery, Subscription, TopicMessage | None, Topic]

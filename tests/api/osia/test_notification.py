@@ -20,9 +20,9 @@ from eid.errors import GatewayError, RecordError
 from eid.gateways.http import Location, is_public, send
 from eid.services.card.cards import Register
 from eid.services.osia import credential_events
-from eid.services.osia.subscriptions import LEASE, deliver, locate, require_address, sweep
+from eid.services.osia.subscriptions import LEASE, deliver, locate, require_address, sweep, tidy
 from eid.store.database import in_transaction
-from eid.store.osia_tables import delivery
+from eid.store.osia_tables import delivery, topic_message
 from eid.store.outbox import forget, waiting
 from tests.api.osia.test_osia import NOBODY, refuse_everything, require_all_seen
 from tests.builders.cards import CHIEF, NOW, active_card
@@ -183,6 +183,10 @@ async def test_what_becomes_of_cards_is_told_to_those_who_have_subscribed(system
     revoked = register.revoke(card.id, RevocationCause.FRAUD, CHIEF, NOW)
     assert [post.tell_events(), post.tell_events(again=True)] == [3, 3]  # as a worker that died on the way does
     assert (post.work(), post.work()) == (3, 0)
+    system.office.clock.now += timedelta(days=31)
+    tidy(post.workshop)
+    with register.engine.connect() as connection:
+        assert connection.execute(select(topic_message)).all() == []
     messages = {told["subject"]: json.loads(told["message"]) for _, told in receiver.taken}
     assert {subject: told["status"] for subject, told in messages.items()} == {
         "credential.registered": "NEW",
@@ -236,6 +240,11 @@ async def test_what_cannot_be_delivered_is_tried_again_by_its_policy(system: Sys
     clock.now += timedelta(days=1)
     sweep(post.workshop)
     assert post.work() == 0
+    tidy(post.workshop)
+    assert post.states() == [("FAILED", 2)]
+    clock.now += timedelta(days=30)
+    tidy(post.workshop)
+    assert post.states() == []
 
 
 @pytest.mark.both_databases
