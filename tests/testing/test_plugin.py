@@ -107,10 +107,12 @@ def test_readers_are_never_crossed(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=3)
 
 
-def test_a_copy_is_a_chip_of_its_own(pytester: pytest.Pytester) -> None:
+def test_a_copy_is_a_chip_of_its_own_and_its_profile_is_a_setting(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """
+        import pytest
+
         def test_first(virtual_card):
             assert virtual_card.copy().card is not virtual_card.card
             virtual_card.card.process(bytes.fromhex("0084000008"))
@@ -121,23 +123,13 @@ def test_a_copy_is_a_chip_of_its_own(pytester: pytest.Pytester) -> None:
             assert virtual_card.can == "123456"
             assert "DG11" not in virtual_card.files
             assert virtual_card.mrz_information not in repr(virtual_card)
-        """,
-    )
-    assert result.parseoutcomes() == {"passed": 1, "failed": 1}
-    pytester.makeini("[pytest]\neid_card_profile = eu-td1-id-card\n")
-    assert pytester.runpytest_subprocess(*BARE).parseoutcomes() == {"passed": 2}
-
-
-def test_an_unknown_profile_is_told(pytester: pytest.Pytester) -> None:
-    result = run(
-        pytester,
-        """
-        import pytest
 
         @pytest.mark.card_profile("no-such-card")
-        def test_it(virtual_card):
+        def test_an_unknown_profile_is_told(virtual_card):
             pass
         """,
     )
-    result.assert_outcomes(errors=1)
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1, "errors": 1}
     result.stdout.fnmatch_lines(["*no profile 'no-such-card'*"])
+    pytester.makeini("[pytest]\neid_card_profile = eu-td1-id-card\n")
+    assert pytester.runpytest_subprocess(*BARE).parseoutcomes() == {"passed": 2, "errors": 1}
