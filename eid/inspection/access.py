@@ -92,7 +92,8 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
     if entry is None:
         unsupported = _describe_unsupported(infos, foreign_curves=session.plan.foreign_curves)
         absent = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.NOT_SUPPORTED, unsupported)
-        return Opened((absent, (yield from _open_by_bac(session, session.plan.allow_bac))))
+        why = unsupported.get("domain_parameters")
+        return Opened((absent, (yield from _open_by_bac(session, session.plan.allow_bac, why))))
     parameters = _describe(entry, session.plan)
     try:
         result = yield from session.open_by_pace(entry)
@@ -157,9 +158,10 @@ def _rank(parameters: Parameters) -> tuple[bool, bool, bool]:
     )
 
 
-def _open_by_bac(session: Session, allowed: bool) -> Exchange[ProtocolTranscript]:
+def _open_by_bac(session: Session, allowed: bool, why: str | None = None) -> Exchange[ProtocolTranscript]:
     if not allowed or session.plan.access_password.id is not PasswordId.MRZ:
-        raise PeerProtocolError("the chip offers no access protocol that the inspection plan allows")
+        reason = "" if why is None else f" (domain parameters of PACE: {why})"
+        raise PeerProtocolError(f"the chip offers no access protocol that the inspection plan allows{reason}")
     yield from session.open_by_bac()
     return ProtocolTranscript(ProtocolName.BAC, ProtocolOutcome.SUCCEEDED, {"password": PasswordId.MRZ.name})
 
