@@ -120,7 +120,7 @@ def find_enrollments(
     offset: Annotated[int, Query(ge=0, le=2000)] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> list[schemas.Enrollment]:
-    """By members of its open objects; the oldest first."""
+    """By members of its open objects; the newest first."""
     found = service.find_enrolments(registry, read_expressions(body), offset, limit, actor)
     return [schemas.Enrollment.model_validate(item) for item in found]
 

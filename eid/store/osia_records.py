@@ -92,10 +92,14 @@ def delete_record(connection: Connection, record_id: uuid.UUID) -> None:
     connection.execute(delete(table).where(*_is(record_id)))
 
 
-def list_records(connection: Connection, kind: str, limit: int, offset: int = 0) -> tuple[Record, ...]:
-    """Records of a kind, the oldest first."""
+def list_records(
+    connection: Connection, kind: str, limit: int, offset: int = 0, state: str | None = None
+) -> tuple[Record, ...]:
+    """Records of a kind, in a state or in any, the newest first."""
     query = select(*(table.c[name] for name in _RECORD)).where(table.c.kind == kind)
-    rows = connection.execute(query.order_by(table.c.created_at, table.c.id).offset(offset).limit(limit))
+    if state is not None:
+        query = query.where(table.c.state == state)
+    rows = connection.execute(query.order_by(table.c.created_at.desc(), table.c.id.desc()).offset(offset).limit(limit))
     return tuple(Record(*row) for row in rows)
 
 

@@ -139,10 +139,11 @@ def delete_enrolment(registry: Registry, name: str, actor: Actor) -> None:
 def find_enrolments(
     registry: Registry, expressions: Iterable[Expression], offset: int, limit: int, actor: Actor
 ) -> list[Body]:
-    """Enrolments whose attributes are so, oldest first; without an identifier, of the first so many."""
+    """Enrolments whose attributes are so, the newest first; without an identifier, of the newest so many of a state."""
     conditions, found = tuple(expressions), []
     named = wanted(conditions, "enrollmentId")
-    for page in _pages(registry) if named is None else (_find_one(registry, named),):
+    state = wanted(conditions, "status")
+    for page in _pages(registry, state) if named is None else (_find_one(registry, named),):
         found += [held for held in page if matches(conditions, _flatten(held))]
         if len(found) >= offset + limit:
             break
@@ -192,9 +193,9 @@ def read_buffer(registry: Registry, name: str, buffer_id: uuid.UUID, actor: Acto
 # Inside
 
 
-def _pages(registry: Registry) -> Iterator[tuple[Held, ...]]:
+def _pages(registry: Registry, state: str | None) -> Iterator[tuple[Held, ...]]:
     for start in range(0, SCANNED, PAGE):
-        page = browse(registry, KIND, PAGE, start)
+        page = browse(registry, KIND, PAGE, start, state)
         yield page
         if len(page) < PAGE:
             return

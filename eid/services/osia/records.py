@@ -138,9 +138,9 @@ def drop(keeper: Keeper, held: Held) -> None:
     in_transaction(keeper.engine, lambda connection: delete_record(connection, held.id))
 
 
-def browse(keeper: Keeper, kind: str, limit: int, offset: int) -> tuple[Held, ...]:
-    """Records of a kind, the oldest first."""
-    found = in_transaction(keeper.engine, lambda connection: list_records(connection, kind, limit, offset))
+def browse(keeper: Keeper, kind: str, limit: int, offset: int, state: str | None = None) -> tuple[Held, ...]:
+    """Records of a kind, in a state or in any, the newest first."""
+    found = in_transaction(keeper.engine, lambda connection: list_records(connection, kind, limit, offset, state))
     return tuple(_open(keeper, record) for record in found)
 
 

@@ -266,6 +266,12 @@ async def test_enrollment(system: System, tmp_path: Path):
         assert (await system("findEnrollments", 200, body=named)).json() == []
     assert (await system("findEnrollments", 200, body=[*by_name, *none])).json() == []
     await system("createEnrollment", 204, body={}, enrollmentId="E-8")
+    for status, names in (("IN_PROGRESS", ["E-8"]), ("FINALIZED", ["E-7"]), ("GONE", [])):
+        by_state = [{"attributeName": "status", "operator": "=", "value": status}]
+        found = (await system("findEnrollments", 200, body=by_state)).json()
+        assert [item["enrollmentId"] for item in found] == names
+    everything = (await system("findEnrollments", 200, body=[])).json()
+    assert [item["enrollmentId"] for item in everything] == ["E-8", "E-7"]
     await system("deleteEnrollment", 204, enrollmentId="E-8")
     await system("readEnrollment", 404, enrollmentId="E-8")
     require_all_seen(system, "enrollment")
