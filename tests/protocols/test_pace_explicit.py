@@ -198,7 +198,7 @@ def test_a_curve_of_its_own_is_refused_by_default_and_the_evidence_says_why() ->
     specimen, card = foreign_card(MADE_UP)
     link = LoopbackConnection(card)
     plan = InspectionPlan(mrz_of(specimen))
-    with pytest.raises(PeerProtocolError, match="no access protocol.*written out, of no known group"):
+    with pytest.raises(PeerProtocolError, match=r"no access protocol.*written out, of no known group"):
         drive(inspect(plan, NOW), link)
     evidence = drive(inspect(replace(plan, allow_bac=True), NOW), link)
     transcript = evidence.transcript(ProtocolName.PACE)
