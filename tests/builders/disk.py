@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from eid.store import card_file
+from eid.store import card_file, files
 
 CALLS = ("open", "write", "fsync", "close", "replace")
 
@@ -84,7 +84,8 @@ class Disk:
 
 
 def attach(monkeypatch: pytest.MonkeyPatch, disk: Disk) -> Disk:
-    monkeypatch.setattr(card_file, "os", disk)
+    for module in (card_file, files):
+        monkeypatch.setattr(module, "os", disk)
     return disk
 
 
