@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -206,15 +205,8 @@ def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None)
     places: dict[str, tuple[bool, int, int]] = {}
     known: dict[str, Any] = {}
     unknown: list[str] = []
-    match = _COMMON.match
     while offset < stop:
-        # A shortcut for Passive Authentication: `_read_extension` would read the same.
-        common = match(data, offset, stop)
-        start = 0 if common is None else common.end()
-        if common is not None and (behind := start + data[start - 1]) == offset + 2 + data[offset + 1] <= stop:
-            name, critical = _TYPES[common[1]], common[2] is not None
-        else:
-            name, critical, start, behind = _read_extension(data, offset, stop, defects)
+        name, critical, start, behind = _read_extension(data, offset, stop, defects)
         if name in places:
             tolerate(defects, DefectCode.DUPLICATE_EXTENSION, "extension occurs twice", offset, "RFC 5280 4.2")
         places[name] = (critical, start, behind)
@@ -463,13 +455,6 @@ _LATER: Final[dict[str, Callable[[bytes, int, int, Defects], Any]]] = {
     oid.CRL_NUMBER: _read_crl_number,
 }
 # extnID of the extensions of X.509 itself (2.5.29.x), five octets of DER each
-_TYPES: Final[dict[bytes, str]] = {
-    der.encode_oid(name): name for name in (*_AT_ONCE, *_LATER, oid.CERTIFICATE_POLICIES) if name.startswith("2.5.29.")
-}
-# Extension, short lengths; extnID of one that is known; TRUE or nothing for critical; header of extnValue
-_COMMON: Final = re.compile(
-    rb"\x30[\x00-\x7f](" + b"|".join(map(re.escape, _TYPES)) + rb")(\x01\x01\xff)?\x04[\x00-\x7f]"
-)
 _USUAL_KEY_USAGES: Final[dict[bytes, int]] = {
     der.encode_named_bits(bits): int(bits)
     for bits in (KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_CERT_SIGN | KeyUsage.CRL_SIGN)

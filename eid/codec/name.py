@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,13 +14,6 @@ from eid.errors import DecodeError
 MAX_NAME: Final = 8192  # octets
 _CLAUSE: Final = "RFC 5280 4.1.2.4"
 _COUNTRY_TYPE: Final = der.encode_oid(oid.COUNTRY_NAME)
-_C: Final = _COUNTRY_TYPE[4]  # the attribute types of X.520 differ in the last octet only
-# SET, SEQUENCE, countryName, PrintableString or UTF8String of two letters
-_COMMON_COUNTRY: Final = re.compile(rb"\x31\x0b\x30\x09" + re.escape(_COUNTRY_TYPE) + rb"[\x0c\x13]\x02([A-Za-z]{2})")
-# SET, SEQUENCE, type of X.520, character string; short lengths
-_COMMON: Final = re.compile(
-    rb"\x31[\x00-\x7f]\x30[\x00-\x7f]\x06\x03\x55\x04.[\x0c\x13\x14\x16\x1e][\x00-\x7f]", re.DOTALL
-)
 _SHORT_NAMES: Final[dict[str, str]] = {
     oid.COMMON_NAME: "CN",
     oid.SERIAL_NUMBER: "serialNumber",
@@ -102,15 +94,6 @@ def read_name(data: bytes, offset: int, end: int, what: str) -> tuple[str | None
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     country = None
     while offset < stop:
-        # Shortcuts for Passive Authentication: `_read_relative_country` would come to the same.
-        if country is None and (common := _COMMON_COUNTRY.match(data, offset, stop)):
-            country, offset = common[1].decode("ascii").upper(), common.end()
-            continue
-        if _COMMON.match(data, offset, stop) and (country is not None or data[offset + 8] != _C):
-            behind = offset + 11 + data[offset + 10]
-            if behind == offset + 2 + data[offset + 1] == offset + 4 + data[offset + 3] <= stop:
-                offset = behind
-                continue
         found, offset = _read_relative_country(data, offset, stop, what)
         country = country or found
     return country, stop

@@ -23,7 +23,7 @@ def compute_check_digit(data: str) -> str:
         raise ValueError("a character outside 0-9, A-Z and < has no check digit value")
     total = 0
     weight, second, third = 7, 3, 1
-    for value in values:
-        total += weight * value
+    for position in range(len(values)):
+        total += weight * values[position]
         weight, second, third = second, third, weight
     return str(total % 10)
