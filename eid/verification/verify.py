@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from eid.crypto.signatures import PublicKey
@@ -87,24 +86,14 @@ def _run(check: Check, check_id: str, case: Case) -> CheckResult:
     try:
         found = check.run(case, check_id)
     except VerificationError as failure:
-        return _fall_short(check_id, failure.reason, failure.clause or check.clause, failure.detail)
+        clause = failure.clause or check.clause
+        return CheckResult(check_id, OUTCOMES[failure.reason], failure.reason, clause, failure.detail)
     except DecodeError as failure:
         clause = failure.clause or check.clause
         return CheckResult(check_id, Outcome.FAILED, Reason.FORMAT_FAILURE, clause, str(failure))
     if isinstance(found, Shortfall):
-        return _fall_short(check_id, found.reason, check.clause, found.detail)
-    return _pass(check_id, check.clause, found)
-
-
-@lru_cache(maxsize=256)
-def _pass(check_id: str, clause: str, detail: str) -> CheckResult:
-    """The same few results come again with every document."""
-    return CheckResult(check_id, _PASSED, None, clause, detail)
-
-
-@lru_cache(maxsize=256)
-def _fall_short(check_id: str, reason: Reason, clause: str, detail: str) -> CheckResult:
-    return CheckResult(check_id, OUTCOMES[reason], reason, clause, detail)
+        return CheckResult(check_id, OUTCOMES[found.reason], found.reason, check.clause, found.detail)
+    return CheckResult(check_id, _PASSED, None, check.clause, found)
 
 
 def fold(results: tuple[CheckResult, ...], policy: Policy) -> Verdict:

@@ -11,18 +11,20 @@ from eid.verification.case import Case
 from eid.verification.checks.check import Check
 
 PREFIX: Final = "sod.dg_hashes.dg"
-_NUMBERS: Final = {f"DG{number}": number for number in range(1, 17)}
-_IDS: Final = {number: f"{PREFIX}{number}" for number in range(1, 17)}
-_DATA_GROUPS: Final = {check_id: (number, f"DG{number}") for number, check_id in _IDS.items()}
+_DATA_GROUPS: Final = {f"{PREFIX}{number}": (number, f"DG{number}") for number in range(1, 17)}  # by check
 
 
 def expand(case: Case) -> tuple[str, ...]:
     """One check for each data group that is listed, was read, or is wanted by the policy; in ascending order."""
-    numbers = {_NUMBERS[name] for name in case.contents.keys() & _NUMBERS.keys()}
-    numbers.update([_NUMBERS[name] for name in case.policy.data_groups])
-    if case.sod is not None:
-        numbers.update(case.sod.data_group_hashes)
-    return tuple([_IDS[number] for number in sorted(numbers)])
+    listed = {} if case.sod is None else case.sod.data_group_hashes
+    read, wanted = case.contents, case.policy.data_groups
+    return tuple(
+        [
+            check_id
+            for check_id, (number, name) in _DATA_GROUPS.items()
+            if number in listed or name in read or name in wanted
+        ]
+    )
 
 
 def run(case: Case, check_id: str) -> str:
