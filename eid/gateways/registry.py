@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from eid.errors import GatewayError, GatewayRefusedError
+from eid.gateways.address import require_secure_address
 
 SECONDS: Final = 30.0
 MAX_ANSWER: Final = 4 << 20  # octets
@@ -31,12 +32,18 @@ class RegistryClient:
     Args:
         address: of the registry, "https://registry.example.org". token: answers an access token that is good now.
         tls: trust anchors for https; the system's unless said otherwise.
+
+    Raises:
+        ProfileError: the address is neither https nor http to this machine: the token would be read on its way.
     """
 
     address: str
     token: Callable[[], str] = field(repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     _connection: HTTPConnection | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.address = require_secure_address(self.address, "the registry")
 
     def get(self, path: str) -> bytes:
         """What stands at an address.
@@ -79,7 +86,7 @@ class RegistryClient:
     def _ask_once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
         if self._connection is None:
             self._connection = self._connect()
-        self._connection.request(method, urlsplit(self.address).path.rstrip("/") + path, body, headers)
+        self._connection.request(method, urlsplit(self.address).path + path, body, headers)
         response = self._connection.getresponse()
         raw = response.read(MAX_ANSWER + 1)
         if response.status >= 500 or len(raw) > MAX_ANSWER:

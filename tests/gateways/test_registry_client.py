@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eid.errors import GatewayError, GatewayRefusedError
+from eid.errors import GatewayError, GatewayRefusedError, ProfileError
 from eid.gateways import registry as module
 from eid.gateways.local_server import HOST, LocalServer, serving
 from eid.gateways.registry import RegistryClient
@@ -114,6 +114,14 @@ def test_refusals(client: RegistryClient, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_nobody_there() -> None:
-    for address in ("http://127.0.0.1:9", "https://127.0.0.1:9/registry", "http://[::1"):
+    for address in ("http://127.0.0.1:9", "https://127.0.0.1:9/registry"):
         with pytest.raises(GatewayError, match="cannot be reached"):
             RegistryClient(address, lambda: "t").get("/ok")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://registry.example", "ftp://127.0.0.1", "https://u:p@registry.example", "http://[::1"]
+)
+def test_a_token_goes_over_https_or_stays_on_this_machine(address: str) -> None:
+    with pytest.raises(ProfileError, match="the address of the registry"):
+        RegistryClient(address, lambda: "t")

@@ -14,12 +14,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from eid.errors import GatewayError, NotStoredError, ProfileError
+from eid.gateways.address import require_secure_address
 from eid.gateways.http import ending_after
 from eid.gateways.payment.signature import HEADER, MIN_SECRET, describe_request, sign_message
 
 MAX_REPLY: Final = 1 << 16  # octets of JSON
 SECONDS: Final = 10.0
-_THIS_MACHINE: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
 def utc_now() -> datetime:
@@ -33,15 +33,7 @@ def check_url(url: str) -> str:
     Raises:
         ProfileError: it is neither.
     """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ProfileError("the address of a payment provider is malformed") from None
-    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
-    if not secure or not parts.hostname or parts.username or parts.query or parts.fragment or not url.isascii():
-        raise ProfileError("the address of a payment provider is https without user, query and fragment")
-    return url.rstrip("/")
+    return require_secure_address(url, "a payment provider")
 
 
 @dataclass(frozen=True, slots=True)

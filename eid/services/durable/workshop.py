@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from eid.enrolment.rules import load_rules
 from eid.errors import ProfileError
+from eid.gateways.address import require_secure_address
 from eid.gateways.mail import SmtpMail, parse_smtp_url
 from eid.gateways.messages import MessageGateway, SpooledMessages
 from eid.gateways.sms import HttpSms
@@ -40,13 +41,12 @@ def open_sms(settings: Settings) -> MessageGateway:
     """The SMS gateway; without one, messages are laid into a directory and reach nobody.
 
     Raises:
-        ProfileError: its address is no http or https URL, or the file with its token cannot be read.
+        ProfileError: its address is neither https nor http to this machine, or the file with its token cannot be read.
     """
     if not settings.sms:
         return SpooledMessages(settings.home / SPOOL / "sms")
-    if not settings.sms.startswith(("https://", "http://")):
-        raise ProfileError("the address of the SMS gateway begins with https:// or http://", path="sms")
-    return HttpSms(settings.sms, read_secret(settings.sms_token_file))
+    address = require_secure_address(settings.sms, "the SMS gateway")  # messages have the digits of stamps
+    return HttpSms(address, read_secret(settings.sms_token_file))
 
 
 def open_mail(settings: Settings) -> MessageGateway:

@@ -98,8 +98,8 @@ def test_the_system_that_the_settings_name(tmp_path: Path) -> None:
     assert (named.place.port, named.place.target, named.token) == (443, "/osia", "s3cret")
     assert named.callback == "https://registry.example.org/v1/abis/answers"
     assert "s3cret" not in repr(named)
-    for faulty in ("ftp://abis", "http://", "http://abis:99999", "http://abis?x=1"):
+    for faulty in ("ftp://abis", "https://", "https://abis:99999", "https://abis?x=1", "http://abis"):
         with pytest.raises(ProfileError):
             open_abis(Settings(abis=faulty))
     with pytest.raises(ProfileError):
-        open_abis(Settings(abis="http://abis", abis_token_file=str(tmp_path / "none")))
+        open_abis(Settings(abis="https://abis", abis_token_file=str(tmp_path / "none")))
