@@ -21,14 +21,14 @@ demo: ## an application goes the whole way to its card; verify it, refuse four f
 
 test: ## run all tests that need no real card reader (ARGS goes to pytest)
 	@.ci/setup dev
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet --ignore tests/interop $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --quiet --ignore tests/interop $(ARGS)
 
 coverage: ## the same, traced: branch coverage by module; takes half as long again
 	@$(MAKE) test ARGS="$(PACKAGES:%=--cov=%) --cov-branch $(ARGS)"
 
 sweep: ## of the tests that try one thing at very many places or on both databases, all; `make test` takes a sample of them
 	@.ci/setup dev
-	@EID_SWEEP=whole $(BIN)/python -m pytest --numprocesses 2 --quiet -m sweep --ignore tests/interop $(ARGS)
+	@EID_SWEEP=whole $(BIN)/python -m pytest --numprocesses 3 --quiet -m sweep --ignore tests/interop $(ARGS)
 
 interop: ## try our cards, terminals and documents against software that others wrote; a table says who has proven what
 	@.ci/setup interop
