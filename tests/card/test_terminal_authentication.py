@@ -235,7 +235,8 @@ def test_personalised_and_built_cards_trust_the_same(opened, make, image):
     cvca = built.trust_points[0]
     date_only = encode_tlv(0x5F25, bytes((2, 6, 0, 1, 0, 1)))
     dv = pki.dv_certificate()
-    for bad in (cvca, date_only + cvca * 3, date_only + dv, date_only + cvca[:-1] + b"\0", b"\x5f\x25\x00"):
+    altered = cvca[:-1] + bytes((cvca[-1] ^ 1,))
+    for bad in (cvca, date_only + cvca * 3, date_only + dv, date_only + altered, b"\x5f\x25\x00"):
         assert opened.secure(CommandAPDU(0, 0xDB, 0x3F, 0xFF, encode_tlv(0xFF23, bad))).sw == 0x6A80
     assert opened.card._card.memory.trust == trust
 

@@ -176,7 +176,11 @@ def test_terminal_refuses_malformed_answers(exchange: Callable[[], Exchange[obje
 def test_terminal_verifies_what_put_key_confirms() -> None:
     request = put_key()
     assert answer_once(put_key_set(1, request.blocks), ResponseAPDU(request.expected_answer)) is None
-    for answer in (b"", request.expected_answer[:-1] + b"\0", b"\x02" + request.expected_answer[1:]):
+    for answer in (
+        b"",
+        request.expected_answer[:-1] + bytes((request.expected_answer[-1] ^ 1,)),
+        b"\x02" + request.expected_answer[1:],
+    ):
         running = put_key_set(1, request.blocks)
         next(running)
         with pytest.raises(PeerProtocolError):
