@@ -38,8 +38,8 @@ STORE = Path(__file__).parent / "store"
 
 gc.disable()  # until all is collected
 
-# A deadline, or too slow a generator, says something of the machine's load and nothing of the code. The sample's examples
-# are the same in every run, and so are all in CI: what fails there is the change at hand. `make sweep` seeks new ones.
+# A deadline, or too slow a generator, says something of the machine's load and nothing of the code. The examples of the
+# sample, and of CI, are the same in every run: what fails there is the change at hand. `make sweep` seeks new ones.
 IS_SAME_IN_EVERY_RUN = os.environ.get("CI") == "true" or not IS_WHOLE
 
 settings.register_profile(
