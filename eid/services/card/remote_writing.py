@@ -26,7 +26,7 @@ from eid.services.application.steps import refuse_own_person
 from eid.services.audit.log import note_reading
 from eid.services.card.production import MAKERS, advance_order, load_order, require_order
 from eid.services.card.writing_desk import WritingDesk, build_record, enter_written, require_job, take_up
-from eid.services.issuing.issuance import LOCK, SIGN
+from eid.services.issuing.attempt import LOCK, SIGN
 from eid.services.issuing.job_book import FinishedCard, bind_card, job_place, register_finished, require_unissued
 from eid.store.applications import require_application
 from eid.store.database import in_transaction

@@ -10,10 +10,9 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import Enum, unique
 from typing import Final, TypeVar
 
 from sqlalchemy import Engine
@@ -34,7 +33,7 @@ from eid.keystore.ports import KeySetSource, StaticKey
 from eid.lds.dg13 import StatusListReference
 from eid.lds.security_infos import SecurityInfo, encode_security_infos
 from eid.mrz import Mrz
-from eid.personalization.apply import Progress, apply, collect_products
+from eid.personalization.apply import apply, collect_products
 from eid.personalization.build import (
     CardData,
     build_card,
@@ -44,30 +43,24 @@ from eid.personalization.build import (
     verify_record,
 )
 from eid.personalization.dialects import plan_card
-from eid.personalization.open import IDENTIFY, REPLACE_KEYS, OpenedCard, open_card
+from eid.personalization.open import REPLACE_KEYS, OpenedCard, open_card
 from eid.personalization.public_keys import collect_public_keys
 from eid.profile.card_image import CardImage
 from eid.profile.loader import LoadedProfile
 from eid.profile.schema import CardProfile
-from eid.protocols.exchange import Checkpoint, CheckpointSink, Connection, Exchange, drive, through
+from eid.protocols.exchange import CheckpointSink, Connection, Exchange, drive, through
 from eid.protocols.scp03.core import SecurityLevel
+from eid.services.issuing.attempt import LOCK, PLACE, SIGN, SIGN_CARD_SECURITY, TRUST, Attempt, Stage
 from eid.services.issuing.card_material import derive_secrets, require_trust_points
 from eid.services.issuing.job_book import FinishedCard, JobBook, StoredJob
 from eid.services.issuing.quality_check import QualityError, check_quality
 from eid.services.pki.authority import IssuingAuthority
 from eid.store.database import in_transaction
 from eid.store.issued_documents import IssuedDocument, tag_document_number
-from eid.store.journal import JobProgress
 from eid.store.personalization_jobs import PersonalizationJob, create_job, load_job
 from eid.verification.report import VerificationReport, report_to_json
 
 T = TypeVar("T")
-LOCK: Final = "lock the card"
-SIGN: Final = "sign EF.SOD"
-TRUST: Final = "choose trust points"
-SIGN_CARD_SECURITY: Final = "sign EF.CardSecurity"
-PLACE: Final = "allocate status place"
-FOUND: Final = {"found": "done already"}
 REGISTER_LABEL: Final = b"register\0\0"  # in place of a card's diversification data, 10 octets
 
 
@@ -83,15 +76,6 @@ class IssuedCard:
     data: CardData = field(repr=False)
     evidence: Evidence = field(repr=False)
     report: VerificationReport
-
-
-@unique
-class Stage(Enum):
-    """How far a card came before it was lost; the value says what that means for it."""
-
-    UNTOUCHED = "Nothing was written to the card yet"
-    WRITING = "The card is not operational and opens for nobody"
-    LOCKING = "The card may be locked already, but it was not checked and is not registered: do not hand it out"
 
 
 class BrokenOffError(TransportError):
@@ -156,18 +140,16 @@ class Issuance:
                 with. QualityError: the card failed its quality check; the job is spoiled.
             StatusWordError, ProtocolError: the card refused a command, or is not under the authority's keys.
         """
-        journal = _Relay(self.book, sink)
-        progress = self.book.progress()
-        journal.remember(progress)
+        attempt = Attempt(self.book, self.book.progress(), sink)
         is_new = self.job.state == "PLANNED"
         try:
             self._require_possible(record)
-            data, opened = self._write(record, connection, journal, progress)
-            evidence, report = self._check_quality(data, connection, journal)
+            data, opened = self._write(record, connection, attempt)
+            evidence, report = self._check_quality(data, connection, attempt)
         except TransportError as failure:
-            raise BrokenOffError(self.job.id, journal.stage, failure) from failure
+            raise BrokenOffError(self.job.id, attempt.stage, failure) from failure
         except EidError:
-            if is_new and journal.stage is Stage.UNTOUCHED:
+            if is_new and attempt.stage is Stage.UNTOUCHED:
                 self.book.change("FAILED")
             raise
         return self._register(data, opened, evidence, report)
@@ -202,10 +184,8 @@ class Issuance:
 
     # --- writing
 
-    def _write(
-        self, record: IdentityRecord, connection: Connection, journal: _Relay, progress: JobProgress
-    ) -> tuple[CardData, OpenedCard]:
-        known = _known(progress)
+    def _write(self, record: IdentityRecord, connection: Connection, attempt: Attempt) -> tuple[CardData, OpenedCard]:
+        known = attempt.known
         master = self.master_key
         domain = build_chip(self.profile).security_domain
         stated = self.profile.security_domain
@@ -218,32 +198,30 @@ class Issuance:
             accept_locked=LOCK in known,
             random=self.random,
         )
-        opened = drive(opening, connection, journal)
-        if known.get(REPLACE_KEYS) is Progress.INTENT and REPLACE_KEYS not in journal.finished:
-            journal.record(Checkpoint(REPLACE_KEYS, "result", FOUND))  # it opened under its own keys
+        opened = drive(opening, connection, attempt)
+        attempt.close(REPLACE_KEYS)  # it opened under its own keys
         orders = plan_card(order_keys(self.profile), self.profile.personalization.dialect)
         if opened.is_locked:
-            products = collect_products(progress.results, orders.keys)
+            products = collect_products(attempt.progress.results, orders.keys)
         else:
-            products = drive(self._channel(opened, apply(orders.keys, known)), connection, journal)
+            products = drive(self._channel(opened, apply(orders.keys, known)), connection, attempt)
         explicit = self.profile.authority.ec_parameters == "explicit"
         data = build_card(
             record,
             self.profile,
             can=derive_secrets(master.card_keys(opened.kdd, stated.key_version), self.job.id, self.profile),
             public_keys=collect_public_keys(products, explicit=explicit, orders=build_key_orders(self.profile)),
-            sign=lambda security_object: self._sign(security_object, progress, journal),
-            sign_card_security=lambda infos: self._sign_card_security(infos, progress, journal),
-            status=self._place(progress, journal),
+            sign=lambda security_object: self._sign(security_object, attempt),
+            sign_card_security=lambda infos: self._sign_card_security(infos, attempt),
+            status=self._place(attempt),
             trust_points=self.trust_points,
-            trust_date=self._note_trust_points(progress, journal),
+            trust_date=self._note_trust_points(attempt),
         )
         if opened.is_locked:
-            if known[LOCK] is Progress.INTENT:
-                journal.record(Checkpoint(LOCK, "result", FOUND))
+            attempt.close(LOCK)
         else:
             plan = plan_card(data.image, self.profile.personalization.dialect)
-            drive(self._channel(opened, apply((*plan.files, *plan.lock), known)), connection, journal)
+            drive(self._channel(opened, apply((*plan.files, *plan.lock), known)), connection, attempt)
         return data, opened
 
     def _channel(self, opened: OpenedCard, steps: Exchange[T]) -> Exchange[T]:
@@ -251,7 +229,7 @@ class Issuance:
         max_link = None if self.profile.chip.extended_length else MAX_SHORT_DATA
         return through(opened.channel, steps, max_link=max_link)
 
-    def _note_trust_points(self, progress: JobProgress, journal: _Relay) -> date | None:
+    def _note_trust_points(self, attempt: Attempt) -> date | None:
         """The date that the card will believe in: the day on which it was first told whom to trust.
 
         Raises:
@@ -260,75 +238,39 @@ class Issuance:
         if not self.trust_points:
             return None
         digest = hashlib.sha256(b"".join(self.trust_points)).hexdigest()
-        before = progress.results.get(TRUST)
-        if before is None:
-            before = {"trust_points": digest, "date": self.now().date().isoformat()}
-            journal.record(Checkpoint(TRUST, "intent", before))
-            journal.record(Checkpoint(TRUST, "result", before))
-        if before["trust_points"] != digest:
+        settled = attempt.settle(TRUST, {"trust_points": digest, "date": self.now().date().isoformat()})
+        if settled["trust_points"] != digest:
             raise LifecycleError("the job was begun with other trust points: resume it with the same ones")
-        return date.fromisoformat(before["date"])
+        return date.fromisoformat(settled["date"])
 
-    def _sign(self, security_object: bytes, progress: JobProgress, journal: _Relay) -> bytes:
+    def _sign(self, security_object: bytes, attempt: Attempt) -> bytes:
         """EF.SOD, of the LDS security object."""
         names = "security_object", "ef_sod"
-        return self._sign_once(SIGN, names, security_object, self.authority.sign_sod, progress, journal)
+        return attempt.sign_once(SIGN, names, security_object, self.authority.sign_sod, self.now)
 
-    def _sign_card_security(self, infos: tuple[SecurityInfo, ...], progress: JobProgress, journal: _Relay) -> bytes:
+    def _sign_card_security(self, infos: tuple[SecurityInfo, ...], attempt: Attempt) -> bytes:
         """EF.CardSecurity, of the chip's announcements."""
 
         def sign(_: bytes, now: datetime) -> bytes:
             return self.authority.sign_card_security(infos, now)
 
         names, content = ("security_infos", "ef_card_security"), encode_security_infos(infos)
-        return self._sign_once(SIGN_CARD_SECURITY, names, content, sign, progress, journal)
+        return attempt.sign_once(SIGN_CARD_SECURITY, names, content, sign, self.now)
 
-    def _sign_once(
-        self,
-        step: str,
-        names: tuple[str, str],
-        content: bytes,
-        sign: Callable[[bytes, datetime], bytes],
-        progress: JobProgress,
-        journal: _Relay,
-    ) -> bytes:
-        """A signed file; a resumed job takes the one that it signed before, since the card may hold it already.
-
-        Args:
-            names: under which the journal keeps the content's digest and the file.
-
-        Raises:
-            LifecycleError: what was signed before is not what is to be written now.
-        """
-        digest_name, file_name = names
-        digest = hashlib.sha256(content).hexdigest()
-        before = progress.results.get(step)
-        if before is not None:
-            if before[digest_name] != digest:
-                raise LifecycleError("the job was begun with another record: resume it with the same one")
-            return bytes.fromhex(before[file_name])
-        journal.record(Checkpoint(step, "intent", {digest_name: digest}))
-        signed = sign(content, self.now())
-        journal.record(Checkpoint(step, "result", {digest_name: digest, file_name: signed.hex()}))
-        return signed
-
-    def _place(self, progress: JobProgress, journal: _Relay) -> StatusListReference:
+    def _place(self, attempt: Attempt) -> StatusListReference:
         """The card's place in a status list, which no other card has."""
         uri, place = self.book.allocate_place()
-        if PLACE not in progress.results:
-            detail = {"uri": uri, "index": str(place)}
-            journal.record(Checkpoint(PLACE, "intent", detail))
-            journal.record(Checkpoint(PLACE, "result", detail))
+        attempt.settle(PLACE, {"uri": uri, "index": str(place)})
         return StatusListReference(uri, place)
 
     # --- after the lock
 
     def _check_quality(
-        self, data: CardData, connection: Connection, journal: _Relay
+        self, data: CardData, connection: Connection, attempt: Attempt
     ) -> tuple[Evidence, VerificationReport]:
         try:
             return check_quality(
-                data, self.profile, self.authority, connection, self.job.reader, self.now(), self.random, journal
+                data, self.profile, self.authority, connection, self.job.reader, self.now(), self.random, attempt
             )
         except QualityError:
             self.book.change("SPOILED")
@@ -391,42 +333,3 @@ def resume(
 def order_keys(profile: CardProfile) -> CardImage:
     """The part of the card image that is known before the chip has made its keys."""
     return CardImage(build_chip(profile), (), build_ordered_applications(profile), ())
-
-
-def _known(progress: JobProgress) -> Mapping[str, Progress]:
-    known = dict.fromkeys(progress.results, Progress.DONE)
-    if progress.unfinished is not None:
-        known[progress.unfinished.step] = Progress.INTENT
-    return known
-
-
-@dataclass(slots=True)
-class _Relay:
-    """Makes a checkpoint durable, then tells whoever watches; knows how far the card has come.
-
-    Args:
-        finished: steps that this attempt saw finished.
-    """
-
-    book: JobBook
-    then: CheckpointSink | None
-    stage: Stage = Stage.UNTOUCHED
-    finished: set[str] = field(default_factory=set)
-
-    def remember(self, progress: JobProgress) -> None:
-        """Take over what an earlier attempt has done to the card."""
-        known = _known(progress)
-        if known.keys() - {IDENTIFY}:
-            self.stage = Stage.LOCKING if LOCK in known else Stage.WRITING
-
-    def record(self, checkpoint: Checkpoint) -> None:
-        """Return only once the fact is durable."""
-        if checkpoint.step == IDENTIFY:
-            self.book.bind(checkpoint.detail["card_serial"])
-        self.book.record(checkpoint)
-        if checkpoint.phase == "intent" and self.stage is not Stage.LOCKING:
-            self.stage = Stage.LOCKING if checkpoint.step == LOCK else Stage.WRITING
-        elif checkpoint.phase == "result":
-            self.finished.add(checkpoint.step)
-        if self.then is not None:
-            self.then.record(checkpoint)

@@ -19,7 +19,8 @@ from eid.services.application import approval, lapses
 from eid.services.card import card_writing, delivery, production, stock
 from eid.services.card.delivery import Comparison, Relation
 from eid.services.card.stock import NoBlanksError
-from eid.services.issuing.issuance import BrokenOffError, Stage
+from eid.services.issuing.attempt import Stage
+from eid.services.issuing.issuance import BrokenOffError
 from eid.services.issuing.quality_check import QualityError
 from eid.services.pki.authority import IssuingAuthority
 from eid.services.stamp.stamps import StampOffice, block_stamp

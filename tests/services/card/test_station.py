@@ -22,7 +22,8 @@ from eid.profile.loader import load_profile
 from eid.protocols.exchange import Connection
 from eid.services.card import production, stock
 from eid.services.card.station import Station, StationCard, load_order_profile, write_at_station
-from eid.services.issuing.issuance import LOCK, SIGN, BrokenOffError
+from eid.services.issuing.attempt import LOCK, SIGN
+from eid.services.issuing.issuance import BrokenOffError
 from eid.services.issuing.quality_check import QualityError
 from eid.services.pki.authority import IssuingAuthority
 from eid.store.audit import bucket_of, read_chain

@@ -36,18 +36,9 @@ from eid.pki.crl import RevocationReason
 from eid.profile.card_image import AccessCondition, KeyAlgorithm, KeyImage, KeyPurpose, PasswordId
 from eid.profile.loader import load_profile, shipped_profiles
 from eid.protocols.access_rules import SECURITY_CONDITIONS
+from eid.services.issuing.attempt import LOCK, SIGN, SIGN_CARD_SECURITY, TRUST, Stage
 from eid.services.issuing.card_material import derive_secrets
-from eid.services.issuing.issuance import (
-    LOCK,
-    SIGN,
-    SIGN_CARD_SECURITY,
-    TRUST,
-    BrokenOffError,
-    Issuance,
-    Stage,
-    begin,
-    resume,
-)
+from eid.services.issuing.issuance import BrokenOffError, Issuance, begin, resume
 from eid.services.issuing.quality_check import QualityError
 from eid.services.pki.authority import IssuingAuthority
 from eid.store.database import in_transaction
