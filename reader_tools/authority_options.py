@@ -6,7 +6,7 @@ import getpass
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -16,39 +16,48 @@ from reader_tools.passphrase import passphrase_source
 from reader_tools.secret_input import read_secret_line
 from reader_tools.values import FILE
 
-OPTIONS: Final = (
-    click.option(
-        "--passphrase-file",
-        "passphrase_files",
-        multiple=True,
-        type=FILE,
-        help="File whose only line opens the software keys; one for each custodian. Else EID_PASSPHRASE_FILE, else a "
-        "prompt.",
-    ),
-    click.option(
-        "--custodians",
-        type=click.IntRange(1, 9),
-        default=1,
-        show_default=True,
-        help="How many persons type a part of the passphrase or PIN.",
-    ),
-    click.option("--pkcs11", "module", metavar="MODULE", help="PKCS#11 module, for keys in a token."),
-    click.option("--token", metavar="LABEL", help="Label of the token."),
-    click.option(
-        "--pin-file",
-        "pin_files",
-        multiple=True,
-        type=FILE,
-        help="File whose only line is the token's PIN, or a custodian's part of it; else a prompt.",
-    ),
-)
+
+def named_key_options(prefix: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options, each name behind a prefix; what they say goes to `open_keys` as it is."""
+    options = (
+        click.option(
+            f"--{prefix}passphrase-file",
+            "passphrase_files",
+            multiple=True,
+            type=FILE,
+            help="File whose only line opens the software keys; one for each custodian. Else EID_PASSPHRASE_FILE, else "
+            "a prompt.",
+        ),
+        click.option(
+            f"--{prefix}custodians",
+            "custodians",
+            type=click.IntRange(1, 9),
+            default=1,
+            show_default=True,
+            help="How many persons type a part of the passphrase or PIN.",
+        ),
+        click.option(f"--{prefix}pkcs11", "module", metavar="MODULE", help="PKCS#11 module, for keys in a token."),
+        click.option(f"--{prefix}token", "token", metavar="LABEL", help="Label of the token."),
+        click.option(
+            f"--{prefix}pin-file",
+            "pin_files",
+            multiple=True,
+            type=FILE,
+            help="File whose only line is the token's PIN, or a custodian's part of it; else a prompt.",
+        ),
+    )
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 def key_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; what they say goes to `open_keys` as it is."""
-    for option in reversed(OPTIONS):
-        function = option(function)
-    return function
+    """Add the options under their plain names."""
+    return named_key_options("")(function)
 
 
 def operator_option(function: Callable[..., Any]) -> Callable[..., Any]:

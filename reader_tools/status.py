@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,25 +13,27 @@ import click
 
 from eid.errors import DecodeError, LifecycleError
 from eid.pki.status_list import StatusType
-from eid.pki.status_token import MAX_TOKEN, StatusToken, decode_status_token, verify_status_token
+from eid.pki.status_token import MAX_TOKEN, StatusToken, decode_status_token
 from eid.rendering.terminal import make_printable, render_table
-from eid.services.card.status_lists import (
-    PublicationTerms,
-    Published,
-    StatusSigner,
-    is_any_due,
-    publish,
-    write_publications,
-)
+from eid.services.card.status_lists import Published
 from eid.services.database import ready_database
 from eid.services.input_file import read_input
 from eid.services.pki.authority import open_authority
 from eid.services.settings import load_settings
 from eid.services.trust.files import load_trust_store
-from eid.services.verifying.status_shelf import fetch_status_lists, find_files, load_status_lists, shelf_of, store_list
+from eid.services.verifying.status_shelf import (
+    CONTRADICTION,
+    fetch_status_lists,
+    find_files,
+    keep_list,
+    load_status_lists,
+    shelf_of,
+)
+from eid.verification.status_lists import KnownList
 from reader_tools import exit_codes
 from reader_tools.authority_options import key_options, open_keys, operator_option
 from reader_tools.command_group import CommandGroup
+from reader_tools.publication_options import open_publisher, publication_options
 from reader_tools.values import DIRECTORY, FILE
 
 NAMES: Final = {item.value: item.name for item in StatusType}
@@ -61,26 +63,11 @@ def command() -> None:
 @click.option(
     "--dir", "directory", default="var/pki", show_default=True, type=DIRECTORY, help="Directory of the authority."
 )
-@click.option("--out", type=DIRECTORY, help="Write the newest publications to this directory, for a web server.")
 @click.option("--due", is_flag=True, help="Only lists in which a card has changed, or whose copies are soon too old.")
 @click.option(
     "--every", type=click.IntRange(1, 3600), help="Go on until Ctrl-C: publish what is due so often, seconds."
 )
-@click.option(
-    "--ttl",
-    type=click.IntRange(10, 86_400),
-    default=900,
-    show_default=True,
-    help="How long a copy is kept, seconds: so late may a relying party learn of a loss.",
-)
-@click.option(
-    "--valid",
-    type=click.IntRange(1, 8784),
-    default=24,
-    show_default=True,
-    help="Hours after which a list must not be relied upon.",
-)
-@click.option("--aggregation", help="URI where all lists are named, to stand in each.")
+@publication_options()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each list.")
 @operator_option
 @key_options
@@ -98,25 +85,14 @@ def publish_lists(
 ) -> None:
     """Sign and publish the status of every card in the register (EID_DATABASE).
 
-    The signer of status lists is made when it is needed.
+    The signer of status lists is made when it is needed.  A worker does the same by itself: eid worker run --authority.
     """
-    if valid * 3600 <= ttl:
-        raise click.UsageError("--valid must be longer than --ttl")
-    terms = PublicationTerms(timedelta(seconds=ttl), timedelta(hours=valid))
     authority = open_authority(directory, open_keys(directory, **keys), operator)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
     with ready_database(load_settings(os.environ)) as engine:
+        terms = {"out": out, "ttl": ttl, "valid": valid, "aggregation": aggregation}
+        publisher = open_publisher(engine, authority, **terms)  # type: ignore[arg-type] # as the options give them
         while True:
-            now = _now()
-            done: tuple[Published, ...] = ()
-            only_due = due or every is not None
-            if not only_due or is_any_due(engine, now, terms):  # to open a software key costs scrypt's time
-                signer = StatusSigner(*authority.status_signer(now))
-                done = publish(engine, signer, now, terms=terms, due_only=only_due, aggregation_uri=aggregation)
-            if out is not None and done:
-                write_publications(engine, out)
-            _tell(done, as_json, every is None)
+            _tell(publisher.publish(_now(), due_only=due or every is not None), as_json, every is None)
             if every is None:
                 return
             time.sleep(every)
@@ -220,14 +196,19 @@ def fetch_lists(trust: Path | None, as_json: bool, uris: tuple[str, ...]) -> int
 @TRUST
 @click.argument("files", nargs=-1, required=True, type=FILE)
 def import_lists(trust: Path | None, files: tuple[Path, ...]) -> None:
-    """Verify status lists in FILES, and keep them in the trust store; for machines without a network."""
+    """Verify status lists in FILES, and keep them in the trust store; for machines without a network.
+
+    A list that is older than the one at hand is refused.
+    """
     directory = _trust_directory(trust)
     store, now = load_trust_store(directory), _now()
     for path in files:
         raw = read_input(path, MAX_TOKEN, "status list")
-        found = verify_status_token(raw, store, now=now)
-        store_list(shelf_of(directory), found.claims.uri, raw)
-        click.echo(f"{path}: {make_printable(found.claims.uri)}, of {found.claims.issued_at:%Y-%m-%d %H:%M} UTC")
+        kept = keep_list(shelf_of(directory), raw, store, now)
+        claims = kept.found.claims
+        click.echo(f"{path}: {make_printable(claims.uri)}, of {claims.issued_at:%Y-%m-%d %H:%M} UTC")
+        if kept.contradicts:
+            click.echo(f"{path}: {CONTRADICTION}", err=True)
 
 
 @command.command(name="check")
@@ -245,15 +226,7 @@ def check(trust: Path | None, files: tuple[Path, ...], as_json: bool, uri: str, 
     lists, refused = load_status_lists(files or find_files(shelf_of(directory)), load_trust_store(directory), now)
     for item in refused:
         click.echo(f"{item.path}: {make_printable(item.why)}", err=True)
-    found = next((item for item in lists.all if item.claims.uri == uri), None)
-    status, why = None, "the list is not at hand"
-    if found is not None:
-        try:
-            status, why = found.claims.statuses.status(index), f"list of {found.claims.issued_at:%Y-%m-%d %H:%M} UTC"
-        except DecodeError as failure:
-            why = failure.what
-        if status == StatusType.VALID and found.is_stale(now):
-            status, why = None, f"the {why} is stale"
+    status, why = _ask(lists.claimants(uri), index, now)
     name = "UNKNOWN" if status is None else NAMES.get(status, f"STATUS_{status}")
     if as_json:
         told = {"format": "eid-status-check", "version": 1, "uri": uri, "index": index, "status": name, "detail": why}
@@ -261,6 +234,23 @@ def check(trust: Path | None, files: tuple[Path, ...], as_json: bool, uri: str, 
     else:
         click.echo(f"{name}: {why}")
     return exit_codes.INDETERMINATE if status is None else exit_codes.FAILED if status else exit_codes.PASSED
+
+
+def _ask(claimants: tuple[KnownList, ...], index: int, now: datetime) -> tuple[int | None, str]:
+    """The status at an index of a list, None where nothing can be said of it; and by what."""
+    if len(claimants) != 1:
+        return None, "signers of several states claim the list" if claimants else "the list is not at hand"
+    found = claimants[0]
+    told = f"list of {found.issued_at:%Y-%m-%d %H:%M} UTC"
+    try:
+        status = found.status(index)
+    except DecodeError as failure:
+        return None, failure.what
+    if status is None:
+        return None, f"the {told} contradicts another one of the same time"
+    if status == StatusType.VALID and found.is_stale(now):
+        return None, f"the {told} is stale"
+    return status, told
 
 
 def _trust_directory(trust: Path | None) -> Path:

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
+
+ORDINARY: Final = "work"  # the queue of what any worker can do
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to be done. id: never used for anything else, not even after it is done."""
+    """Something to be done.
+
+    Args:
+        id: never used for anything else, not even after it is done. queue: where it waits; workers take from those
+            queues alone whose work they can do.
+    """
 
     id: str
     kind: str
     payload: Mapping[str, Any]
     created_at: datetime
+    queue: str = ORDINARY
 
 
 Perform: TypeAlias = Callable[[Job, int], timedelta | None]

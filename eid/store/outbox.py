@@ -53,6 +53,12 @@ def count_waiting(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
 
 
+def is_waiting(connection: Connection, work_id: uuid.UUID) -> bool:
+    """Whether nobody has taken this work over yet."""
+    mine = (outbox.c.bucket == bucket_of(work_id), outbox.c.id == work_id)
+    return connection.execute(select(outbox.c.id).where(*mine)).one_or_none() is not None
+
+
 def forget(connection: Connection, *works: Work) -> None:
     """Drop work that somebody has taken over, or done; harmless where it is gone."""
     if works:

@@ -36,6 +36,11 @@ def read_frontier(connection: Connection) -> Frontier:
     return Frontier() if row is None else decode_frontier(row.size, row.frontier)
 
 
+def has_unsealed(connection: Connection) -> bool:
+    """Whether any row stands under no head yet."""
+    return connection.execute(_BEHIND.limit(1)).first() is not None
+
+
 def read_unsealed(connection: Connection, limit: int) -> tuple[Entry, ...]:
     """Rows that stand under no head yet, chain by chain, in their order."""
     found: list[Entry] = []

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 
+LANGUAGE: Final = String(3).with_variant(String(2), "sqlite")
+"""A code of ISO 639. SQLite, where it was made with two letters once, keeps no lengths."""
 _VERSION_7: Final = 7 << 76
 _VARIANT: Final = 0b10 << 62
 
@@ -46,6 +48,11 @@ def new_id(now: datetime, random: Callable[[int], bytes] = os.urandom) -> uuid.U
     noise = int.from_bytes(random(10), "big")
     rand_a, rand_b = noise >> 62 & 0xFFF, noise & (1 << 62) - 1
     return uuid.UUID(int=milliseconds << 80 | _VERSION_7 | rand_a << 64 | _VARIANT | rand_b)
+
+
+def made_at(identifier: uuid.UUID) -> datetime:
+    """When a UUID of version 7 was made, to the millisecond."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
 
 
 def new_id_like(relative: uuid.UUID, now: datetime, random: Callable[[int], bytes] = os.urandom) -> uuid.UUID:

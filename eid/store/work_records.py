@@ -133,6 +133,17 @@ def release_lease(connection: Connection, lease: Lease) -> None:
     connection.execute(delete(work_lease).where(work_lease.c.name == lease.name, work_lease.c.holder == lease.holder))
 
 
+def drop_lease(connection: Connection, name: str) -> None:
+    """End a lease, whoever holds it; harmless where there is none."""
+    connection.execute(delete(work_lease).where(work_lease.c.name == name))
+
+
+def find_lease(connection: Connection, name: str) -> Lease | None:
+    """The lease of this name, run out or not; None where there is none."""
+    row = connection.execute(select(work_lease).where(work_lease.c.name == name)).one_or_none()
+    return None if row is None else Lease(row.name, row.holder, row.expires_at)
+
+
 def list_leases(connection: Connection, prefix: str) -> tuple[Lease, ...]:
     """The leases whose names begin so."""
     query = select(work_lease).where(work_lease.c.name.startswith(prefix, autoescape=True)).order_by(work_lease.c.name)

@@ -30,16 +30,19 @@ from eid.enrolment.roles import Actor, Role
 from eid.errors import KeyStoreError, StoreError
 from eid.keystore.ports import KeyStore, Signer
 from eid.keystore.software import SoftwareKeyStore
+from eid.services.pki.recorded_signer import RecordedSigner
 from eid.services.reading.station_key import KEYS, encode_pem
 from eid.services.settings import Settings
 from eid.services.verifying.stations import load_station_key
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
 from eid.store.head_files import has_seal, last_size, store_seal
+from eid.store.signature_record import SignatureRecord
 from eid.store.tree_heads import add_head, read_frontier, read_seals, read_unsealed
 
 LABEL: Final = "audit"
 PUBLIC_KEY: Final = "audit.pem"  # under EID_HOME, for whoever verifies
+RECORD: Final = "signatures"  # under EID_HOME: what this machine has signed with the key
 AT_ONCE: Final = 20_000  # rows under one head
 EXPORTED_AT_ONCE: Final = 20  # heads
 
@@ -58,11 +61,16 @@ def note_reading(
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Signs heads over the audit log. origin: the log's name in every head, for ever."""
+    """Signs heads over the audit log.
+
+    Args:
+        origin: the log's name in every head, for ever. record: where each signature is written down before it is made.
+    """
 
     engine: Engine
     signer: Signer
     origin: str
+    record: SignatureRecord | None = None
 
     def seal(self, now: datetime) -> int:
         """Put every row that stands under no head now under one; return how many that were.
@@ -89,9 +97,14 @@ class Sealer:
         if not entries:
             return None
         grown = tree.extend(hash_entries(entries))
-        note = sign_checkpoint(Checkpoint(self.origin, grown.size, grown.root(), now), self.signer)
+        note = sign_checkpoint(Checkpoint(self.origin, grown.size, grown.root(), now), self._recorded(now))
         added = in_transaction(self.engine, lambda connection: add_head(connection, grown, entries, note, now))
         return len(entries) if added else 0
+
+    def _recorded(self, now: datetime) -> Signer:
+        if self.record is None:
+            return self.signer
+        return RecordedSigner(self.signer, self.record, "audit head", self.origin, now)
 
 
 def export_heads(engine: Engine, directory: Path) -> int:
@@ -171,4 +184,4 @@ def load_sealer(engine: Engine, settings: Settings, keys: KeyStore) -> Sealer:
     signer = keys.load(LABEL, ALGORITHM)
     if curve_of_key(load_public_key(signer.public_key_info)).name != CURVE:  # type: ignore[arg-type] # ECDSA: an EC key
         raise KeyStoreError(f"the key {LABEL!r} is not of {CURVE}")
-    return Sealer(engine, signer, check_origin(settings.audit_origin))
+    return Sealer(engine, signer, check_origin(settings.audit_origin), SignatureRecord(settings.home / RECORD))

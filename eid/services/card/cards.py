@@ -29,6 +29,7 @@ from eid.errors import AlreadyDoneError, EnrolmentError, NotStoredError, Refusal
 from eid.pki.status_list import StatusType
 from eid.services.application.steps import OWN_FILE, is_own_person
 from eid.services.audit.log import note_reading
+from eid.services.card.status_lists import ask_to_publish_change
 from eid.services.lifecycle import Standing, advance, begin
 from eid.store.applications import load_application
 from eid.store.card_tables import card as table
@@ -431,6 +432,8 @@ def _change(
     changed = {**(values or {}), "changed_at": now}
     works = (*work, *told, *_events_of(connection, before, event, now))
     advance(connection, CARD, standing, event, facts, actor, now, detail=detail, values=changed, work=works)
+    if before.status_uri is not None:
+        ask_to_publish_change(connection, before.status_uri, now)
     return require_card(connection, card_id)
 
 

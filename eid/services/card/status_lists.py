@@ -2,13 +2,15 @@
 
 A list is published anew when a card in it has changed, or when two thirds of the time are over for which a copy of it
 is kept (`ttl`). Nothing of it is on the path of a verification: relying parties fetch lists, and ask them offline.
+Workers publish (`eid.services.card.status_work`), or an operator by hand; both of a list's forms are kept in one
+transaction, and whoever comes second finds that nothing is due.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,9 +24,10 @@ from eid.errors import NotStoredError
 from eid.keystore.ports import Signer
 from eid.pki.status_list import StatusType, build_status_list
 from eid.pki.status_token import StatusClaims, TokenForm, sign_status_token
+from eid.store import standing_work
 from eid.store.cards import ListedStatus, last_change, read_lists, read_states, read_unfinished_places
 from eid.store.database import in_transaction, reading
-from eid.store.files import store_file
+from eid.store.files import load_file, store_file
 from eid.store.status_publications import (
     Publication,
     forget_publications,
@@ -36,6 +39,8 @@ from eid.store.status_publications import (
 BITS: Final = 2  # valid, invalid, suspended
 EARLY: Final = 2 / 3  # of ttl: then the next publication is due, though nothing has changed
 INDEX: Final = "status-lists.json"
+PUBLISH: Final = "status.publish"  # kind of work
+REST: Final = timedelta(minutes=1)  # workers publish a list not more often: each publication is kept for `history`
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,13 @@ class PublicationTerms:
     Args:
         ttl: how long a copy is kept before a fresh one is fetched: so late may a relying party learn of a loss.
         validity: after that a list must not be relied upon. history: how long expired ones still answer for their time.
+        rest: how soon after a publication a change makes the next one due.
     """
 
     ttl: timedelta = timedelta(minutes=15)
     validity: timedelta = timedelta(days=1)
     history: timedelta = timedelta(days=7)
+    rest: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,43 @@ class Published:
     suspended: int
     issued_at: datetime
     octets: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPublisher:
+    """Who publishes the lists of a register.
+
+    Args:
+        open_signer: gives the key that may sign at a time. directory: where a web server finds what was published.
+        aggregation_uri: where all lists are named, to stand in each.
+    """
+
+    engine: Engine = field(repr=False)
+    open_signer: Callable[[datetime], StatusSigner] = field(repr=False)
+    terms: PublicationTerms
+    directory: Path | None = None
+    aggregation_uri: str | None = None
+
+    def publish(self, now: datetime, *, due_only: bool) -> tuple[Published, ...]:
+        """Publish all lists, or those that are due, and write out what the directory has not.
+
+        Raises:
+            LifecycleError, KeyStoreError, StoreError: as `publish`; a file cannot be written.
+        """
+        done: tuple[Published, ...] = ()
+        if not due_only or is_any_due(self.engine, now, self.terms):  # to open a software key costs scrypt's time
+            signer, uri = self.open_signer(now.replace(microsecond=0)), self.aggregation_uri
+            done = publish(self.engine, signer, now, terms=self.terms, due_only=due_only, aggregation_uri=uri)
+        if self.directory is not None:  # also where nothing is due: who published last may have died before he wrote
+            write_publications(self.engine, self.directory)
+        return done
+
+
+def ask_to_publish_change(connection: Connection, uri: str, now: datetime) -> None:
+    """Have a list published soon, in the transaction that changes a card in it; where it rests, a timer asks for it."""
+    before = newest_issue(connection, uri, TokenForm.CWT.name)
+    if before is not None and before[0] + REST <= now:
+        standing_work.ask(connection, PUBLISH, now)
 
 
 def publish(
@@ -126,7 +170,7 @@ def _is_due(connection: Connection, uri: str, terms: PublicationTerms, now: date
     if before is None or before[0] + terms.ttl * EARLY <= now:
         return True
     changed = last_change(connection, uri)
-    return changed is not None and changed >= before[0]
+    return changed is not None and changed >= before[0] and before[0] + terms.rest <= now
 
 
 def _publish(
@@ -221,6 +265,8 @@ def list_all(engine: Engine) -> tuple[str, ...]:
 def write_publications(engine: Engine, directory: Path) -> tuple[Path, ...]:
     """Write the newest publications for a web server: NAME.jwt, NAME.cwt, and the list of all lists.
 
+    A file that is right already is left alone; any other is replaced whole.
+
     Raises:
         StoreError: a file cannot be written.
     """
@@ -232,8 +278,13 @@ def write_publications(engine: Engine, directory: Path) -> tuple[Path, ...]:
                 found = load_publication(connection, uri, form.name)
                 if found is not None:
                     path = directory / f"{list_name(uri)}.{form.name.lower()}"
-                    store_file(path, found.token)
+                    _replace(path, found.token)
                     written.append(path)
     path = directory / INDEX
-    store_file(path, json.dumps({"status_lists": list(uris)}, indent=2).encode() + b"\n")
+    _replace(path, json.dumps({"status_lists": list(uris)}, indent=2).encode() + b"\n")
     return (*written, path)
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    if not path.exists() or load_file(path) != raw:
+        store_file(path, raw)

@@ -1,4 +1,4 @@
-"""Which handler does which kind of work, and what is done at intervals: the two tables of the worker.
+"""Which handler does which kind of work, who can, and what is done at intervals: the tables of the worker.
 
 To add a kind, write ``handle(workshop: Workshop, work: Work) -> None`` in the service it belongs to (the rules stand in
 `eid.services.durable.work`) and add its line here.
@@ -12,9 +12,11 @@ from typing import Final
 from eid.services.application import adjudication, approval
 from eid.services.application import desk as application_desk
 from eid.services.appointment import work as appointment_work
+from eid.services.audit import work as audit_work
 from eid.services.caller import retention as access_retention
-from eid.services.card import production
-from eid.services.durable.work import Handler, Timer, seal_heads
+from eid.services.card import production, status_lists, status_work
+from eid.services.durable import oversight
+from eid.services.durable.work import Capability, Handler, Timer
 from eid.services.osia import credential_events, subscriptions
 from eid.services.osia import identification as osia_identification
 from eid.services.person import erasure, notifications, statistics
@@ -36,10 +38,19 @@ HANDLERS: Final[dict[str, Handler]] = {
     "osia.deliver": subscriptions.deliver,
     "osia.credential": credential_events.tell,
     "production.cancel": production.handle_cancel,
+    audit_work.SEAL: audit_work.seal,
+    status_lists.PUBLISH: status_work.publish,
 }
+NEEDS: Final[dict[str, Capability]] = {
+    audit_work.SEAL: Capability.SEAL,
+    status_lists.PUBLISH: Capability.PUBLISH,
+}
+"""The kinds that not every worker can do."""
 TIMERS: Final[dict[str, Timer]] = {
     "access": Timer(timedelta(hours=1), access_retention.sweep),
-    "seal": Timer(timedelta(seconds=10), seal_heads),
+    "seal": Timer(timedelta(seconds=10), audit_work.ask_to_seal),
+    "status": Timer(timedelta(seconds=30), status_work.ask_to_publish),
+    "unserved": Timer(timedelta(minutes=5), lambda workshop: oversight.tell_unserved(workshop, NEEDS)),
     "appointments": Timer(timedelta(minutes=1), appointment_work.sweep),
     "applications": Timer(timedelta(hours=1), application_desk.sweep),
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Engine
 
+from eid.services.durable.work import Capability, Workshop
 from eid.store.database import in_transaction
 from eid.store.outbox import count_waiting
-from eid.store.work_records import Failure, ask_again, ask_all_again, list_failures, list_leases
+from eid.store.standing_work import Outstanding, list_outstanding
+from eid.store.work_records import Failure, Lease, ask_again, ask_all_again, list_failures, list_leases
 
 WORKER: Final = "worker:"
 SHOWN: Final = 200
+log: Final = logging.getLogger("eid.worker")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """A worker, and whether it has given a sign of life lately."""
+    """A worker, whether it has given a sign of life lately, and what it can do."""
 
     name: str
     is_alive: bool
+    capabilities: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkState:
-    """How the work stands. waiting: how much nobody has taken over; failures: the oldest ones."""
+    """How the work stands.
+
+    Args:
+        waiting: how much nobody has taken over. failures: the oldest ones. outstanding: what is asked for as long as it
+            is not done, such as heads of the audit log.
+    """
 
     workers: tuple[WorkerState, ...]
     waiting: int
     failures: tuple[Failure, ...]
+    outstanding: tuple[Outstanding, ...]
 
     @property
     def has_more(self) -> bool:
         """Whether there may be more failures than these."""
         return len(self.failures) >= SHOWN
+
+    def unserved(self, needs: Mapping[str, Capability]) -> tuple[Outstanding, ...]:
+        """What waits for a worker who can do it, since nobody who is alive can."""
+        able = {name for worker in self.workers if worker.is_alive for name in worker.capabilities}
+        return tuple(item for item in self.outstanding if needs.get(item.kind, Capability.WORK) not in able)
 
 
 def look_at_work(engine: Engine, now: datetime) -> WorkState:
@@ -47,11 +64,28 @@ def look_at_work(engine: Engine, now: datetime) -> WorkState:
     """
 
     def read(connection: Connection) -> WorkState:
-        leases = list_leases(connection, WORKER)
-        workers = tuple(WorkerState(item.name.removeprefix(WORKER), item.expires_at > now) for item in leases)
-        return WorkState(workers, count_waiting(connection), list_failures(connection, limit=SHOWN))
+        workers = tuple(_worker(lease, now) for lease in list_leases(connection, WORKER))
+        failures = list_failures(connection, limit=SHOWN)
+        return WorkState(workers, count_waiting(connection), failures, list_outstanding(connection))
 
     return in_transaction(engine, read)
+
+
+def tell_unserved(workshop: Workshop, needs: Mapping[str, Capability]) -> None:
+    """At intervals: a line of the log for work that waits in vain."""
+    for item in look_at_work(workshop.engine, workshop.now()).unserved(needs):
+        log.warning("%s waits since %s: no worker that is alive can do it", item.kind, item.since.isoformat())
+
+
+def describe_holder(space: str, process: int, token: str, capabilities: Collection[str]) -> str:
+    """What a worker writes into its lease: where its process number counts, that number, a word, and what it can do."""
+    return f"{space} {process} {token} {','.join(sorted(capabilities))}"
+
+
+def _worker(lease: Lease, now: datetime) -> WorkerState:
+    capabilities = lease.holder.split(" ")[3:]
+    can = frozenset(name for names in capabilities for name in names.split(","))
+    return WorkerState(lease.name.removeprefix(WORKER), lease.expires_at > now, can)
 
 
 def ask_for_another_try(engine: Engine, work_id: uuid.UUID) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from eid.gateways.jobs import InlineEngine, Job, WorkEngine
-from eid.services.durable.handlers import HANDLERS
-from eid.services.durable.work import Handler, Outcome, Workshop, pause_after, perform
+from eid.services.durable.handlers import HANDLERS, NEEDS
+from eid.services.durable.work import Capability, Handler, Outcome, Workshop, pause_after, perform
 from eid.store.database import in_transaction, reading
 from eid.store.outbox import Work, forget, waiting
 from eid.store.work_records import drop_failure, list_failures
@@ -22,15 +22,19 @@ AT_ONCE: Final = 200  # pieces of work that are relayed in one go
 log: Final = logging.getLogger("eid.worker")
 
 
-def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE) -> int:
-    """Hand work that waits over to the engine; return how much that was.
+def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE, leave: Collection[str] = ()) -> int:
+    """Hand work that waits over to the engine; return how much that was. leave: kinds that stay where they are.
 
     Work is forgotten after it was handed over. Where a process died between the two, work is handed over twice: the
     engine knows it by its identifiers, or, in another company, does it twice, which is harmless (`durable.work`).
     """
     with reading(engine) as connection:
-        fresh = waiting(connection, limit)
-        again = list_failures(connection, asked_again=True, limit=limit)
+        fresh = tuple(work for work in waiting(connection, limit) if work.kind not in leave)
+        again = tuple(
+            failure
+            for failure in list_failures(connection, asked_again=True, limit=limit)
+            if failure.work.kind not in leave
+        )
     if fresh:
         work_engine.submit([_job(work) for work in fresh])
     for failure in again:
@@ -49,11 +53,13 @@ def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE) -> int:
 def drain(workshop: Workshop, handlers: Mapping[str, Handler] | None = None) -> int:
     """Do all work that waits, and what that causes, here and now, without a worker; return how much that was.
 
-    Work that was asked to be tried again is tried again at once, and is a failure after its last attempt.
+    Work that was asked to be tried again is tried again at once, and is a failure after its last attempt. What needs a
+    key that is not here waits on.
     """
     table = HANDLERS if handlers is None else handlers
     inline, done = InlineEngine(partial(perform_job, workshop, table)), 0
-    while taken := relay(workshop.engine, inline):
+    others = {kind for kind, need in NEEDS.items() if need not in workshop.capabilities}
+    while taken := relay(workshop.engine, inline, leave=others):
         done += taken
     return done
 
@@ -68,4 +74,4 @@ def perform_job(workshop: Workshop, handlers: Mapping[str, Handler], job: Job, a
 
 
 def _job(work: Work) -> Job:
-    return Job(str(work.id), work.kind, work.payload, work.created_at)
+    return Job(str(work.id), work.kind, work.payload, work.created_at, NEEDS.get(work.kind, Capability.WORK).value)

@@ -11,9 +11,13 @@ may be called again after it has succeeded, because a process can die before it 
 the database are one transaction that asks first: the state of a life cycle (`advance` refuses a second time), or
 `once`. What it asks of the world outside carries ``work.id`` as its idempotency key.
 
-What it raises decides: `GatewayError`, `TransportError` and `StoreError` are tried again, later and later;
-`GatewayRefusedError`, `NotStoredError` and every other `EidError` are final, and kept for a person to look at
+What it raises decides: `GatewayError`, `TransportError`, `StoreError` and `KeyStoreError` are tried again, later and
+later; `GatewayRefusedError`, `NotStoredError` and every other `EidError` are final, and kept for a person to look at
 (`eid worker failed`).
+
+Some kinds need a key that not every worker has: they wait on a queue of their own, named for what is needed
+(`Capability`), until a worker comes who has it. What such a handler signs it asks about first, and keeps, in the
+database; whatever its key signs is written down before (`eid.services.pki.recorded_signer`).
 """
 
 from __future__ import annotations
@@ -27,10 +31,20 @@ from typing import Final, TypeAlias
 from sqlalchemy import Connection, Engine
 
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EidError, GatewayError, GatewayRefusedError, NotStoredError, StoreError, TransportError
+from eid.errors import (
+    EidError,
+    GatewayError,
+    GatewayRefusedError,
+    KeyStoreError,
+    NotStoredError,
+    StoreError,
+    TransportError,
+)
+from eid.gateways.jobs import ORDINARY
 from eid.gateways.messages import MessageGateway
 from eid.keystore.service_keys import ServiceKeys
-from eid.services.audit.log import Sealer, export_heads
+from eid.services.audit.log import Sealer
+from eid.services.card.status_lists import StatusPublisher
 from eid.services.settings import Settings
 from eid.store.database import in_transaction
 from eid.store.outbox import Work
@@ -42,13 +56,22 @@ ATTEMPTS: Final = 40  # about eight hours in all
 UNEXPECTED: Final = "an unexpected error: see the log"
 
 
+@unique
+class Capability(StrEnum):
+    """What a worker must be able to do for a kind of work; each has a queue of its name."""
+
+    WORK = ORDINARY
+    SEAL = "seal"  # sign heads of the audit log
+    PUBLISH = "publish"  # sign status lists
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What a handler may use.
 
     Args:
-        rules: of the country. now: the clock. sms, mail: the ways to people. sealer: None where this process does not
-            sign heads of the audit log.
+        rules: of the country. now: the clock. sms, mail: the ways to people. sealer, publisher: None where this process
+            does not sign heads of the audit log, or status lists.
     """
 
     engine: Engine = field(repr=False)
@@ -59,6 +82,13 @@ class Workshop:
     sms: MessageGateway = field(repr=False)
     mail: MessageGateway = field(repr=False)
     sealer: Sealer | None = field(default=None, repr=False)
+    publisher: StatusPublisher | None = field(default=None, repr=False)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What can be done with what is here."""
+        keys = {Capability.SEAL: self.sealer, Capability.PUBLISH: self.publisher}
+        return frozenset((Capability.WORK, *(name for name, key in keys.items() if key is not None)))
 
 
 Handler: TypeAlias = Callable[[Workshop, Work], None]
@@ -97,13 +127,6 @@ def once(workshop: Workshop, work: Work, effect: Callable[[Connection], None]) -
     return in_transaction(workshop.engine, run)
 
 
-def seal_heads(workshop: Workshop) -> None:
-    """Put new rows of the audit log under a signed head, and write heads to where they are kept."""
-    if workshop.sealer is not None:
-        workshop.sealer.seal(workshop.now())
-        export_heads(workshop.engine, workshop.settings.heads_directory)
-
-
 def perform(workshop: Workshop, handlers: Mapping[str, Handler], work: Work, attempt: int) -> Outcome:
     """Let the handler of its kind do the work.
 
@@ -136,7 +159,7 @@ def _attempt(workshop: Workshop, handlers: Mapping[str, Handler], work: Work, at
         handler(workshop, work)
     except (GatewayRefusedError, NotStoredError) as refusal:
         return _keep(workshop, work, attempt, str(refusal))
-    except (GatewayError, TransportError, StoreError) as failure:
+    except (GatewayError, TransportError, StoreError, KeyStoreError) as failure:
         return Outcome.AGAIN if attempt + 1 < ATTEMPTS else _keep(workshop, work, attempt, str(failure))
     except EidError as refusal:
         return _keep(workshop, work, attempt, str(refusal))

@@ -2,7 +2,8 @@
 
 Any number of workers may run on one database, on any machines whose clocks agree within seconds. Each holds a lease on
 its name; a worker whose lease has run out is dead to the others, who put what it had begun back on the queue. One that
-finds its own lease taken ends at once. One worker at a time relays the outbox, and one takes each turn of a timer.
+finds its own lease taken ends at once. One worker at a time relays the outbox, and one takes each turn of a timer. Each
+does the work that it can: what needs a key that it has not waits on a queue of its own for another worker.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,8 +27,9 @@ from sqlalchemy.engine import make_url
 from eid.errors import EidError, StoreError
 from eid.gateways.work import CONCURRENCY, DbosEngine, dbos_engine
 from eid.services.durable.handlers import HANDLERS, TIMERS
+from eid.services.durable.oversight import WORKER, describe_holder
 from eid.services.durable.relay import AT_ONCE, perform_job, relay
-from eid.services.durable.work import Handler, Timer, Workshop, seal_heads
+from eid.services.durable.work import Capability, Handler, Timer, Workshop
 from eid.services.settings import Settings
 from eid.store.database import in_transaction, open_database, reading
 from eid.store.outbox import count_waiting
@@ -52,7 +54,6 @@ LOOK: Final = 1.0  # seconds between looks at the timers
 KEPT: Final = timedelta(days=7)  # finished jobs in the engine
 MARKED: Final = timedelta(days=90)  # marks of effects that count once; longer than any job can be repeated
 TIDYING: Final = timedelta(hours=1)
-_WORKER: Final = "worker:"
 _TIMER: Final = "timer:"
 _UNKNOWN: Final = "unknown"
 log: Final = logging.getLogger("eid.worker")
@@ -95,6 +96,7 @@ class Worker:
                 stop.wait(BEAT)
                 continue
             if until_idle and not taken and self._is_idle():
+                self._tell_left()
                 return
             if taken < AT_ONCE:  # what comes together meanwhile costs the engine little more than one
                 stop.wait(TICK)
@@ -109,11 +111,11 @@ class Worker:
     def beat(self) -> None:
         """Give a sign of life, and look after workers that give none."""
         now = self.workshop.now()
-        if not self._transact(renew_lease, self._lease(_WORKER + self.name, now + LEASE)):
+        if not self._transact(renew_lease, self._lease(WORKER + self.name, now + LEASE)):
             self.lost.set()
             return
         end = time.monotonic() + BEAT  # the next sign of life comes first, however many have died
-        for lease in self._transact(list_leases, _WORKER):
+        for lease in self._transact(list_leases, WORKER):
             if lease.expires_at <= now and time.monotonic() < end:
                 self._take_over(lease, now)
 
@@ -122,9 +124,9 @@ class Worker:
         watched = self._lease(dead.name, now + LEASE)
         if not self._transact(take_turn, watched, now):
             return
-        resumed = self.engine.resume(dead.name.removeprefix(_WORKER))
+        resumed = self.engine.resume(dead.name.removeprefix(WORKER))
         self._transact(release_lease, watched)
-        log.warning("worker %s is dead: %d groups of jobs resumed", dead.name.removeprefix(_WORKER), resumed)
+        log.warning("worker %s is dead: %d groups of jobs resumed", dead.name.removeprefix(WORKER), resumed)
 
     def _may_relay(self) -> bool:
         """Whether this worker is the one that relays; asked of the database at half time only."""
@@ -167,7 +169,12 @@ class Worker:
         with reading(self.workshop.engine) as connection:
             if count_waiting(connection) or list_failures(connection, asked_again=True, limit=1):
                 return False
-        return not any(self.engine.count(status) for status in ("ENQUEUED", "PENDING"))
+        return self.engine.is_idle()
+
+    def _tell_left(self) -> None:
+        left = self.engine.count("ENQUEUED", "PENDING")
+        if left:
+            log.warning("%d groups of jobs are left for a worker who can do them", left)
 
     def _lease(self, name: str, until: datetime) -> Lease:
         return Lease(name, self.token, until)
@@ -185,8 +192,12 @@ def working(
     timers: Mapping[str, Timer] | None = None,
     concurrency: int = CONCURRENCY,
     work_database: str | None = None,
+    keys_only: bool = False,
 ) -> Iterator[Worker]:
     """A worker of this process, which gives signs of life while the context lasts.
+
+    Args:
+        keys_only: do what this process has a key for, and leave ordinary work and timers to others.
 
     Raises:
         StoreError: a worker of this name is alive. GatewayError: the engine cannot be started.
@@ -195,9 +206,11 @@ def working(
     if make_url(url).get_backend_name() == "sqlite":
         open_database(url).dispose()  # made here, so that nobody else may read it
     done = partial(perform_job, workshop, HANDLERS if handlers is None else handlers)
-    token = _claim_name(workshop, name)
-    with dbos_engine(url, name, done, concurrency=concurrency) as engine:
-        worker = Worker(workshop, engine, name, _timers_of(workshop) if timers is None else timers, token)
+    serves = workshop.capabilities - ({Capability.WORK} if keys_only else set())
+    token = _claim_name(workshop, name, serves)
+    ordinary = {} if keys_only else TIMERS
+    with dbos_engine(url, name, done, queues=tuple(Capability), serves=serves, concurrency=concurrency) as engine:
+        worker = Worker(workshop, engine, name, ordinary if timers is None else timers, token)
         stop = threading.Event()
         heart = threading.Thread(target=_keep_beating, args=(worker, stop), name="worker-heart", daemon=True)
         heart.start()
@@ -206,26 +219,22 @@ def working(
         finally:
             stop.set()
             heart.join()
-    for held in (RELAY, _WORKER + name):
+    for held in (RELAY, WORKER + name):
         lease = Lease(held, token, workshop.now())
         in_transaction(workshop.engine, partial(release_lease, lease=lease))
 
 
-def _timers_of(workshop: Workshop) -> Mapping[str, Timer]:
-    """All timers that this process can run: one without the key leaves the turns to seal to others."""
-    return {name: timer for name, timer in TIMERS.items() if workshop.sealer is not None or timer.run is not seal_heads}
-
-
-def _claim_name(workshop: Workshop, name: str) -> str:
+def _claim_name(workshop: Workshop, name: str, serves: Collection[str]) -> str:
     """Take the lease on a name; that of a worker which died a moment ago is taken at once, or waited for."""
-    token, patience = _new_token(), time.monotonic() + 1.2 * LEASE.total_seconds()
+    token = describe_holder(_process_space(), os.getpid(), uuid4().hex, serves)
+    patience = time.monotonic() + 1.2 * LEASE.total_seconds()
 
     def claim(connection: Connection) -> bool:
         now = workshop.now()
-        for held in list_leases(connection, _WORKER + name):
-            if held.name == _WORKER + name and _has_died(held.holder):
+        for held in list_leases(connection, WORKER + name):
+            if held.name == WORKER + name and _has_died(held.holder):
                 release_lease(connection, held)
-        return hold_lease(connection, Lease(_WORKER + name, token, now + LEASE), now)
+        return hold_lease(connection, Lease(WORKER + name, token, now + LEASE), now)
 
     while True:
         if in_transaction(workshop.engine, claim):
@@ -233,11 +242,6 @@ def _claim_name(workshop: Workshop, name: str) -> str:
         if time.monotonic() > patience:
             raise StoreError(f"a worker named {name} is at work: give this one another name")
         time.sleep(TICK)
-
-
-def _new_token() -> str:
-    """What a lease's holder is known by: where its process number counts, that number, and something nobody has."""
-    return f"{_process_space()} {os.getpid()} {uuid4().hex}"
 
 
 def _has_died(holder: str) -> bool:

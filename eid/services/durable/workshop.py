@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from os import urandom
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,9 @@ from eid.gateways.address import require_secure_address
 from eid.gateways.mail import SmtpMail, parse_smtp_url
 from eid.gateways.messages import MessageGateway, SpooledMessages
 from eid.gateways.sms import HttpSms
+from eid.keystore.service_keys import LENGTH, ServiceKeys
 from eid.services.audit.log import Sealer
+from eid.services.card.status_lists import StatusPublisher
 from eid.services.durable.work import Workshop
 from eid.services.registry import load_keys, utc_now
 from eid.services.settings import Settings
@@ -25,16 +28,27 @@ MAX_SECRET: Final = 1024  # characters
 
 
 def open_workshop(
-    settings: Settings, engine: Engine, *, sealer: Sealer | None = None, now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    engine: Engine,
+    *,
+    sealer: Sealer | None = None,
+    publisher: StatusPublisher | None = None,
+    keys_only: bool = False,
+    now: Callable[[], datetime] = utc_now,
 ) -> Workshop:
     """What handlers work with.
+
+    Args:
+        keys_only: it is for what `sealer` and `publisher` sign, and the service's own secret is not here.
 
     Raises:
         ProfileError: an address of a gateway is malformed, or the file with its secret. KeyStoreError: the service's
             keys cannot be used.
     """
     rules = load_rules(settings.country).rules
-    return Workshop(engine, settings, rules, load_keys(settings), now, open_sms(settings), open_mail(settings), sealer)
+    keys = ServiceKeys(urandom(LENGTH)) if keys_only else load_keys(settings)
+    sms, mail = open_sms(settings), open_mail(settings)
+    return Workshop(engine, settings, rules, keys, now, sms, mail, sealer, publisher)
 
 
 def open_sms(settings: Settings) -> MessageGateway:

@@ -7,61 +7,47 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
-from eid.audit.tree_head import ALGORITHM
-from eid.enrolment.rules import load_rules
 from eid.errors import (
     EnrolmentError,
     GatewayError,
     GatewayRefusedError,
+    KeyStoreError,
     NotStoredError,
     Refusal,
     StoreError,
     TransportError,
 )
 from eid.gateways.jobs import Job
-from eid.gateways.messages import SpooledMessages
-from eid.keystore.service_keys import ServiceKeys
-from eid.keystore.software import SoftwareSigner
-from eid.services.audit.log import Sealer
 from eid.services.durable import worker as workers
-from eid.services.durable.handlers import HANDLERS, TIMERS
+from eid.services.durable.handlers import HANDLERS, NEEDS, TIMERS
 from eid.services.durable.oversight import ask_for_another_try, look_at_work
 from eid.services.durable.relay import drain, relay
 from eid.services.durable.work import (
     ATTEMPTS,
     FIRST_PAUSE,
     LONGEST_PAUSE,
+    Capability,
     Outcome,
     Timer,
     Workshop,
     once,
     pause_after,
     perform,
-    seal_heads,
 )
-from eid.services.durable.worker import Worker, locate_work_database, working
-from eid.services.settings import Settings
-from eid.store.database import in_transaction, open_database
+from eid.services.durable.worker import Worker, working
+from eid.store.database import in_transaction
 from eid.store.outbox import Work, enqueue
 from eid.store.types import new_id
 from eid.store.work_records import Lease, hold_lease
+from tests.builders.workshop import build_workshop, pretend_dead
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-def build_workshop(engine: Engine, home: Path) -> Workshop:
-    spool = SpooledMessages(home / "messages")
-    settings = Settings(home=home, database=engine.url.render_as_string(hide_password=False))
-    clock = lambda: datetime.now(UTC)  # noqa: E731
-    return Workshop(engine, settings, load_rules("morocco").rules, ServiceKeys(bytes(32)), clock, spool, spool)
 
 
 @pytest.fixture
@@ -82,7 +68,9 @@ def raising(error: Exception) -> Callable[[Workshop, Work], None]:
     return handle
 
 
-@pytest.mark.parametrize("error", [GatewayError("away"), TransportError("away"), StoreError("locked")])
+@pytest.mark.parametrize(
+    "error", [GatewayError("away"), TransportError("away"), StoreError("locked"), KeyStoreError("no token")]
+)
 def test_what_may_help_is_tried_again_but_not_for_ever(workshop: Workshop, error: Exception) -> None:
     (work,) = put(workshop.engine, "x")
     assert perform(workshop, {"x": raising(error)}, work, 0) is Outcome.AGAIN
@@ -258,10 +246,7 @@ def _take_over(workshop: Workshop, worker: Worker, done: list[str]) -> None:
     (alone,) = put(workshop.engine, "plain")
     assert worker.turn() == 1
     _await(lambda: done.count("plain") == 21 and worker.engine.count("SUCCESS") == 5)
-    past = datetime.now(UTC) - timedelta(minutes=1)
-    gone = Lease("worker:dead", "elsewhere 1 x", past)
-    in_transaction(workshop.engine, lambda connection: hold_lease(connection, gone, past))
-    _pretend(workshop, f"{alone.id}:0")
+    pretend_dead(workshop, f"{alone.id}:0")
     worker.beat()
     _await(lambda: done.count("plain") == 22 and worker.engine.count("SUCCESS") == 5)
     assert [item.name for item in look_at_work(workshop.engine, datetime.now(UTC)).workers] == ["one"]
@@ -281,17 +266,6 @@ def _rob(workshop: Workshop, worker: Worker) -> None:
     worker.beat()
     with pytest.raises(StoreError, match="silent too long"):
         worker.run(threading.Event())
-
-
-def _pretend(workshop: Workshop, job: str) -> None:
-    """Let the engine hold that a dead executor is at work on one of the jobs that are done."""
-    engine = open_database(locate_work_database(workshop.settings))
-    schema = "" if engine.dialect.name == "sqlite" else "eid_work."
-    statement = (
-        f"UPDATE {schema}workflow_status SET status = 'PENDING', executor_id = 'dead' WHERE workflow_uuid = '{job}'"
-    )
-    in_transaction(engine, lambda connection: connection.execute(text(statement)))
-    engine.dispose()
 
 
 @pytest.mark.both_databases
@@ -336,14 +310,6 @@ def test_a_database_that_is_away_is_waited_for(workshop: Workshop, monkeypatch: 
 
 def test_the_tables_of_the_worker() -> None:
     assert {"notify", "sms.stamp", "access.code"} <= set(HANDLERS)
-    assert "seal" in TIMERS
-
-
-def test_who_has_no_key_leaves_sealing_to_others(workshop: Workshop) -> None:
-    assert TIMERS.keys() - workers._timers_of(workshop).keys() == {"seal"}
-    key = SoftwareSigner("audit", ec.generate_private_key(ec.SECP256R1()), ALGORITHM)
-    sealing = replace(workshop, sealer=Sealer(workshop.engine, key, "audit.example/log"))
-    assert workers._timers_of(sealing) == TIMERS
-    put(workshop.engine, "x")
-    seal_heads(workshop)
-    seal_heads(sealing)
+    assert NEEDS == {"audit.seal": Capability.SEAL, "status.publish": Capability.PUBLISH}
+    assert NEEDS.keys() <= HANDLERS.keys()
+    assert {"seal", "status", "unserved"} <= TIMERS.keys()
