@@ -25,6 +25,6 @@ def require_secure_address(url: str, whose: str) -> str:
     except ValueError:
         raise ProfileError(f"the address of {whose} is malformed") from None
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
-    if not secure or not parts.hostname or parts.username or parts.query or parts.fragment or not url.isascii():
+    if not secure or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment or not url.isascii():
         raise ProfileError(f"the address of {whose} is https without user, query and fragment")
     return url.rstrip("/")

@@ -120,7 +120,14 @@ def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://registry.example", "ftp://127.0.0.1", "https://u:p@registry.example", "http://[::1"]
+    "address",
+    [
+        "http://registry.example",
+        "ftp://127.0.0.1",
+        "https://u:p@registry.example",
+        "https://:p@registry.example",
+        "http://[::1",
+    ],
 )
 def test_a_token_goes_over_https_or_stays_on_this_machine(address: str) -> None:
     with pytest.raises(ProfileError, match="the address of the registry"):

@@ -142,14 +142,16 @@ def decode_keys(raw: bytes) -> KeySet:
 
 
 def _fetch_keys(address: str) -> bytes:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port or 443
+    except ValueError:
+        raise ProfileError("the address of the provider's keys is malformed") from None
     if parts.scheme != "https" or not parts.hostname:
         raise ProfileError("keys are fetched by https only; or name a file")
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     # The operator names his own provider, which may well be on a private network.
-    return fetch(
-        Location("https", parts.hostname, parts.port or 443, target), limit=MAX_KEYS, is_allowed=lambda _: True
-    )
+    return fetch(Location("https", parts.hostname, port, target), limit=MAX_KEYS, is_allowed=lambda _: True)
 
 
 def _read_keys(path: Path) -> bytes:
@@ -168,7 +170,12 @@ def _identify(subject: str) -> str:
 
 
 def _site(stated: object) -> str | None:
-    return stated if isinstance(stated, str) and _SITE.fullmatch(stated) else None
+    """Where he works; what is no code of a site is no token, lest he counts as one who works nowhere in particular."""
+    if stated is None:
+        return None
+    if not isinstance(stated, str) or not _SITE.fullmatch(stated):
+        raise TokenRefusedError("the token is refused")
+    return stated
 
 
 def _find(claims: Mapping[str, Any], place: str) -> Any:
