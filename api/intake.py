@@ -26,6 +26,7 @@ LIMITS: Final[tuple[tuple[re.Pattern[str], int], ...]] = (
     (re.compile(r"/v1/credentialRequests/.*"), 12 << 20),
     (re.compile(r"/v1/(identify|verify/.*)"), 4 << 20),
     (re.compile(r"/v1/persons(/.*)?"), 1 << 20),
+    (re.compile(r"/v1/stockStores/[^/]+/counts"), 1 << 20),
     (re.compile(r"/v1/reconciliations(/.*)?"), 4 << 20),
 )
 MAX_STRUCTURE: Final = 20_000  # commas and opening brackets

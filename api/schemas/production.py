@@ -325,9 +325,9 @@ class Destruction(RequestBody):
 
 
 class StockCount(RequestBody):
-    """A count by hand: what lies in the store, blanks and spoiled ones."""
+    """A count by hand: all that lies in the store, blanks and spoiled ones; what is not named is missing."""
 
-    serials: Annotated[list[Serial], Field(max_length=2000)]
+    serials: Annotated[list[Serial], Field(max_length=15_000)]
 
 
 class CountResult(ResponseBody):

@@ -6,12 +6,15 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from eid.store.audit import bucket_of
 from eid.store.production_tables import stock_batch, stock_item, stock_store
 from eid.store.types import new_id, new_id_like
+
+AT_ONCE: Final = 500  # serials that one statement looks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,9 @@ def insert_batch(
             received_by=actor,
         )
     )
-    connection.execute(insert(stock_item), blanks)
+    # With RETURNING, so that few statements with many rows are sent, and no list of statements, which the driver would
+    # send as a pipeline: that cannot be ended in peace where a serial is there already.
+    connection.execute(insert(stock_item).returning(stock_item.c.id), blanks)
     return batch, tuple(uuid.UUID(str(blank["id"])) for blank in blanks)
 
 
@@ -126,6 +131,25 @@ def list_blanks(
     if state is not None:
         query = query.where(stock_item.c.state == state)
     return tuple(Blank(**row) for row in connection.execute(query.order_by(stock_item.c.id).limit(limit)).mappings())
+
+
+def list_in_states(connection: Connection, store_id: uuid.UUID, states: Iterable[str]) -> tuple[Blank, ...]:
+    """All blanks of a store that are in these states."""
+    query = select(*_COLUMNS).where(stock_item.c.bucket == bucket_of(store_id), stock_item.c.store_id == store_id)
+    rows = connection.execute(query.where(stock_item.c.state.in_(tuple(states)))).mappings()
+    return tuple(Blank(**row) for row in rows)
+
+
+def known_serials(connection: Connection, store_id: uuid.UUID, serials: Iterable[str]) -> frozenset[str]:
+    """Those of many serials that a store has, or had, a blank of."""
+    query = select(stock_item.c.serial).where(
+        stock_item.c.bucket == bucket_of(store_id), stock_item.c.store_id == store_id
+    )
+    wanted, found = sorted(serials), set[str]()
+    for start in range(0, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        found.update(connection.execute(query.where(stock_item.c.serial.in_(part))).scalars())
+    return frozenset(found)
 
 
 def count_blanks(connection: Connection, store_id: uuid.UUID) -> dict[str, dict[str, int]]:

@@ -216,7 +216,8 @@ def take_stock(engine: Engine, store_id: uuid.UUID, serials: Iterable[str], acto
     counted = {serial.strip().upper() for serial in serials}
 
     def work(connection: Connection) -> Counted:
-        known = {item.serial: item for item in stock.list_blanks(connection, store_id, limit=MAX_BATCH)}
+        concerned = stock.list_in_states(connection, store_id, (*_LYING, BlankState.MISSING))
+        known = {item.serial: item for item in concerned}
         missing = [known[name] for name in sorted(known.keys() - counted) if known[name].state in _LYING]
         again = [known[name] for name in sorted(known.keys() & counted) if known[name].state == BlankState.MISSING]
         for item in missing:
@@ -226,7 +227,7 @@ def take_stock(engine: Engine, store_id: uuid.UUID, serials: Iterable[str], acto
         return Counted(
             tuple(item.serial for item in missing),
             tuple(item.serial for item in again),
-            tuple(sorted(counted - known.keys())),
+            tuple(sorted(counted - stock.known_serials(connection, store_id, counted))),
         )
 
     actor.require(KEEPERS)
