@@ -69,6 +69,15 @@ def load_record(connection: Connection, record_id: uuid.UUID) -> Record | None:
     return None if row is None else Record(*row)
 
 
+def is_search(connection: Connection, name: str) -> bool:
+    """Whether an identifier in the biometric system is a search's probe, which lies there while it is looked for."""
+    try:
+        record = load_record(connection, uuid.UUID(name))
+    except ValueError:
+        return False
+    return record is not None and record.kind == "TASK"
+
+
 def replace_record(connection: Connection, record: Record) -> bool:
     """Write state, subject and body anew; False where somebody else was quicker. version: the one that was read."""
     changed = connection.execute(

@@ -33,7 +33,9 @@ from eid.store.audit import append_event, bucket_of
 from eid.store.captures import Hold, Search, StoredCapture
 from eid.store.database import in_transaction
 from eid.store.erasure import captures_of
-from eid.store.outbox import Work
+from eid.store.osia_records import is_search
+from eid.store.outbox import Work, enqueue
+from eid.store.types import new_id_like
 
 DUPLICATE: Final = "duplicate"
 OTHER_PERSON: Final = "other-person"  # the encounters kept under this identifier are not like this one
@@ -42,6 +44,7 @@ HOLD_CODES: Final = (DUPLICATE, OTHER_PERSON, NOT_SEARCHED, "name-divergence", "
 CLEARING: Final = ("different-person", "twin", "same-person-explained", "explained", "compared-by-hand")
 CONFIRMING: Final = ("same-person", "impostor", "forged-document")
 _NOBODY: Final = Candidate("", 0, 0.0)
+FORGET: Final = "abis.forget"  # the work that an erasure causes where the biometric system is a worker's to reach
 PATIENCE: Final = timedelta(minutes=10)  # after which an answer that did not come is asked for again
 _ADJUDICATORS: Final = frozenset((Role.ADJUDICATOR,))
 _PLACERS: Final = frozenset((Role.ADJUDICATOR, Role.APPROVER, Role.VALIDATING_OFFICER, Role.SYSTEM))
@@ -95,7 +98,11 @@ def accept_candidates(
         if search is None or (task is not None and search.task is not None and search.task != task):
             raise NotStoredError("there is no such search")
         application = require_application(connection, search.application_id)
-        others = tuple(item for item in given if item.person != str(application.person_id))
+        others = tuple(
+            item
+            for item in given
+            if item.person != str(application.person_id) and not is_search(connection, item.person)
+        )
         doubts = (_NOBODY,) if _is_unlike_himself(connection, application, search, given) else ()
         return _answer(connection, search, others, doubts, now, code=DUPLICATE)
 
@@ -122,8 +129,20 @@ def forget_encounters(engine: Engine, abis: Abis, application_id: uuid.UUID) -> 
         return require_application(connection, application_id), captures_of(connection, application_id)
 
     application, taken = in_transaction(engine, work)
+    _forget(abis, str(application.person_id), map(str, taken))
+
+
+def forget_later(connection: Connection, application: StoredApplication, now: datetime) -> None:
+    """As `forget_encounters`, by a worker: for processes that are not let to the biometric system."""
+    taken = [str(item) for item in captures_of(connection, application.id)]
+    if taken:
+        told = {"person": str(application.person_id), "captures": taken}
+        enqueue(connection, Work(new_id_like(application.id, now), FORGET, told, now))
+
+
+def _forget(abis: Abis, person: str, taken: Iterable[str]) -> None:
     for capture_id in taken:  # of every attempt
-        abis.delete_encounter(Encounter(str(application.person_id), str(capture_id), ()), str(capture_id))
+        abis.delete_encounter(Encounter(person, capture_id, ()), capture_id)
 
 
 # --- holds
@@ -230,6 +249,13 @@ def handle_search(workshop: Workshop, work: Work) -> None:
     blobs = BlobStore(workshop.settings.documents_address, workshop.keys)
     application_id = uuid.UUID(work.payload["application"])
     begin_search(workshop.engine, open_abis(workshop.settings), blobs, application_id, workshop.now())
+
+
+def handle_forget(workshop: Workshop, work: Work) -> None:
+    """The work `abis.forget`; where no biometric system is set up, none has kept anything."""
+    abis = open_abis(workshop.settings)
+    if abis is not None:
+        _forget(abis, work.payload["person"], work.payload["captures"])
 
 
 def chase(workshop: Workshop) -> None:

@@ -32,6 +32,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "stamp.release": stamp_work.release,
     "payment.refund": stamp_work.refund,
     "abis.search": adjudication.handle_search,
+    "abis.forget": adjudication.handle_forget,
     "stamp.consume": approval.handle_consume,
     "stock.settle": production.handle_settle,
     "osia.identify": osia_identification.handle_identify,

@@ -161,13 +161,17 @@ def keep_buffer(registry: Registry, name: str, content: bytes, media_type: str, 
         GatewayError: it cannot be kept.
     """
     held, now = _require_open(registry, name), registry.now()
+
+    def require_room(connection: Connection) -> None:
+        if len(buffers_of(connection, held.id)) >= MAX_BUFFERS:
+            raise EnrolmentError(Refusal.GUARD, "the enrolment has too many buffers")
+
+    in_transaction(registry.engine, require_room)  # before it is kept: what no row names nobody erases
     blob = registry.blobs.put(str(held.id), content)
     buffer = Buffer(new_id_like(held.id, now, registry.random), held.id, media_type, blob, now)
 
     def work(connection: Connection) -> uuid.UUID:
-        kept = buffers_of(connection, held.id)
-        if len(kept) >= MAX_BUFFERS:
-            raise EnrolmentError(Refusal.GUARD, "the enrolment has too many buffers")
+        require_room(connection)
         insert_buffer(connection, buffer)
         return buffer.id
 

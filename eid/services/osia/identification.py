@@ -28,8 +28,8 @@ from eid.services.osia.identity import (
 )
 from eid.services.osia.records import Body, Held, hold, parse_id, require_held, rewrite
 from eid.services.registry import Registry
-from eid.store.database import in_transaction, reading
-from eid.store.outbox import Work, enqueue
+from eid.store.database import reading
+from eid.store.outbox import Work
 from eid.store.persons import StoredPerson, find_by_column, find_by_name
 from eid.store.types import new_id, new_id_like
 
@@ -97,9 +97,9 @@ def _begin_task(registry: Registry, stated: Body, set_name: str, actor: Actor) -
         raise RecordError(f"at most {MAX_BIOMETRICS} biometric items are searched at once")
     now = registry.now()
     task_id = new_id(now, registry.random)
-    hold(registry, TASK, task_id, WAITING, {"attributes": stated, "set": set_name, "persons": []}, actor.id, now)
+    body = {"attributes": stated, "set": set_name, "persons": []}
     work = Work(new_id_like(task_id, now), IDENTIFY, {"task": str(task_id)}, now)
-    in_transaction(registry.engine, lambda connection: enqueue(connection, work))
+    hold(registry, TASK, task_id, WAITING, body, actor.id, now, work=(work,))
     return task_id
 
 

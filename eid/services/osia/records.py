@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -27,6 +27,7 @@ from eid.store.osia_records import (
     load_record,
     replace_record,
 )
+from eid.store.outbox import Work, enqueue
 
 Body = dict[str, Any]
 PURPOSE: Final = "osia-record"
@@ -86,16 +87,23 @@ def hold(
     owner: str,
     now: datetime,
     subject: uuid.UUID | None = None,
+    work: Iterable[Work] = (),
 ) -> Held:
-    """Keep a new record.
+    """Keep a new record, together with the work that it causes.
 
     Raises:
         AlreadyDoneError: there is one under its identifier.
     """
     sealed = _seal(keeper, record_id, body)
     record = Record(record_id, kind, state, 1, subject, owner, sealed, now, now)
-    if not in_transaction(keeper.engine, lambda connection: insert_record(connection, record)):
-        raise AlreadyDoneError("there is one under this identifier")
+
+    def keep(connection: Connection) -> None:
+        if not insert_record(connection, record):
+            raise AlreadyDoneError("there is one under this identifier")
+        for item in work:
+            enqueue(connection, item)
+
+    in_transaction(keeper.engine, keep)
     return Held(record, dict(body))
 
 

@@ -22,7 +22,7 @@ from eid.services.lifecycle import Standing, advance, begin
 from eid.services.payment.payments import PaymentDesk, end_stamp, return_again
 from eid.services.stamp.stamps import CLERK, StampOffice, require_code
 from eid.store.applications import load_application
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.refunds import StoredRefund, insert_refund, load_refund, open_refunds, refund_about
 from eid.store.stamp_tables import refund_request as table
 from eid.store.stamps import find_stamp
@@ -37,7 +37,7 @@ def ask_for_cancelled(office: StampOffice, stamp_id: uuid.UUID, application_id: 
     Returns:
         whether there is such a request now.
     """
-    with office.engine.connect() as connection:
+    with reading(office.engine) as connection:
         application = load_application(connection, application_id)
     if application is None or application.state != ApplicationState.CANCELLED:
         return False

@@ -316,7 +316,9 @@ _CHECKS: Final[Mapping[str, _Check]] = {
     "date_of_birth": lambda record, _, said: (
         record.date_of_birth is not None and _same(record.date_of_birth.isoformat(), said)
     ),
-    "personal_number": lambda record, _, said: _same(record.personal_number or "-", said.strip().upper()),
+    "personal_number": lambda record, _, said: (
+        record.personal_number is not None and _same(record.personal_number, said.strip().upper())
+    ),
     "father": lambda record, _, said: _is_name(record.father, said),
     "mother": lambda record, _, said: _is_name(record.mother, said),
     "phone": lambda record, _, said: _is_phone(record, said),

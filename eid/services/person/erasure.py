@@ -23,10 +23,10 @@ from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import EnrolmentError, Refusal
-from eid.gateways.abis import Abis
+from eid.gateways.abis import Abis, Encounter
 from eid.gateways.blobs import BlobStore
 from eid.services.application.abis import open_abis
-from eid.services.application.adjudication import forget_encounters
+from eid.services.application.adjudication import forget_encounters, forget_later
 from eid.services.application.steps import SYSTEM, rules_of
 from eid.services.durable.work import Workshop
 from eid.services.person.statistics import count_new
@@ -56,7 +56,7 @@ _ERASERS: Final = frozenset((Role.SYSTEM, Role.ADMINISTRATOR, Role.APPLICANT))
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """What erasure works on. abis: the biometric system, None where there is none."""
+    """What erasure works on. abis: the biometric system; None where this process has none: then a worker sees to it."""
 
     engine: Engine = field(repr=False)
     blobs: BlobStore = field(repr=False)
@@ -165,6 +165,8 @@ def erase_application(eraser: Eraser, application_id: uuid.UUID, actor: Actor, n
         in_transaction(eraser.engine, step)
 
     def finish(connection: Connection) -> None:
+        if eraser.abis is None:
+            forget_later(connection, application, now)
         rows.erase_application_rows(connection, application_id)
         event = AuditEvent(now, actor.tag(role), "application.erase", f"application:{application_id}", {})
         append_event(connection, bucket_of(application_id), event)
@@ -222,6 +224,8 @@ def _erase_abandoned(eraser: Eraser, now: datetime) -> int:
             for item in found:
                 for buffer in files[item.id]:
                     eraser.blobs.delete(buffer.blob)
+                if item.kind == "TASK" and item.state != "DONE" and eraser.abis is not None:
+                    eraser.abis.delete_encounter(Encounter(str(item.id), str(item.id), ()), str(item.id))  # its probe
                 in_transaction(eraser.engine, partial(_erase_record, record=item, now=now))
             count += len(found)
             if len(found) < 100:

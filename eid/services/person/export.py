@@ -82,7 +82,7 @@ def build_archive(engine: Engine, blobs: BlobStore, document: Mapping[str, Any])
     """A ZIP with the document and the files that it names, decrypted.
 
     Raises:
-        GatewayError: a file cannot be read.
+        GatewayError: a file cannot be read. NotStoredError: an application was erased meanwhile.
     """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -221,7 +221,9 @@ def _handled(connection: Connection, kind: str, subject: uuid.UUID) -> list[dict
 def _files(connection: Connection, application: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names in the archive, and of the blobs."""
     found = applications_of(connection, uuid.UUID(application["person_id"]))
-    item = next(item for item in found if str(item.id) == application["id"])
+    item = next((item for item in found if str(item.id) == application["id"]), None)
+    if item is None:
+        raise NotStoredError("the application was erased meanwhile")
     papers = [(_file_name(item, paper), paper.blob) for paper in documents_of(connection, item.id)]
     taken = [_capture_files(connection, item, stored) for stored in list_captures(connection, item.id)]
     cards = [card.id for card in find_by_application(connection, item.id)]

@@ -11,6 +11,7 @@ from eid.services.payment.payments import PaymentDesk, Result, return_money
 from eid.services.payment.refunds import ask_for_cancelled, ask_for_declined
 from eid.services.stamp.spending import release_forsaken, release_stamp
 from eid.services.stamp.stamps import CLERK, StampOffice, expire_orders
+from eid.store.database import reading
 from eid.store.outbox import Work
 from eid.store.payments import find_payment
 
@@ -36,7 +37,7 @@ def refund(workshop: Workshop, work: Work) -> None:
     desk = PaymentDesk(_office(workshop), load_channels(workshop.settings.home))
     payment_id, now = uuid.UUID(work.payload["payment"]), workshop.now()
     if return_money(desk, payment_id, now) is Result.REFUSED:
-        with workshop.engine.connect() as connection:
+        with reading(workshop.engine) as connection:
             stamp_id = find_payment(connection, payment_id).stamp_id
         ask_for_declined(desk.office, stamp_id, payment_id, now)
 

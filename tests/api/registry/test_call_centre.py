@@ -23,7 +23,7 @@ from eid.store.office_tables import caller_check
 from eid.store.outbox import waiting
 from eid.store.tables import audit_row
 from eid.store.types import new_id_like
-from tests.builders.applicants import begin_application
+from tests.builders.applicants import applicant_record, begin_application
 from tests.builders.booking import PARIS, RABAT, build_desk
 from tests.builders.cards import active_card
 from tests.builders.registry import NOW, Office, build_office, issue_token
@@ -164,6 +164,15 @@ async def test_one_wrong_answer_is_enough(office, agent, person):
             assert name not in wrong.text
             with office.registry.engine.begin() as connection:  # it would be too many otherwise
                 connection.execute(caller_check.delete())
+
+
+async def test_who_has_no_number_knows_none(office, agent, any_database):
+    nobody = begin_application(any_database, NOW, record=applicant_record(personal_number=None))
+    body = {"person_id": str(nobody.person_id), **FATIMA}
+    async with office.client() as client:
+        for said in ("-", "NONE", "None"):
+            answer = await client.post("/v1/calls", json={**body, "personal_number": said}, headers=agent)
+            assert answer.json().get("guard") == "caller-verified", said
 
 
 @pytest.mark.both_databases

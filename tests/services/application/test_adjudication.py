@@ -17,6 +17,7 @@ from eid.services.application import adjudication, approval
 from eid.services.application.adjudication import accept_candidates, begin_search, settle_hold
 from eid.store.applications import StoredApplication
 from eid.store.captures import Search, list_late_searches
+from eid.store.osia_records import Record, insert_record
 from eid.store.types import new_id
 from tests.builders.applicants import APPLICANT, VALIDATOR, applicant_record
 from tests.builders.counter import ADJUDICATOR, APPROVER, CLOCK, OFFICER, Counter, build_counter, take
@@ -70,6 +71,22 @@ def test_somebody_new_goes_on_by_himself_and_somebody_known_is_held(counter: Cou
 
 
 @pytest.mark.both_databases
+def test_a_search_of_another_system_is_nobody(counter: Counter) -> None:
+    """While a system's search runs its probe lies in the gallery, and is like somebody."""
+    application = captured(counter)
+    counter.abis = SandboxAbis(later=True)
+    counter.search(application)
+    (search,) = late(counter)
+    probe = new_id(CLOCK)
+    task = Record(probe, "TASK", "WAITING", 1, None, "system-1", b"", CLOCK, CLOCK)
+    with counter.engine.begin() as connection:
+        insert_record(connection, task)
+    found = (Candidate(str(application.person_id), 1, 3000.0), Candidate(str(probe), 2, 3000.0))
+    assert accept_candidates(counter.engine, search.id, found, CLOCK, search.task)
+    assert adjudication.list_holds(counter.engine, ADJUDICATOR) == ()
+    assert counter.reload(application).state == "AWAITING_APPROVAL"
+
+
 def test_a_late_answer_counts_once_and_only_under_its_task(counter: Counter) -> None:
     counter.abis = SandboxAbis(later=True)
     application = counter.search(captured(counter))

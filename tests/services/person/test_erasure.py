@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from eid.enrolment.person import decode_person, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.errors import EnrolmentError, NotStoredError, Refusal
-from eid.services.application import acts
+from eid.services.application import acts, adjudication
 from eid.services.application.documents import open_document
 from eid.services.application.enrolment import view_item
 from eid.services.audit.log import Sealer
@@ -31,9 +32,10 @@ from eid.store.all_tables import metadata
 from eid.store.application_tables import application as table
 from eid.store.applications import StoredApplication
 from eid.store.card_tables import card
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.notifications import SENT, Notification, begin_notifications
 from eid.store.osia_tables import osia_record
+from eid.store.outbox import waiting
 from eid.store.production_tables import document_number
 from eid.store.types import new_id, new_id_like
 from tests.builders.applicants import ADMINISTRATOR, AGENT, APPLICANT, DOCUMENT, NOW, VALIDATOR, begin_application
@@ -225,6 +227,22 @@ def test_what_may_not_be_erased(any_database: Engine, tmp_path: Path):
     with pytest.raises(EnrolmentError):
         erase_own(eraser, AGENT, NOW)
     assert erase_due(eraser, NOW + timedelta(days=9999)) == Erased()
+
+
+def test_a_process_that_is_not_let_to_the_biometric_system_leaves_it_to_a_worker(
+    any_database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    counter = build_counter(any_database, tmp_path)
+    application = counter.search(counter.capture(counter.present()))
+    acts.cancel(any_database, application.id, ADMINISTRATOR, CLOCK)
+    assert counter.abis.encounters  # type: ignore[attr-defined] # the sandbox's
+    eraser = replace(eraser_of(counter), abis=None)
+    assert erase_own(eraser, APPLICANT, CLOCK).erased == (application.number,)
+    monkeypatch.setattr("eid.services.application.adjudication.open_abis", lambda _: counter.abis)
+    with reading(any_database) as connection:
+        (work,) = [item for item in waiting(connection) if item.kind == "abis.forget"]
+    adjudication.handle_forget(SimpleNamespace(settings=None), work)  # type: ignore[arg-type] # asks for no more
+    assert not counter.abis.encounters  # type: ignore[attr-defined]
 
 
 def test_of_two_applications_the_person_stays_with_the_other(any_database: Engine, tmp_path: Path):
