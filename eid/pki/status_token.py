@@ -126,6 +126,11 @@ class VerifiedStatusList:
         """Whether it must not be relied upon any longer (13.7); one without an end of time is never fresh."""
         return self.claims.expires_at is None or time >= self.claims.expires_at
 
+    def agrees_with(self, other: VerifiedStatusList) -> bool:
+        """Whether both say the same of every card, for as long: the two forms of one publication do."""
+        mine, theirs = self.claims, other.claims
+        return (mine.statuses, mine.expires_at) == (theirs.statuses, theirs.expires_at)
+
 
 # --- signing ----------------------------------------------------------------------------------------------------------
 

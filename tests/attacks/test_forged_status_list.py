@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from eid.codec import oid
-from eid.errors import EidError, Reason, VerificationError
+from eid.errors import EidError, LifecycleError, Reason, VerificationError
 from eid.pki.status_token import TokenForm, decode_status_token, verify_status_token
 from eid.pki.trust_store import build_trust_store
+from eid.services.verifying.status_shelf import find_files, keep_list, load_status_lists
 from eid.verification.report import Outcome, Verdict
 from eid.verification.status_lists import StatusLists
 from tests.builders.document import NOW, STATUS, Document, build_document, failed, judge, outcome, status_lists
@@ -49,6 +52,17 @@ def test_the_old_list_beside_the_new_one(document: Document) -> None:
         both = StatusLists.of(item for lists in order for item in lists.all)
         report = judge(document, policy="national", status_lists=both)
         assert failed(report) == {"document.status": Reason.REVOKED}
+
+
+def test_the_old_list_served_again(document: Document, tmp_path: Path) -> None:
+    """He sits between the relying party and the publisher: what is at hand is not exchanged for what was before."""
+    owner, trust = status_publisher(csca_key=document.csca, csca=document.csca_certificate), document.trust()
+    keep_list(tmp_path, owner.sign(REVOKED), trust, NOW)
+    with pytest.raises(LifecycleError, match="younger status list, of 2026-06-01 11:00:00, is at hand"):
+        keep_list(tmp_path, owner.sign((), issued_at=NOW - 3 * HOUR), trust, NOW)
+    lists, _ = load_status_lists(find_files(tmp_path), trust, NOW)
+    report = judge(document, policy="national", trust=trust, status_lists=lists)
+    assert failed(report) == {"document.status": Reason.REVOKED}
 
 
 def test_only_the_old_list(document: Document) -> None:

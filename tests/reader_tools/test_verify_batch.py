@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eid.evidence.codec import sign_evidence
 from eid.pki.status_list import StatusType
-from eid.services.verifying.status_shelf import shelf_of, store_list
+from eid.services.trust.files import load_trust_store
+from eid.services.verifying.status_shelf import keep_list, shelf_of
 from tests.builders.document import STATUS, Document, status_signer
 
 AT = ("--at", "2026-06-01T12:00:00Z")
@@ -89,7 +90,7 @@ def test_status_lists_are_read_as_verify_does(eid, folder, trust, station_pem, t
     (folder.parent / "broken").write_bytes(b"no list")
     code, _, said = judge("broken.jsonl", "--status", tmp_path / "valid", "--status", tmp_path / "broken")
     assert (code, len(said.splitlines()), "broken: " in said) == (0, 1, True)
-    store_list(shelf_of(store), "https://status.example.org/1", (tmp_path / "revoked").read_bytes())
+    keep_list(shelf_of(store), (tmp_path / "revoked").read_bytes(), load_trust_store(store), TODAY)
     assert judge("shelf.jsonl", "--workers", 1) == (1, {("document.status", "REVOKED"): 3}, "")
     code, _, said = judge("valid.jsonl", "--status", tmp_path / "valid")
     assert (code, "status_lists_digest" in said) == (73, True)

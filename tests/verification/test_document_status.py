@@ -123,3 +123,30 @@ def test_of_two_lists_the_younger_counts(document: Document) -> None:
         both = StatusLists.of(item for lists in order for item in lists.all)
         assert len(both.all) == 1
         assert judge(document, policy="national", status_lists=both).verdict is Verdict.TOTAL_PASSED
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "reason"),
+    [(1, 0, Reason.REVOKED), (1, 2, Reason.REVOKED), (2, 0, Reason.TRY_LATER), (3, 0, Reason.TRY_LATER)],
+)
+def test_two_lists_of_one_time_contradict_each_other(document: Document, one: int, other: int, reason: Reason) -> None:
+    """Neither is the last word: what is revoked stays so (7.1), of anything else nothing can be said (8.3)."""
+    raws = [status_lists(document, [(PLACE, status)]) for status in (one, other)]
+    orders = [StatusLists.of(item for lists in order for item in lists.all) for order in (raws, raws[::-1])]
+    for both in orders:
+        report = judge(document, policy="national", status_lists=both)
+        expected = Outcome.FAILED if reason is Reason.REVOKED else Outcome.INDETERMINATE
+        assert outcome(report, "document.status") == (expected, reason)
+    assert orders[0].digest == orders[1].digest
+
+
+def test_two_lists_of_one_time_that_agree_on_the_card(document: Document) -> None:
+    lists = [status_lists(document, [(PLACE + 1, status)]) for status in (0, 1)]
+    both = StatusLists.of(item for one in lists for item in one.all)
+    assert len(both.all) == 2
+    assert judge(document, policy="national", status_lists=both).verdict is Verdict.TOTAL_PASSED
+    shorter = status_lists(document, expires_at=NOW - timedelta(minutes=1))
+    stale = StatusLists.of([*both.all, *shorter.all])
+    assert outcome(judge(document, policy="national", status_lists=stale), "document.status")[1] is Reason.TRY_LATER
+    same = StatusLists.of([*lists[0].all, *status_lists(document).all])
+    assert len(same.all) == 1  # two tokens, one statement

@@ -26,6 +26,7 @@ from eid.verification.status_lists import StatusLists
 FOLDER: Final = "status"  # inside of the trust store's directory
 SUFFIX: Final = ".status"
 LOOK: Final = timedelta(seconds=10)  # how often a service looks whether files have changed
+CONTRADICTION: Final = "it contradicts another one of the same time; both are kept until a younger one comes"
 AGAIN: Final = timedelta(hours=1)  # after that a signer may have expired, or been revoked
 
 
@@ -38,8 +39,16 @@ class RefusedList:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptList:
+    """A list that lies on the shelf. contradicts: whether another of the same time, which says something else, does."""
+
+    found: VerifiedStatusList
+    contradicts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FetchedList:
-    """One list that was to be fetched. failure: why it was not, "" where it was."""
+    """One list that was to be fetched. failure: what is wrong, "" where nothing is."""
 
     uri: str
     octets: int
@@ -54,7 +63,7 @@ def shelf_of(trust_directory: Path) -> Path:
 def load_status_lists(
     files: Iterable[Path], trust: TrustStore, now: datetime
 ) -> tuple[StatusLists, tuple[RefusedList, ...]]:
-    """Verify files, each a token of either form; of two of one list the younger counts."""
+    """Verify files, each a token of either form; of those of one list the youngest count."""
     found: list[VerifiedStatusList] = []
     refused = []
     for path in files:
@@ -133,24 +142,58 @@ def fetch_status_lists(
     for uri, place in places:
         try:
             raw = fetch_file(place)
-            verify_status_token(raw, trust, now=now, uri=uri)
-            store_list(shelf, uri, raw)
-            results.append(FetchedList(uri, len(raw)))
+            kept = keep_list(shelf, raw, trust, now, uri=uri)
+            results.append(FetchedList(uri, len(raw), CONTRADICTION if kept.contradicts else ""))
         except EidError as failure:  # one that fails does not keep the others from coming in
             results.append(FetchedList(uri, 0, str(failure)))
     return tuple(results)
 
 
-def store_list(shelf: Path, uri: str, raw: bytes) -> Path:
-    """Put a token on the shelf, in the place of an older one of the same list.
+def keep_list(shelf: Path, raw: bytes, trust: TrustStore, now: datetime, *, uri: str | None = None) -> KeptList:
+    """Verify a token, and put it on the shelf in the place of older ones of the same list and state.
+
+    A list never goes back, whoever serves an old one. Two of one time that contradict each other are both kept until a
+    younger one comes: which of them was meant is not for the order to decide in which they came in (`KnownList`).
+
+    Args:
+        uri: what was asked for; None: whatever list it is.
 
     Raises:
-        StoreError: it cannot be written.
+        DecodeError, VerificationError: as `verify_status_token`. LifecycleError: a younger one is at hand. StoreError.
     """
-    shelf.mkdir(parents=True, exist_ok=True)
-    path = shelf / f"{hashlib.sha256(uri.encode()).hexdigest()[:32]}{SUFFIX}"
-    store_file(path, raw)
-    return path
+    found = verify_status_token(raw, trust, now=now, uri=uri)
+    time, held = found.claims.issued_at, _find_kept(shelf, found, trust, now)
+    rivals = [known for known in held.values() if known is not None and known.claims.issued_at >= time]
+    for known in rivals:
+        if known.claims.issued_at > time:
+            raise LifecycleError(f"a younger status list, of {known.claims.issued_at:%Y-%m-%d %H:%M:%S}, is at hand")
+    if not any(known.agrees_with(found) for known in rivals):
+        shelf.mkdir(parents=True, exist_ok=True)
+        store_file(shelf / f"{_stem(found.claims.uri)}-{hashlib.sha256(raw).hexdigest()[:16]}{SUFFIX}", raw)
+        for path, known in held.items():
+            if known is None or known.claims.issued_at < time:
+                path.unlink(missing_ok=True)
+    return KeptList(found, any(not known.agrees_with(found) for known in rivals))
+
+
+def _find_kept(
+    shelf: Path, found: VerifiedStatusList, trust: TrustStore, now: datetime
+) -> dict[Path, VerifiedStatusList | None]:
+    """The files of the same list and state; None for one that counts no longer."""
+    held = {path: _verify_kept(path, trust, now) for path in shelf.glob(f"{_stem(found.claims.uri)}*{SUFFIX}")}
+    return {path: known for path, known in held.items() if known is None or known.country == found.country}
+
+
+def _stem(uri: str) -> str:
+    """How the names of a list's files begin."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:32]
+
+
+def _verify_kept(path: Path, trust: TrustStore, now: datetime) -> VerifiedStatusList | None:
+    try:
+        return verify_status_token(read_input(path, MAX_TOKEN, "status list"), trust, now=now)
+    except (DecodeError, VerificationError):
+        return None
 
 
 def known_uris(shelf: Path) -> frozenset[str]:

@@ -34,16 +34,20 @@ def run(case: Case, check_id: str) -> str:
     if found is None:
         raise VerificationError(Reason.TRY_LATER, "the status list that the document names is not at hand")
     try:
-        status = found.claims.statuses.status(reference.index)
+        status = found.status(reference.index)
     except DecodeError as failure:
         raise VerificationError(Reason.FORMAT_FAILURE, failure.what) from failure
-    told = f"list of {found.claims.issued_at:%Y-%m-%d %H:%M}"
+    told = f"list of {found.issued_at:%Y-%m-%d %H:%M}"
+    if status is None:  # 8.3: then no statement about the status can be made
+        raise VerificationError(
+            Reason.TRY_LATER, f"the status lists of {found.issued_at:%Y-%m-%d} contradict each other"
+        )
     if status != StatusType.VALID:
         _refuse(status, told)
     time = case.require_time()
     grace = timedelta(days=case.policy.status_grace_days)
     if found.is_stale(time - grace):
-        raise VerificationError(Reason.TRY_LATER, f"the status list of {found.claims.issued_at:%Y-%m-%d} is stale")
+        raise VerificationError(Reason.TRY_LATER, f"the status list of {found.issued_at:%Y-%m-%d} is stale")
     return f"{told}, tolerated: stale" if found.is_stale(time) else told
 
 

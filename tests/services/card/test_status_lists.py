@@ -25,13 +25,14 @@ from eid.services.card.status_lists import (
     write_publications,
 )
 from eid.services.verifying.status_shelf import (
+    CONTRADICTION,
     StatusShelf,
     fetch_status_lists,
     find_files,
+    keep_list,
     known_uris,
     load_status_lists,
     shelf_of,
-    store_list,
 )
 from eid.store.cards import read_lists
 from eid.store.database import in_transaction
@@ -174,23 +175,73 @@ def test_lists_are_fetched_and_kept(store: Path) -> None:
     assert refused == ()
     found = lists.find(SERIES, "UT")
     assert found is not None
-    assert found.claims.statuses.status(9) == 1
+    assert found.status(9) == 1
+    pages["/1"] = first  # what a server said before does not come back
+    assert [bool(item.failure) for item in fetch()] == [True, False]
+    pages["/1"] = OWNER.sign([(7, 1)], issued_at=NOW + HOUR)
+    assert [item.failure for item in fetch(SERIES)] == [CONTRADICTION]
+    assert len(find_files(shelf_of(store))) == 3
+
+
+def kept(shelf: Path, moment=NOW, trust=TRUST) -> list[tuple[str, int, int | None]]:
+    """What lies on a shelf: state, the hour that it is of, and the status of place 7; and no other files."""
+    lists, refused = load_status_lists(find_files(shelf), trust, moment)
+    assert (refused, len(lists.all)) == ((), len(find_files(shelf)))
+    return [(item.country, (item.claims.issued_at - NOW) // HOUR, item.claims.statuses.status(7)) for item in lists.all]
+
+
+def test_a_list_on_the_shelf_never_goes_back(tmp_path: Path) -> None:
+    shelf, keep = tmp_path / "status", lambda raw: keep_list(tmp_path / "status", raw, TRUST, NOW).contradicts
+    assert not keep(OWNER.sign([(7, 2)], issued_at=NOW - 2 * HOUR))
+    assert kept(shelf) == [("UT", -2, 2)]
+    assert not keep(OWNER.sign((), issued_at=NOW - HOUR))
+    (at_hand,) = find_files(shelf)
+    assert not keep(OWNER.sign((), TokenForm.JWT, issued_at=NOW - HOUR))  # the other form of the same publication
+    assert [at_hand] == list(find_files(shelf))
+    with pytest.raises(LifecycleError, match="is at hand"):
+        keep(OWNER.sign([(7, 2)], issued_at=NOW - 2 * HOUR))
+    assert kept(shelf) == [("UT", -1, 0)]
+
+
+def test_lists_that_contradict_each_other_are_kept_until_a_younger_one_comes(tmp_path: Path) -> None:
+    keep = lambda raw: keep_list(tmp_path, raw, TRUST, NOW).contradicts  # noqa: E731
+    first, second = (OWNER.sign([(7, status)], issued_at=NOW - HOUR) for status in (0, 1))
+    assert [keep(first), keep(second), keep(first)] == [False, True, True]
+    assert sorted(kept(tmp_path)) == [("UT", -1, 0), ("UT", -1, 1)]
+    assert not keep(OWNER.sign((), issued_at=NOW))
+    assert kept(tmp_path) == [("UT", 0, 0)]
+
+
+def test_another_states_list_of_the_same_address_takes_no_place(tmp_path: Path) -> None:
+    foreign = status_publisher("FI")
+    trust = build_trust_store([OWNER.publisher.csca, foreign.publisher.csca])
+    for raw in (OWNER.sign((), issued_at=NOW - HOUR), foreign.sign([(7, 1)], issued_at=NOW)):
+        assert not keep_list(tmp_path, raw, trust, NOW).contradicts
+    assert kept(tmp_path, trust=trust) == [("FI", 0, 1), ("UT", -1, 0)]
+
+
+def test_a_file_that_counts_no_longer_makes_room(tmp_path: Path) -> None:
+    stranger = status_publisher()
+    keep_list(tmp_path, stranger.sign([(7, 1)], issued_at=NOW), build_trust_store([stranger.publisher.csca]), NOW)
+    keep_list(tmp_path, OWNER.sign((), issued_at=NOW - HOUR), TRUST, NOW)
+    assert kept(tmp_path) == [("UT", -1, 0)]
 
 
 def test_a_service_sees_new_files(store: Path) -> None:
     shelf = StatusShelf(shelf_of(store), TRUST)
     uris = lambda moment: [item.claims.uri for item in shelf.lists(moment).all]  # noqa: E731
     assert uris(NOW) == []
-    store_list(shelf_of(store), SERIES, OWNER.sign([(7, 1)], issued_at=NOW))
+    keep_list(shelf_of(store), OWNER.sign([(7, 1)], issued_at=NOW), TRUST, NOW)
     assert uris(NOW + SECOND) == []  # it looks every ten seconds
     held = shelf.lists(NOW + 11 * SECOND)
     assert [item.claims.uri for item in held.all] == [SERIES]
     assert shelf.lists(NOW + 22 * SECOND) is held  # nothing has changed, nothing is verified again
     assert shelf.lists(NOW + 2 * HOUR) is not held  # but every hour
-    store_list(shelf_of(store), OTHER, b"nothing")
+    (shelf_of(store) / "junk.status").write_bytes(b"nothing")
     assert uris(NOW + 3 * HOUR) == [SERIES]
     assert known_uris(shelf_of(store)) == {SERIES}
-    store_list(shelf_of(store), OTHER, OWNER.sign((), uri=OTHER, issued_at=NOW + 4 * HOUR))
+    (shelf_of(store) / "junk.status").unlink()
+    keep_list(shelf_of(store), OWNER.sign((), uri=OTHER, issued_at=NOW + 4 * HOUR), TRUST, NOW + 4 * HOUR)
     assert uris(NOW + 3 * HOUR + 11 * SECOND) == [SERIES]  # of a time to come
     assert uris(NOW + 4 * HOUR) == [SERIES, OTHER]
     assert uris(NOW) == [SERIES]  # a clock that was set back does not blind it
