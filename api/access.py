@@ -41,6 +41,12 @@ def current_actor(caller: Annotated[Caller, Depends(current_caller)]) -> Actor:
     return caller.actor
 
 
+def own_language(request: Request) -> str | None:
+    """The language in which the caller is told things, where that is known: an applicant's."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    return None if known is None else known.language
+
+
 def require(*roles: Role) -> Callable[..., Actor]:
     """A dependency: the actor, who has at least one of these roles; 403 else.
 

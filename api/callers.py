@@ -44,6 +44,7 @@ class Callers:
         request = Request(scope)
         try:
             caller = await self._identify(request)
+            request.state.caller = caller
             name = None if caller is None else caller.actor.id
             wait = self._buckets.take(name, self._address(request), request.method, scope["path"])
             if wait:
@@ -51,7 +52,6 @@ class Callers:
         except EidError as error:
             await problem_of_error(request, error)(scope, receive, send)
             return
-        request.state.caller = caller
         await self._app(scope, receive, send)
 
     async def _identify(self, request: Request) -> Caller | None:

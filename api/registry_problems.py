@@ -5,9 +5,11 @@ Texts come from `eid.locale` or from our own rules; nothing that was sent is eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from enum import unique
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -36,7 +38,8 @@ from eid.errors import (
 )
 from eid.locale import FALLBACK, LANGUAGES, text
 from eid.locale.details import REFUSALS, detail_text
-from eid.services.caller.tokens import TokenRefusedError
+from eid.services.caller.tokens import Caller, TokenRefusedError
+from eid.services.registry import Registry
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}  # RFC 6750 3
 
@@ -60,6 +63,7 @@ class RegistryProblem(ProblemKind):
     GATEWAY = Kind("gateway", 502, "A service outside does not answer")
 
 
+_WEIGHT: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE | re.ASCII)
 _BY_REFUSAL: Final = {
     Refusal.WRONG_STATE: RegistryProblem.WRONG_STATE,
     Refusal.FORBIDDEN: RegistryProblem.FORBIDDEN,
@@ -88,12 +92,37 @@ _BY_STATUS: Final[Mapping[int, ProblemKind]] = {
 
 
 def language_of(request: Request) -> str:
-    """The first language of Accept-Language that we have (RFC 9110 12.5.4, in the order stated), else English."""
-    for stated in request.headers.get("accept-language", "")[:200].split(","):
-        wanted = stated.partition(";")[0].strip().lower().partition("-")[0]
-        if wanted in LANGUAGES:
-            return wanted
-    return FALLBACK
+    """The language of an answer: that which the request prefers, else the applicant's own, else the country's first.
+
+    A country whose languages we have no texts in is answered in English.
+    """
+    caller: Caller | None = getattr(request.state, "caller", None)
+    registry: Registry | None = getattr(request.app.state, "registry", None)
+    own = [] if caller is None or caller.language is None else [caller.language]
+    country = () if registry is None else registry.rules.languages
+    wanted = (stated_language(request), *own, *country)
+    return next((language for language in wanted if language in LANGUAGES), FALLBACK)
+
+
+def stated_language(request: Request) -> str | None:
+    """The language of Accept-Language that is preferred among those that we have (RFC 9110 12.5.4); None: any."""
+    preferred = [(-_weigh(weight), range_.strip().lower().partition("-")[0]) for range_, weight in _ranges(request)]
+    known = (language for weight, language in sorted(preferred, key=itemgetter(0)) if weight)
+    first = next((language for language in known if language in LANGUAGES or language == "*"), "*")
+    return None if first == "*" else first
+
+
+def _ranges(request: Request) -> Iterator[tuple[str, str]]:
+    """Language ranges, each with what follows its semicolon."""
+    for part in request.headers.get("accept-language", "")[:200].split(","):
+        stated, _, parameter = part.partition(";")
+        yield stated, parameter.strip()
+
+
+def _weigh(parameter: str) -> float:
+    """A weight (RFC 9110 12.4.2); 1 where it is left out or is none."""
+    found = _WEIGHT.fullmatch(parameter)
+    return 1.0 if found is None else float(found[1])
 
 
 def answer_problem(

@@ -37,6 +37,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # behind all else: the server a
 
 from eid.enrolment.names import build_search_keys
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import load_rules
 from eid.services.person.search import Wanted, find_persons, search_persons
 from eid.store.applications import build_number
 from eid.store.audit import bucket_of
@@ -48,6 +49,7 @@ from tests.builders.postgres import postgres_server
 
 TARGET = 0.02  # seconds, the slowest of a hundred
 AGENT = Actor("agent-1", frozenset((Role.CALL_CENTRE_AGENT,)))
+ARTICLES = load_rules("morocco").rules.record.articles
 FAMILIES, GIVEN, COMMON = 400, 100, 10
 AT_ONCE = 50_000  # rows of one COPY
 LATIN = ("BA", "DI", "FO", "GU", "HA", "KI", "LO", "MU", "NA", "RI", "SO", "TU", "ZA", "YE", "WI", "JO")
@@ -157,7 +159,7 @@ def _copy(cursor: psycopg.Cursor, start: int, names: list[Name], now: datetime) 
     records: dict[Name, str] = {}
     keys: dict[Name, frozenset[str]] = {}
     for name in set(names):
-        records[name], keys[name] = _record(name), build_search_keys(name)
+        records[name], keys[name] = _record(name), build_search_keys(name, ARTICLES)
     with cursor.copy(PERSON) as copy:
         for number, person, name in made:
             row = (bucket_of(person), person, "VALID", 1, _number_of(number), "1985-02-14", records[name], now, now)

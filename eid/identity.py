@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any, Final, Literal, cast
 
 from eid.errors import RecordError
+from eid.locale.scripts import UNICODE_SCRIPTS
 from eid.mrz import PartialDate
 
 FORMAT: Final = "eid-identity-record"
@@ -53,10 +54,24 @@ _FORBIDDEN_CATEGORIES: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Z
 
 @dataclass(frozen=True, slots=True)
 class BilingualText:
-    """One text in Arabic and in Latin script, each as approved."""
+    """One text in a country's own script and in Latin, each as approved.
 
-    arabic: str = field(repr=False)
+    Args:
+        native: "" where the country has the Latin one alone. script: that of `native`, of `eid.locale.scripts`, or "".
+    """
+
+    native: str = field(repr=False)
     latin: str = field(repr=False)
+    script: str = field(default="arabic", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.native and self.script:
+            object.__setattr__(self, "script", "")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The text in its own script, if there is one, and in Latin."""
+        return (self.native, self.latin) if self.native else (self.latin,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +191,8 @@ def _texts(record: IdentityRecord) -> Iterator[tuple[str, str]]:
     if record.partner is not None:
         texts.append(("partner.name", record.partner.name))
     for name, text in texts:
-        yield f"{name}.arabic", text.arabic
+        if text.native:
+            yield f"{name}.{text.script}", text.native
         yield f"{name}.latin", text.latin
     for person in record.persons_to_notify:
         yield "persons_to_notify.name.latin", person.name
@@ -214,11 +230,11 @@ def find_script_warnings(record: IdentityRecord) -> tuple[str, ...]:
     """Texts that hold letters of another script than their field's, one sentence each, without the text."""
     warnings = []
     for name, text in _texts(record):
-        script = "ARABIC" if name.endswith(".arabic") else "LATIN"
+        script = name.rpartition(".")[2]
         letters = [character for character in text if unicodedata.category(character).startswith("L")]
         if not letters:
             warnings.append(f"{name} has no letters")
-        elif not all(unicodedata.name(letter, "").startswith(script) for letter in letters):
+        elif not all(unicodedata.name(letter, "").startswith(UNICODE_SCRIPTS[script]) for letter in letters):
             warnings.append(f"{name} has letters that are not {script.title()}")
     return tuple(warnings)
 
@@ -296,7 +312,11 @@ def _decode_flag(path: str, value: object) -> bool:
 
 
 def _decode_bilingual(path: str, value: object) -> BilingualText:
-    return BilingualText(**_decode_object(path, value, {"arabic": _decode_text, "latin": _decode_text}))
+    stated = value if isinstance(value, dict) else {}
+    script = next((name for name in stated if name != "latin" and name in UNICODE_SCRIPTS), "")
+    fields = {name: _decode_text for name in (script, "latin") if name}
+    found = _decode_object(path, value, fields)
+    return BilingualText(found.get(script, ""), found["latin"], script)
 
 
 def _decode_partial_date(path: str, value: object) -> PartialDate:
@@ -389,7 +409,7 @@ def encode_identity_record(record: IdentityRecord) -> bytes:
 def _encode_value(value: object) -> object:
     match value:
         case BilingualText():
-            return {"arabic": value.arabic, "latin": value.latin}
+            return ({value.script: value.native} if value.script else {}) | {"latin": value.latin}
         case PartnerMention():
             return {"relation": value.relation, "name": _encode_value(value.name)}
         case Fingerprint():

@@ -26,6 +26,7 @@ from eid.services.application.desk import ApplicationDesk, application_desk
 from eid.services.application.documents import Upload
 from eid.services.application.drafts import NewApplication
 from eid.services.application.review import warn_of_names
+from eid.services.application.steps import rules_of
 from eid.services.input_file import read_input
 from eid.services.settings import load_settings
 from eid.store.applications import StoredApplication
@@ -73,6 +74,7 @@ class _Desk:
 @click.option("--abroad", is_flag=True, help="The papers are those of residents abroad.")
 @click.option("--language", metavar="CODE", help="For messages.  [default: the country's first]")
 @click.option("--account", metavar="ID", help="Whose application it is.  [default: yours]")
+@click.option("--category", metavar="CODE", help="Of those who come first; its papers are wanted, an officer decides.")
 @SITE
 @acting_as(Role.ENROLMENT_OFFICER)
 @JSON
@@ -82,6 +84,7 @@ def new(
     abroad: bool,
     language: str | None,
     account: str | None,
+    category: str | None,
     site: str | None,
     role: str,
     as_json: bool,
@@ -90,7 +93,7 @@ def new(
     person = _read_record(record)
     with _desk(role, site) as desk:
         why = reason or load_rules(desk.office.rules).rules.reason[0].code
-        begun = NewApplication(why, person, abroad, site, language, applicant=account)
+        begun = NewApplication(why, person, abroad, site, language, applicant=account, category=category)
         found = drafts.create_application(desk.office.engine, begun, desk.actor, desk.now, rules=desk.office.rules)
     _print(found, as_json)
 
@@ -133,7 +136,7 @@ def show(person: bool, site: str | None, role: str, as_json: bool, application: 
             return
         view = views.view_application(desk.office.engine, found.id, desk.actor, desk.now)
     papers = [{"id": str(item.id), "paper": item.paper, "octets": item.octets} for item in view.documents]
-    warnings = list(warn_of_names(view.record))
+    warnings = list(warn_of_names(view.record, rules_of(view.application)))
     told = {**_describe(found), "record": encode_person(view.record), "name_warnings": warnings, "documents": papers}
     click.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
@@ -179,6 +182,19 @@ def edit(record: Path, site: str | None, role: str, as_json: bool, application: 
         found = drafts.edit_record(
             desk.office.engine, desk.find(application), _read_record(record), desk.actor, desk.now
         )
+    _print(found, as_json)
+
+
+@command.command(name="category")
+@click.option("--code", "category", metavar="CODE", help="Which; without it, of none.")
+@SITE
+@acting_as(Role.ENROLMENT_OFFICER)
+@JSON
+@APPLICATION
+def state_category(category: str | None, site: str | None, role: str, as_json: bool, application: str) -> None:
+    """Say that somebody is one of those who come first, or is not; its papers are wanted then."""
+    with _desk(role, site) as desk:
+        found = drafts.state_category(desk.office.engine, desk.find(application), category, desk.actor, desk.now)
     _print(found, as_json)
 
 
@@ -229,15 +245,23 @@ def request(papers: tuple[str, ...], site: str | None, role: str, as_json: bool,
 
 @command.command(name="validate")
 @click.option("--reconciliation", type=click.Choice(review.RECONCILIATIONS), help="Why register and papers differ.")
+@click.option("--declines-category", is_flag=True, help="The person is not one of those who come first.")
 @SITE
 @acting_as(Role.VALIDATING_OFFICER)
 @JSON
 @APPLICATION
-def validate(reconciliation: str | None, site: str | None, role: str, as_json: bool, application: str) -> None:
+def validate(
+    reconciliation: str | None, declines_category: bool, site: str | None, role: str, as_json: bool, application: str
+) -> None:
     """Find an application in order; the person enters the register."""
     with _desk(role, site) as desk:
         found = review.validate(
-            desk.office.engine, desk.find(application), desk.actor, desk.now, reconciliation=reconciliation
+            desk.office.engine,
+            desk.find(application),
+            desk.actor,
+            desk.now,
+            reconciliation=reconciliation,
+            declines_category=declines_category,
         )
     _print(found, as_json)
 
@@ -272,6 +296,8 @@ def _add_act(name: str, act: Act, role: Role, sentence: str) -> None:
 _add_act("submit", acts.submit, Role.ENROLMENT_OFFICER, "Submit a draft that is complete.")
 _add_act("take-up", acts.take_up, Role.VALIDATING_OFFICER, "Take an application up for review.")
 _add_act("supply", acts.supply, Role.ENROLMENT_OFFICER, "Tell that the papers asked for are there.")
+_add_act("withdraw", acts.withdraw, Role.ENROLMENT_OFFICER, "Take an application back, or discard a draft.")
+_add_act("appeal", acts.appeal, Role.ENROLMENT_OFFICER, "Take an appeal against a refusal in.")
 _add_act("cancel", acts.cancel, Role.ADMINISTRATOR, "End an application by authority.")
 
 
@@ -307,6 +333,7 @@ def _describe(found: StoredApplication) -> dict[str, Any]:
         "number": found.number,
         "state": found.state,
         "reason": found.reason,
+        "category": found.category,
         "site": found.site,
         "fee": None if found.fee is None else f"{found.fee} {found.currency}",
         "requested": ", ".join(found.requested_papers) or None,

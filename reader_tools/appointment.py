@@ -38,7 +38,6 @@ APPOINTMENT: Final = click.argument("appointment", type=click.UUID)
 SITE: Final = click.argument("site")
 SLOT: Final = click.argument("slot")
 DAY: Final = click.argument("day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
-CATEGORY: Final = click.option("--category", metavar="CODE", help="Of those who come first, by the rules.")
 
 
 @click.group(name="appointment", cls=CommandGroup)
@@ -116,20 +115,20 @@ def open_day(role: str, site: str, day: datetime) -> None:
 @click.option(
     "--days", type=click.IntRange(1, appointments.MAX_DAYS), default=7, show_default=True, help="How far to look."
 )
-@CATEGORY
 @acting_as(Role.CALL_CENTRE_AGENT)
 @JSON
 @APPLICATION
 @SITE
-def offers(
-    first: datetime | None, days: int, category: str | None, role: str, as_json: bool, application: str, site: str
-) -> None:
-    """List free times at a site for an application that was validated."""
+def offers(first: datetime | None, days: int, role: str, as_json: bool, application: str, site: str) -> None:
+    """List free times at a site for an application that was validated.
+
+    Kept places are among them if it was validated with a category of those who come first.
+    """
     now, start = current_moment(), None if first is None else first.date()
     with _desk() as desk:
         actor = local_actor(role)
         found = appointments.offer_times(
-            desk, find_named(desk.engine, application, actor), site, start, days, actor, now, category=category
+            desk, find_named(desk.engine, application, actor), site, start, days, actor, now
         )
     if as_json:
         told = [{"slot": str(item.slot), "starts_at": item.starts_at.isoformat(), "free": item.free} for item in found]
@@ -139,19 +138,18 @@ def offers(
 
 
 @command.command(name="hold")
-@CATEGORY
 @acting_as(Role.CALL_CENTRE_AGENT)
 @JSON
 @APPLICATION
 @SITE
 @SLOT
-def hold(category: str | None, role: str, as_json: bool, application: str, site: str, slot: str) -> None:
+def hold(role: str, as_json: bool, application: str, site: str, slot: str) -> None:
     """Hold a place for a short time."""
     wanted = decode_wall_time(slot)
 
     def work(desk: Desk, actor: Actor, now: datetime) -> Appointment:
         named = find_named(desk.engine, application, actor)
-        return appointments.hold(desk, named, site, wanted, actor, now, category=category)
+        return appointments.hold(desk, named, site, wanted, actor, now)
 
     _do(work, role, None, as_json)
 
@@ -198,6 +196,16 @@ def cancel(role: str, as_json: bool, appointment: uuid.UUID) -> None:
 def check_in(site: str, role: str, as_json: bool, appointment: uuid.UUID) -> None:
     """Somebody has come to his appointment."""
     _do(lambda desk, actor, now: appointments.check_in(desk, appointment, actor, now), role, site, as_json)
+
+
+@command.command(name="serve")
+@click.option("--at", "site", required=True, metavar="SITE", help="Where you work.")
+@acting_as(Role.ENROLMENT_OFFICER)
+@JSON
+@APPOINTMENT
+def serve(site: str, role: str, as_json: bool, appointment: uuid.UUID) -> None:
+    """Somebody who was checked in has been seen; the rest of his time is free again."""
+    _do(lambda desk, actor, now: appointments.serve(desk, appointment, actor, now), role, site, as_json)
 
 
 @command.command(name="walk-in")

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from api.access import require
+from api.access import own_language, require
 from api.openapi import problems
 from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
 from api.schemas.applications import (
     Application,
     ApplicationList,
+    CategoryStatement,
     ComparisonBody,
     Needs,
     NewApplicationBody,
@@ -31,13 +32,14 @@ from eid.enrolment.roles import Actor, Role
 from eid.services.application import acts, drafts, review, views
 from eid.services.application.drafts import NewApplication
 from eid.services.application.steps import rules_of
+from eid.services.caller.applicants import choose_language
 from eid.store.applications import StoredApplication
 from eid.store.documents import StoredDocument
 
 router = APIRouter(prefix="/v1/applications", tags=["applications"])
 
+OwnLanguage = Annotated[str | None, Depends(own_language)]
 Beginner = Annotated[Actor, Depends(require(Role.APPLICANT, Role.ENROLMENT_OFFICER))]
-Applicant = Annotated[Actor, Depends(require(Role.APPLICANT))]
 Validator = Annotated[Actor, Depends(require(Role.VALIDATING_OFFICER))]
 Refuser = Annotated[Actor, Depends(require(Role.VALIDATING_OFFICER, Role.ADJUDICATOR, Role.APPROVER))]
 Administrator = Annotated[Actor, Depends(require(Role.ADMINISTRATOR))]
@@ -81,12 +83,19 @@ ACT: Any = problems(
 
 
 @router.post("", operation_id="createApplication", summary="Begin an application", status_code=201, responses=ACT)
-def create_application(registry: CurrentRegistry, actor: Beginner, body: NewApplicationBody) -> Application:
-    """As a draft, in which anything may be missing."""
-    new = NewApplication(body.reason, body.record, body.abroad, body.site, body.language, body.service)
+def create_application(
+    registry: CurrentRegistry, actor: Beginner, own: OwnLanguage, body: NewApplicationBody
+) -> Application:
+    """As a draft, in which anything may be missing. The language that it names is the account's from then on."""
+    language = body.language or (own if own in registry.rules.languages else None)
+    new = NewApplication(
+        body.reason, body.record, body.abroad, body.site, language, body.service, category=body.category
+    )
     made = drafts.create_application(
         registry.engine, new, actor, registry.now(), rules=registry.country, keys=registry.keys
     )
+    if body.language is not None and own is not None:
+        choose_language(registry, actor, body.language)
     return describe(made)
 
 
@@ -135,6 +144,16 @@ def read_status(registry: CurrentRegistry, actor: Follower, application_id: UUID
 def edit_record(registry: CurrentRegistry, actor: Beginner, application_id: UUID, body: PersonRecord) -> Application:
     """Also of an application about which more was asked, as long as the person is not registered."""
     return describe(drafts.edit_record(registry.engine, application_id, body, actor, registry.now()))
+
+
+@router.put(
+    "/{application_id}/category", operation_id="stateCategory", summary="Say that somebody comes first", responses=ACT
+)
+def state_category(
+    registry: CurrentRegistry, actor: Beginner, application_id: UUID, body: CategoryStatement
+) -> Application:
+    """Its papers are wanted then. Kept places are offered once an officer has validated it."""
+    return describe(drafts.state_category(registry.engine, application_id, body.category, actor, registry.now()))
 
 
 @router.get("/{application_id}/needs", operation_id="readNeeds", summary="What is still missing", responses=READ)
@@ -206,8 +225,16 @@ def validate(
     registry: CurrentRegistry, actor: Validator, application_id: UUID, body: ValidationBody | None = None
 ) -> Application:
     """The person enters the register, or the registered one is brought up to date; appointments can be chosen now."""
-    code = None if body is None else body.reconciliation
-    return describe(review.validate(registry.engine, application_id, actor, registry.now(), reconciliation=code))
+    said = body or ValidationBody()
+    found = review.validate(
+        registry.engine,
+        application_id,
+        actor,
+        registry.now(),
+        reconciliation=said.reconciliation,
+        declines_category=said.declines_category,
+    )
+    return describe(found)
 
 
 @router.post("/{application_id}/reject", operation_id="rejectApplication", summary="Refuse", responses=ACT)
@@ -217,14 +244,14 @@ def reject(registry: CurrentRegistry, actor: Refuser, application_id: UUID, body
 
 
 @router.post("/{application_id}/appeal", operation_id="appeal", summary="Appeal against a refusal", responses=ACT)
-def appeal(registry: CurrentRegistry, actor: Applicant, application_id: UUID) -> Application:
-    """Another look is taken."""
+def appeal(registry: CurrentRegistry, actor: Beginner, application_id: UUID) -> Application:
+    """Another look is taken. At a counter an officer takes it in."""
     return describe(acts.appeal(registry.engine, application_id, actor, registry.now()))
 
 
 @router.post("/{application_id}/withdraw", operation_id="withdrawApplication", summary="Take it back", responses=ACT)
-def withdraw(registry: CurrentRegistry, actor: Applicant, application_id: UUID) -> Application:
-    """A draft is discarded; a stamp that was reserved becomes free."""
+def withdraw(registry: CurrentRegistry, actor: Beginner, application_id: UUID) -> Application:
+    """A draft is discarded; a stamp that was reserved becomes free, and so does a place."""
     return describe(acts.withdraw(registry.engine, application_id, actor, registry.now()))
 
 
@@ -236,8 +263,8 @@ def cancel(registry: CurrentRegistry, actor: Administrator, application_id: UUID
 
 def describe(found: StoredApplication) -> Application:
     """What everybody who may know of an application sees."""
-    same = ("id", "number", "state", "version", "service", "reason", "abroad", "site", "language", "fee", "currency")
-    times = ("refusal", "appeal_until", "submitted_at", "decide_by", "due_at", "created_at")
+    same = ("id", "number", "state", "version", "service", "reason", "category", "abroad", "site", "language")
+    times = ("fee", "currency", "refusal", "appeal_until", "submitted_at", "decide_by", "due_at", "created_at")
     values: dict[str, Any] = {name: getattr(found, name) for name in (*same, *times)}
     known = (item for item in rules_of(found).refusal if item.code == found.refusal)  # rules change, files stay
     title = next((item.title.get(found.language) for item in known), None)

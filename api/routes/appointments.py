@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.access import current_actor, require
 from api.openapi import problems
@@ -54,12 +54,14 @@ REFUSED: Final[Any] = problems(
 
 
 @site_router.get("/v1/services", operation_id="listServices", summary="What people come for")
-def list_services(request: Request, registry: CurrentRegistry) -> ServicesBody:
+def list_services(request: Request, response: Response, registry: CurrentRegistry) -> ServicesBody:
     """How long each service takes, whose originals people bring, and who needs no appointment."""
-    rules, language = registry.rules, language_of(request)
+    rules, wanted = registry.rules, language_of(request)
+    language = wanted if wanted in rules.languages else rules.language
+    response.headers["Content-Language"] = language
 
     def said(title: dict[str, str]) -> str:
-        return title.get(language) or title[rules.language]
+        return title[language]
 
     services = [
         ServiceBody(
@@ -72,7 +74,14 @@ def list_services(request: Request, registry: CurrentRegistry) -> ServicesBody:
         for item in rules.appointments.service
     ]
     categories = [
-        CategoryBody(code=item.code, title=said(item.title), days=list(item.days), reasons=list(item.reasons))
+        CategoryBody(
+            code=item.code,
+            title=said(item.title),
+            days=list(item.days),
+            reasons=list(item.reasons),
+            from_age=item.from_age,
+            papers=[BroughtPaper(code=code, title=said(rules.find_paper(code).title)) for code in item.papers],
+        )
         for item in rules.appointments.category
     ]
     return ServicesBody(services=services, categories=categories)
@@ -140,11 +149,13 @@ def list_offers(
     actor: Booker,
     first: Annotated[date | None, Query(alias="from")] = None,
     days: Annotated[int, Query(ge=1, le=appointments.MAX_DAYS)] = 7,
-    category: Annotated[str | None, Query(max_length=32)] = None,
 ) -> list[OfferBody]:
-    """Once staff have validated the application: the times of some days at a site, the first of them today there."""
+    """Once staff have validated the application: the times of some days at a site, the first of them today there.
+
+    Kept places are among them for an application that was validated with a category of those who come first.
+    """
     desk, now = _desk(registry), registry.now()
-    found = appointments.offer_times(desk, id, site, first, days, actor, now, category=category)
+    found = appointments.offer_times(desk, id, site, first, days, actor, now)
     return [
         OfferBody(site=item.site, slot=str(item.slot), starts_at=item.starts_at, ends_at=item.ends_at, free=item.free)
         for item in found
@@ -155,10 +166,7 @@ def list_offers(
 def hold_place(registry: CurrentRegistry, body: NewHold, actor: Booker) -> AppointmentBody:
     """For a short time, while somebody decides. Asked again for the same it is the same one."""
     slot = decode_wall_time(body.slot)
-    made = appointments.hold(
-        _desk(registry), body.application_id, body.site, slot, actor, registry.now(), category=body.category
-    )
-    return _body(made)
+    return _body(appointments.hold(_desk(registry), body.application_id, body.site, slot, actor, registry.now()))
 
 
 @router.get("/v1/appointments/{id}", operation_id="showAppointment", summary="An appointment", responses=UNKNOWN)

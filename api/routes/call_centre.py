@@ -109,8 +109,7 @@ def _person(found: MaskedPerson) -> schemas.MaskedPerson:
     return schemas.MaskedPerson(
         id=found.id,
         state=found.state,
-        arabic=found.arabic,
-        latin=found.latin,
+        name=dict(found.name),
         birth_year=found.birth_year,
         personal_number=found.personal_number,
     )

@@ -10,7 +10,7 @@ from api.access import BEARER, current_caller, require
 from api.openapi import problems
 from api.problems import ProblemError
 from api.registry_context import CurrentRegistry
-from api.registry_problems import RegistryProblem
+from api.registry_problems import RegistryProblem, stated_language
 from api.schemas.registry import Me, NewCode, NewSession, OpenedSession, SentCode
 from eid.enrolment.roles import Actor, Role
 from eid.services.caller import applicants as access
@@ -23,9 +23,10 @@ IN: Any = problems(RegistryProblem.UNAUTHENTICATED, RegistryProblem.INVALID_VALU
 @router.post(
     "/v1/sessions/codes", operation_id="sendCode", summary="Have a one-time code sent", status_code=202, responses=IN
 )
-def send_code(registry: CurrentRegistry, body: NewCode) -> SentCode:
+def send_code(request: Request, registry: CurrentRegistry, body: NewCode) -> SentCode:
     """The answer is the same whether the contact is known or new, and also where it was sent too many codes."""
-    sent = access.send_code(registry, access.Channel(body.channel), body.contact, body.language)
+    language = body.language or stated_language(request)
+    sent = access.send_code(registry, access.Channel(body.channel), body.contact, language)
     return SentCode(id=sent.id, expires_at=sent.expires_at)
 
 

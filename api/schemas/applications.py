@@ -27,6 +27,9 @@ class NewApplicationBody(RequestBody):
         default=None, description="In which the applicant is told things; null: the first of the country's rules"
     )
     service: Code | None = Field(default=None, description="A code of /v1/services; null: the first of files kept here")
+    category: Code | None = Field(
+        default=None, description="Of those who come first (/v1/services): its papers are wanted, an officer decides"
+    )
 
 
 class PapersBody(RequestBody):
@@ -39,6 +42,16 @@ class ValidationBody(RequestBody):
     """Why register and papers differ, where the reason for the card does not say it."""
 
     reconciliation: Literal["spelling", "court-ruling", "civil-status-correction", "register-error"] | None = None
+    declines_category: bool = Field(
+        default=False,
+        description="Whether the person is none of those who come first, though the application says so",
+    )
+
+
+class CategoryStatement(RequestBody):
+    """That the person is one of those who come first, or not."""
+
+    category: Code | None = Field(description="A code of /v1/services; null: of none")
 
 
 class RejectionBody(RequestBody):
@@ -62,6 +75,7 @@ class Application(ResponseBody):
     version: int
     service: str
     reason: str
+    category: str | None = Field(description="Of those who come first: as stated, once validated as it was found")
     abroad: bool
     site: str | None
     language: str

@@ -23,12 +23,11 @@ Slot = Annotated[
 
 
 class NewHold(RequestBody):
-    """Which time an application wants at which site; category: of those who come first."""
+    """Which time an application wants at which site."""
 
     application_id: UUID
     site: SiteCode
     slot: Slot
-    category: Code | None = None
 
 
 class NewTime(RequestBody):
@@ -76,6 +75,8 @@ class CategoryBody(ResponseBody):
     title: str
     days: list[Weekday]
     reasons: list[str] = Field(description="For which reasons of a card; none: for all")
+    from_age: int | None = Field(description="In full years")
+    papers: list[BroughtPaper] = Field(description="That show it: sent with the application, or brought along")
 
 
 class ServicesBody(ResponseBody):

@@ -24,7 +24,7 @@ class WantedPerson(RequestBody):
     personal_number: PersonalNumber | None = None
     number: ReceiptNumber | None = Field(default=None, description="Of an application's receipt")
     document_number: DocumentNumber | None = None
-    name: Text | None = Field(default=None, description="How it begins, in Arabic or Latin letters, in either order")
+    name: Text | None = Field(default=None, description="How it begins, in any of the scripts, in either order")
 
     @model_validator(mode="after")
     def _one(self) -> WantedPerson:
@@ -38,8 +38,7 @@ class MaskedPerson(ResponseBody):
 
     id: UUID
     state: str
-    arabic: str
-    latin: str
+    name: dict[str, str] = Field(description="By script, the first letter of each word")
     birth_year: int | None
     personal_number: str | None
 

@@ -31,7 +31,10 @@ class NewCode(RequestBody):
     contact: Annotated[str, StringConstraints(min_length=3, max_length=254)] = Field(
         description="Telephone number with + and the country's code, or mail address", examples=["+212600000000"]
     )
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] = "en"
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = Field(
+        default=None,
+        description="Of the message; null: as Accept-Language, the account's, the country's first",
+    )
 
 
 class SentCode(ResponseBody):

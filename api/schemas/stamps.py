@@ -17,7 +17,7 @@ from eid.enrolment.stamp import StampState
 Service = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9]{6,15}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), Field(examples=["fr"])]
-Digits = Annotated[str, StringConstraints(min_length=16, max_length=64)]
+Digits = Annotated[str, StringConstraints(min_length=12, max_length=96)]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
@@ -71,7 +71,7 @@ class Stamps(ResponseBody):
 
 
 class TypedDigits(RequestBody):
-    """The 16 digits as somebody typed them: spaces, hyphens and the digits of any script are taken."""
+    """The digits as somebody typed them: spaces, hyphens and the digits of any script are taken."""
 
     digits: Digits = Field(repr=False, examples=["٠١٢٣ ٤٥٦٧ ٨٩٠١ ٢٣٤٥"])
 

@@ -38,17 +38,25 @@ class Category(_Table):
     """People who are seen without an appointment, and first.
 
     Args:
-        days: on which weekdays. reasons: for which reasons of a card; none means for all.
+        days: on which weekdays. reasons: for which reasons of a card; none means for all. from_age: in full years.
+        papers: codes of what shows that somebody is of it; they come with the application that states the category.
     """
 
     code: Code
     title: dict[str, str]
     days: Annotated[tuple[Weekday, ...], Field(min_length=1), AfterValidator(_distinct)] = WEEK
     reasons: tuple[Code, ...] = ()
+    from_age: int | None = Field(default=None, ge=1, le=120)
+    papers: tuple[Code, ...] = ()
 
-    def admits(self, day: date, reason: str) -> bool:
-        """Whether it applies on a day to an application for this reason."""
-        return WEEK[day.weekday()] in self.days and (not self.reasons or reason in self.reasons)
+    def fits(self, reason: str, age: int | None) -> bool:
+        """Whether it can apply to an application for this reason, of somebody of this age (None: not known)."""
+        is_of_age = self.from_age is None or (age is not None and age >= self.from_age)
+        return is_of_age and (not self.reasons or reason in self.reasons)
+
+    def admits(self, day: date) -> bool:
+        """Whether it counts on a day."""
+        return WEEK[day.weekday()] in self.days
 
 
 class AppointmentRules(_Table):
@@ -87,6 +95,10 @@ class AppointmentRules(_Table):
             RecordError: there is none.
         """
         return _find(self.service, code, "service")
+
+    def known_category(self, code: str | None) -> Category | None:
+        """The category with this code, None where there is none: rules change, applications stay."""
+        return next((row for row in self.category if row.code == code), None)
 
     def find_category(self, code: str) -> Category:
         """The category with this code.

@@ -8,13 +8,12 @@ is copied, never computed; a skeleton of both spellings only warns that they may
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Final
 
 LIKENESS: Final = 0.6  # of the skeletons of both spellings, below which an officer is warned
-LEGACY_TITLES: Final = frozenset(("moulay", "mly", "sidi", "lalla", "مولاي", "سيدي", "للا", "لالا"))
-MANY_GIVEN_NAMES: Final = 2
 
 _ARABIC: Final = str.maketrans(
     {
@@ -55,15 +54,16 @@ def _fold_letter(letter: str) -> str:
     return letter if category[0] == "L" else ""
 
 
-def build_search_keys(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+def build_search_keys(pairs: Iterable[tuple[str, str]], articles: Iterable[str] = ()) -> frozenset[str]:
     """The keys by which a person is found: for each pair of family and given names both orders, folded.
 
-    An Arabic article is part of the name; it is found without it, too.
+    An article is part of the name; it is found without it, too.
     """
+    known = tuple(fold(article) for article in articles)
     keys = set()
     for family, given in pairs:
         first, second = fold(family), fold(given)
-        for head, tail in ((first, second), (second, first), (without_article(first), second)):
+        for head, tail in ((first, second), (second, first), (without_article(first, known), second)):
             keys.add(f"{head} {tail}".strip()[:KEY_LENGTH])
     return frozenset(keys - {""})
 
@@ -71,29 +71,42 @@ def build_search_keys(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
 KEY_LENGTH: Final = 256  # characters of a key, eid.store.application_tables.ORDERED_TEXT
 
 
-def without_article(folded: str) -> str:
-    """A folded family name without the article before it ("el mithal", "المثال")."""
-    for article in ("el ", "al ", "ال"):
-        if folded.startswith(article) and len(folded) > len(article) + 1:
-            return folded[len(article) :]
+def without_article(folded: str, articles: Iterable[str]) -> str:
+    """A folded family name without the article before it.
+
+    In Latin letters that is a word of its own ("el mithal"), in others it is written to the name ("المثال").
+    """
+    for article in articles:
+        before = f"{article} " if article.isascii() else article
+        if folded.startswith(before) and len(folded) > len(before) + 1:
+            return folded[len(before) :]
     return folded
 
 
-def find_name_warnings(family: tuple[str, str], given: tuple[str, str]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """Family and given names by script."""
+
+    family: Mapping[str, str] = field(repr=False)
+    given: Mapping[str, str] = field(repr=False)
+
+
+def find_name_warnings(name: Spellings, titles: Iterable[str], usual: int) -> tuple[str, ...]:
     """What an officer should look at again, by code; nothing of it forbids a name.
 
     Args:
-        family, given: the Arabic and the Latin spelling of each.
+        titles: words that are no part of a name. usual: so many given names are.
     """
-    words = [fold(text).split() for text in (*family, *given)]
+    given = [fold(text).split() for text in name.given.values()]
+    words = [*(fold(text).split() for text in name.family.values()), *given]
     warnings = []
-    if any(LEGACY_TITLES & set(part) for part in words):
+    if any({fold(title) for title in titles} & set(part) for part in words):
         warnings.append("legacy-title")
     if any(letter.isdigit() for part in words for word in part for letter in word):
         warnings.append("digits")
-    if max(len(words[2]), len(words[3])) > MANY_GIVEN_NAMES:
+    if max(map(len, given), default=0) > usual:
         warnings.append("many-given-names")
-    if any(_may_differ(arabic, latin) for arabic, latin in (family, given)):
+    if any(_may_differ(part.get("arabic", ""), part.get("latin", "")) for part in (name.family, name.given)):
         warnings.append("spellings-differ")
     return tuple(warnings)
 

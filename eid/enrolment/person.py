@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     WithJsonSchema,
+    create_model,
 )
 from pydantic_core import PydanticCustomError
 
@@ -30,6 +31,7 @@ from eid.enrolment.faults import fault_of
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import RecordError
 from eid.identity import LINES_LIMIT, NOTIFY_LIMIT, TEXT_LIMIT, BilingualText
+from eid.locale.scripts import UNICODE_SCRIPTS
 from eid.mrz import PartialDate
 
 OLDEST: Final = 130  # years
@@ -62,7 +64,7 @@ def _refuse(code: str) -> PydanticCustomError:
     return PydanticCustomError(code, "refused")  # the sentence is the locale's
 
 
-def _text(lines: int, limit: int, script: str) -> Callable[[str], str]:
+def _text(lines: int, limit: int, script: tuple[str, ...]) -> Callable[[str], str]:
     def check(value: str) -> str:
         text = unicodedata.normalize("NFC", value)
         parts = text.split("\n")
@@ -73,7 +75,7 @@ def _text(lines: int, limit: int, script: str) -> Callable[[str], str]:
         if any(unicodedata.category(letter) in _FORBIDDEN for part in parts for letter in part):
             raise _refuse("hidden-character")
         letters = [unicodedata.name(letter, "") for letter in text if unicodedata.category(letter)[0] == "L"]
-        if letters and not any(name.startswith(script) for name in letters):
+        if letters and not any(name.startswith(prefix) for name in letters for prefix in script):
             raise _refuse("other-script")
         return text
 
@@ -100,11 +102,8 @@ def _partial_date(value: object) -> PartialDate:
         raise _refuse("partial-date") from None
 
 
-Arabic = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, "ARABIC"))]
-Latin = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, "LATIN"))]
-Tifinagh = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, "TIFINAGH"))]
-ArabicLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "ARABIC"))]
-LatinLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, "LATIN"))]
+Latin = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, UNICODE_SCRIPTS["latin"]))]
+LatinLines = Annotated[str, AfterValidator(_text(LINES_LIMIT, TEXT_LIMIT, UNICODE_SCRIPTS["latin"]))]
 CountryCode = Annotated[str, AfterValidator(_matching(r"[A-Z]{1,3}", "country-form"))]
 Phone = Annotated[str, AfterValidator(_matching(_INTERNATIONAL_PHONE, "phone-form"))]
 Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email-form")), Field(max_length=254)]
@@ -129,27 +128,41 @@ class _Part(BaseModel):
     __str__ = __repr__
 
 
-class TwoScripts(_Part):
-    """One text in Arabic and in Latin script, as the civil-status record has it; Tifinagh where it has that, too."""
+class _Spellings(_Part):
+    """One text by script. Which scripts a country wants, and which it takes, its rules say."""
 
-    arabic: Arabic
-    latin: Latin
-    tifinagh: Tifinagh | None = None
+    @property
+    def by_script(self) -> dict[str, str]:
+        """The spellings that there are, in the order of `UNICODE_SCRIPTS`."""
+        return {script: text for script in UNICODE_SCRIPTS if (text := getattr(self, script)) is not None}
 
-    def bilingual(self) -> BilingualText:
-        """As the approved record has it."""
-        return BilingualText(self.arabic, self.latin)
+    def bilingual(self, script: str) -> BilingualText:
+        """As the approved record has it: in the country's own script, "" where it has but the Latin one, and in Latin.
+
+        Raises:
+            RecordError: one of them is missing.
+        """
+        found = self.by_script
+        if "latin" not in found or (script and script not in found):
+            raise RecordError("a text is not in every script that the country's cards have")
+        return BilingualText(found.get(script, ""), found["latin"], script)
 
 
-class AddressLines(_Part):
-    """Up to three lines in each script, parted by line feeds."""
+def _spellings(name: str, lines: int, sentence: str) -> type[_Spellings]:
+    """A model with a field for each script, each held to letters of its own."""
+    fields: dict[str, Any] = {
+        script: (Annotated[str, AfterValidator(_text(lines, TEXT_LIMIT, letters))] | None, None)
+        for script, letters in UNICODE_SCRIPTS.items()
+    }
+    return create_model(name, __base__=_Spellings, __module__=__name__, __doc__=sentence, **fields)
 
-    arabic: ArabicLines
-    latin: LatinLines
 
-    def bilingual(self) -> BilingualText:
-        """As the approved record has it."""
-        return BilingualText(self.arabic, self.latin)
+if TYPE_CHECKING:
+    TwoScripts = _Spellings
+    AddressLines = _Spellings
+else:
+    TwoScripts = _spellings("TwoScripts", 1, "One text as the civil-status record has it, by script.")
+    AddressLines = _spellings("AddressLines", LINES_LIMIT, "Up to three lines by script, parted by line feeds.")
 
 
 class Address(_Part):
@@ -280,12 +293,14 @@ def _to_fault(place: tuple[int | str, ...], code: str) -> Fault:
 
 
 _PARTS: Final[tuple[type[BaseModel], ...]] = tuple(_Part.__subclasses__())
-_KNOWN: Final = frozenset(name for part in _PARTS for name in part.model_fields)
+_KNOWN: Final = frozenset(name for part in _PARTS for name in part.model_fields) | frozenset(UNICODE_SCRIPTS)
 
 
 def find_missing(record: PersonRecord, rules: EnrolmentRules, day: date) -> frozenset[str]:
     """Pointers of what an application of that day needs and the record leaves out."""
     missing = {f"/{name}" for name in REQUIRED if getattr(record, name) is None}
+    for pointer, spelt in _spelt(record):
+        missing |= {f"{pointer}/{script}" for script in rules.record.scripts if script not in spelt.by_script}
     if record.contact is not None and record.contact.phone is None and record.contact.email is None:
         missing.add("/contact/phone")
     born = record.born
@@ -296,8 +311,24 @@ def find_missing(record: PersonRecord, rules: EnrolmentRules, day: date) -> froz
 
 def find_faults(record: PersonRecord, rules: EnrolmentRules, day: date, *, abroad: bool) -> tuple[Fault, ...]:
     """What the country's rules or the day refuse, though each value by itself is well formed."""
-    found = [*_faults_of_dates(record, rules, day), *_faults_of_numbers(record, rules, abroad=abroad)]
-    return tuple(found)
+    taken = rules.record.all_scripts
+    foreign = [
+        Fault(f"{pointer}/{script}", "other-script")
+        for pointer, spelt in _spelt(record)
+        for script in spelt.by_script
+        if script not in taken
+    ]
+    return (*foreign, *_faults_of_dates(record, rules, day), *_faults_of_numbers(record, rules, abroad=abroad))
+
+
+def _spelt(part: BaseModel, at: str = "") -> Iterator[tuple[str, TwoScripts]]:
+    """Every text of a record that stands in scripts, with its pointer."""
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, _Spellings):
+            yield f"{at}/{name}", value
+        elif isinstance(value, BaseModel):
+            yield from _spelt(value, f"{at}/{name}")
 
 
 def _faults_of_dates(record: PersonRecord, rules: EnrolmentRules, day: date) -> list[Fault]:

@@ -18,6 +18,7 @@ from eid.enrolment.stamp import StampScheme
 from eid.enrolment.wall_time import known_zone
 from eid.errors import RecordError, StoreError
 from eid.identity import FINGERS
+from eid.locale.scripts import known_script
 
 FORMAT: Final = "eid-enrolment-rules"
 OldCard = Literal[
@@ -25,6 +26,7 @@ OldCard = Literal[
 ]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]  # ISO 639
+Script = Annotated[str, AfterValidator(known_script)]
 FINGER: Final = f"^({'|'.join(FINGERS)})$"
 
 
@@ -117,9 +119,38 @@ class Paper(_Table):
 
 
 class RecordRules(_Table):
-    """Of the identity record. name_sources: papers that names are copied from, the one that counts most first."""
+    """Of the identity record.
 
+    Args:
+        scripts: in which every name and address stands; the machine-readable zone wants Latin, and of the others the
+            first stands beside it on the card. other_scripts: taken where the civil status has them.
+        name_sources: papers that names are copied from, the one that counts most first.
+        titles: words before a name that are none of its parts, an officer is warned of them. given_names: so many are
+            usual. articles: before a family name, which is found without them, too.
+    """
+
+    scripts: tuple[Script, ...]
+    other_scripts: tuple[Script, ...] = ()
     name_sources: tuple[Code, ...]
+    titles: tuple[str, ...] = ()
+    given_names: int = Field(default=2, ge=1, le=20)
+    articles: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _latin_is_there(self) -> RecordRules:
+        if "latin" not in self.scripts:
+            raise ValueError("scripts has no latin, of which the machine-readable zone is written")
+        return self
+
+    @property
+    def all_scripts(self) -> tuple[str, ...]:
+        """Those that are taken."""
+        return (*self.scripts, *self.other_scripts)
+
+    @property
+    def own_script(self) -> str:
+        """The script beside the Latin one on the card; "" where there is none."""
+        return next((script for script in self.scripts if script != "latin"), "")
 
 
 class Minors(_Table):
@@ -155,14 +186,13 @@ class Reason(_Table):
 
 
 class Issuer(_Table):
-    """Who issues: its name as it stands on the card, in both scripts, and which product; letters of its numbers.
+    """Who issues: its name as it stands on the card, by script, and which product; letters of its numbers.
 
     Args:
         profile: the card profile. number: how a document number begins, and how many letters or digits follow.
     """
 
-    arabic: str
-    latin: str
+    name: dict[Script, str]
     profile: Code
     number_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{0,8}$")]
     number_length: int = Field(ge=4, le=20)
@@ -254,6 +284,12 @@ class EnrolmentRules(_Table):
         return self
 
     @model_validator(mode="after")
+    def _issuer_is_named(self) -> EnrolmentRules:
+        if set(self.issuer.name) != {"latin", self.record.own_script or "latin"}:
+            raise ValueError("issuer.name has another script than those of the card")
+        return self
+
+    @model_validator(mode="after")
     def _counters_have_fees(self) -> EnrolmentRules:
         if not {row.service for row in self.fees}.issuperset(self.stamps.at_counters):
             raise ValueError("a service of at_counters has no fee")
@@ -268,6 +304,8 @@ class EnrolmentRules(_Table):
         for category in self.appointments.category:
             if not reasons.issuperset(category.reasons):
                 raise ValueError(f"category {category.code} names a reason that there is not")
+            if not papers.issuperset(category.papers):
+                raise ValueError(f"category {category.code} wants a paper that is not described")
         titled: tuple[Service | Category, ...] = (*self.appointments.service, *self.appointments.category)
         untitled = next((row.code for row in titled if set(row.title) != set(self.languages)), None)
         if untitled is not None:

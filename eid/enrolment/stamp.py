@@ -1,8 +1,9 @@
-"""The electronic stamp: 16 decimal digits that are worth a fee, and their life.
+"""The electronic stamp: decimal digits, sixteen unless a country wants otherwise, that are worth a fee, and their life.
 
 The digits are a bearer value, drawn at random. Only their keyed hash and the last four are kept; whoever may see the
-register learns no stamp from it. `opaque16` digits mean nothing; `checked16` end in a check digit of ISO/IEC 7064 MOD
-11,10, so that a slip of the finger is told at once. Luhn's is avoided: such a number would look like a payment card's.
+register learns no stamp from it. Those of a scheme such as `opaque16` mean nothing; `checked16` end in a check digit of
+ISO/IEC 7064 MOD 11,10, so that a slip of the finger is told at once. Luhn's is avoided: such a number would look like a
+payment card's.
 """
 
 from __future__ import annotations
@@ -14,22 +15,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from os import urandom
-from typing import Final, Literal
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.transitions import Guard, Lifecycle, Transition
 from eid.errors import RecordError
 
-LENGTH: Final = 16
+MAX_LENGTH: Final = 24
 SHOWN: Final = 4
 _LAST_PLACE: Final = bytes(b"0123456789"[octet % 10] for octet in range(256))
 _THROWN_AWAY: Final = bytes(range(250, 256))
-StampScheme = Literal["opaque16", "checked16"]
+StampScheme = Annotated[str, Field(pattern=r"^(opaque|checked)(1[2-9]|2[0-4])$")]
+"""Whether the last digit checks the others, and how many there are: fewer than twelve could be guessed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StampDigits:
-    """The 16 digits of one stamp; they never show in a representation."""
+    """The digits of one stamp; they never show in a representation."""
 
     digits: str = field(repr=False)
 
@@ -45,9 +49,14 @@ class StampDigits:
 
 def draw_stamp(scheme: StampScheme = "opaque16", random: Callable[[int], bytes] = urandom) -> StampDigits:
     """Draw the digits of a new stamp; that they are new in the register is the register's to see."""
-    payload = LENGTH if scheme == "opaque16" else LENGTH - 1
-    digits = _draw_digits(payload, random)
-    return StampDigits(digits if scheme == "opaque16" else digits + compute_check_digit(digits))
+    is_checked, length = _read_scheme(scheme)
+    digits = _draw_digits(length - is_checked, random)
+    return StampDigits(digits + compute_check_digit(digits) if is_checked else digits)
+
+
+def _read_scheme(scheme: StampScheme) -> tuple[bool, int]:
+    """Whether there is a check digit, and how many digits there are with it."""
+    return scheme.startswith("checked"), int(scheme[-2:])
 
 
 def _draw_digits(count: int, random: Callable[[int], bytes]) -> str:
@@ -62,11 +71,12 @@ def parse_stamp(text: str, scheme: StampScheme = "opaque16") -> StampDigits:
     """The digits as somebody typed them: spaces and hyphens between them, decimal digits of any script.
 
     Raises:
-        RecordError: there are not 16 digits, something else is between them, or the check digit is wrong; the text
-            never repeats what was typed.
+        RecordError: there are more or fewer digits than the scheme has, something else is between them, or the check
+            digit is wrong; the text never repeats what was typed.
     """
-    if len(text) > 4 * LENGTH:
-        raise RecordError("a stamp has 16 digits")
+    is_checked, length = _read_scheme(scheme)
+    if len(text) > 4 * MAX_LENGTH:
+        raise RecordError(f"a stamp has {length} digits")
     digits = ""
     for letter in text:
         value = unicodedata.digit(letter, None) if unicodedata.category(letter) == "Nd" else None
@@ -78,9 +88,9 @@ def parse_stamp(text: str, scheme: StampScheme = "opaque16") -> StampDigits:
             in "-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{ARABIC LETTER MARK}\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}"
         ):
             raise RecordError("a stamp has digits only")
-    if len(digits) != LENGTH:
-        raise RecordError("a stamp has 16 digits")
-    if scheme == "checked16" and compute_check_digit(digits[:-1]) != digits[-1]:
+    if len(digits) != length:
+        raise RecordError(f"a stamp has {length} digits")
+    if is_checked and compute_check_digit(digits[:-1]) != digits[-1]:
         raise RecordError("the stamp's check digit is wrong")
     return StampDigits(digits)
 

@@ -19,7 +19,7 @@ MOTHER: Final = 0xA2
 CIVIL_STATUS_NUMBER: Final = 0x83
 STATUS_LIST: Final = 0xA4
 PARTNER: Final = 0xA5
-ARABIC: Final = 0x80
+NATIVE: Final = 0x80
 LATIN: Final = 0x81
 STATUS_LIST_URI: Final = 0x80
 STATUS_LIST_INDEX: Final = 0x81
@@ -30,9 +30,9 @@ MAX_INDEX_OCTETS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class PersonName:
-    """A person's name in Arabic and in Latin script."""
+    """A person's name in the country's own script, "" where it has none but Latin, and in Latin script."""
 
-    arabic: str = field(repr=False)
+    native: str = field(repr=False)
     latin: str = field(repr=False)
 
 
@@ -101,14 +101,15 @@ def _decode_person(objects: tuple[Tlv, ...], tag: int) -> PersonName | None:
     if item is None:
         return None
     names = item.children()
-    return PersonName(_decode_text(require_tlv(names, ARABIC)), _decode_text(require_tlv(names, LATIN)))
+    native = find_tlv(names, NATIVE)
+    return PersonName("" if native is None else _decode_text(native), _decode_text(require_tlv(names, LATIN)))
 
 
 def _encode_person(tag: int, person: PersonName | None) -> bytes:
     if person is None:
         return b""
-    names = encode_tlv(ARABIC, person.arabic.encode("utf-8")) + encode_tlv(LATIN, person.latin.encode("utf-8"))
-    return encode_tlv(tag, names)
+    native = encode_tlv(NATIVE, person.native.encode("utf-8")) if person.native else b""
+    return encode_tlv(tag, native + encode_tlv(LATIN, person.latin.encode("utf-8")))
 
 
 def _decode_status_list(objects: tuple[Tlv, ...]) -> StatusListReference | None:

@@ -1,4 +1,4 @@
-"""Texts for people, in English, French and Arabic, by the stable codes that programs use.
+"""Texts for people, by the stable codes that programs use: in English, French and Arabic, and what a file is added for.
 
 One TOML file per language, with the same tables and keys in each: a test holds them complete against the code. Programs
 decide by codes; nothing is decided by a text.
@@ -6,6 +6,7 @@ decide by codes; nothing is decided by a text.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,11 +14,10 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
-LANGUAGES: Final = ("en", "fr", "ar")
 FALLBACK: Final = "en"
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # letters of Arabic script join or part by these
-RIGHT_TO_LEFT: Final = frozenset({"ar"})
+_NAME: Final = re.compile(r"([a-z]{2,3})\.toml", re.ASCII)  # ISO 639
 
 
 def text(language: str, table: str, code: str) -> str:
@@ -53,7 +53,7 @@ def isolate(language: str, value: str) -> str:
 
     Without it a date such as 2026-06-01 would be shown in another order.
     """
-    return f"\u2066{value}\u2069" if language in RIGHT_TO_LEFT else value
+    return f"\u2066{value}\u2069" if direction(language) == "rtl" else value
 
 
 def clean_text(text: str) -> str:
@@ -63,13 +63,24 @@ def clean_text(text: str) -> str:
 
 def direction(language: str) -> str:
     """The direction of a language's script, as HTML wants it: "ltr" or "rtl"."""
-    return "rtl" if language in RIGHT_TO_LEFT else "ltr"
+    return texts(language).get("language", {}).get("direction", "ltr")
 
 
-@lru_cache(maxsize=len(LANGUAGES))
+def find_languages() -> tuple[str, ...]:
+    """The languages that there is a file of, English first."""
+    names = (_NAME.fullmatch(place.name) for place in files("eid.locale").iterdir())
+    others = sorted(found[1] for found in names if found is not None)
+    return (FALLBACK, *(language for language in others if language != FALLBACK))
+
+
+@lru_cache(maxsize=32)
 def texts(language: str) -> Mapping[str, Mapping[str, str]]:
     """All texts of a language, by table and code; none for a language that there is not."""
-    if language not in LANGUAGES:
+    place = files("eid.locale") / f"{language}.toml"
+    if not _NAME.fullmatch(place.name) or not place.is_file():
         return MappingProxyType({})
-    raw = (files("eid.locale") / f"{language}.toml").read_text(encoding="utf-8")
-    return MappingProxyType(tomllib.loads(raw))
+    return MappingProxyType(tomllib.loads(place.read_text(encoding="utf-8")))
+
+
+LANGUAGES: Final = find_languages()
+"""The languages of this installation. A file more is a language more."""

@@ -206,11 +206,11 @@ def _name_in_full(family: str, given: str) -> str:
 def _build_dg11(record: IdentityRecord) -> DG11:
     born = record.date_of_birth
     return DG11(
-        full_name=_name_in_full(record.family_name.arabic, record.given_names.arabic),
+        full_name=_name_in_full(record.family_name.parts[0], record.given_names.parts[0]),
         personal_number=record.personal_number,
         full_date_of_birth=f"{born.year:04}{born.month or 0:02}{born.day or 0:02}",
-        place_of_birth=(record.place_of_birth.arabic, record.place_of_birth.latin),
-        permanent_address=(*record.address.arabic.split("\n"), *record.address.latin.split("\n")),
+        place_of_birth=record.place_of_birth.parts,
+        permanent_address=tuple(line for part in record.address.parts for line in part.split("\n")),
     )
 
 
@@ -232,7 +232,7 @@ def _build_dg13(record: IdentityRecord, status: StatusListReference | None) -> D
 
 
 def _person(name: BilingualText) -> PersonName:
-    return PersonName(name.arabic, name.latin)
+    return PersonName(name.native, name.latin)
 
 
 def pace_infos(profile: CardProfile) -> tuple[PACEInfo, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from eid.errors import RecordError
 from eid.identity import BILINGUAL_FIELDS, BilingualText, IdentityRecord
 from eid.mrz import Mrz, PartialDate
 from eid.profile.layout import FaceLayout
@@ -46,14 +47,18 @@ def build_printed_card(record: IdentityRecord, mrz: Mrz, can: str, layout: FaceL
     for source in BILINGUAL_FIELDS:
         texts |= _both(source, getattr(record, source))
     if record.partner is not None:
-        arabic, latin = layout.partner[record.partner.relation]
-        name = record.partner.name
-        texts |= _both("partner", BilingualText(f"{arabic} {name.arabic}", f"{latin} {name.latin}"))
+        words, name = layout.partner[record.partner.relation], record.partner.name
+        native = f"{words.get(name.script, '')} {name.native}".strip()
+        texts |= _both("partner", BilingualText(native, f"{words['latin']} {name.latin}", name.script))
+    wanted = {item.source for face in (layout.front, layout.back) for item in face.texts if item.source is not None}
+    for source in sorted(wanted - texts.keys()):
+        if record.partner is not None or not source.startswith("partner."):
+            raise RecordError(f"the record has no {source}, which the card shows")
     return PrintedCard(record.specimen, texts, mrz.encode(), record.portrait, record.signature_image)
 
 
 def _both(name: str, text: BilingualText) -> dict[str, str]:
-    return {f"{name}.arabic": text.arabic, f"{name}.latin": text.latin}
+    return {f"{name}.latin": text.latin} | ({f"{name}.{text.script}": text.native} if text.native else {})
 
 
 def format_date(day: date | PartialDate) -> str:

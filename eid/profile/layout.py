@@ -13,20 +13,18 @@ from typing import Any, Final, Literal, TypeVar
 
 from eid.codec.toml import decode_toml
 from eid.errors import DecodeError, ProfileError
+from eid.locale.scripts import UNICODE_SCRIPTS
 
 FORMAT: Final = "eid-face-layout"
 VERSION: Final = 1
 TOLERANCE: Final = 1e-6  # millimetres: sums of decimal fractions are not exact
 
+SPELT: Final = (
+    "family_name", "given_names", "place_of_birth", "father", "mother", "address", "partner", "issuing_authority"
+)  # fmt: skip
 TEXT_SOURCES: Final = frozenset(
     (
-        *(
-            f"{name}.{script}"
-            for name in ("family_name", "given_names", "place_of_birth")
-            for script in ("arabic", "latin")
-        ),
-        *(f"{name}.{script}" for name in ("father", "mother", "address", "partner") for script in ("arabic", "latin")),
-        *(f"issuing_authority.{script}" for script in ("arabic", "latin")),
+        *(f"{name}.{script}" for name in SPELT for script in UNICODE_SCRIPTS),
         *("date_of_birth", "expires_on", "issued_on", "sex", "nationality", "issuing_state"),
         *("personal_number", "document_number", "civil_status_number", "can"),
     )
@@ -134,7 +132,7 @@ class Palette:
 class FaceLayout:
     """The layout of a card of `width` by `height` millimetres.
 
-    `fonts` maps a role to file names in order of preference; `partner` maps a relation to its words (Arabic, Latin).
+    `fonts` maps a role to file names in order of preference; `partner` maps a relation to its words by script.
     `when_font_missing` is "notice" (print a visible notice instead) or "error".
     """
 
@@ -143,7 +141,7 @@ class FaceLayout:
     fonts: Mapping[str, tuple[str, ...]]
     when_font_missing: Literal["notice", "error"]
     palette: Palette
-    partner: Mapping[str, tuple[str, str]]
+    partner: Mapping[str, Mapping[str, str]]
     front: FaceDesign
     back: FaceDesign
 
@@ -193,10 +191,12 @@ def _decode_layout(table: _Table) -> FaceLayout:
     return layout
 
 
-def _decode_words(table: _Table) -> tuple[str, str]:
-    words = table.take("arabic", _text), table.take("latin", _text)
+def _decode_words(table: _Table) -> dict[str, str]:
+    """The words by script."""
+    words = {script: table.take(script, _text, "") for script in UNICODE_SCRIPTS if script != "latin"}
+    found = {"latin": table.take("latin", _text)} | {script: text for script, text in words.items() if text}
     table.finish()
-    return words
+    return found
 
 
 def _decode_style(table: _Table) -> TextStyle:

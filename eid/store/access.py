@@ -30,13 +30,14 @@ class OneTimeCode:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who has shown that a contact is his."""
+    """Somebody who has shown that a contact is his. language: his account's, None where none is known."""
 
     id: uuid.UUID
     account_id: uuid.UUID
     secret_tag: bytes = field(repr=False)
     created_at: datetime
     expires_at: datetime
+    language: str | None = None
 
 
 _CODE = (
@@ -142,7 +143,12 @@ def load_session(connection: Connection, session_id: uuid.UUID, now: datetime) -
     """A session that is still good."""
     columns = ("id", "account_id", "secret_tag", "created_at", "expires_at")
     row = connection.execute(
-        select(*(access_session.c[name] for name in columns)).where(
+        select(*(access_session.c[name] for name in columns), access_account.c.language)
+        .join(
+            access_account,
+            (access_account.c.bucket == access_session.c.bucket) & (access_account.c.id == access_session.c.account_id),
+        )
+        .where(
             access_session.c.bucket == bucket_of(session_id),
             access_session.c.id == session_id,
             access_session.c.ended_at.is_(None),
@@ -150,6 +156,19 @@ def load_session(connection: Connection, session_id: uuid.UUID, now: datetime) -
         )
     ).one_or_none()
     return None if row is None else Session(*row)
+
+
+def language_of_contact(connection: Connection, contact_tag: bytes) -> str | None:
+    """The language of the account that a contact has, None where it has none."""
+    ours = (access_account.c.bucket == contact_tag[-1], access_account.c.contact_tag == contact_tag)
+    found: str | None = connection.execute(select(access_account.c.language).where(*ours)).scalar_one_or_none()
+    return found
+
+
+def keep_language(connection: Connection, account_id: uuid.UUID, language: str) -> None:
+    """Remember in which language somebody is told things."""
+    mine = (access_account.c.bucket == bucket_of(account_id), access_account.c.id == account_id)
+    connection.execute(update(access_account).where(*mine).values(language=language))
 
 
 def end_session(connection: Connection, session_id: uuid.UUID, now: datetime) -> bool:

@@ -15,6 +15,7 @@ access_account = Table(
     *family_key(),
     Column("contact_tag", LargeBinary(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("language", String(8)),  # in which he is told things where a request names none
     UniqueConstraint("bucket", "contact_tag"),
 )
 

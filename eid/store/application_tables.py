@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from eid.store.columns import belongs_to, bucket, family_key, one_of
 from eid.store.tables import metadata
-from eid.store.types import UtcDateTime
+from eid.store.types import LANGUAGE, UtcDateTime
 
 PERSON_STATES: Final = ("CLAIMED", "VALID", "MERGED", "ERASED")
 DOCUMENT_STATES: Final = ("KEPT", "REPLACED")
@@ -97,9 +97,10 @@ application = Table(
     Column("applicant", String(96), nullable=False),
     Column("service", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
+    Column("category", String(32)),  # of those who come first
     Column("abroad", Boolean, nullable=False),
     Column("site", String(64)),
-    Column("language", String(2), nullable=False),
+    Column("language", LANGUAGE, nullable=False),
     Column("rules", String(32), nullable=False),
     Column("rules_digest", LargeBinary(32), nullable=False),
     Column("fee", Integer),

@@ -46,7 +46,8 @@ class StoredApplication:
         number: of the receipt. applicant: identifier of the account. site: the office that it is addressed to.
         fee: in whole units of `currency`, None where the age is not known yet. stamp_id: reserved or consumed for it.
         requested_papers: what an officer asked for, at `requested_at`. due_at: when it lapses where nothing happens.
-        decide_by: the office's own deadline.
+        decide_by: the office's own deadline. category: of those who come first, as stated; from the
+            validation on, as an officer has found it.
     """
 
     id: uuid.UUID
@@ -81,6 +82,7 @@ class StoredApplication:
     decide_by: datetime | None = None
     validated_at: datetime | None = None
     due_at: datetime | None = None
+    category: str | None = None
 
 
 def insert_application(connection: Connection, application: StoredApplication) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Index, String, Table, Uuid
 
 from eid.store.columns import bucket, one_of
 from eid.store.tables import metadata
-from eid.store.types import UtcDateTime
+from eid.store.types import LANGUAGE, UtcDateTime
 
 CHANNELS: Final = ("sms", "mail")
 NOTIFICATION_STATES: Final = ("SENDING", "SENT", "REFUSED")
@@ -21,7 +21,7 @@ notification = Table(
     Column("channel", String(8), primary_key=True),
     Column("subject", Uuid, nullable=False),  # whose affair: an application, a stamp, a card
     Column("template", String(64), nullable=False),
-    Column("language", String(2), nullable=False),
+    Column("language", LANGUAGE, nullable=False),
     Column("masked_to", String(64), nullable=False),
     Column("state", String(8), nullable=False),
     Column("reference", String(128), nullable=False),

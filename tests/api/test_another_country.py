@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from api import registry_problems
+from eid import locale
 from eid.enrolment import rules as rules_module
 from eid.enrolment.payment import Channel, Money, Outcome
 from eid.enrolment.roles import Role
@@ -20,15 +23,38 @@ from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.enrolment.stamp import compute_check_digit
 from eid.gateways.payment.callback import Callback, encode_callback
 from eid.gateways.payment.signature import HEADER, sign_message
+from eid.services.demonstration import people as people_module
+from eid.services.demonstration import seed
+from eid.services.settings import Settings
 from eid.services.stamp.stamps import StampOffice, open_message
+from eid.store.application_tables import application, person
+from eid.store.card_tables import card
 from tests.builders.applicants import DOCUMENT, GUARDIAN, build_pdf
 from tests.builders.registry import Office, build_office
 from tests.builders.stamps import SECRET, BookkeepingChannel
 
 pytestmark = pytest.mark.anyio
 FILE = Path(__file__).with_name("utopia.toml")
+OFFICE = Path(__file__).with_name("utopia-office.toml")
+GREEK = """
+[language]
+name = "ελληνικά"
+direction = "ltr"
+
+[problem]
+invalid-request = "Το αίτημα δεν έχει τη σωστή μορφή"
+"""
 PHONE = "+999123456"
-PERSON = {**DOCUMENT, "personal_number": "9000000001", "contact": {"phone": PHONE}}
+PERSON = {
+    **DOCUMENT,
+    **{name: {"greek": "ΔΕΙΓΜΑ", "latin": "DEIGMA"} for name in ("family_name", "father", "mother", "place_of_birth")},
+    "given_names": {"greek": "ΕΛΕΝΗ", "latin": "ELENI"},
+    "nationality": "UTO",
+    "country_of_birth": "UTO",
+    "address": {"lines": {"greek": "ΟΔΟΣ ΔΕΙΓΜΑΤΟΣ 12", "latin": "12 ODOS DEIGMATOS"}, "country": "UTO"},
+    "personal_number": "9000000001",
+    "contact": {"phone": PHONE},
+}
 HOURS = [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "09:00", "until": "10:00"}]
 SITE = {"code": "harbour", "kind": "centre", "title": {"en": "Harbour (SPECIMEN)"}, "time_zone": "Pacific/Auckland",
         "places": 1, "services": ["identity"], "hours": HOURS}  # fmt: skip
@@ -41,13 +67,30 @@ def utopia(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Enrolmen
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "utopia.toml").write_bytes(FILE.read_bytes())
     monkeypatch.setattr(rules_module, "files", lambda package: tmp_path)
+    (tmp_path / "offices").mkdir()
+    (tmp_path / "offices" / "utopia.toml").write_bytes(OFFICE.read_bytes())
+    monkeypatch.setattr(people_module, "files", lambda package: tmp_path)
     load_rules.cache_clear()
     yield load_rules("utopia").rules
     load_rules.cache_clear()
 
 
 @pytest.fixture
-def office(utopia: EnrolmentRules, engine: Engine) -> Office:
+def greek(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A language more is a file more, beside those that there are; what it leaves out is said in English."""
+    place = tmp_path / "locale"
+    copytree(Path(locale.__file__).parent, place)
+    (place / "el.toml").write_text(GREEK, "utf-8")
+    monkeypatch.setattr(locale, "files", lambda package: place)
+    locale.texts.cache_clear()
+    assert locale.find_languages() == ("en", "ar", "el", "fr")
+    monkeypatch.setattr(registry_problems, "LANGUAGES", locale.find_languages())
+    yield
+    locale.texts.cache_clear()
+
+
+@pytest.fixture
+def office(utopia: EnrolmentRules, greek: None, engine: Engine) -> Office:
     made = build_office(engine, "utopia")
     channels = {name: BookkeepingChannel(name) for name in Channel}
     return Office(replace(made.registry, channels=channels), made.clock)
@@ -61,6 +104,25 @@ def test_its_rules(utopia: EnrolmentRules) -> None:
     assert utopia.last_valid_day(date(2024, 1, 1), day) == date(2029, 11, 22)
     assert [utopia.is_mandatory(date(2012, 11, born), day) for born in (23, 24)] == [True, False]
     assert [utopia.needs_fingerprints(date(2020, 11, born), day) for born in (23, 24)] == [True, False]
+
+
+def test_its_made_up_office(
+    utopia: EnrolmentRules, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`eid seed` fills it as it does any other: to a card of the country's own product, in its own script."""
+    monkeypatch.setattr(seed, "WEIGHTS", {"rejected": 1, "booked": 1, "delivered": 1})
+    settings = Settings(home=tmp_path / "home", country="utopia")
+    settings.home.mkdir()
+    *_, made = seed.seed_office(engine, settings, 3, datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert made.states == {"BOOKED": 1, "DELIVERED": 1, "REJECTED": 1}
+    with engine.connect() as connection:
+        found = connection.execute(select(application.c.reason, application.c.currency)).all()
+        assert {tuple(row) for row in found} == {("new", "XTS")}
+        numbers = [row.document_number for row in connection.execute(select(card.c.document_number))]
+        assert next(number for number in numbers if number).startswith("U")
+        records = [row.record for row in connection.execute(select(person.c.record))]
+    assert all(set(record["family_name"]) == {"greek", "latin"} for record in records)
+    assert {record["nationality"] for record in records} == {"UTO"}
 
 
 async def test_an_application_goes_its_way(office: Office) -> None:
@@ -80,19 +142,29 @@ async def go(client: httpx.AsyncClient, office: Office) -> None:
 
     services = await ask("GET", "/v1/services", headers={"Accept-Language": "ar"})
     assert [(item["code"], item["title"], item["minutes"]) for item in services["services"]] == [
-        ("identity", "Identity card", 20)
+        ("identity", "Identity card", 20)  # there is nothing in Arabic here
     ]
     assert services["services"][0]["papers"] == [{"code": "deed", "title": "Deed"}]
     assert [item["code"] for item in services["categories"]] == ["parents"]
     assert (await ask("GET", "/v1/fees", params={"age": 30}))["decimals"] == 2
 
+    refused = await client.post("/v1/applications", json={"reason": "first"}, headers={**me, "Accept-Language": "el"})
+    assert refused.headers["content-language"] == "el"
+    assert refused.json()["title"] == "Το αίτημα δεν έχει τη σωστή μορφή"
     for wrong in (
+        {"reason": "new", "record": DOCUMENT},  # whose names stand in Arabic
         {"reason": "first"},
         {"reason": "new", "service": "fishing-licence"},
         {"reason": "new", "language": "ar"},
     ):
         await ask("POST", "/v1/applications", 422, json={"record": PERSON, **wrong})
-    child = {**PERSON, "date_of_birth": "2015-01-01", "guardian": {**GUARDIAN, "personal_number": "9000000002"}}
+    odd = await ask("POST", "/v1/applications", 422, json={"reason": "new", "record": DOCUMENT})
+    assert {"pointer": "/family_name/arabic", "code": "other-script"}.items() <= odd["errors"][0].items()
+    child = {
+        **PERSON,
+        "date_of_birth": "2015-01-01",
+        "guardian": {**GUARDIAN, "name": PERSON["mother"], "personal_number": "9000000002"},
+    }
     made = await ask("POST", "/v1/applications", 201, json={"reason": "new", "record": child})
     needs = await ask("GET", f"/v1/applications/{made['id']}/needs")
     assert (needs["fee"], needs["is_mandatory"], needs["needs_fingerprints"]) == (0, False, True)
@@ -108,7 +180,7 @@ async def go(client: httpx.AsyncClient, office: Office) -> None:
     await ask("POST", f"{where}/documents", 201, params={"paper": "deed", "issued_on": "2026-10-25"}, **pdf)
     await ask("POST", f"{where}/documents", 201, params=LEASE, **pdf)
     digits = await buy(office, ask)
-    assert compute_check_digit(digits[:-1]) == digits[-1]
+    assert (len(digits), compute_check_digit(digits[:-1])) == (14, digits[-1])
     await ask("PUT", f"{where}/stamp", json={"digits": digits})
     await ask("POST", f"{where}/submit")
     await ask("POST", f"{where}/take-up", who=officer)

@@ -81,7 +81,7 @@ async def test_from_site_to_visit(office: Office) -> None:
     officer = office.headers(OFFICER, site="rabat-agdal")
     assert (await call(office, "POST", f"{path}/check-in", officer))["state"] == "CHECKED_IN"
     assert (await call(office, "POST", f"{path}/serve", officer))["state"] == "SERVED"
-    second = str(make_application(office.registry.engine, 2))
+    second = str(make_application(office.registry.engine, 2, born="1950-02"))
     walk_in = {"application_id": second, "category": "elderly"}
     made = await call(office, "POST", "/v1/sites/rabat-agdal/walk-ins", officer, walk_in, 201)
     assert made["state"] == "CHECKED_IN"
@@ -109,7 +109,7 @@ async def test_what_is_refused_and_how(office: Office) -> None:
     assert problem["guard"] == "time-offered"
     await refuse(422, "invalid-request", book, agent(office), {**wanted, "slot": "tomorrow"})
     await refuse(422, "invalid-value", book, agent(office), {**wanted, "slot": "2026-02-30T09:00"})
-    await refuse(422, "invalid-value", book, agent(office), {**wanted, "category": "famous"})
+    await refuse(422, "invalid-request", book, agent(office), {**wanted, "category": "elderly"})  # an officer says so
     await refuse(404, "unknown", book, agent(office), {**wanted, "site": "nowhere"})
     await refuse(404, "unknown", book, agent(office), {**wanted, "application_id": str(uuid.uuid4())})
     await refuse(404, "unknown", book, office.applicant(), wanted)  # somebody else's

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import httpx
 import pytest
@@ -28,6 +29,7 @@ from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, EnrolmentError, GatewayError, NotStoredError, RecordError, Refusal, StoreError
 from eid.locale import LANGUAGES, texts
 from eid.locale.details import REFUSALS, detail_text
+from eid.services.caller import applicants as access
 from eid.services.caller.tokens import Caller
 from eid.store.tables import idempotency_key
 from tests.builders.api_client import problem_of
@@ -38,6 +40,7 @@ from tests.builders.sweep import examples
 pytestmark = pytest.mark.anyio
 JSON = {"Content-Type": "application/json"}
 CANARY = "AMINA-SPECIMEN"
+ANY = {"Accept-Language": "*"}
 
 
 class Thing(RequestBody):
@@ -313,7 +316,19 @@ async def test_errors_of_use_cases(client, office, kind, status, slug):
 
 @pytest.mark.parametrize(
     ("accepted", "language"),
-    [("ar", "ar"), ("fr-MA, en", "fr"), ("de, fr;q=0.5", "fr"), ("tlh", "en"), ("", "en"), (";,;;", "en")],
+    [
+        ("ar", "ar"),
+        ("fr-MA, en", "fr"),
+        ("de, fr;q=0.5", "fr"),
+        ("fr;q=0.3, en;q=0.9", "en"),
+        ("fr;q=0, ar;q=0.1", "ar"),
+        ("en;q=high", "en"),
+        ("tlh", "fr"),  # the country's first, from here on
+        ("", "fr"),
+        ("*", "fr"),
+        ("de, *;q=0.5, en;q=0.1", "fr"),
+        (";,;;", "fr"),
+    ],
 )
 async def test_the_callers_language(client, office, accepted, language):
     body = {"name": "", "count": "x", CANARY: 1}
@@ -329,6 +344,40 @@ async def test_the_callers_language(client, office, accepted, language):
         ("/?", "unknown-member", faults["unknown-member"]),
     ]
     assert CANARY not in answer.text
+
+
+async def test_an_applicants_own_language(client, office):
+    """Before he is known the country's, then that of his code, then that of his application; what he asks for first."""
+
+    async def told(headers: dict[str, str], **more: str) -> str:
+        given = {"Accept-Language": "*", **headers, **more}
+        answer = await client.post("/v1/applications", json={"reason": ""}, headers=given)
+        assert answer.json()["title"] == texts(answer.headers["content-language"])["problem"][problem_of(answer)]
+        return answer.headers["content-language"]
+
+    async def code(**body: str) -> str:
+        body = {"channel": "sms", "contact": "+212600000077", **body}
+        sent = await client.post("/v1/sessions/codes", json=body, headers={"Accept-Language": body.pop("said", "*")})
+        with office.registry.engine.connect() as connection:
+            message = access.read_message(office.registry, connection, UUID(sent.json()["id"]))
+        assert message is not None
+        return message.language
+
+    assert await told({}) == "fr"
+    assert [await code(), await code(said="ar"), await code(language="en", said="ar")] == ["fr", "ar", "en"]
+    me = office.applicant("+212600000078", "ar")
+    assert await told(me) == "ar"
+    assert await told(me, **{"Accept-Language": "en"}) == "en"
+    refused = await client.post("/v1/applications", json={"reason": "none", "record": {}}, headers={**me, **ANY})
+    assert refused.json()["detail"] == detail_text("ar", "the rules know no such reason for a card", REFUSALS)[0]
+    begun = await client.post("/v1/applications", json={"reason": "first", "record": {}}, headers=me)
+    assert begun.json()["language"] == "ar"
+    english = {"reason": "first", "record": {}, "language": "en"}
+    assert (await client.post("/v1/applications", json=english, headers=me)).status_code == 201
+    assert await told(me) == "en"
+    again = office.applicant("+212600000078")  # whose code was asked for in no language
+    assert await told(again) == "en"
+    assert await told(office.headers(Role.ENROLMENT_OFFICER, site="rabat-1")) == "fr"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

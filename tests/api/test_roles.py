@@ -64,6 +64,7 @@ POST   /v1/applications/find                           . E V J P M D C . . . . .
 GET    /v1/applications/{application_id}               A E V J P . . . . . . . . .
 GET    /v1/applications/{application_id}/status        A E V J P M D C . . . . . X
 PUT    /v1/applications/{application_id}/record        A E . . . . . . . . . . . .
+PUT    /v1/applications/{application_id}/category      A E . . . . . . . . . . . .
 GET    /v1/applications/{application_id}/needs         A E V J P . . C . . . . . .
 POST   /v1/applications/{application_id}/submit        A E . . . . . . . . . . . .
 POST   /v1/applications/{application_id}/take-up       . . V . . . . . . . . . . .
@@ -72,8 +73,8 @@ POST   /v1/applications/{application_id}/supply        A E . . . . . . . . . . .
 GET    /v1/applications/{application_id}/comparison    . . V J . . . . . . . . . .
 POST   /v1/applications/{application_id}/validate      . . V . . . . . . . . . . .
 POST   /v1/applications/{application_id}/reject        . . V J P . . . . . . . . .
-POST   /v1/applications/{application_id}/appeal        A . . . . . . . . . . . . .
-POST   /v1/applications/{application_id}/withdraw      A . . . . . . . . . . . . .
+POST   /v1/applications/{application_id}/appeal        A E . . . . . . . . . . . .
+POST   /v1/applications/{application_id}/withdraw      A E . . . . . . . . . . . .
 POST   /v1/applications/{application_id}/cancel        . . . . . . . . . . . . . X
 POST   /v1/applications/{application_id}/documents     A E . . . . . . . . . . . .
 GET    /v1/applications/{application_id}/documents     A E V J P . . . . . . . . .

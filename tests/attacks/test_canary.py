@@ -104,7 +104,7 @@ def names_of(record: IdentityRecord) -> Iterable[str]:
         record.mother,
     )
     for item in fields:
-        yield from (text for text in (item.latin, item.arabic) if len(text) >= 6 and "SPECIMEN" not in text)
+        yield from (text for text in (item.latin, item.native) if len(text) >= 6 and "SPECIMEN" not in text)
     yield from (record.personal_number, record.document_number, record.civil_status_number)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
-from eid.enrolment.person import PersonRecord, encode_person
+from eid.enrolment.person import decode_person, encode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
 from eid.enrolment.site import decode_site
@@ -65,11 +65,18 @@ def store_application(
     state: str = "VALIDATED",
     reason: str = "expiry",
     site: str | None = None,
+    category: str | None = None,
+    born: str | None = None,
 ) -> uuid.UUID:
     """An application of `applicant(number)`."""
     person_id = new_id(NOW)
     identifier = new_id_like(person_id, NOW)
-    person = StoredPerson(person_id, "CLAIMED", 1, encode_person(PersonRecord(specimen=True)))
+    person = StoredPerson(
+        person_id,
+        "CLAIMED",
+        1,
+        encode_person(decode_person({"specimen": True, "date_of_birth": born} if born else {"specimen": True})),
+    )
     insert_person(connection, person, (), NOW)
     application = StoredApplication(
         id=identifier,
@@ -82,6 +89,7 @@ def store_application(
         reason=reason,
         abroad=False,
         site=site,
+        category=category,
         language="fr",
         rules="morocco",
         rules_digest=LOADED.digest,

@@ -55,16 +55,17 @@ class Office:
 
     def client(self, raises: bool = True) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=raises)
-        return httpx.AsyncClient(transport=transport, base_url="http://registry.test")
+        headers = {"Accept-Language": "en"}  # texts are compared in English
+        return httpx.AsyncClient(transport=transport, base_url="http://registry.test", headers=headers)
 
     def headers(self, *roles: Role, sub: str = "officer-1", site: str | None = None, scope: str = "") -> dict[str, str]:
         """The header of staff or of a system with these roles."""
         token = issue_token(self.clock(), sub=sub, roles=[role.value for role in roles], site=site, scope=scope)
         return {"Authorization": f"Bearer {token}"}
 
-    def applicant(self, contact: str = "+212600000001") -> dict[str, str]:
+    def applicant(self, contact: str = "+212600000001", language: str | None = None) -> dict[str, str]:
         """The header of an applicant, who has come in by a one-time code."""
-        sent = access.send_code(self.registry, access.Channel.SMS, contact, "en")
+        sent = access.send_code(self.registry, access.Channel.SMS, contact, language)
         message = in_transaction(self.registry.engine, lambda c: access.read_message(self.registry, c, sent.id))
         assert message is not None
         return {"Authorization": f"Bearer {access.open_session(self.registry, sent.id, message.code).token}"}

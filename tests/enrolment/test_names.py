@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eid.enrolment.names import KEY_LENGTH, build_search_keys, find_name_warnings, fold
+from eid.enrolment.names import KEY_LENGTH, Spellings, build_search_keys, find_name_warnings, fold
+from eid.enrolment.rules import load_rules
+
+RECORD = load_rules("morocco").rules.record
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_keys_are_bounded_and_folded(family: str, given_names: str) -> None:
 
 
 def test_both_orders_and_without_the_article() -> None:
-    keys = build_search_keys([("EL MITHAL", "FATIMA ZAHRA"), ("المثال", "فاطمة")])
+    keys = build_search_keys([("EL MITHAL", "FATIMA ZAHRA"), ("المثال", "فاطمة")], RECORD.articles)
     assert keys == {
         "el mithal fatima zahra",
         "fatima zahra el mithal",
@@ -79,4 +82,13 @@ def test_both_orders_and_without_the_article() -> None:
 def test_what_an_officer_should_look_at_again(
     family: tuple[str, str], given_names: tuple[str, str], warnings: tuple[str, ...]
 ) -> None:
-    assert find_name_warnings(family, given_names) == warnings
+    name = Spellings(*(dict(zip(("arabic", "latin"), part, strict=True)) for part in (family, given_names)))
+    assert find_name_warnings(name, RECORD.titles, RECORD.given_names) == warnings
+
+
+def test_another_countrys_names() -> None:
+    """Its titles and its usual number of names; nothing is compared where the sounds of a script are not known."""
+    name = Spellings({"greek": "ΟΥΤΟΠΙΟΣ", "latin": "SMITH"}, {"greek": "ΚΥΡ ΝΙΚΟΣ", "latin": "KYR NIKOS"})
+    assert find_name_warnings(name, ("κυρ",), 1) == ("legacy-title", "many-given-names")
+    assert find_name_warnings(name, ("Moulay",), 2) == ()
+    assert build_search_keys([("O UTOPIOS", "NIKOS"), ("", "")], ("o",)) >= {"utopios nikos", "nikos o utopios"}

@@ -159,10 +159,14 @@ def test_the_rules_of_appointments() -> None:
     rules = load_rules("morocco").rules.appointments
     assert rules.find_service("card").minutes == 15
     expired = rules.find_category("expired-card")
-    assert expired.admits(MONDAY, "expiry")
-    assert not expired.admits(date(2026, 11, 28), "expiry")  # a Saturday
-    assert not expired.admits(MONDAY, "loss")
-    assert rules.find_category("elderly").admits(date(2026, 11, 28), "loss")
+    assert expired.admits(MONDAY)
+    assert not expired.admits(date(2026, 11, 28))  # a Saturday
+    assert [expired.fits(reason, None) for reason in ("expiry", "loss")] == [True, False]
+    elderly = rules.find_category("elderly")
+    assert elderly.admits(date(2026, 11, 28))
+    assert [elderly.fits("loss", age) for age in (None, 59, 60)] == [False, False, True]
+    assert rules.find_category("ill").papers == ("medical-certificate",)
+    assert (rules.known_category("famous"), rules.known_category(None)) == (None, None)
     with pytest.raises(RecordError, match="service"):
         rules.find_service("haircut")
     with pytest.raises(RecordError, match="category"):

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 
 from eid.errors import Reason
-from eid.locale import LANGUAGES, RIGHT_TO_LEFT, assurance_text, check_text, direction, isolate, text, texts
+from eid.locale import LANGUAGES, assurance_text, check_text, direction, isolate, text, texts
 from eid.verification.checks import CHECKS
 from eid.verification.policy import load_policy, shipped_policies
 from eid.verification.policy_lint import Hazard
@@ -65,7 +65,7 @@ def test_sentences_end_and_differ(language: str, table: str) -> None:
     assert len(set(values)) == len(values)
 
 
-@pytest.mark.parametrize("language", sorted(RIGHT_TO_LEFT))
+@pytest.mark.parametrize("language", ["ar"])
 def test_arabic_is_arabic(language: str) -> None:
     """No entry was left in Latin; abbreviations of the specifications may stand in it."""
     for table in ("verdict", "outcome", "reason", "hazard", "check"):
@@ -85,7 +85,8 @@ def test_data_groups_share_a_text() -> None:
 
 
 def test_direction() -> None:
-    assert [direction(language) for language in LANGUAGES] == ["ltr", "ltr", "rtl"]
+    assert {language: direction(language) for language in LANGUAGES} == {"en": "ltr", "ar": "rtl", "fr": "ltr"}
+    assert direction("tlh") == "ltr"
 
 
 def test_values_keep_their_direction() -> None:

@@ -55,7 +55,7 @@ def test_what_a_record_does_not_have(record):
 
 
 def test_an_address_that_has_no_room(record):
-    long = BilingualText(record.address.arabic, "\n".join(["A STREET OF SPECIMEN NAMES"] * 3))
+    long = BilingualText(record.address.native, "\n".join(["A STREET OF SPECIMEN NAMES"] * 3))
     narrow = PROFILE.model_copy(update={"eid_application": PROFILE.eid_application.model_copy(update={"room": 32})})
     with pytest.raises(RecordError, match="DG17"):
         issue_with(replace(record, address=long), narrow)

@@ -89,3 +89,21 @@ def test_nobody_decides_on_what_he_applied_for(eid: Eid, record: Path, tmp_path:
     eid("application", "attach", made, "--paper", "old-card", paper)
     eid("application", "submit", made)
     assert "nobody decides on his own file" in eid("application", "take-up", made).err
+
+
+def test_refused_appealed_withdrawn(eid: Eid, draft: str, tmp_path: Path) -> None:
+    """What an applicant does at the counter, by the officer who takes it in."""
+    paper = tmp_path / "old-card.pdf"
+    paper.write_bytes(build_pdf())
+    assert "category     ill" in eid("application", "category", draft, "--code", "ill").out
+    assert "category" not in eid("application", "category", draft).out
+    eid("application", "attach", draft, "--paper", "old-card", paper)
+    eid("application", "submit", draft)
+    eid("application", "take-up", draft)
+    assert "REJECTED" in eid("application", "reject", draft, "--code", "not-entitled").out
+    assert "UNDER_REVIEW" in eid("application", "appeal", draft).out
+    again = eid("application", "appeal", draft)
+    assert (again.code, "it is UNDER_REVIEW" in again.err) == (exit_codes.CANNOT_WRITE, True)
+    assert "WITHDRAWN" in eid("application", "withdraw", draft).out
+    for name in ("withdraw", "appeal", "category"):
+        assert "APPLICATION" in eid("application", name, "--help").out

@@ -72,6 +72,7 @@ def test_from_site_to_closed_day(application: str, capsys: pytest.CaptureFixture
 
 REFUSED = [
     (["check-in", "00000000-0000-7000-8000-000000000001", "--at", "rabat-agdal"], 73, "no such appointment"),
+    (["serve", "00000000-0000-7000-8000-000000000001", "--at", "rabat-agdal"], 73, "no such appointment"),
     (["hold", "APPLICATION", "rabat-agdal", "tomorrow"], 65, "wall time"),
     (["hold", "0123456789ABC", "rabat-agdal", "2026-11-23T09:00"], 65, "mistyped"),
     (["hold", "it", "rabat-agdal", "2026-11-23T09:00"], 65, "a receipt's number"),

@@ -334,7 +334,7 @@ def test_records(bench: Bench) -> None:
 
 
 def test_script_warnings(bench: Bench) -> None:
-    mixed = replace(bench.record, father=replace(bench.record.father, arabic="SPECIMEN"))
+    mixed = replace(bench.record, father=replace(bench.record.father, native="SPECIMEN"))
     bench.write_record(mixed)
     done = bench.run()
     assert done.code == 0

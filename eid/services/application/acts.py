@@ -98,7 +98,7 @@ def reject(engine: Engine, application_id: uuid.UUID, code: str, actor: Actor, n
         values = {"refusal": code, "appeal_until": until, "due_at": until or now}
         return step(connection, application, "reject", actor, now, values=values, detail={"refusal": code})
 
-    return _act(engine, application_id, actor, act)
+    return _act(engine, application_id, actor, act, change=True)
 
 
 def appeal(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:
@@ -114,12 +114,12 @@ def withdraw(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datet
         event = "discard" if application.state == S.DRAFT.value else "withdraw"
         return step(connection, application, event, actor, now)
 
-    return _act(engine, application_id, actor, act)
+    return _act(engine, application_id, actor, act, change=True)
 
 
 def cancel(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime) -> StoredApplication:
     """The authority ends an application."""
-    return _act(engine, application_id, actor, lambda c, a: step(c, a, "cancel", actor, now))
+    return _act(engine, application_id, actor, lambda c, a: step(c, a, "cancel", actor, now), change=True)
 
 
 def _act(
@@ -127,5 +127,12 @@ def _act(
     application_id: uuid.UUID,
     actor: Actor,
     act: Callable[[Connection, StoredApplication], StoredApplication],
+    *,
+    change: bool = False,
 ) -> StoredApplication:
-    return in_transaction(engine, lambda connection: act(connection, load_seen(connection, application_id, actor)))
+    """change: nobody else gets at it meanwhile, so that no place is held for what ends here."""
+
+    def work(connection: Connection) -> StoredApplication:
+        return act(connection, load_seen(connection, application_id, actor, change=change))
+
+    return in_transaction(engine, work)

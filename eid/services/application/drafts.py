@@ -52,7 +52,7 @@ class NewApplication:
         reason: a code of the rules. abroad: whether the papers are those of residents abroad. site: the office that it
             is addressed to. language: in which the applicant is told things, None for the country's first. service:
             None for the first whose files are kept here. applicant: for whose account an enrolment officer begins it,
-            None for his own.
+            None for his own. category: of those who come first, as the applicant says.
     """
 
     reason: str
@@ -62,6 +62,7 @@ class NewApplication:
     language: str | None = None
     service: str | None = None
     applicant: str | None = None
+    category: str | None = None
 
 
 def create_application(
@@ -81,7 +82,7 @@ def create_application(
 
     Raises:
         EnrolmentError: FORBIDDEN, the actor is neither applicant nor enrolment officer. FaultyRecordError: the record
-            breaks a rule of the country. RecordError: the reason, service or language is not one of the rules.
+            breaks a rule of the country. RecordError: reason, category, service or language are not of the rules.
     """
     role = actor.require(BEGINNERS, "an application is begun by applicants and enrolment officers")
     loaded = load_rules(rules)
@@ -112,8 +113,9 @@ def create_application(
             created_at=now,
             updated_at=now,
             due_at=due_at(S.DRAFT, loaded.rules, now),
+            category=new.category,
         )
-        insert_person(connection, person, search_keys_of(new.record), now)
+        insert_person(connection, person, search_keys_of(new.record, loaded.rules), now)
         insert_application(connection, application)
         begin(connection, APPLICATION, table, application.id, actor.tag(role), now, detail={"reason": new.reason})
         return application
@@ -145,8 +147,28 @@ def edit_record(
         if application.stamp_id is not None and fee != application.fee:
             raise EnrolmentError(Refusal.GUARD, "the fee would change under a reserved stamp", guard="stamp-reserved")
         changed = replace(person, **columns_of(record))
-        replace_person(connection, changed, search_keys_of(record), now, keep_keys=False)
+        replace_person(connection, changed, search_keys_of(record, rules), now, keep_keys=False)
         return change_values(connection, application, "edit", actor.tag(role), now, {"fee": fee})
+
+    return in_transaction(engine, work)
+
+
+def state_category(
+    engine: Engine, application_id: uuid.UUID, category: str | None, actor: Actor, now: datetime
+) -> StoredApplication:
+    """Say, of a draft or where more was asked, that the person is one of those who come first; None takes it back.
+
+    Raises:
+        EnrolmentError: WRONG_STATE, it can be changed no more. RecordError: the rules know no such category.
+    """
+
+    def work(connection: Connection) -> StoredApplication:
+        application = load_seen(connection, application_id, actor)
+        if category is not None:
+            rules_of(application).appointments.find_category(category)
+        require_state(application, EDITABLE, "edit")
+        role = actor.require(BEGINNERS)
+        return change_values(connection, application, "category", actor.tag(role), now, {"category": category})
 
     return in_transaction(engine, work)
 
@@ -186,10 +208,12 @@ def _settle(new: NewApplication, rules: EnrolmentRules) -> tuple[str, str]:
     """The service and the language of a new application.
 
     Raises:
-        RecordError: the rules do not know the reason, the service or the language; or files of the service lie
-            elsewhere: its stamp, which may cost less, buys no card.
+        RecordError: the rules do not know the reason, the category, the service or the language; or files of the
+            service lie elsewhere: its stamp, which may cost less, buys no card.
     """
     rules.find_reason(new.reason)
+    if new.category is not None:
+        rules.appointments.find_category(new.category)
     service = new.service or rules.service
     if not rules.is_in_files(service):
         raise RecordError("the rules know no such service")

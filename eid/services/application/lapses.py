@@ -34,7 +34,7 @@ def end_overdue(engine: Engine, now: datetime, limit: int = 100) -> tuple[uuid.U
 
 
 def _end(connection: Connection, application_id: uuid.UUID, now: datetime) -> bool:
-    application = load_application(connection, application_id)
+    application = load_application(connection, application_id, change=True)
     if application is None or application.due_at is None or application.due_at > now:
         return False
     if application.state == S.REJECTED.value:

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Engine
 
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.deadlines import local_day
-from eid.enrolment.names import find_name_warnings
+from eid.enrolment.names import Spellings, find_name_warnings
 from eid.enrolment.person import NAME_FIELDS, PersonRecord, decode_person, encode_name, find_divergences
 from eid.enrolment.roles import Actor
+from eid.enrolment.rules import EnrolmentRules
 from eid.errors import RecordError
 from eid.services.application.steps import columns_of, facts_of, load_seen, person_of, rules_of, search_keys_of, step
 from eid.store.applications import StoredApplication
@@ -69,15 +70,16 @@ def compare(engine: Engine, application_id: uuid.UUID, actor: Actor, now: dateti
     holder = person.id if number is None else _claim(engine, number, person.id, now, take=False)
     with reading(engine) as connection:
         found = _compare(application, person, _registered(connection, person, holder))
-    return replace(found, name_warnings=warn_of_names(decode_person(person.record)))
+    return replace(found, name_warnings=warn_of_names(decode_person(person.record), rules_of(application)))
 
 
-def warn_of_names(record: PersonRecord) -> tuple[str, ...]:
+def warn_of_names(record: PersonRecord, rules: EnrolmentRules) -> tuple[str, ...]:
     """What an officer should look at again in somebody's names, by code; nothing where one of them is missing."""
     family, given = record.family_name, record.given_names
     if family is None or given is None:
         return ()
-    return find_name_warnings((family.arabic, family.latin), (given.arabic, given.latin))
+    name = Spellings(family.by_script, given.by_script)
+    return find_name_warnings(name, rules.record.titles, rules.record.given_names)
 
 
 def validate(
@@ -87,11 +89,13 @@ def validate(
     now: datetime,
     *,
     reconciliation: str | None = None,
+    declines_category: bool = False,
 ) -> StoredApplication:
     """An officer finds the application in order; the person is registered, his names as the papers have them.
 
     Args:
         reconciliation: why the register and the papers differ, where the reason for the card does not say it.
+        declines_category: the person is not one of those who come first, whatever the application states.
 
     Raises:
         EnrolmentError: a guard; "reconciliation" among what is missing: the register differs; the personal number is
@@ -103,6 +107,8 @@ def validate(
 
     def work(connection: Connection) -> StoredApplication:
         application = load_seen(connection, application_id, actor)
+        if declines_category:
+            application = replace(application, category=None)
         person = person_of(connection, application)
         registered = _registered(connection, person, holder or person.id)
         found = _compare(application, person, registered)
@@ -114,6 +120,8 @@ def validate(
         if holder not in (None, person.id, None if registered is None else registered.id):
             open_points.add(NUMBER_TAKEN)
         values: dict[str, Any] = {"validating_officer": actor.id, "validated_at": now}
+        if declines_category:
+            values["category"] = None
         detail: dict[str, str] = {}
         if found.divergences:
             detail = {"diverges": ",".join(sorted(found.divergences)), "reconciliation": reconciliation or "explained"}
@@ -204,12 +212,15 @@ def _register(
     actor: Actor,
     now: datetime,
 ) -> None:
+    rules = rules_of(application)
     if registered is None or registered.id == person.id:
-        kept = replace_person(connection, replace(person, state="VALID"), search_keys_of(stated), now, keep_keys=True)
+        kept = replace_person(
+            connection, replace(person, state="VALID"), search_keys_of(stated, rules), now, keep_keys=True
+        )
     else:
         merged = _merge(decode_person(registered.record), stated)
         kept = replace_person(
-            connection, replace(registered, **columns_of(merged)), search_keys_of(merged), now, keep_keys=True
+            connection, replace(registered, **columns_of(merged)), search_keys_of(merged, rules), now, keep_keys=True
         )
         gone = replace(person, state="MERGED", merged_into=registered.id, record={}, **_NOTHING)
         replace_person(connection, gone, (), now, keep_keys=False)

@@ -21,12 +21,13 @@ from eid.enrolment.documents import HeldPaper, find_missing_papers
 from eid.enrolment.names import build_search_keys
 from eid.enrolment.person import PersonRecord, decode_person, encode_person, find_missing
 from eid.enrolment.roles import Actor, Role
-from eid.enrolment.rules import EnrolmentRules, load_rules
+from eid.enrolment.rules import EnrolmentRules, age_on, load_rules
 from eid.errors import EnrolmentError, NotStoredError, Refusal
 from eid.services.audit.log import note_reading
 from eid.services.lifecycle import Standing, advance
 from eid.store.application_tables import application as table
 from eid.store.applications import StoredApplication, change_columns, require_application
+from eid.store.appointments import find_held
 from eid.store.audit import append_event, bucket_of
 from eid.store.documents import documents_of
 from eid.store.outbox import Work
@@ -48,8 +49,11 @@ _ASK_FOR_PAPERS: Final = frozenset(
     row.event for row in APPLICATION.transitions if {COMPLETE, CAPTURED}.intersection(row.guards)
 )
 _NOT_LOOKED: Final = frozenset(("not-looked-at",))
+CATEGORY: Final = "/category"  # among what is missing: it cannot be the person's
 OWN_FILE: Final = "nobody decides on his own file"
 STAMP_ENDS: Final = frozenset((S.WITHDRAWN, S.LAPSED, S.CANCELLED))
+PLACE_ENDS: Final = STAMP_ENDS | {S.REJECTED}
+"""States in which an application keeps no place, held or booked; in the first ones it keeps no stamp either."""
 
 
 def rules_of(application: StoredApplication) -> EnrolmentRules:
@@ -113,14 +117,11 @@ def person_of(connection: Connection, application: StoredApplication) -> StoredP
     return found
 
 
-def search_keys_of(record: PersonRecord) -> frozenset[str]:
-    """The keys by which somebody with this record is found, in both scripts."""
-    family, given = record.family_name, record.given_names
-    pairs = [
-        ("" if family is None else getattr(family, script), "" if given is None else getattr(given, script))
-        for script in ("arabic", "latin")
-    ]
-    return build_search_keys(pairs)
+def search_keys_of(record: PersonRecord, rules: EnrolmentRules) -> frozenset[str]:
+    """The keys by which somebody with this record is found, in every script."""
+    family, given = ({} if name is None else name.by_script for name in (record.family_name, record.given_names))
+    pairs = [(family.get(script, ""), given.get(script, "")) for script in dict.fromkeys((*family, *given))]
+    return build_search_keys(pairs, rules.record.articles)
 
 
 def columns_of(record: PersonRecord) -> dict[str, Any]:
@@ -190,6 +191,8 @@ def find_missing_parts(
     missing = find_missing(record, rules, local_day(reference, rules)) | find_missing_papers(
         wanted_papers(application, record, now), held, rules
     )
+    if not _may_come_first(application, record, rules, local_day(reference, rules)):
+        missing |= {CATEGORY}
     if application.requested_at is not None:
         since = {item.paper for item in documents if item.uploaded_at > application.requested_at}
         missing |= frozenset(application.requested_papers) - since
@@ -197,12 +200,21 @@ def find_missing_parts(
 
 
 def wanted_papers(application: StoredApplication, record: PersonRecord, now: datetime) -> tuple[str, ...]:
-    """Codes of the papers that an application needs, by its reason and the age of the person."""
+    """Codes of the papers that an application needs, by its reason, its category and the age of the person."""
     rules, born = rules_of(application), record.born
     day = local_day(application.submitted_at or now, rules)
     minor = born is not None and rules.needs_guardian(born, day)
     wanted = rules.papers_for(application.reason, abroad=application.abroad, minor=minor)
-    return tuple(dict.fromkeys((*wanted, *application.requested_papers)))
+    category = rules.appointments.known_category(application.category)
+    shown = () if category is None else category.papers
+    return tuple(dict.fromkeys((*wanted, *shown, *application.requested_papers)))
+
+
+def _may_come_first(application: StoredApplication, record: PersonRecord, rules: EnrolmentRules, day: date) -> bool:
+    """Whether the category that an application states can be the person's; also where it states none."""
+    category, born = rules.appointments.known_category(application.category), record.born
+    age = None if born is None else age_on(born, day)
+    return application.category is None or (category is not None and category.fits(application.reason, age))
 
 
 def compute_fee(rules: EnrolmentRules, service: str, reason: str, born: date | None, day: date) -> int | None:
@@ -240,7 +252,7 @@ def step(
     _refuse_own_file(application, event, actor)
     refuse_own_person(connection, application, actor)
     changed = {"due_at": due_at(target, rules_of(application), now), "updated_at": now, **(values or {})}
-    caused = (*work, *_works_of(application, event, target, now))
+    caused = (*work, *_works_of(connection, application, event, target, now))
     standing = Standing(table, application.id, application.state, application.version)
     after = advance(
         connection, APPLICATION, standing, event, known, actor, now, detail=detail, values=changed, work=caused
@@ -312,12 +324,14 @@ def is_own_person(person: StoredPerson | None, actor: Actor) -> bool:
     return actor.own is not None and person is not None and actor.own.is_of(person.personal_number)
 
 
-def _works_of(application: StoredApplication, event: str, target: ApplicationState, now: datetime) -> Iterable[Work]:
+def _works_of(
+    connection: Connection, application: StoredApplication, event: str, target: ApplicationState, now: datetime
+) -> Iterable[Work]:
     if event in NOTICES:
         yield _work(application, "notify", now, template=f"application-{event}")
     if event == "cancel" and application.state == S.APPROVED:
         yield _work(application, "production.cancel", now)
-    if target in STAMP_ENDS and application.appointment_id is not None:
+    if target in PLACE_ENDS and (application.appointment_id is not None or find_held(connection, application.id)):
         yield _work(application, "appointment.release", now)
     if target in STAMP_ENDS and application.stamp_id is not None:
         yield stamp_release(application, now)

@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.appointment import BOOKERS, AppointmentState
+from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import age_on
 from eid.enrolment.site import local_day
 from eid.enrolment.wall_time import WallTime, wall_time_at
 from eid.errors import EnrolmentError, Refusal
@@ -50,6 +52,7 @@ from eid.store.appointments import (
     remember_held,
 )
 from eid.store.database import in_transaction, reading
+from eid.store.persons import load_person
 
 BOOKABLE: Final = frozenset((ApplicationState.VALIDATED.value, ApplicationState.BOOKED.value))
 MAX_DAYS: Final = 31  # looked at in one question for offers
@@ -65,23 +68,21 @@ def offer_times(
     days: int,
     actor: Actor,
     now: datetime,
-    *,
-    category: str | None = None,
 ) -> tuple[Offer, ...]:
     """Times that are free at a site, for an application that has been validated; any site serves anybody.
 
     Args:
-        first, days: which days of the site's calendar, from today where none is named, 31 at most. category: of those
-            who come first.
+        first, days: which days of the site's calendar, from today where none is named, 31 at most. Kept places are
+            among them where the validated application is of a category that comes first.
 
     Raises:
         EnrolmentError: the application is not that far, or the role may not ask. NotStoredError: no such application or
-            site. RecordError: no such category.
+            site.
     """
     actor.require(BOOKERS)
 
     def work(connection: Connection) -> tuple[Offer, ...]:
-        visitor = Visitor(_bookable(connection, application_id, actor), category)
+        visitor = _visitor(_bookable(connection, application_id, actor))
         site = open_site(desk, connection, code, now)
         start = first or local_day(now, site.zone)
         last = start + timedelta(days=min(days, MAX_DAYS) - 1)
@@ -90,16 +91,7 @@ def offer_times(
     return in_transaction(desk.engine, work)
 
 
-def hold(
-    desk: Desk,
-    application_id: uuid.UUID,
-    code: str,
-    slot: WallTime,
-    actor: Actor,
-    now: datetime,
-    *,
-    category: str | None = None,
-) -> Appointment:
+def hold(desk: Desk, application_id: uuid.UUID, code: str, slot: WallTime, actor: Actor, now: datetime) -> Appointment:
     """Keep a place for a short time. Asked again for the same, the answer is the same; another hold takes its place.
 
     Raises:
@@ -111,13 +103,23 @@ def hold(
     with reading(desk.engine) as connection:
         found = _bookable(connection, application_id, actor)
         _require_changeable(desk, connection, found, actor, now)
-        visitor, before = Visitor(found, category), find_held(connection, application_id)
+        visitor, before = _visitor(found), find_held(connection, application_id)
 
     def take(connection: Connection) -> Appointment:
         return hold_place(desk, connection, open_site(desk, connection, code, now), visitor, slot, actor, now)
 
     made = in_transaction(desk.engine, take)
-    in_transaction(desk.engine, lambda connection: remember_held(connection, application_id, made.id, now), alone=True)
+
+    def remember(connection: Connection) -> bool:
+        """Unless it has ended meanwhile: whoever ends an application gives back what is held for it by then."""
+        if require_application(connection, application_id, change=True).state not in BOOKABLE:
+            return False
+        remember_held(connection, application_id, made.id, now)
+        return True
+
+    if not in_transaction(desk.engine, remember):
+        _give_back(desk, made.id, actor, now)
+        raise EnrolmentError(Refusal.WRONG_STATE, "the application cannot be booked any more")
     if before is not None and before != made.id:
         _give_back(desk, before, actor, now)
     return made
@@ -168,7 +170,7 @@ def reschedule(
     with reading(desk.engine) as connection:
         before = _mine(connection, appointment_id, actor)
     if code is not None and code != before.site:
-        elsewhere = hold(desk, before.application_id, code, slot, actor, now, category=before.category)
+        elsewhere = hold(desk, before.application_id, code, slot, actor, now)
         return book(desk, elsewhere.id, actor, now)
 
     settling = settle_later(desk, appointment_id, actor, now)
@@ -264,7 +266,7 @@ def admit_walk_in(
         if view.state != ApplicationState.VALIDATED:
             raise EnrolmentError(Refusal.WRONG_STATE, f"the application is {view.state}")
         site = open_site(desk, connection, code, now)
-        admitted = desk.rules.find_category(category).admits(wall_time_at(now, site.zone).day, view.reason)
+        admitted = _is_admitted(connection, desk, view, category, wall_time_at(now, site.zone).day)
         held = find_live(connection, code, application_id)
         if held is not None:
             step_appointment(connection, held, "release", facts_of(held, desk.rules, now), actor, now)
@@ -277,6 +279,20 @@ def admit_walk_in(
     in_transaction(desk.engine, lambda connection: remember_held(connection, application_id, made.id, now), alone=True)
     settle(desk, made.id, actor, now)
     return made
+
+
+def _visitor(application: StoredApplication) -> Visitor:
+    """Who wants a place, of the category with which an officer has validated his application."""
+    return Visitor(application, application.category)
+
+
+def _is_admitted(connection: Connection, desk: Desk, application: StoredApplication, code: str, day: date) -> bool:
+    """Whether a category lets somebody in without an appointment today; its papers are shown at the counter."""
+    category = desk.rules.find_category(code)
+    person = load_person(connection, application.person_id)
+    born = None if person is None else decode_person(person.record).born
+    age = None if born is None else age_on(born, day)
+    return category.admits(day) and category.fits(application.reason, age)
 
 
 def show(desk: Desk, appointment_id: uuid.UUID, actor: Actor) -> Appointment:

@@ -44,7 +44,7 @@ HELD: Final = AppointmentState.HELD
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who wants a place: his application, and the category that he says he is of."""
+    """Who wants a place: his application, and the category that officers have found him to be of."""
 
     application: StoredApplication
     category: str | None = None
@@ -100,10 +100,9 @@ def minutes_at(desk: Desk, site: Site, service: str) -> int:
 
 
 def comes_first(desk: Desk, visitor: Visitor, day: date) -> bool:
-    """Whether the category that somebody says he is of applies to his application on a day."""
-    if visitor.category is None:
-        return False
-    return desk.rules.find_category(visitor.category).admits(day, visitor.application.reason)
+    """Whether somebody is of a category that comes first on a day; the rest of it was looked at by an officer."""
+    category = desk.rules.known_category(visitor.category)
+    return category is not None and category.admits(day)
 
 
 def require_offered(

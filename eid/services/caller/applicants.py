@@ -25,7 +25,6 @@ from eid.audit.chain import AuditEvent
 from eid.enrolment.roles import Actor, Role
 from eid.errors import AuthenticationError, RecordError
 from eid.keystore.service_keys import ServiceKeys
-from eid.locale import FALLBACK, LANGUAGES
 from eid.services.caller.tokens import Caller, TokenRefusedError
 from eid.services.registry import Registry
 from eid.store import access as rows
@@ -121,8 +120,12 @@ def normalise_contact(channel: Channel, stated: str) -> str:
     raise RecordError("no mail address")
 
 
-def send_code(registry: Registry, channel: Channel, stated: str, language: str = FALLBACK) -> SentCode:
+def send_code(registry: Registry, channel: Channel, stated: str, language: str | None = None) -> SentCode:
     """Have a one-time code sent; where the contact had too many, nothing is sent and the answer is the same.
+
+    Args:
+        language: of the message, and of what the account is told from then on; None, or one that the country does not
+            have: that of the account, else the country's first.
 
     Raises:
         RecordError: no telephone number or mail address. StoreError: the database failed.
@@ -133,15 +136,15 @@ def send_code(registry: Registry, channel: Channel, stated: str, language: str =
     code_id = _id_in(contact_tag, now, registry)
     code = _draw_code(registry)
     sealed = keys.seal("one-time-code", json.dumps([contact, code]).encode(), code_id.bytes, registry.random)
-    wanted = language if language in LANGUAGES else FALLBACK
+    wanted = language if language in registry.rules.languages else None
     expires_at = now + CODE_LIFETIME
-    row = rows.OneTimeCode(
-        code_id, contact_tag, _tag_code(registry, code_id, code), channel.value, wanted, sealed, now, expires_at
-    )
 
     def work(connection: Connection) -> None:
         if any(rows.count_codes(connection, contact_tag, now - span) >= most for span, most in LIMITS):
             return
+        spoken = wanted or rows.language_of_contact(connection, contact_tag) or registry.rules.language
+        tag = _tag_code(registry, code_id, code)
+        row = rows.OneTimeCode(code_id, contact_tag, tag, channel.value, spoken, sealed, now, expires_at)
         rows.insert_code(connection, row)
         enqueue(connection, Work(new_id_like(code_id, now, registry.random), WORK, {"code": str(code_id)}, now))
 
@@ -178,6 +181,7 @@ def open_session(registry: Registry, code_id: uuid.UUID, stated: str) -> OpenedS
         rows.use_code(connection, code_id, now)
         fresh = new_id_like(code_id, now, registry.random)
         account_id = rows.find_or_make_account(connection, found.contact_tag, fresh, now)
+        rows.keep_language(connection, account_id, found.language)
         session_id = new_id_like(code_id, now, registry.random)
         session = rows.Session(
             session_id, account_id, _tag_secret(registry, session_id, secret), now, now + SESSION_LIFETIME
@@ -205,7 +209,7 @@ def find_session(registry: Registry, token: str) -> Caller:
     given = _tag_secret(registry, session_id, secret)
     if not hmac.compare_digest(given, bytes(32) if session is None else session.secret_tag) or session is None:
         raise TokenRefusedError("the session is refused")
-    return Caller(Actor(str(session.account_id), _APPLICANT))
+    return Caller(Actor(str(session.account_id), _APPLICANT), language=session.language)
 
 
 def close_session(registry: Registry, token: str) -> None:
@@ -223,6 +227,12 @@ def close_session(registry: Registry, token: str) -> None:
             _note(connection, account_id, "access.session-closed", now)
 
     in_transaction(registry.engine, work)
+
+
+def choose_language(registry: Registry, actor: Actor, language: str) -> None:
+    """Tell an applicant things in the language that he has just named for his application."""
+    account_id = uuid.UUID(actor.id)
+    in_transaction(registry.engine, lambda connection: rows.keep_language(connection, account_id, language))
 
 
 def forget_old_access(engine: Engine, now: datetime) -> int:

@@ -45,11 +45,16 @@ class TokenRefusedError(AuthenticationError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request. scopes: what his token is for. client: the program that he uses."""
+    """Who sent a request.
+
+    Args:
+        scopes: what his token is for. client: the program that he uses. language: an applicant's, where it is known.
+    """
 
     actor: Actor
     scopes: frozenset[str] = frozenset()
     client: str = ""
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

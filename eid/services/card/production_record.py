@@ -32,27 +32,28 @@ def build_identity_record(
     Raises:
         RecordError: something is missing, or breaks a limit of the format; the text names the field.
     """
+    script = rules.record.own_script
     return IdentityRecord(
         specimen=person.specimen,
-        family_name=_bilingual(person, "family_name"),
-        given_names=_bilingual(person, "given_names"),
+        family_name=_bilingual(person, "family_name", script),
+        given_names=_bilingual(person, "given_names", script),
         date_of_birth=_required(person.date_of_birth, "date_of_birth"),
-        place_of_birth=_bilingual(person, "place_of_birth"),
+        place_of_birth=_bilingual(person, "place_of_birth", script),
         sex=_required(person.sex, "sex"),
         nationality=_required(person.nationality, "nationality"),
         personal_number=_required(person.personal_number, "personal_number"),
-        address=_required(person.address, "address").lines.bilingual(),
-        father=_bilingual(person, "father"),
-        mother=_bilingual(person, "mother"),
+        address=_required(person.address, "address").lines.bilingual(script),
+        father=_bilingual(person, "father", script),
+        mother=_bilingual(person, "mother", script),
         civil_status_number=_required(person.civil_status, "civil_status").number,
         document_number=_required(order.document_number, "document_number"),
         issued_on=_required(order.issued_on, "issued_on"),
         expires_on=_required(order.expires_on, "expires_on"),
         issuing_state=rules.country,
-        issuing_authority=BilingualText(rules.issuer.arabic, rules.issuer.latin),
+        issuing_authority=BilingualText(rules.issuer.name.get(script, ""), rules.issuer.name["latin"], script),
         portrait=_required(images.get(CARD_PORTRAIT), "portrait"),
         signature_image=images.get(CARD_SIGNATURE),
-        partner=_partner(person),
+        partner=_partner(person, script),
         fingerprints=_fingerprints(capture, images, rules),
         persons_to_notify=_emergency(person),
     )
@@ -64,15 +65,15 @@ def _required(value: T | None, name: str) -> T:
     return value
 
 
-def _bilingual(person: PersonRecord, name: str) -> BilingualText:
-    found: BilingualText = _required(getattr(person, name), name).bilingual()
+def _bilingual(person: PersonRecord, name: str, script: str) -> BilingualText:
+    found: BilingualText = _required(getattr(person, name), name).bilingual(script)
     return found
 
 
-def _partner(person: PersonRecord) -> PartnerMention | None:
+def _partner(person: PersonRecord, script: str) -> PartnerMention | None:
     if person.partner is None:
         return None
-    return PartnerMention(person.partner.relation, person.partner.name.bilingual())
+    return PartnerMention(person.partner.relation, person.partner.name.bilingual(script))
 
 
 def _fingerprints(

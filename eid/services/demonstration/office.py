@@ -312,7 +312,7 @@ def describe_person(person: IdentityRecord) -> Mapping[str, Any]:
 
     def two_scripts(name: str) -> dict[str, str]:
         found = getattr(person, name)
-        return {"arabic": found.arabic, "latin": found.latin}
+        return {found.script: found.native, "latin": found.latin}
 
     names = ("family_name", "given_names", "place_of_birth", "father", "mother")
     born = person.date_of_birth

@@ -1,69 +1,115 @@
-"""People of a made-up country office: believable names in both scripts, every one marked SPECIMEN, nobody real."""
+"""People of a made-up country office: believable names in its scripts, every one marked SPECIMEN, nobody real.
+
+Names, towns, numbers and sites are data: a file for each country beside this one, `offices/NAME.toml`.
+"""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from importlib.resources import files
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-FAMILIES: Final = (
-    ("العلمي", "EL ALAMI"), ("بناني", "BENNANI"), ("التازي", "TAZI"), ("الإدريسي", "EL IDRISSI"),
-    ("الفاسي", "EL FASSI"), ("برادة", "BERRADA"), ("الشرايبي", "CHRAIBI"), ("أمزيان", "AMEZIANE"),
-    ("أوشن", "OUCHEN"), ("الزهراوي", "ZAHRAOUI"), ("بوعزة", "BOUAZZA"), ("المنصوري", "EL MANSOURI"),
-    ("الصقلي", "SQALLI"), ("حجي", "HAJJI"), ("لمراني", "LAMRANI"), ("أيت لحسن", "AIT LAHCEN"),
-)  # fmt: skip
-WOMEN: Final = (
-    ("فاطمة الزهراء", "FATIMA ZAHRA"), ("خديجة", "KHADIJA"), ("سلمى", "SALMA"), ("نادية", "NADIA"),
-    ("إيمان", "IMANE"), ("هاجر", "HAJAR"), ("مريم", "MERYEM"), ("زينب", "ZINEB"), ("أسماء", "ASMAE"),
-)  # fmt: skip
-MEN: Final = (
-    ("محمد", "MOHAMMED"), ("يوسف", "YOUSSEF"), ("أحمد", "AHMED"), ("عمر", "OMAR"), ("حمزة", "HAMZA"),
-    ("إدريس", "DRISS"), ("رشيد", "RACHID"), ("المهدي", "EL MEHDI"), ("كريم", "KARIM"),
-)  # fmt: skip
-TOWNS: Final = (
-    ("الرباط", "RABAT"), ("الدار البيضاء", "CASABLANCA"), ("فاس", "FES"), ("مراكش", "MARRAKECH"),
-    ("تطوان", "TETOUAN"), ("أكادير", "AGADIR"), ("وجدة", "OUJDA"), ("العيون", "LAAYOUNE"),
-)  # fmt: skip
-MARK: Final = ("عينة", "SPECIMEN")
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eid.codec.toml import decode_toml
+from eid.errors import StoreError
+
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+Spelt = dict[str, str]
+"""One text by script."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MadeUpSite(_Table):
+    """Where people are seen; hours and places are the same at every one."""
+
+    code: str
+    kind: str
+    time_zone: str
+    title: dict[str, str]
+
+
+class MadeUpOffice(_Table):
+    """A country's made-up office.
+
+    Args:
+        reasons: of the applications. phone: of people, a digit for each #. number_letters: so many letters begin every
+            personal number; number_from: between which two numbers the count of the rest begins. mark: behind every
+            family name. street: an address, with the {number} of the house.
+    """
+
+    format: Literal["eid-made-up-office"]
+    version: Literal[1]
+    reasons: tuple[str, ...] = Field(min_length=1)
+    phone: str
+    number_letters: int = Field(default=0, ge=0, le=10)
+    number_from: tuple[int, int]
+    mark: Spelt
+    street: Spelt
+    families: tuple[Spelt, ...] = Field(min_length=1)
+    women: tuple[Spelt, ...] = Field(min_length=1)
+    men: tuple[Spelt, ...] = Field(min_length=1)
+    towns: tuple[Spelt, ...] = Field(min_length=1)
+    site: tuple[MadeUpSite, ...] = Field(min_length=1)
+
+
+def load_made_up_office(country: str) -> MadeUpOffice:
+    """The made-up office of a country.
+
+    Raises:
+        StoreError: there is none, or its file is faulty.
+    """
+    place = files("eid.services.demonstration") / "offices" / f"{country}.toml"
+    if not country.isidentifier() or not place.is_file():
+        raise StoreError(f"there is no made-up office of {country!r}: it is a file offices/{country}.toml")
+    try:
+        return MadeUpOffice.model_validate(decode_toml(place.read_bytes()))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise StoreError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 class People:
-    """Invents one person after another. choose: which repeats itself with the same seed."""
+    """Invents one person after another.
 
-    def __init__(self, choose: Random, today: date) -> None:
-        self._choose, self._today, self._made = choose, today, 0
-        self._letters = "".join(choose.choices(_LETTERS, k=2))
-        self._first = choose.randrange(100_000, 400_000)
+    Args:
+        choose: which repeats itself with the same seed. country: the code of the state whose nationals they are.
+    """
+
+    def __init__(self, office: MadeUpOffice, country: str, choose: Random, today: date) -> None:
+        self._office, self._country, self._choose, self._today, self._made = office, country, choose, today, 0
+        self._letters = "".join(choose.choices(_LETTERS, k=office.number_letters))
+        self._first = choose.randrange(*office.number_from)
 
     def invent(self) -> dict[str, Any]:
         """The record of an adult (JSON of `eid.enrolment.person`), with a number that nobody else of these has."""
-        choose = self._choose
+        choose, office = self._choose, self._office
         self._made += 1
-        family, town = choose.choice(FAMILIES), choose.choice(TOWNS)
+        family, town = choose.choice(office.families), choose.choice(office.towns)
         is_woman = choose.random() < 0.5
         born = self._today - timedelta(days=choose.randrange(19 * 366, 85 * 365))
-        street = choose.randrange(1, 180)
+        street = {script: text.format(number=choose.randrange(1, 180)) for script, text in office.street.items()}
         return {
             "specimen": True,
-            "family_name": _both(family, MARK),
-            "given_names": _both(choose.choice(WOMEN if is_woman else MEN)),
+            "family_name": _join(" ", family, office.mark),
+            "given_names": choose.choice(office.women if is_woman else office.men),
             "date_of_birth": born.isoformat(),
-            "place_of_birth": _both(town),
-            "country_of_birth": "MAR",
+            "place_of_birth": town,
+            "country_of_birth": self._country,
             "sex": "F" if is_woman else "M",
-            "nationality": "MAR",
+            "nationality": self._country,
             "personal_number": f"{self._letters}{self._first + self._made}",
-            "father": _both(choose.choice(MEN), family),
-            "mother": _both(choose.choice(WOMEN), choose.choice(FAMILIES)),
+            "father": _join(" ", choose.choice(office.men), family),
+            "mother": _join(" ", choose.choice(office.women), choose.choice(office.families)),
             "civil_status": {"number": f"{choose.randrange(1, 2000)}/{born.year}", "year": born.year},
-            "address": {
-                "lines": {"arabic": f"{street} زنقة العينة\n{town[0]}", "latin": f"{street} RUE SPECIMEN\n{town[1]}"},
-                "country": "MAR",
-            },
-            "contact": {"phone": f"+2126000{choose.randrange(10**5):05d}"},
+            "address": {"lines": _join("\n", street, town), "country": self._country},
+            "contact": {"phone": "".join(str(choose.randrange(10)) if sign == "#" else sign for sign in office.phone)},
         }
 
 
-def _both(*names: tuple[str, str]) -> dict[str, str]:
-    return {"arabic": " ".join(name[0] for name in names), "latin": " ".join(name[1] for name in names)}
+def _join(between: str, *parts: Spelt) -> Spelt:
+    return {script: between.join(part[script] for part in parts) for script in parts[0]}

@@ -57,7 +57,7 @@ from eid.services.card.card_writing import Line
 from eid.services.card.delivery import CollectorCheck, Comparison, Relation
 from eid.services.demonstration.demo import CHEAP
 from eid.services.demonstration.office import ADMINISTRATOR, APPROVER, COURIER, MAKER
-from eid.services.demonstration.people import People
+from eid.services.demonstration.people import MadeUpOffice, People, load_made_up_office
 from eid.services.demonstration.specimen_paper import build_specimen_paper
 from eid.services.demonstration.till import buy_stamp
 from eid.services.pki.authority import KEYS
@@ -74,14 +74,6 @@ DAYS: Final = 45  # back to which applications were begun
 LAPSE: Final = timedelta(days=60)  # further back, so that the time for sending papers is over
 CARDS: Final = 25  # written at most: each takes as long as a real one
 WEEK: Final = ["mon", "tue", "wed", "thu", "fri"]
-POSTS: Final = (
-    ("rabat-agdal", "centre", "Africa/Casablanca", "Rabat Agdal", "الرباط أكدال"),
-    ("casablanca-anfa", "centre", "Africa/Casablanca", "Casablanca Anfa", "الدار البيضاء أنفا"),
-    ("fes-medina", "centre", "Africa/Casablanca", "Fès Médina", "فاس المدينة"),
-    ("souss-mobile", "mobile-unit", "Africa/Casablanca", "Unité mobile Souss", "وحدة متنقلة سوس"),
-    ("paris", "consulate", "Europe/Paris", "Consulat, Paris", "القنصلية العامة بباريس"),
-    ("montreal", "consulate", "America/Toronto", "Consulat, Montréal", "القنصلية العامة بمونتريال"),
-)
 WEIGHTS: Final = {
     "draft": 6,
     "submitted": 8,
@@ -128,6 +120,7 @@ class SeedOffice:
     blobs: BlobStore = field(repr=False)
     stamps: StampOffice = field(repr=False)
     country: str
+    made_up: MadeUpOffice = field(repr=False)
     home: Path
     now: datetime
     choose: Random = field(repr=False)
@@ -140,11 +133,10 @@ class SeedOffice:
 
     def open_sites(self) -> None:
         """Sites, and an officer with a key at each."""
-        for code, kind, zone, french, arabic in POSTS:
-            title = {"fr": f"{french} (SPECIMEN)", "ar": f"{arabic} (SPECIMEN)", "en": f"{french} (SPECIMEN)"}
-            hours = [{"days": WEEK, "from": "08:30", "until": "16:30"}]
-            site = {"code": code, "kind": kind, "title": title, "time_zone": zone, "places": 6, "services": ["card"],
-                    "hours": hours}  # fmt: skip
+        services, hours = [self.stamps.rules.service], [{"days": WEEK, "from": "08:30", "until": "16:30"}]
+        for made_up in self.made_up.site:
+            code = made_up.code
+            site = {**made_up.model_dump(), "places": 6, "services": services, "hours": hours}
             put_site(self.desk, decode_site(site), ADMINISTRATOR, self.now - timedelta(days=DAYS))
             key = SoftwareSigner(code, ec.generate_private_key(ec.SECP256R1()), SignatureAlgorithm("ecdsa", "sha256"))
             since = self.now - timedelta(days=DAYS)
@@ -155,7 +147,7 @@ class SeedOffice:
 
     def make(self, goal: str) -> StoredApplication:
         """One application, begun some weeks ago, brought as far as its goal (a key of WEIGHTS)."""
-        post = self.choose.choice(POSTS)[0]
+        post = self.choose.choice(self.made_up.site).code
         record = decode_person(self.people.invent())
         long_ago = LAPSE if goal == "lapsed" else timedelta(0)
         at = self.now - long_ago - timedelta(minutes=self.choose.randrange(20 * 1440, DAYS * 1440))
@@ -209,7 +201,7 @@ class _Way:
     application: StoredApplication | None = None
     order: ProductionOrder | None = None
     visit: uuid.UUID | None = None
-    is_asked: bool = False
+    asked: tuple[str, ...] = ()
 
     @property
     def steps(self) -> dict[str, Callable[[], None]]:
@@ -248,7 +240,7 @@ class _Way:
         """Let it end before its time."""
         engine, later = self.office.engine, self._later(4)
         if goal == "rejected":
-            code = self.office.choose.choice(("papers-insufficient", "not-entitled"))
+            code = self.office.choose.choice(self.office.stamps.rules.refusal).code
             acts.reject(engine, self.id, code, SeedOffice.validator(self.post), later)
         elif goal == "withdrawn":
             acts.withdraw(engine, self.id, self.account, later)
@@ -263,8 +255,8 @@ class _Way:
         return self.at
 
     def _draft(self) -> None:
-        reason = self.office.choose.choice(("first", "first", "production-defect"))
-        language = self.office.choose.choice(("ar", "fr"))
+        reason = self.office.choose.choice(self.office.made_up.reasons)
+        language = self.office.choose.choice(self.office.stamps.rules.languages)
         new = NewApplication(reason, self.record, False, self.post, language)
         self.application = drafts.create_application(
             self.office.engine, new, self.account, self.at, rules=self.office.country
@@ -286,7 +278,7 @@ class _Way:
 
     def _buy_stamp(self, moment: datetime) -> str:
         phone = None if self.record.contact is None else self.record.contact.phone
-        order = StampOrder("card", self.record.born or date.min, phone or "", "fr")
+        order = StampOrder(self.office.stamps.rules.service, self.record.born or date.min, phone or "")
         ordered = buy_stamp(self.office.stamps, order, self.account, lambda: moment)
         sent = stamps.open_message(self.office.stamps, ordered.id)
         if sent is None:
@@ -297,17 +289,17 @@ class _Way:
         acts.take_up(self.office.engine, self.id, SeedOffice.validator(self.post), self._later(60))
 
     def _ask(self) -> None:
-        """One in three is asked for a better photograph; whoever is to stand there, in any case."""
+        """One in three is asked for a better copy of a paper; whoever is to stand there, in any case."""
         if self.goal != "information-requested" and self.office.choose.random() > 1 / 3:
             return
-        officer = SeedOffice.validator(self.post)
-        acts.request_information(self.office.engine, self.id, ("photograph",), officer, self._later(8))
-        self.is_asked = True
+        officer, moment = SeedOffice.validator(self.post), self._later(8)
+        self.asked = views.requirements(self.office.engine, self.id, officer, moment).papers[:1]
+        acts.request_information(self.office.engine, self.id, self.asked, officer, moment)
 
     def _validate(self) -> None:
         office, moment = self.office, self._later(48)
-        if self.is_asked:
-            self._attach("photograph", moment)
+        if self.asked:
+            self._attach(self.asked[0], moment)
             acts.supply(office.engine, self.id, self.account, moment)
         review.validate(office.engine, self.id, SeedOffice.validator(self.post), self._later(20))
 
@@ -325,7 +317,8 @@ class _Way:
     def _capture(self) -> None:
         office, officer, key = self.office, SeedOffice.officer(self.post), self.office.officer_keys[self.post]
         items = {"portrait": office.portrait}
-        for finger in ("right-index", "left-index"):
+        wanted = office.stamps.rules.capture
+        for finger in wanted.fingers[: wanted.fingers_wanted]:
             items[finger] = b"FMR\x00 20\x00" + hashlib.sha256(finger.encode() + self.id.bytes).digest()
         if self.goal == "in-adjudication" and office.taken:
             items = office.taken[-1]  # somebody else's fingers: a question for an adjudicator
@@ -410,20 +403,22 @@ def seed_office(engine: Engine, settings: Settings, count: int, now: datetime, s
         EidError: a service refuses what it should not; the database is not empty enough, or cannot be used.
     """
     choose = Random(seed)  # noqa: S311  # nobody is to be surprised
+    made_up = load_made_up_office(settings.country)
     loaded, keys = load_rules(settings.country), load_keys(settings)
     office = SeedOffice(
         engine,
         BlobStore(settings.documents_address, keys),
         StampOffice(engine, loaded.rules, keys),
         settings.country,
+        made_up,
         settings.home,
         now,
         choose,
-        People(choose, now.date()),
+        People(made_up, loaded.rules.country, choose, now.date()),
         portrait=encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, 30_000),
     )
     office.open_sites()
     states: Counter[str] = Counter()
     for goal in plan_goals(count, choose):
         states[office.make(goal).state] += 1
-        yield Seeded(len(POSTS), dict(sorted(states.items())))
+        yield Seeded(len(made_up.site), dict(sorted(states.items())))

@@ -1,17 +1,18 @@
 """A person's record in OSIA's words: `biographicData` and `contactData`, flat and named in camel case.
 
-What has two scripts has two members, the second with the ending Arabic: firstName, firstNameArabic.
+What stands in several scripts has a member for each: firstName in Latin letters, the others with the script's name
+at the end, such as firstNameArabic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from eid.enrolment.person import PersonRecord, decode_person, encode_person
 from eid.errors import RecordError
+from eid.locale.scripts import UNICODE_SCRIPTS
 
-ARABIC: Final = "Arabic"
 TEXTS: Final = {
     "lastName": "family_name",
     "firstName": "given_names",
@@ -27,11 +28,16 @@ VALUES: Final = {
     "uin": "personal_number",
 }
 CONTACTS: Final = {"phone1": "phone", "email": "email"}
-ADDRESS: Final = ("address", "addressArabic", "addressCountry")
-_MEMBERS: Final = frozenset(
-    (*TEXTS, *(name + ARABIC for name in TEXTS), *VALUES, *CONTACTS, *ADDRESS, "civilStatusNumber", "specimen")
-)
-NAMES: Final = (*TEXTS, *(name + ARABIC for name in TEXTS), *VALUES)
+ADDRESS: Final = "address"
+_OTHERS: Final = (*VALUES, *CONTACTS, "addressCountry", "civilStatusNumber", "specimen")
+
+
+def spelt_as(member: str, scripts: Iterable[str] = tuple(UNICODE_SCRIPTS)) -> dict[str, str]:
+    """The members in which a text stands, by script."""
+    return {script: member if script == "latin" else member + script.title() for script in scripts}
+
+
+NAMES: Final = tuple(name for member in ("lastName", "firstName") for name in spelt_as(member).values())
 
 
 def describe_person(record: PersonRecord) -> dict[str, Any]:
@@ -40,13 +46,15 @@ def describe_person(record: PersonRecord) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for member, name in TEXTS.items():
         if name in stated:
-            found[member], found[member + ARABIC] = stated[name]["latin"], stated[name]["arabic"]
+            found |= _tell(member, stated[name])
     found |= {member: stated[name] for member, name in VALUES.items() if name in stated}
     if "address" in stated:
-        lines = stated["address"]["lines"]
-        values = (lines["latin"], lines["arabic"], stated["address"]["country"])
-        found |= dict(zip(ADDRESS, values, strict=True))
+        found |= _tell(ADDRESS, stated["address"]["lines"]) | {"addressCountry": stated["address"]["country"]}
     return found
+
+
+def _tell(member: str, spelt: Mapping[str, str]) -> dict[str, str]:
+    return {name: spelt[script] for script, name in spelt_as(member, spelt).items()}
 
 
 def describe_contact(record: PersonRecord) -> dict[str, Any]:
@@ -55,28 +63,34 @@ def describe_contact(record: PersonRecord) -> dict[str, Any]:
     return {member: contact[name] for member, name in CONTACTS.items() if name in contact}
 
 
-def read_person(attributes: Mapping[str, Any]) -> PersonRecord:
-    """A record out of biographic data.
+def read_person(attributes: Mapping[str, Any], scripts: Collection[str]) -> PersonRecord:
+    """A record out of biographic data. scripts: those that the country's names are written in.
 
     Raises:
         RecordError: a member is unknown, or not as the record wants it.
     """
     given = {name: value for name, value in attributes.items() if value is not None}
-    if given.keys() - _MEMBERS:
-        raise RecordError(f"biographicData has members other than {', '.join(sorted(_MEMBERS))}")
+    members = {name for member in (*TEXTS, ADDRESS) for name in spelt_as(member, scripts).values()} | {*_OTHERS}
+    if given.keys() - members:
+        raise RecordError(f"biographicData has members other than {', '.join(sorted(members))}")
     stated: dict[str, Any] = {}
     for member, name in TEXTS.items():
-        if member in given or member + ARABIC in given:
-            stated[name] = {"latin": given.get(member), "arabic": given.get(member + ARABIC)}
+        spelt = _read(member, given, scripts)
+        if spelt:
+            stated[name] = spelt
     stated |= {name: given[member] for member, name in VALUES.items() if member in given}
     contact = {name: given[member] for member, name in CONTACTS.items() if member in given}
     if contact:
         stated["contact"] = contact
-    if "address" in given or "addressArabic" in given:
-        lines = {"latin": given.get("address"), "arabic": given.get("addressArabic")}
+    lines = _read(ADDRESS, given, scripts)
+    if lines:
         stated["address"] = {"lines": lines, "country": given.get("addressCountry", given.get("nationality"))}
     if "civilStatusNumber" in given:
         stated["civil_status"] = {"number": given["civilStatusNumber"]}
     if "specimen" in given:
         stated["specimen"] = given["specimen"]
     return decode_person(stated)
+
+
+def _read(member: str, given: Mapping[str, Any], scripts: Collection[str]) -> dict[str, Any]:
+    return {script: given[name] for script, name in spelt_as(member, scripts).items() if name in given}

@@ -312,7 +312,7 @@ def describe_card(registry: Registry, card: RegisteredCard) -> Body:
         "issuedDate": None if order is None else _moment(registry, order.issued_on, time(0)),
         "expiryDate": _moment(registry, card.expires_on, time(23, 59, 59)),
         "serialNumber": None if order is None else order.serial,
-        "issuingAuthority": registry.rules.issuer.latin,
+        "issuingAuthority": registry.rules.issuer.name["latin"],
         **({} if held is None else held.body),
     }
     return {name: value for name, value in stated.items() if value is not None}

@@ -138,7 +138,7 @@ def _search(registry: Registry, stated: Body) -> list[StoredPerson]:
         return [require_person(registry, numbers[0], "credentialNumber")]
     if "uin" in biographic:
         return [require_person(registry, str(biographic["uin"]), "uin")]
-    names = [str(biographic[name]) for name in NAMES if name in biographic and name.startswith(("last", "first"))]
+    names = [str(biographic[name]) for name in NAMES if name in biographic]
     with reading(registry.engine) as connection:
         if "phone1" in contact:
             likely = find_by_column(connection, "phone", str(contact["phone1"]), FOUND)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -294,14 +295,16 @@ def _is_name(known: TwoScripts | None, said: str) -> bool:
     """All words of a name, or of its given part, in either script and whatever the spelling that folding forgets."""
     if known is None or not fold(said):
         return False
-    return any(_same(fold(said), fold(spelt)) for spelt in (known.arabic, known.latin))
+    return any(_same(fold(said), fold(spelt)) for spelt in known.by_script.values())
 
 
 def _is_phone(record: PersonRecord, said: str) -> bool:
-    """The nine digits that are the subscriber's, written in any way."""
+    """The number with the country's code, or as it is dialled at home; written in any way."""
     known = "" if record.contact is None else record.contact.phone or ""
-    digits = [re.sub(r"\D", "", text)[-9:] for text in (known, said)]
-    return len(digits[0]) == 9 and _same(*digits)
+    digits = re.sub(r"\D", "", known)
+    heard = "".join(str(unicodedata.decimal(sign)) for sign in said if sign.isdecimal()).lstrip("0")
+    # A country's code has one to three digits (ITU-T E.164 6.2.1); a trunk prefix of zeros is no part of the number.
+    return bool(digits) and any(_same(digits[code:], heard) for code in range(4))
 
 
 def _is_number(numbers: list[str], said: str) -> bool:

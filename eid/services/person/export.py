@@ -128,8 +128,8 @@ def _document(
 
 
 _TOLD: Final = (
-    "id", "number", "state", "person_id", "service", "reason", "abroad", "site", "language", "fee", "currency",
-    "requested_papers", "refusal", "appeal_until", "submitted_at", "decide_by", "validated_at", "due_at",
+    "id", "number", "state", "person_id", "service", "reason", "category", "abroad", "site", "language", "fee",
+    "currency", "requested_papers", "refusal", "appeal_until", "submitted_at", "decide_by", "validated_at", "due_at",
     "created_at", "updated_at",
 )  # fmt: skip
 

@@ -38,7 +38,7 @@ class Wanted:
     """By what somebody is looked up: exactly one of these.
 
     Args:
-        number: of an application's receipt. name: how it begins, in Arabic or Latin letters, in either order.
+        number: of an application's receipt. name: how it begins, in any of the scripts, in either order.
     """
 
     personal_number: str | None = field(default=None, repr=False)
@@ -52,13 +52,12 @@ class MaskedPerson:
     """What staff sees of somebody before he has proved who he is.
 
     Args:
-        arabic, latin: the first letter of each word of the name. personal_number: its last two characters.
+        name: by script, the first letter of each word of the name. personal_number: its last two characters.
     """
 
     id: uuid.UUID
     state: str
-    arabic: str = field(repr=False)
-    latin: str = field(repr=False)
+    name: Mapping[str, str] = field(repr=False)
     birth_year: int | None = field(repr=False)
     personal_number: str | None = field(repr=False)
 
@@ -123,8 +122,7 @@ def mask_person(person: StoredPerson) -> MaskedPerson:
     return MaskedPerson(
         person.id,
         person.state,
-        _mask_name(person.record, "arabic"),
-        _mask_name(person.record, "latin"),
+        {script: _mask_name(person.record, script) for script in _scripts_of(person.record)},
         None if born is None else int(born[:4]),
         None if number is None else HIDDEN + number[-2:],
     )
@@ -138,6 +136,10 @@ def mask_number(number: str | None) -> str | None:
 def _mask_name(record: Mapping[str, Any], script: str) -> str:
     words = " ".join(str(record.get(part, {}).get(script, "")) for part in ("given_names", "family_name")).split()
     return " ".join(word[0] + HIDDEN for word in words)
+
+
+def _scripts_of(record: Mapping[str, Any]) -> Iterable[str]:
+    return dict.fromkeys(script for part in ("given_names", "family_name") for script in record.get(part, {}))
 
 
 def _holders(connection: Connection, document_number: str) -> tuple[uuid.UUID, ...]:

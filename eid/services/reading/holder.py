@@ -126,4 +126,4 @@ def _spaced(name: str | None) -> str:
 
 
 def _scripts(name: PersonName | None) -> tuple[str, ...]:
-    return () if name is None else (name.arabic, name.latin)
+    return () if name is None else tuple(part for part in (name.native, name.latin) if part)

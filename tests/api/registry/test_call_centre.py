@@ -76,8 +76,7 @@ async def test_somebody_is_found_masked(office, agent, person):
         assert shown == {
             "id": str(person.person_id),
             "state": "CLAIMED",
-            "arabic": "ف••• ا••• ع•••",
-            "latin": "F••• Z••• S•••",
+            "name": {"arabic": "ف••• ا••• ع•••", "latin": "F••• Z••• S•••"},
             "birth_year": 1985,
             "personal_number": "•••56",
         }

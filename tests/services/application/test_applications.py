@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from eid.enrolment.names import build_search_keys
 from eid.enrolment.person import Fault, FaultyRecordError, PersonRecord
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import load_rules
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import ServiceKeys
@@ -513,7 +514,7 @@ def test_many_of_one_name_are_told_oldest_first_and_each_once(any_database: Engi
 
     def enter(connection: Connection) -> None:
         for person in reversed(made):
-            insert_person(connection, person, build_search_keys(pairs), NOW)
+            insert_person(connection, person, build_search_keys(pairs, ("al", "ال")), NOW)
 
     in_transaction(any_database, enter)
     with any_database.connect() as connection:
@@ -531,7 +532,65 @@ def test_many_of_one_name_are_told_oldest_first_and_each_once(any_database: Engi
 
 
 def test_the_officer_is_warned_of_names_and_nothing_is_forbidden(any_database: Engine) -> None:
-    assert review.warn_of_names(PersonRecord()) == ()
+    assert review.warn_of_names(PersonRecord(), load_rules("morocco").rules) == ()
     titled = applicant_record(given_names={"arabic": "مولاي أحمد", "latin": "MOULAY AHMED"})
     odd = begin_application(any_database, record=titled)
     assert review.compare(any_database, odd.id, VALIDATOR, NOW).name_warnings == ("legacy-title", "spellings-differ")
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("declines", [False, True])
+def test_who_comes_first_is_stated_shown_and_then_found_by_an_officer(
+    any_database: Engine, blobs: BlobStore, declines: bool
+) -> None:
+    """The rules' papers are wanted for it; what the applicant says counts for nothing until it was validated."""
+    application = begin_application(any_database, category="ill")
+    assert "medical-certificate" in views.requirements(any_database, application.id, APPLICANT, NOW).papers
+    drafts.state_category(any_database, application.id, None, APPLICANT, NOW)
+    assert "medical-certificate" not in views.requirements(any_database, application.id, APPLICANT, NOW).papers
+    complete_application(any_database, blobs, application)
+    stated = drafts.state_category(any_database, application.id, "ill", APPLICANT, NOW)
+    with pytest.raises(EnrolmentError, match="missing: medical-certificate"):
+        acts.submit(any_database, application.id, APPLICANT, NOW)
+    documents.attach(any_database, blobs, application.id, paper("medical-certificate"), APPLICANT, NOW)
+    acts.submit(any_database, application.id, APPLICANT, NOW)
+    with pytest.raises(EnrolmentError) as late:
+        drafts.state_category(any_database, application.id, "disabled", APPLICANT, NOW)
+    assert late.value.refusal is Refusal.WRONG_STATE
+    acts.take_up(any_database, application.id, VALIDATOR, NOW)
+    review.validate(any_database, application.id, VALIDATOR, NOW, declines_category=declines)
+    found = stored(any_database, application)
+    assert (stated.category, found.state, found.category) == ("ill", "VALIDATED", None if declines else "ill")
+
+
+def test_a_category_that_cannot_be_the_persons(any_database: Engine, blobs: BlobStore) -> None:
+    """By age or by reason: nobody submits with it, and an officer need not look."""
+    with pytest.raises(RecordError, match="category"):
+        begin_application(any_database, category="famous")
+    application = begin_application(any_database, category="elderly")  # born 1985
+    with pytest.raises(RecordError, match="category"):
+        drafts.state_category(any_database, application.id, "famous", APPLICANT, NOW)
+    complete_application(any_database, blobs, application)
+    for code in ("elderly", "expired-card"):
+        drafts.state_category(any_database, application.id, code, APPLICANT, NOW)
+        with pytest.raises(EnrolmentError, match="missing: /category"):
+            acts.submit(any_database, application.id, APPLICANT, NOW)
+    old = begin_application(any_database, category="elderly", record=applicant_record(date_of_birth="1950"))
+    complete_application(any_database, blobs, old)
+    assert acts.submit(any_database, old.id, APPLICANT, NOW).state == "SUBMITTED"
+
+
+def test_an_officer_withdraws_and_appeals_at_the_counter(any_database: Engine, blobs: BlobStore) -> None:
+    """For whoever comes without a telephone; only at the office that the application is addressed to."""
+    application = complete_application(any_database, blobs, begin_application(any_database))
+    acts.submit(any_database, application.id, APPLICANT, NOW)
+    acts.reject(any_database, application.id, "papers-insufficient", CENTRAL, NOW)
+    elsewhere = Actor("clerk-9", frozenset((Role.ENROLMENT_OFFICER,)), "paris-1")
+    for act in (acts.appeal, acts.withdraw):
+        with pytest.raises(EnrolmentError, match="another office"):
+            act(any_database, application.id, elsewhere, NOW)
+    assert acts.appeal(any_database, application.id, CLERK, NOW).state == "UNDER_REVIEW"
+    assert acts.withdraw(any_database, application.id, CLERK, NOW).state == "WITHDRAWN"
+    assert told(any_database, application)[-1] == ("application.withdraw", "enrolment-officer:clerk-1")
+    draft = begin_application(any_database)
+    assert acts.withdraw(any_database, draft.id, CLERK, NOW).state == "WITHDRAWN"

@@ -24,7 +24,9 @@ from eid.enrolment.wall_time import WallTime, decode_wall_time
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
 from eid.keystore.service_keys import ServiceKeys
-from eid.services.application.acts import withdraw
+from eid.services.application.acts import cancel as end_by_authority
+from eid.services.application.acts import reject, withdraw
+from eid.services.appointment import appointments
 from eid.services.appointment.appointments import (
     Offer,
     admit_walk_in,
@@ -46,7 +48,7 @@ from eid.services.durable.work import Outcome, Workshop, perform
 from eid.services.settings import Settings
 from eid.store.applications import require_application
 from eid.store.appointment_tables import appointment, appointment_place
-from eid.store.appointments import Appointment, find_appointment, store_appointment, take_cells
+from eid.store.appointments import Appointment, find_appointment, find_held, store_appointment, take_cells
 from eid.store.audit import read_buckets, read_chain
 from eid.store.outbox import waiting
 from eid.store.types import new_id_like
@@ -68,6 +70,7 @@ TUESDAY = date(2026, 11, 24)
 NINE = decode_wall_time("2026-11-23T09:00")
 NINE_TOMORROW = decode_wall_time("2026-11-24T09:00")
 ME = applicant()
+ADJUDICATOR = Actor("adjudicator-1", frozenset((Role.ADJUDICATOR,)))
 
 
 @pytest.fixture
@@ -160,7 +163,7 @@ def test_no_offer_before_staff_have_validated(desk: Desk) -> None:
         with refused(Refusal.WRONG_STATE):
             hold(desk, application, "rabat-agdal", NINE, ME, NOW)
         with refused(Refusal.WRONG_STATE):
-            admit_walk_in(desk, application, "rabat-agdal", "elderly", officer(), NOW)
+            admit_walk_in(desk, application, "rabat-agdal", "ill", officer(), NOW)
     assert cells(desk) == 0
 
 
@@ -205,8 +208,6 @@ def test_times_that_are_not_offered(desk: Desk) -> None:
     put_site(desk, decode_site({**PARIS, "code": "passports", "services": ["passport"]}), ADMIN, NOW)
     with refused(Refusal.GUARD, "service-offered"):
         hold(desk, application, "passports", NINE, ME, NOW)
-    with pytest.raises(RecordError):
-        hold(desk, application, "rabat-agdal", NINE, ME, NOW, category="famous")
 
 
 @pytest.mark.both_databases
@@ -369,22 +370,66 @@ def test_an_application_that_ends_gives_its_places_back(desk: Desk) -> None:
     assert state_of(desk, made.application_id)[0] == "WITHDRAWN"
 
 
+@pytest.mark.parametrize("end", ["withdraw", "reject", "cancel"])
+def test_what_is_held_is_free_at_once_where_the_application_ends(desk: Desk, end: str, tmp_path: Path) -> None:
+    """The work stands in the transaction that ends it; what the worker does with it is done once."""
+    application = make_application(desk.engine)
+    held = hold(desk, application, "rabat-agdal", NINE, ME, NOW)
+    acts = {
+        "withdraw": lambda: withdraw(desk.engine, application, ME, NOW),
+        "reject": lambda: reject(desk.engine, application, "not-entitled", ADJUDICATOR, NOW),
+        "cancel": lambda: end_by_authority(desk.engine, application, ADMIN, NOW),
+    }
+    acts[end]()
+    assert (reload(desk, held).state, cells(desk)) == ("HELD", 3)
+    spool = SpooledMessages(tmp_path)
+    workshop = Workshop(desk.engine, Settings(), LOADED.rules, ServiceKeys(bytes(32)), lambda: NOW, spool, spool)
+    do_all(workshop, "appointment.release")
+    assert (reload(desk, held).state, cells(desk)) == ("CANCELLED", 0)
+    with desk.engine.connect() as connection:
+        assert find_held(connection, application) is None
+
+
+def test_nothing_is_held_for_an_application_that_ends_meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is withdrawn after the place was taken, and before the application remembers it."""
+    application, take = make_application(desk.engine), appointments.hold_place
+
+    def late(*given: Any) -> Appointment:
+        made = take(*given)
+        ended.append(application)
+        return made
+
+    ended: list[uuid.UUID] = []
+    monkeypatch.setattr(appointments, "hold_place", late)
+    remember = appointments.require_application
+
+    def require(connection: Any, identifier: uuid.UUID, *, change: bool = False) -> Any:
+        found = remember(connection, identifier, change=change)
+        return replace(found, state="WITHDRAWN") if ended and change else found
+
+    monkeypatch.setattr(appointments, "require_application", require)
+    with refused(Refusal.WRONG_STATE):
+        hold(desk, application, "rabat-agdal", NINE, ME, NOW)
+    assert cells(desk) == 0
+
+
 def test_places_kept_for_those_who_come_first(desk: Desk) -> None:
     put_site(desk, decode_site({**RABAT, "priority_places": 1}), ADMIN, NOW)
     far, near = decode_wall_time("2026-11-25T09:00"), NINE
     people = [make_application(desk.engine, number) for number in range(5)]
 
-    def want(number: int, slot: WallTime, **how: str) -> Appointment:
-        return hold(desk, people[number], "rabat-agdal", slot, applicant(number), NOW, **how)
+    def want(number: int, slot: WallTime) -> Appointment:
+        return hold(desk, people[number], "rabat-agdal", slot, applicant(number), NOW)
 
     assert want(0, far).place == 1
     with refused(Refusal.GUARD, "place-free"):
         want(1, far)
-    with refused(Refusal.GUARD, "place-free"):  # of another reason than the category is for
-        people[4] = make_application(desk.engine, 4, reason="loss")
-        want(4, far, category="expired-card")
-    elderly = want(1, far, category="elderly")
-    assert (elderly.place, elderly.category) == (2, "elderly")
+    people[4] = make_application(desk.engine, 4, category="forgotten")  # which the rules have no more
+    with refused(Refusal.GUARD, "place-free"):
+        want(4, far)
+    people[1] = make_application(desk.engine, 1, category="ill")  # as an officer has found it
+    first = want(1, far)
+    assert (first.place, first.category) == (2, "ill")
     assert {want(2, near).place, want(3, near).place} == {1, 2}  # so near they are everybody's
 
 

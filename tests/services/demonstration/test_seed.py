@@ -9,8 +9,8 @@ from random import Random
 
 from eid.enrolment.person import decode_person, find_faults, find_missing
 from eid.enrolment.rules import load_rules
-from eid.services.demonstration.people import MARK, People
-from eid.services.demonstration.seed import CARDS, POSTS, WEIGHTS, plan_goals
+from eid.services.demonstration.people import People, load_made_up_office
+from eid.services.demonstration.seed import CARDS, WEIGHTS, plan_goals
 from eid.store.application_tables import application, person
 from eid.store.appointment_tables import site
 from eid.store.database import open_database
@@ -20,16 +20,17 @@ TODAY = date(2026, 11, 22)
 
 
 def test_people_are_complete_and_marked():
-    people, rules = People(Random(1), TODAY), load_rules("morocco").rules
+    office, rules = load_made_up_office("morocco"), load_rules("morocco").rules
+    people = People(office, "MAR", Random(1), TODAY)
     made = [decode_person(people.invent()) for _ in range(200)]
     for record in made:
         assert record.specimen
         assert record.family_name is not None
-        assert (record.family_name.arabic.split()[-1], record.family_name.latin.split()[-1]) == MARK
+        assert {script: text.split()[-1] for script, text in record.family_name.by_script.items()} == office.mark
         assert find_missing(record, rules, TODAY) == frozenset()
         assert find_faults(record, rules, TODAY, abroad=False) == ()
     assert len({record.personal_number for record in made}) == 200
-    same, other = People(Random(1), TODAY), People(Random(2), TODAY)
+    same, other = (People(office, "MAR", Random(seed), TODAY) for seed in (1, 2))
     assert decode_person(same.invent()) == made[0] != decode_person(other.invent())
 
 
@@ -55,6 +56,6 @@ def test_a_small_office(tmp_path, monkeypatch, capsys):
         records = [row.record for row in connection.execute(person.select())]
         assert len(records) == 4
         assert all(record["specimen"] for record in records)
-        assert len(connection.execute(site.select()).all()) == len(POSTS) == made["sites"]
+        assert len(connection.execute(site.select()).all()) == len(load_made_up_office("morocco").site) == made["sites"]
         assert all(row.site for row in connection.execute(application.select()))
     engine.dispose()
