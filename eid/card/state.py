@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from io import BytesIO
 from typing import Any, Final, TypeVar
@@ -17,7 +17,7 @@ from eid.card.memory import Directory, LifeCycle, Memory, StoredKey, StoredPassw
 from eid.card.trust import describe_trust, restore_trust
 from eid.crypto.hashes import digest
 from eid.errors import DecodeError, LocalProtocolError
-from eid.lds.security_infos import PACEDomainParameterInfo, PACEInfo, SecurityInfo, encode_security_info
+from eid.lds.security_infos import encode_security_info, write_out_parameters
 from eid.pki.cv_chain import CardTrust
 from eid.profile.card_image import (
     AccessCondition,
@@ -90,15 +90,8 @@ def _encode_memory(memory: Memory) -> dict[str, Any]:
         "master": _encode_directory(memory.master),
         "applications": [_encode_directory(entry) for _, entry in sorted(memory.applications.items())],
         "passwords": {int(key): _encode_password(item) for key, item in memory.passwords.items()},
-        "pace": [encode_security_info(item) for info in memory.pace for item in _with_parameters(info)],
+        "pace": [encode_security_info(item) for item in write_out_parameters(memory.pace)],
     }
-
-
-def _with_parameters(info: PACEInfo) -> Iterator[SecurityInfo]:
-    """A PACEInfo, and the domain parameters that it writes out."""
-    yield info
-    if info.domain_parameter is not None:
-        yield PACEDomainParameterInfo(info.protocol.rpartition(".")[0], info.domain_parameter, info.parameter_id)
 
 
 def _encode_password(password: StoredPassword) -> list[object]:

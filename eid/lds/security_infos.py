@@ -227,6 +227,17 @@ def _with_domain_parameter(info: PACEInfo, stated: Iterable[PACEDomainParameterI
     return replace(info, domain_parameter=own[0].domain_parameter) if len(own) == 1 else info
 
 
+def write_out_parameters(infos: Iterable[PACEInfo]) -> tuple[SecurityInfo, ...]:
+    """The PACEInfos, and behind them the domain parameters that they carry, each once: the way back."""
+    known = tuple(infos)
+    stated = (
+        PACEDomainParameterInfo(info.protocol.rpartition(".")[0], info.domain_parameter, info.parameter_id)
+        for info in known
+        if info.domain_parameter is not None
+    )
+    return (*known, *dict.fromkeys(stated))
+
+
 def encode_security_infos(infos: Iterable[SecurityInfo]) -> bytes:
     """Encode as DER SET OF, sorted (X.690 11.6)."""
     return der.encode_set_of(encode_security_info(info) for info in infos)

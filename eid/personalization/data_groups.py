@@ -42,6 +42,7 @@ from eid.lds.security_infos import (
     RestrictedIdentificationInfo,
     SecurityInfo,
     TerminalAuthenticationInfo,
+    write_out_parameters,
 )
 from eid.mrz import Mrz
 from eid.profile.card_image import KeyPurpose
@@ -236,13 +237,13 @@ def _person(name: BilingualText) -> PersonName:
 
 
 def pace_infos(profile: CardProfile) -> tuple[PACEInfo, ...]:
-    """The PACE protocols of the chip, in the order in which it announces them."""
+    """The PACE protocols of the chip, in the order in which it announces them, with the parameters it writes out."""
     return tuple(pace.info for pace in profile.access.pace)
 
 
 def _security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:
     """DG14: PACE again, signed this time, and what the chip's keys are for (Doc 9303-11 9.2)."""
-    infos: list[SecurityInfo] = list(pace_infos(profile))
+    infos: list[SecurityInfo] = list(write_out_parameters(pace_infos(profile)))
     for key in profile.application.keys:
         infos.extend(_key_infos(key, public_keys, profile.quirks))
     if profile.application.needs_terminal_authentication:
@@ -255,10 +256,11 @@ def card_access_infos(profile: CardProfile) -> tuple[SecurityInfo, ...]:
 
     Chip Authentication of version 2 with its domain parameters, and Terminal Authentication (TR-03110-3 A.1.2.1).
     """
+    announced = write_out_parameters(pace_infos(profile))
     if profile.eid_application is None:
-        return pace_infos(profile)
+        return announced
     infos = (info for key in _chip_keys(profile) for info in _version_2_infos(key))
-    return (*pace_infos(profile), *infos, TerminalAuthenticationInfo(version=2))
+    return (*announced, *infos, TerminalAuthenticationInfo(version=2))
 
 
 def card_security_infos(profile: CardProfile, public_keys: Mapping[KeyPurpose, bytes]) -> tuple[SecurityInfo, ...]:

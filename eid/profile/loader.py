@@ -130,12 +130,18 @@ def index_lines(text: str) -> dict[str, int]:
             lines[table] = number
             lines.setdefault(name, number)
         elif header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
-            table = header.group(1)
+            table = _within_rows(header.group(1), counts)
             lines[table] = number
         elif key := re.match(r"\s*([A-Za-z0-9_-]+)\s*=", line):
             lines[f"{table}.{key.group(1)}" if table else key.group(1)] = number
             lines.setdefault(table, number)
     return lines
+
+
+def _within_rows(name: str, counts: dict[str, int]) -> str:
+    """A table's name, where it stands below a row of an array the number of that row with it (TOML 1.0.0)."""
+    around = next((array for array in counts if name.startswith(f"{array}.")), None)
+    return name if around is None else f"{around}[{counts[around] - 1}]{name.removeprefix(around)}"
 
 
 def _verify_layout(layout: bytes, source: str) -> None:

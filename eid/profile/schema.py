@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from eid.crypto.cipher_suite import CipherSuite
-from eid.crypto.curves import curve_by_name
+from eid.crypto.curves import Curve, curve_by_name
 from eid.crypto.dh_groups import DH_GROUPS
 from eid.lds.eid_application import EID_GROUPS
 from eid.lds.files import DATA_GROUPS
@@ -34,7 +34,9 @@ from eid.profile.card_image import (
     KeyPurpose,
     PasswordId,
 )
+from eid.profile.own_curve import OwnCurve
 from eid.profile.quirks import NO_QUIRKS, Quirks
+from eid.profile.statement import Octets, Statement
 
 PACE_OVER_CURVES: Final = {"GM": ID_PACE_ECDH_GM, "IM": ID_PACE_ECDH_IM, "CAM": ID_PACE_ECDH_CAM}
 PACE_OVER_MODP: Final = {"GM": ID_PACE_DH_GM, "IM": ID_PACE_DH_IM}
@@ -53,12 +55,6 @@ RESTRICTED_PURPOSES: Final = frozenset(
     (KeyPurpose.RESTRICTED_IDENTIFICATION, KeyPurpose.RESTRICTED_IDENTIFICATION_AUTHORIZED)
 )
 FEATURES: Final = frozenset(("DG8", "DG9", "DG10"))
-
-
-def _octets(text: object) -> bytes:
-    if not isinstance(text, str):
-        raise ValueError("octets are written as a hexadecimal string")
-    return bytes.fromhex(text)
 
 
 def _known_curve(name: str) -> str:
@@ -88,7 +84,6 @@ def _pattern(text: str) -> str:
     return text
 
 
-Octets = Annotated[bytes, BeforeValidator(_octets), PlainSerializer(lambda raw: raw.hex().upper(), return_type=str)]
 Aid = Annotated[Octets, Field(min_length=5, max_length=16)]  # ISO/IEC 7816-4 12.3.4
 CurveName = Annotated[str, AfterValidator(_known_curve)]
 KeyName = Literal["RSA-2048", "RSA-3072", "RSA-4096"] | CurveName
@@ -98,12 +93,6 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 StateCode = Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
 HashName = Literal["sha1", "sha224", "sha256", "sha384", "sha512"]
 MrzSource = Literal["none", "personal_number"]
-
-
-class Statement(BaseModel):
-    """Base of every table of a profile: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class NumberRule(Statement):
@@ -157,28 +146,43 @@ class SecurityDomain(Statement):
 
 
 class Pace(Statement):
-    """One PACE protocol the chip runs (Doc 9303-11 4.4); `parameters` is a curve or one of the MODP groups."""
+    """One PACE protocol the chip runs (Doc 9303-11 4.4).
+
+    Args:
+        parameters: a standardised curve or one of the MODP groups. curve: one of the chip's own, instead.
+    """
 
     mapping: Literal["GM", "IM", "CAM"] = "GM"
     cipher: SuiteName
-    parameters: StandardizedGroup
+    parameters: StandardizedGroup | None = None
+    curve: OwnCurve | None = None
 
     @property
     def info(self) -> PACEInfo:
-        """The PACEInfo that announces it (Doc 9303-11 9.2.1)."""
+        """The PACEInfo that announces it, with the parameters that the chip writes out (Doc 9303-11 9.2.1)."""
         over_modp = self.parameters in MODP_GROUPS
         mechanism = (PACE_OVER_MODP if over_modp else PACE_OVER_CURVES)[self.mapping]
-        curve = curve_by_name(self.parameters)
-        number = MODP_GROUPS[self.parameters] if over_modp else None if curve is None else curve.standardized_id
-        return PACEInfo(f"{mechanism}.{SUITE_ARCS[CipherSuite[self.cipher]]}", 2, number)
+        protocol = f"{mechanism}.{SUITE_ARCS[CipherSuite[self.cipher]]}"
+        if self.curve is not None:
+            return PACEInfo(protocol, 2, self.curve.parameter_id, self.curve.domain_parameter)
+        known = self._known_curve
+        number = MODP_GROUPS.get(self.parameters or "") if known is None else known.standardized_id
+        return PACEInfo(protocol, 2, number)
+
+    @property
+    def _known_curve(self) -> Curve | None:
+        return None if self.parameters is None else curve_by_name(self.parameters)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        if self.mapping == "CAM" and (self.parameters in MODP_GROUPS or self.cipher == CipherSuite.TDES_112.name):
-            raise ValueError("chip-authentication mapping needs a curve and AES (Doc 9303-11 9.2.1)")
-        curve = curve_by_name(self.parameters)
+        if (self.parameters is None) == (self.curve is None):
+            raise ValueError("a PACE protocol has standardised parameters or a curve of its own, one of them")
+        known = self._known_curve
+        if self.mapping == "CAM" and (known is None or self.cipher == CipherSuite.TDES_112.name):
+            raise ValueError("chip-authentication mapping needs a known curve and AES (Doc 9303-11 9.2.1)")
+        curve = known or self.curve
         if self.mapping == "IM" and curve is not None and curve.p % 4 != 3:
-            raise ValueError(f"integrated mapping is not possible on {self.parameters} (Doc 9303-11 B.1)")
+            raise ValueError(f"integrated mapping is not possible on {self.parameters or 'it'} (Doc 9303-11 B.1)")
         return self
 
 
@@ -197,6 +201,18 @@ class Access(Statement):
     def password_ids(self) -> tuple[PasswordId, ...]:
         """The passwords as their identifiers."""
         return tuple(PasswordId[name] for name in self.passwords)
+
+    @property
+    def has_own_curves_only(self) -> bool:
+        """Whether all PACE is over curves of the chip's own: a departure from TR-03110-3 A.2.1.3."""
+        return bool(self.pace) and all(item.curve is not None for item in self.pace)
+
+    @model_validator(mode="after")
+    def _names_each_curve_once(self) -> Self:
+        own = {item.curve for item in self.pace if item.curve is not None}
+        if len({curve.parameter_id for curve in own}) != len(own):
+            raise ValueError("two curves of the chip's own share a parameter_id")
+        return self
 
     @model_validator(mode="after")
     def _is_closed(self) -> Self:

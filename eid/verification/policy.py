@@ -55,6 +55,7 @@ class _PolicyFile(_Statement):
     informative: tuple[str, ...] = ()
     access: tuple[Literal["pace", "bac"], ...] = ("pace", "bac")
     refuse_downgrade: bool = False
+    foreign_curves: bool = False
     issued_challenge: bool = False
     reference_time: ReferenceTime = "now"
     crl_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
@@ -82,7 +83,8 @@ class Policy:
         data_groups: the data groups that must have been read; each one's hash check is required.
         required: checks that must pass. required_one_of: of each group, one check must pass.
         informative: checks that may fail without sinking the verdict.
-        access: access protocols that satisfy it. refuse_downgrade: BAC fails where the issuer signed for PACE.
+        access: access protocols that satisfy it. refuse_downgrade: BAC fails where the issuer signed for PACE, and PACE
+            that he did not sign for. foreign_curves: PACE over a sound curve of the chip's own passes where he did.
         issued_challenge: chip.aa counts only over a challenge that this verifier issued, or a known station asked.
         reference_time: when certificates must have been valid: at the time of judging, when EF.SOD says that it was
             signed, or on the day of issue in DG12. crl_grace_days, status_grace_days: for how long a stale CRL or
@@ -101,6 +103,7 @@ class Policy:
     informative: frozenset[str]
     access: frozenset[str]
     refuse_downgrade: bool
+    foreign_curves: bool
     issued_challenge: bool
     reference_time: ReferenceTime
     crl_grace_days: int
@@ -174,6 +177,7 @@ def _build_policy(stated: _PolicyFile, digest: str) -> Policy:
         informative=frozenset(stated.informative),
         access=frozenset(stated.access),
         refuse_downgrade=stated.refuse_downgrade,
+        foreign_curves=stated.foreign_curves,
         issued_challenge=stated.issued_challenge,
         reference_time=stated.reference_time,
         crl_grace_days=stated.crl_grace_days,

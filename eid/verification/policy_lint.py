@@ -34,6 +34,7 @@ class Hazard(StrEnum):
     COPY_ACCEPTED = "COPY_ACCEPTED"
     RECORDING_ACCEPTED = "RECORDING_ACCEPTED"
     DOWNGRADE_ACCEPTED = "DOWNGRADE_ACCEPTED"
+    FOREIGN_CURVES_ACCEPTED = "FOREIGN_CURVES_ACCEPTED"
     FOREIGN_SIGNER_ACCEPTED = "FOREIGN_SIGNER_ACCEPTED"
     EXPIRED_ACCEPTED = "EXPIRED_ACCEPTED"
     PORTRAIT_UNBOUND = "PORTRAIT_UNBOUND"
@@ -91,6 +92,7 @@ _RULES: Final[dict[Hazard, Callable[[Policy], bool]]] = {
     Hazard.COPY_ACCEPTED: _accepts_copies,
     Hazard.RECORDING_ACCEPTED: _accepts_recordings,
     Hazard.DOWNGRADE_ACCEPTED: lambda policy: "bac" in policy.access and not policy.refuse_downgrade,
+    Hazard.FOREIGN_CURVES_ACCEPTED: lambda policy: policy.foreign_curves,
     Hazard.FOREIGN_SIGNER_ACCEPTED: lambda policy: _lets_fail(policy, "consistency.issuer"),
     Hazard.EXPIRED_ACCEPTED: lambda policy: _lets_fail(policy, "document.validity"),
     Hazard.PORTRAIT_UNBOUND: lambda policy: "DG2" not in policy.data_groups,

@@ -153,7 +153,7 @@ def test_transcript_of_a_protocol_that_nobody_signed_for(evidence: Evidence, sta
         return replace(transcript, parameters={**transcript.parameters, "parameter_id": "12"})
 
     report = station.judge(with_transcript(evidence, ProtocolName.PACE, change))
-    assert failed(report) == {"chip.pace_cam": Reason.KEY_MISMATCH}
+    assert failed(report) == {"chip.pace_cam": Reason.KEY_MISMATCH, "access": Reason.DOWNGRADED}
 
 
 def test_invented_transcript_counts_from_a_known_station_only(evidence: Evidence, station: Station) -> None:

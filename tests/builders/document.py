@@ -64,6 +64,12 @@ def transcript(
     return ProtocolTranscript(protocol, outcome, {}, messages)
 
 
+PACE = ProtocolTranscript(
+    ProtocolName.PACE, ProtocolOutcome.SUCCEEDED, {"oid": f"{ID_PACE_ECDH_GM}.2", "parameter_id": "13"}
+)
+"""As DG14 of a `Document` announces it."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A document and all the keys around it."""
@@ -111,7 +117,7 @@ class Document:
         without: Sequence[str] = (),
     ) -> Evidence:
         files = tuple(ReadFile(name, raw) for name, raw in self.files.items() if name not in without)
-        ran = (transcript(ProtocolName.PACE), self.chip_transcript(), self.active_transcript())
+        ran = (PACE, self.chip_transcript(), self.active_transcript())
         return Evidence(
             origin, NOW, challenge, "test reader", "all", files, tuple(ran if transcripts is None else transcripts)
         )

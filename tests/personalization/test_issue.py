@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from eid.card.memory import LifeCycle
@@ -24,6 +26,8 @@ CHALLENGE = bytes(range(8))
 @pytest.mark.parametrize("name", shipped_profiles())
 def test_every_profile_issues_a_card_that_verifies(name: str) -> None:
     issued = issue(name)
+    own_curve = issued.profile.access.has_own_curves_only
+    policy = replace(load_policy("border"), foreign_curves=own_curve)
     assert issued.card.life_cycle is LifeCycle.OPERATIONAL
     protected = {
         name
@@ -38,9 +42,10 @@ def test_every_profile_issues_a_card_that_verifies(name: str) -> None:
             challenge=CHALLENGE,
             allow_bac=not issued.profile.access.pace,
             max_response=issued.profile.chip.max_response_data,
+            foreign_curves=own_curve,
         )
         evidence = drive(inspect(plan, NOW), LoopbackConnection(issued.card))
-        report = verify(evidence, issued.authority.trust, load_policy("border"), time=NOW, expected_challenge=CHALLENGE)
+        report = verify(evidence, issued.authority.trust, policy, time=NOW, expected_challenge=CHALLENGE)
         assert report.verdict is Verdict.TOTAL_PASSED, report.checks
         for file in issued.data.image.applications[0].files:
             if file.name != "EF.CVCA":

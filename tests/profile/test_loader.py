@@ -156,6 +156,16 @@ def test_index_of_tables_and_arrays() -> None:
     assert lines["a"] == 1
     assert lines["b.c"] == 3
     assert (lines["d.e[0].f"], lines["d.e[1].f"]) == (5, 7)
+    lines = index_lines("[[d.e]]\nf = 1\n[d.e.g]\nh = 2\n[[d.e]]\n[d.e.g]\nh = 3\n[d.eg]\ni = 4\n")
+    assert (lines["d.e[0].g.h"], lines["d.e[1].g.h"], lines["d.eg.i"]) == (4, 7, 9)
+
+
+def test_a_fault_in_a_curve_of_the_chips_own_names_its_line() -> None:
+    text = toml("own-curve").replace("\na = ", "\na = 7 # ", 1)
+    assert any(item.startswith(f"line {line_of(text, 'a = 7')}: access.pace[0].curve.a") for item in problems(text))
+    text = toml("own-curve").replace("parameter_id = 32", "parameter_id = 13", 1)
+    expected = line_of(text, "parameter_id = 13")
+    assert any(item.startswith(f"line {expected}: access.pace[0].curve.parameter_id") for item in problems(text))
 
 
 @settings(max_examples=examples(100))

@@ -31,6 +31,7 @@ CASES = {
     Hazard.COPY_ACCEPTED: ('required_one_of = [["chip.aa", "chip.ca", "chip.pace_cam"]]\n', ""),
     Hazard.RECORDING_ACCEPTED: ("issued_challenge = true\n", ""),
     Hazard.DOWNGRADE_ACCEPTED: ("refuse_downgrade = true\n", ""),
+    Hazard.FOREIGN_CURVES_ACCEPTED: (ALGORITHMS, f"foreign_curves = true\n{ALGORITHMS}"),
     Hazard.FOREIGN_SIGNER_ACCEPTED: ('"consistency.issuer", ', ""),
     Hazard.EXPIRED_ACCEPTED: (', "document.validity"', ""),
     Hazard.PORTRAIT_UNBOUND: ('data_groups = ["DG1", "DG2"]', 'data_groups = ["DG1"]'),

@@ -17,7 +17,7 @@ from eid.codec.status_word import SW
 from eid.codec.tlv import decode_tlvs, encode_tlv, find_tlv
 from eid.crypto.curves import curve_by_name
 from eid.errors import DecodeError, ProfileError
-from eid.lds.security_infos import encode_security_info
+from eid.lds.security_infos import encode_security_info, write_out_parameters
 from eid.personalization.plan import PersonalizationPlan, Question, Step
 from eid.profile.card_image import (
     ApplicationImage,
@@ -248,7 +248,7 @@ def _plan_passwords(passwords: tuple[PasswordImage, ...]) -> tuple[Step, ...]:
 
 
 def _configure_pace(image: CardImage) -> Step:
-    infos = b"".join(encode_security_info(info) for info in image.pace)
+    infos = b"".join(encode_security_info(info) for info in write_out_parameters(image.pace))
     command = CommandAPDU(0x00, 0xDB, 0x3F, 0xFF, encode_tlv(0xFF21, infos))
     return Step("configure PACE", select_location(MF), (command,), detail={"protocols": str(len(image.pace))})
 

@@ -251,7 +251,7 @@ def _describe_password(memory: Memory, password_id: PasswordId) -> PasswordDescr
 
 
 def _describe_pace(info: PACEInfo) -> PaceDescription:
-    parameters = find_parameters(info)
+    parameters = find_parameters(info, foreign_curves=True)
     if parameters is None:
         return PaceDescription(info.protocol, info.parameter_id, None, None)
     return PaceDescription(info.protocol, info.parameter_id, parameters.suite.name, parameters.group.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -53,6 +54,9 @@ def check_quality(
     password = _choose_password(data)
     # Chip Authentication convinces this reader alone; `strict` wants the answer to a challenge, where the chip can.
     policy = load_policy(CHIP_ANSWERS if "DG15" in profile.application.data_groups else CHIP_CANNOT_SIGN)
+    foreign_curves = profile.access.has_own_curves_only
+    if foreign_curves:  # whoever else reads the card decides for himself; its issuer chose the curve
+        policy = replace(policy, foreign_curves=True)
     plan = InspectionPlan(
         password,
         challenge=challenge,
@@ -61,6 +65,7 @@ def check_quality(
         allow_bac=password.id is PasswordId.MRZ,
         max_response=profile.chip.max_response_data,
         aid=profile.application.aid,
+        foreign_curves=foreign_curves,
     )
     connection.reset()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eid.verification.checks.access import ACCESS
+from eid.verification.checks.access_parameters import ACCESS_PARAMETERS
 from eid.verification.checks.active_authentication import ACTIVE_AUTHENTICATION
 from eid.verification.checks.algorithms import ALGORITHMS
 from eid.verification.checks.certificate_path import CERTIFICATE_PATH
@@ -42,6 +43,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     REVOCATION,
     DEVIATIONS,
     ACCESS,
+    ACCESS_PARAMETERS,
     CHIP_AUTHENTICATION,
     PACE_CAM,
     ACTIVE_AUTHENTICATION,

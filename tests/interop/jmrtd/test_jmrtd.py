@@ -82,6 +82,8 @@ def ways_in() -> Iterator[tuple[str, str, str]]:
         if access.bac:
             yield name, "bac", ""
         for pace in access.pace:
+            if pace.curve is not None:
+                continue  # it knows standardised parameters only
             yield from (
                 (name, f"pace-{kind.lower()}", pace.info.protocol) for kind in access.passwords if kind in KINDS
             )
