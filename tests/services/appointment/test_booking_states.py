@@ -121,6 +121,9 @@ class Booking(RuleBasedStateMachine):
         with suppress(EnrolmentError):
             withdraw(self.engine, self.applications[who], applicant(who), self.now)
             release_application(self.desk, self.applications[who], self.now)
+            assert not [
+                row for row in self.rows() if row.application_id == self.applications[who] and row.state in LIVE
+            ]
 
     @rule(where=st.integers(0, 1), day=st.sampled_from(DAYS), closed=st.booleans())
     def close_or_open(self, where: int, day: str, closed: bool) -> None:
