@@ -51,6 +51,15 @@ class BodyReader:
     limits: Limits = field(default_factory=Limits)
     in_flight: int = 0
 
+    def hold(self, octets: int) -> bool:
+        """Count octets as held; whether there is room for them."""
+        self.in_flight += octets
+        return self.in_flight <= self.limits.bodies_in_flight
+
+    def release(self, octets: int) -> None:
+        """Count octets as held no more."""
+        self.in_flight -= octets
+
     @asynccontextmanager
     async def read(self, request: Request, limit: int) -> AsyncIterator[bytes]:
         """The whole body; counted as held until the context ends.
@@ -67,7 +76,7 @@ class BodyReader:
             await self._collect(request, limit, chunks)
             yield b"".join(chunks)
         finally:
-            self.in_flight -= sum(map(len, chunks))
+            self.release(sum(map(len, chunks)))
 
     async def _collect(self, request: Request, limit: int, chunks: list[bytes]) -> None:
         held = 0
@@ -76,10 +85,10 @@ class BodyReader:
                 async for chunk in request.stream():
                     chunks.append(chunk)
                     held += len(chunk)
-                    self.in_flight += len(chunk)
+                    has_room = self.hold(len(chunk))
                     if held > limit:
                         raise _too_large(limit)
-                    if self.in_flight > self.limits.bodies_in_flight:
+                    if not has_room:
                         raise ProblemError(Problem.TOO_BUSY, close=True)
         except TimeoutError:
             detail = f"a body must arrive within {self.limits.body_seconds:g} seconds"

@@ -1,7 +1,8 @@
 """HTTP connections whose request heads are bounded in size and time; the server library bounds neither.
 
 Without this a client may send one header for ever, or one octet a minute, and hold memory or a connection. And requests
-that arrived whole, where the application has an answer to them ready (`api.whole`), need no way through it.
+of the plainest form (`api.whole`) are gathered here and answered as soon as they are whole, without a way through the
+application; of one that dawdles, or for which there is no room, it is the application's to take the rest.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from api.whole import WholeRequests
 
 MAX_HEAD: Final = 16 << 10  # octets of request line and headers
 HEAD_SECONDS: Final = 10.0
+GATHER_SECONDS: Final = 1.0  # after that the application waits for the rest of a body
 TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -26,7 +28,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_octets = 0
     _head_timer: asyncio.TimerHandle | None = None
     _whole: WholeRequests | None = None
-    _pieces: list[bytes] | None = None  # of a body that may arrive whole; None where the application has the request
+    _pieces: list[bytes] | None = None  # of a body that is gathered here; None where the application has the request
+    _held = 0  # octets that are kept until more of the body arrives
+    _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         """Expect a first request."""
@@ -41,7 +45,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """The head is there; its body is the application's to bound, unless it is there, too."""
+        """The head is there; its body is the application's to bound, unless it is gathered here."""
         self._stop_waiting()
         self._pieces = [] if self._may_be_whole() else None
         if self._pieces is None:
@@ -55,7 +59,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """Answer a request that has arrived whole."""
+        """Answer a request that is whole now."""
+        if self._held:
+            self._let_go()
         if self._pieces is not None and not self._answer(b"".join(self._pieces)):
             self._pass_on()
         if self._pieces is None:
@@ -63,12 +69,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._pieces = None
 
     def data_received(self, data: bytes) -> None:
-        """Parse, then count what belongs to an unfinished head."""
+        """Parse, then count what belongs to an unfinished head or to a body that is gathered."""
         super().data_received(data)
         if self.transport.is_closing():
             return
         if self._pieces is not None:
-            self._pass_on()
+            self._await_more(len(data))
         if not self._in_head:
             return
         self._head_octets += len(data)
@@ -80,11 +86,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._limit_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timers, and what was gathered."""
         self._stop_waiting()
+        self._let_go()
         super().connection_lost(exc)
 
-    # --- requests that arrived whole
+    def shutdown(self) -> None:
+        """End after the answer that is due; a request of which a part is there is the application's to finish."""
+        if self._pieces is not None:
+            self._pass_on()
+        super().shutdown()
+
+    # --- requests that are answered here
 
     def _may_be_whole(self) -> bool:
         """Whether the request is of a kind that is answered at once, and nothing before it is still to be answered."""
@@ -107,8 +120,28 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.on_response_complete()
         return bool(response)
 
+    def _await_more(self, octets: int) -> None:
+        """Keep what has arrived of a body, for a short time and as long as there is room for all that are under way."""
+        if self._whole is None:
+            return
+        self._held += octets
+        if not self._whole.context.bodies.hold(octets):
+            self._pass_on()
+        elif self._patience is None:
+            self._patience = self.loop.call_later(GATHER_SECONDS, self._pass_on)
+
+    def _let_go(self) -> None:
+        """Hold nothing any more."""
+        if self._whole is not None:
+            self._whole.context.bodies.release(self._held)
+        self._held = 0
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
     def _pass_on(self) -> None:
         """Hand a request with what has arrived of its body to the application."""
+        self._let_go()
         pieces, self._pieces = self._pieces or [], None
         super().on_headers_complete()
         for piece in pieces:

@@ -1,6 +1,6 @@
-"""Requests that have arrived whole, answered at once: no task, no messages to and fro, one write.
+"""Requests that are gathered where they arrive and answered as soon as they are whole: no task, no messages, one write.
 
-A check of a document takes less than a millisecond, and what serves requests that come in parts takes longer than that.
+A check of a document takes less than a millisecond, and to carry a request through the application takes as long again.
 Only the plainest form of the address that is asked most comes here, and only what succeeds is answered: all else goes
 the ordinary way, which answers the same with the same headers, and is counted and logged alike.
 """

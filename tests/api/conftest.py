@@ -71,12 +71,17 @@ Dial = Callable[[], Awaitable[tuple[StreamReader, StreamWriter]]]
 
 
 @pytest.fixture
-async def dial(app, monkeypatch) -> AsyncIterator[Dial]:
+def server_state() -> ServerState:
+    return ServerState()
+
+
+@pytest.fixture
+async def dial(app, server_state, monkeypatch) -> AsyncIterator[Dial]:
     """Connect to the server; whatever becomes of the test, both ends are closed before its loop is."""
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
     config = Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
     config.load()
-    state = ServerState()
+    state = server_state
     server = await asyncio.get_running_loop().create_server(
         lambda: BoundedHttpProtocol(config, state, {}), "127.0.0.1", 0
     )

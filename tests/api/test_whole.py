@@ -1,4 +1,4 @@
-"""Requests that have arrived whole are answered as the ordinary way answers them, and nothing else is."""
+"""Requests of the plainest form are answered as the ordinary way answers them, in as many pieces as they come."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from api import connection
 from api.routes.passive_authentication import PATH
 from api.whole import WholeRequests
 from tests.builders.api_client import files_json
@@ -56,8 +57,9 @@ def without_the_moment(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
     return {name: value for name, value in headers.items() if name not in (b"x-request-id", b"date")}
 
 
-async def test_in_one_piece_and_in_two(dial, answered, body, app, caplog):
+async def test_at_once_and_the_ordinary_way(dial, answered, body, app, caplog, monkeypatch):
     """The same status, headers, report, count and log line, whichever way a request went."""
+    monkeypatch.setattr(connection, "GATHER_SECONDS", 0.05)
     caplog.set_level(logging.INFO, "eid.api")
     reader, writer = await dial()
     raw = request(body, *JSON)
@@ -65,7 +67,7 @@ async def test_in_one_piece_and_in_two(dial, answered, body, app, caplog):
     whole = await read(reader)
     assert answered == [body]
     writer.write(raw[:-7])
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)  # it dawdles
     writer.write(raw[-7:])
     parts = await read(reader)
     assert len(answered) == 1
@@ -76,6 +78,55 @@ async def test_in_one_piece_and_in_two(dial, answered, body, app, caplog):
     first, second = (record.getMessage() for record in caplog.records if record.name == "eid.api")
     assert re.sub(r"[\d.]+ ms \w+", "", first) == re.sub(r"[\d.]+ ms \w+", "", second) == f"POST {PATH} 200 "
     assert f'route="{PATH}",status="200"}} 2' in app.state.whole.metrics.render()
+
+
+async def test_in_many_pieces(dial, answered, body, app):
+    """As a network delivers it; nothing is held when the answer is given."""
+    bodies = app.state.context.bodies
+    reader, writer = await dial()
+    raw = request(body, *JSON)
+    for _ in range(2):
+        for start in range(0, len(raw), 1500):
+            assert (bodies.in_flight > 0) == (start > 0)
+            writer.write(raw[start : start + 1500])
+            await asyncio.sleep(0.02)
+        assert (await read(reader))[0] == b"HTTP/1.1 200 OK"
+        assert bodies.in_flight == 0
+    assert answered == [body, body]
+
+
+async def test_without_room_for_it_the_application_says_so(dial, answered, body, app):
+    """What is gathered counts among the octets in flight, as everybody's bodies do."""
+    bodies = app.state.context.bodies
+    bodies.in_flight = others = bodies.limits.bodies_in_flight - 100
+    reader, writer = await dial()
+    raw = request(body, *JSON)
+    writer.write(raw[:-7])
+    assert (await read(reader))[0].split()[1] == b"429"
+    assert (answered, bodies.in_flight) == ([], others)
+
+
+async def test_who_goes_away_in_between_leaves_nothing(dial, body, app):
+    bodies = app.state.context.bodies
+    _, writer = await dial()
+    writer.write(request(body, *JSON)[:-7])
+    await asyncio.sleep(0.05)
+    assert bodies.in_flight > 0
+    writer.close()
+    await asyncio.sleep(0.05)
+    assert bodies.in_flight == 0
+
+
+async def test_a_server_that_stops_lets_a_request_finish(dial, answered, body, server_state):
+    reader, writer = await dial()
+    raw = request(body, *JSON)
+    writer.write(raw[:-7])
+    await asyncio.sleep(0.05)
+    (one,) = server_state.connections
+    one.shutdown()
+    writer.write(raw[-7:])
+    line, headers, _ = await read(reader)
+    assert (line, headers[b"connection"], answered) == (b"HTTP/1.1 200 OK", b"close", [])
 
 
 async def test_a_body_far_larger_than_a_head_may_be(dial, answered, document):
