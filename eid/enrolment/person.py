@@ -134,7 +134,7 @@ class _Spellings(_Part):
     @property
     def by_script(self) -> dict[str, str]:
         """The spellings that there are, in the order of `UNICODE_SCRIPTS`."""
-        return {script: text for script in UNICODE_SCRIPTS if (text := getattr(self, script)) is not None}
+        return {script: text for script, text in vars(self).items() if text is not None}
 
     def bilingual(self, script: str) -> BilingualText:
         """As the approved record has it: in the country's own script, "" where it has but the Latin one, and in Latin.
@@ -323,8 +323,7 @@ def find_faults(record: PersonRecord, rules: EnrolmentRules, day: date, *, abroa
 
 def _spelt(part: BaseModel, at: str = "") -> Iterator[tuple[str, TwoScripts]]:
     """Every text of a record that stands in scripts, with its pointer."""
-    for name in type(part).model_fields:
-        value = getattr(part, name)
+    for name, value in vars(part).items():
         if isinstance(value, _Spellings):
             yield f"{at}/{name}", value
         elif isinstance(value, BaseModel):
