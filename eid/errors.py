@@ -12,6 +12,7 @@
     +- ProtocolError
     |  +- LocalProtocolError        our caller broke the order of a protocol
     |  +- PeerProtocolError         the other end broke it
+    |  |  +- NoAccessError          the chip offers no way in that its caller allows
     |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
     |     +- SessionLostError       the card refuses without protection: it knows the session no more
     |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
@@ -112,6 +113,19 @@ class LocalProtocolError(ProtocolError):
 
 class PeerProtocolError(ProtocolError):
     """The other end broke the protocol."""
+
+
+class NoAccessError(PeerProtocolError):
+    """The chip offers no way in that its caller allows.
+
+    Args:
+        what: what it offers, and what stands against that.
+        needs: what would make a way of it, of "BAC", "MRZ" and "foreign curves".
+    """
+
+    def __init__(self, what: str, needs: tuple[str, ...] = ()) -> None:
+        self.needs = needs
+        super().__init__(what)
 
 
 class AuthenticationError(ProtocolError):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from eid.errors import EidError
+from eid.errors import EidError, LastTryError
 from reader_tools import exit_codes
 
 COMPLETION_VARIABLE: Final = "_EID_COMPLETE"
@@ -97,6 +97,9 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return exit_codes.USAGE
+    except LastTryError as error:
+        click.echo(f"eid: {error} (--use-last-try spends it)", err=True)
+        return exit_codes.exit_code(error)
     except EidError as error:
         click.echo(f"eid: {error}", err=True)
         return exit_codes.exit_code(error)

@@ -15,6 +15,7 @@ import click
 from eid.card.link_model import RATES, LinkModel, estimate
 from eid.codec.apdu import MAX_SHORT_LE
 from eid.codec.status_word import SW
+from eid.errors import NoAccessError
 from eid.evidence import Evidence, Origin, ProtocolOutcome
 from eid.evidence.codec import encode_evidence
 from eid.inspection import InspectionPlan
@@ -44,6 +45,7 @@ from reader_tools.terminal_options import open_terminal, terminal_options
 from reader_tools.values import FILE, HexOctets, data_group_number
 
 AID_LENGTHS = range(5, 17)  # octets (ISO/IEC 7816-4 12.3.4)
+WAYS_IN = {"BAC": "--allow-bac", "MRZ": "--mrz", "foreign curves": "--foreign-curves"}  # by `NoAccessError.needs`
 MAX_READER_NAME = 256  # characters that evidence can hold
 EXAMPLES = """\b
 Examples:
@@ -174,7 +176,11 @@ def command(
         )
         progress = stack.enter_context(closing(ReadingProgress(sys.stderr.isatty() and not trace)))
         observe = _print_trace if trace else None
-        inspected = inspect_card(connection, plan, now=datetime.now(UTC), progress=progress, observe=observe)
+        try:
+            inspected = inspect_card(connection, plan, now=datetime.now(UTC), progress=progress, observe=observe)
+        except NoAccessError as refusal:
+            ways = ", ".join(WAYS_IN[need] for need in refusal.needs)
+            raise NoAccessError(f"{refusal} (see {ways})", refusal.needs) from refusal
     if not forget:
         store_habits(home, kind, inspected.habits)
     _print(inspected, show)

@@ -11,6 +11,7 @@ from eid.errors import (
     DecodeError,
     EidError,
     LastTryError,
+    NoAccessError,
     PasswordBlockedError,
     PasswordDeactivatedError,
     PasswordSuspendedError,
@@ -84,16 +85,16 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
     Raises:
         WrongPasswordError, PasswordBlockedError, PasswordSuspendedError, PasswordDeactivatedError, LastTryError: never
             followed by another protocol.
-        StatusWordError, AuthenticationError, PeerProtocolError: PACE failed, and the plan allows nothing after that; or
-            the chip offers nothing that the plan allows.
+        StatusWordError, AuthenticationError, PeerProtocolError: PACE failed, and the plan allows nothing after that.
+        NoAccessError: the chip offers nothing that the plan allows.
     """
     infos = decode_pace_infos(card_access)
     entry = choose_pace(infos, foreign_curves=session.plan.foreign_curves)
     if entry is None:
         unsupported = _describe_unsupported(infos, foreign_curves=session.plan.foreign_curves)
         absent = ProtocolTranscript(ProtocolName.PACE, ProtocolOutcome.NOT_SUPPORTED, unsupported)
-        why = unsupported.get("domain_parameters")
-        return Opened((absent, (yield from _open_by_bac(session, session.plan.allow_bac, why))))
+        _require_bac(session.plan, unsupported)
+        return Opened((absent, (yield from _open_by_bac(session))))
     parameters = _describe(entry, session.plan)
     try:
         result = yield from session.open_by_pace(entry)
@@ -103,7 +104,7 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
         if not session.plan.bac_after_pace_failure or session.plan.access_password.id is not PasswordId.MRZ:
             raise
         failed = ProtocolTranscript(ProtocolName.PACE, _outcome(failure), parameters)
-        return Opened((failed, (yield from _open_by_bac(session, allowed=True))))
+        return Opened((failed, (yield from _open_by_bac(session))))
     files = []
     if _announces_card_security(card_access):
         files.append((yield from session.read(EF_CARD_SECURITY)))
@@ -158,10 +159,23 @@ def _rank(parameters: Parameters) -> tuple[bool, bool, bool]:
     )
 
 
-def _open_by_bac(session: Session, allowed: bool, why: str | None = None) -> Exchange[ProtocolTranscript]:
-    if not allowed or session.plan.access_password.id is not PasswordId.MRZ:
-        reason = "" if why is None else f" (domain parameters of PACE: {why})"
-        raise PeerProtocolError(f"the chip offers no access protocol that the inspection plan allows{reason}")
+def _require_bac(plan: InspectionPlan, unsupported: dict[str, str]) -> None:
+    """BAC is all that is left: insist that the plan allows it, and has the password for it."""
+    has_mrz = plan.access_password.id is PasswordId.MRZ
+    if plan.allow_bac and has_mrz:
+        return
+    why = unsupported.get("domain_parameters")
+    offers = "no PACE that is run here" if unsupported else "no PACE"
+    offers += "" if why is None else f" (domain parameters {why})"
+    bac = "BAC takes the MRZ alone" if plan.allow_bac else "BAC is not allowed"
+    needs = (not plan.allow_bac and "BAC", not has_mrz and "MRZ", why is not None and "foreign curves")
+    raise NoAccessError(
+        f"the chip offers no access protocol that the inspection plan allows: it announces {offers}, and {bac}",
+        tuple(need for need in needs if need),
+    )
+
+
+def _open_by_bac(session: Session) -> Exchange[ProtocolTranscript]:
     yield from session.open_by_bac()
     return ProtocolTranscript(ProtocolName.BAC, ProtocolOutcome.SUCCEEDED, {"password": PasswordId.MRZ.name})
 

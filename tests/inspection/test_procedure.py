@@ -22,7 +22,7 @@ from eid.errors import (
     AuthenticationError,
     CardRemovedError,
     LocalProtocolError,
-    PeerProtocolError,
+    NoAccessError,
     StatusWordError,
     WrongPasswordError,
 )
@@ -225,10 +225,18 @@ def test_bac_only_chip() -> None:
     assert outcomes(evidence)[ProtocolName.CHIP_AUTHENTICATION] is SUCCEEDED
 
 
-@pytest.mark.parametrize("wishes", [{"access_password": MRZ_PASSWORD}, {"access_password": CAN, "allow_bac": True}])
-def test_bac_only_where_allowed_and_possible(wishes: dict[str, Any]) -> None:
-    with pytest.raises(PeerProtocolError, match="no access protocol that the inspection plan allows"):
+@pytest.mark.parametrize(
+    ("wishes", "why", "needs"),
+    [
+        ({"access_password": MRZ_PASSWORD}, "announces no PACE, and BAC is not allowed", ("BAC",)),
+        ({"access_password": CAN, "allow_bac": True}, "BAC takes the MRZ alone", ("MRZ",)),
+        ({"access_password": CAN}, "BAC is not allowed", ("BAC", "MRZ")),
+    ],
+)
+def test_bac_only_where_allowed_and_possible(wishes: dict[str, Any], why: str, needs: tuple[str, ...]) -> None:
+    with pytest.raises(NoAccessError, match=f"no access protocol that the inspection plan allows.*{why}") as refused:
         run(build_chip(infos=()), **wishes)
+    assert refused.value.needs == needs
 
 
 def test_unspoken_pace_stands_in_the_transcripts() -> None:

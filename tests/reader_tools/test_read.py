@@ -315,3 +315,21 @@ def test_an_application_of_another_name(eid, tmp_path, can_file):
     assert refused.code == 76
     assert "6A82" in refused.err
     assert eid(*given, "--aid", "F0:4F:4D:41:4E:01").code == 0
+
+
+def test_a_chip_that_offers_no_way_in_names_the_options_that_would_make_one(eid, tmp_path):
+    card = tmp_path / "own.card"
+    assert eid("card", "new", "--profile", "own-curve", "--record", "specimen", "--out", card).code == 0
+    opened = ("read", "--card-file", card, "--unsigned", "--can-file", f"{card}.can")
+    refused = eid(*opened)
+    assert refused.code == 76
+    assert (
+        "written out, of no known group), and BAC is not allowed (see --allow-bac, --mrz, --foreign-curves)"
+        in refused.err
+    )
+    read = eid(*opened, "--foreign-curves")
+    assert read.code == 0, read.err
+    assert "pace: succeeded" in read.out
+    assert "of no known curve, validated" in read.out
+    by_bac = eid("read", "--card-file", card, "--unsigned", "--mrz-file", f"{card}.mrz", "--allow-bac")
+    assert "bac: succeeded" in by_bac.out
