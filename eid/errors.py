@@ -16,10 +16,11 @@
     |  +- AuthenticationError       a MAC, cryptogram or token of the other end is wrong
     |     +- SessionLostError       the card refuses without protection: it knows the session no more
     |     +- WrongPasswordError     the password is wrong; carries the tries that are left, where known
-    |     +- PasswordBlockedError   the password has been tried too often and opens nothing any more
-    |     +- PasswordSuspendedError one try is left, which the card grants only after the CAN
-    |     +- PasswordDeactivatedError  the password is switched off
-    |     +- LastTryError           one try is left, and nobody said to use it
+    |     +- PasswordStateError     the card takes the password not now, or no more
+    |        +- PasswordBlockedError      it has been tried too often and opens nothing any more
+    |        +- PasswordSuspendedError    one try is left, which the card grants only after the CAN
+    |        +- PasswordDeactivatedError  it is switched off
+    |        +- LastTryError              one try is left, and nobody said to use it
     |  +- CommandRefused           our card side refuses a command with a status word
     +- VerificationError            a check on a document failed; carries a `Reason`
     +- ProfileError                 a card profile states something impossible
@@ -41,6 +42,7 @@ Texts name what, where and which clause. They never hold a key, a password, an M
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from typing import ClassVar
 
 
 class EidError(Exception):
@@ -190,64 +192,45 @@ class WrongPasswordError(AuthenticationError):
         return f"the {self.password} is not the one of this card{left}"
 
 
-class PasswordBlockedError(AuthenticationError):
-    """The card accepts this password no more, right or wrong, until it is unblocked.
+class PasswordStateError(AuthenticationError):
+    """The card takes a password not now, or no more, right or wrong.
 
     Args:
         password: name of the password, never its value.
     """
+
+    _said: ClassVar[str]
 
     def __init__(self, password: str) -> None:
         self.password = password
         super().__init__(password)
 
     def __str__(self) -> str:
-        return f"the {self.password} of this card is blocked"
+        return self._said.format(self.password)
 
 
-class PasswordSuspendedError(AuthenticationError):
-    """One try is left, and the card grants it only in a session that the CAN has opened (TR-03110-2 2.2.3).
+class PasswordBlockedError(PasswordStateError):
+    """The card accepts this password no more, until it is unblocked."""
 
-    Args:
-        password: name of the password, never its value.
-    """
-
-    def __init__(self, password: str) -> None:
-        self.password = password
-        super().__init__(password)
-
-    def __str__(self) -> str:
-        return f"the {self.password} of this card is suspended: the CAN comes first"
+    _said = "the {} of this card is blocked"
 
 
-class PasswordDeactivatedError(AuthenticationError):
-    """The password is switched off, until an authority activates it.
+class PasswordSuspendedError(PasswordStateError):
+    """One try is left, and the card grants it only in a session that the CAN has opened (TR-03110-2 2.2.3)."""
 
-    Args:
-        password: name of the password, never its value.
-    """
-
-    def __init__(self, password: str) -> None:
-        self.password = password
-        super().__init__(password)
-
-    def __str__(self) -> str:
-        return f"the {self.password} of this card is not activated"
+    _said = "the {} of this card is suspended: the CAN comes first"
 
 
-class LastTryError(AuthenticationError):
-    """One try of the password is left, and the caller did not say that it may be used.
+class PasswordDeactivatedError(PasswordStateError):
+    """The password is switched off, until an authority activates it."""
 
-    Args:
-        password: name of the password, never its value.
-    """
+    _said = "the {} of this card is not activated"
 
-    def __init__(self, password: str) -> None:
-        self.password = password
-        super().__init__(password)
 
-    def __str__(self) -> str:
-        return f"one try of the {self.password} is left: if it is wrong, the {self.password} is blocked"
+class LastTryError(PasswordStateError):
+    """One try of the password is left, and the caller did not say that it may be used."""
+
+    _said = "one try of the {0} is left: if it is wrong, the {0} is blocked"
 
 
 @unique

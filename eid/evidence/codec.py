@@ -97,7 +97,7 @@ def encode_evidence(evidence: Evidence) -> bytes:
 
 def _encode_transcript(transcript: ProtocolTranscript) -> CborValue:
     parameters: Map = {name: value for name, value in transcript.parameters.items()}  # noqa: C416 another key type
-    messages: Map = {name: value for name, value in transcript.messages.items()}  # noqa: C416
+    messages: Map = {name: value for name, value in transcript.messages.items()}  # noqa: C416 likewise
     return {
         "protocol": transcript.protocol.value,
         "outcome": transcript.outcome.value,

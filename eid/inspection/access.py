@@ -10,11 +10,8 @@ from eid.errors import (
     AuthenticationError,
     DecodeError,
     EidError,
-    LastTryError,
     NoAccessError,
-    PasswordBlockedError,
-    PasswordDeactivatedError,
-    PasswordSuspendedError,
+    PasswordStateError,
     PeerProtocolError,
     StatusWordError,
     WrongPasswordError,
@@ -40,13 +37,7 @@ from eid.protocols.pace.core import (
 
 STATUS_LENGTH: Final = 2  # octets of an APDU's status word
 _WEAK: Final = frozenset((CipherSuite.TDES_112,))
-_ABOUT_THE_PASSWORD: Final = (
-    WrongPasswordError,
-    PasswordBlockedError,
-    PasswordSuspendedError,
-    PasswordDeactivatedError,
-    LastTryError,
-)
+_ABOUT_THE_PASSWORD: Final = (WrongPasswordError, PasswordStateError)
 
 
 def read_card_access(session: Session) -> Exchange[ReadFile]:
@@ -83,8 +74,7 @@ def open_chip(session: Session, card_access: ReadFile) -> Exchange[Opened]:
     A chip with chip-authentication mapping proves by PACE the key in EF.CardSecurity, so that is read, too.
 
     Raises:
-        WrongPasswordError, PasswordBlockedError, PasswordSuspendedError, PasswordDeactivatedError, LastTryError: never
-            followed by another protocol.
+        WrongPasswordError, PasswordStateError: never followed by another protocol.
         StatusWordError, AuthenticationError, PeerProtocolError: PACE failed, and the plan allows nothing after that.
         NoAccessError: the chip offers nothing that the plan allows.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eid.codec.apdu import ResponseAPDU
 from eid.conformance.case import Case, Unit
 from eid.conformance.subject import Subject, accepted, enter, read_binary, refused, speak, spoil
 from eid.crypto.cipher_suite import CipherSuite
@@ -94,7 +95,7 @@ def _empty_key(subject: Subject) -> Exchange[str]:
     return refused(response, "an empty key")
 
 
-def _send_key(key: ChipKey, public: bytes) -> Exchange:  # type: ignore[type-arg]
+def _send_key(key: ChipKey, public: bytes) -> Exchange[ResponseAPDU]:
     if key.suite is CipherSuite.TDES_112:
         return (yield from transmit(messages.encode_set_kat(KeyAgreementTemplate(public, key.key_id))))
     template = messages.encode_set_at(AuthenticationTemplate(key.protocol, key.key_id))

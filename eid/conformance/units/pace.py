@@ -247,7 +247,8 @@ def _set_at(subject: Subject, **changes: object) -> Exchange[ResponseAPDU]:
     entry = _first(subject)
     info = require_parameters_of(entry)
     number = info.parameter_id if entry.name_parameters else None
-    template = replace(SetAuthenticationTemplate(info.protocol, entry.password.id, number), **changes)  # type: ignore[arg-type]
+    template = SetAuthenticationTemplate(info.protocol, entry.password.id, number)
+    template = replace(template, **changes)  # type: ignore[arg-type] # also what no honest terminal sends
     yield Reset()
     return (yield from transmit(messages.encode_set_at(template)))
 
