@@ -51,9 +51,9 @@ class SecureMessaging:
     Raises:
         LocalProtocolError: a key or the counter has the wrong length.
 
-    A terminal that sets `is_patient` takes a bare 6700 or 6Cxx to a command without data as the refusal of its length
-    by a chip that did not look at the protection and has not counted: the counter goes back, the session lives. Nothing
-    else that is unprotected is ever taken, and never data.
+    A terminal that sets `is_patient` takes a bare 6700, 6B00 or 6Cxx to a command without data as the refusal of its
+    length by a chip that did not look at the protection and has not counted: the counter goes back, the session lives.
+    Nothing else that is unprotected is ever taken, and never data.
     """
 
     __slots__ = (
@@ -128,7 +128,7 @@ class SecureMessaging:
             PeerProtocolError: its MAC is right, but what it protects is malformed; the session is dead.
             LocalProtocolError: the session was dead already.
         """
-        if self.is_patient and self._is_repeatable and _refuses_length(response):
+        if self.is_patient and self._is_repeatable and _may_refuse_length(response):
             self._ssc -= 1  # of the command that the chip did not count
             return response
         self._count()
@@ -233,7 +233,8 @@ class SecureMessaging:
         except (DecodeError, KeyError) as fault:
             if not response.data and response.sw != SW.OK and not _refuses_length(response):
                 raise SessionLostError(response.sw) from fault
-            raise AuthenticationError(f"the card answered {response.sw:04X} without secure messaging") from fault
+            how = "with data that are not protected, or malformed" if response.data else "without secure messaging"
+            raise AuthenticationError(f"the card answered {response.sw:04X} {how}") from fault
         verify_mac(self._mac(authenticated), mac)
         if status != response.sw.to_bytes(2, "big"):  # the status word outside the objects is not authenticated
             raise AuthenticationError("the status word differs from the protected one")
@@ -266,6 +267,11 @@ class SecureMessaging:
         if DO_CRYPTOGRAM in objects:
             return self._decrypt(DO_CRYPTOGRAM, objects[DO_CRYPTOGRAM])
         return b""
+
+
+def _may_refuse_length(response: ResponseAPDU) -> bool:
+    """6B00 may mean a length that goes beyond the end of the file, too, and elsewhere a session that is gone."""
+    return _refuses_length(response) or (not response.data and response.sw == SW.WRONG_OFFSET)
 
 
 def _refuses_length(response: ResponseAPDU) -> bool:

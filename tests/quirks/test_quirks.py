@@ -65,13 +65,15 @@ def test_largest_read_is_learnt(largest, answer):
     assert len(refused) <= 9, "a length that the card does not take is not tried again for each piece"
 
 
-def test_unprotected_refusal_of_a_length_needs_patience():
-    specimen = card_with(largest_read=160, unprotected_refusals=True)
+@pytest.mark.parametrize(("answer", "naked"), [("6700", "6700"), ("6B00", "6B00"), ("6CXX", "6CA0")])
+def test_unprotected_refusal_of_a_length_needs_patience(answer, naked):
+    specimen = card_with(largest_read=160, too_long=answer, unprotected_refusals=True)
     with pytest.raises(AuthenticationError):
         read(specimen)
     evidence, link = read(specimen, unprotected_refusals=True)
     require_genuine(specimen, evidence)
-    assert b"\x67\x00" in [answer for _, answer in link.log]
+    assert bytes.fromhex(naked) in [answer for _, answer in link.log]
+    assert sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in link.log) == 1, "in one session"
 
 
 def test_a_chip_without_extended_length_refuses_in_plain():
