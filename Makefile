@@ -58,7 +58,7 @@ load: ## the registry at a national load, on databases of its own; workers kille
 	@.ci/setup dev
 	@for script in benchmarks/load_*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 	@echo "== benchmarks/bench_status_lists.py"; $(BIN)/python benchmarks/bench_status_lists.py
-	@echo "== tests/load/kill_workers.py"; $(BIN)/python -m tests.load.kill_workers --postgres --pause 0.2 2.2 --kills $(or $(KILLS),200)
+	@echo "== tests/load/kill_workers.py"; $(BIN)/python -m tests.load.kill_workers --postgres --kills $(or $(KILLS),200)
 
 format: ## rewrite the code in the one format
 	@.ci/setup dev

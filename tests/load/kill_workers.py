@@ -1,11 +1,13 @@
-"""Workers that are killed with kill -9 at random, while work comes in: nothing is lost, nothing is done twice.
+"""Workers that are killed with kill -9 at random, while an office works: nothing is lost, nothing is doubled.
 
-    python -m tests.load.kill_workers --kills 200 [--minutes 10] [--postgres | --database URL]
+    python -m tests.load.kill_workers --kills 200 [--seconds 480] [--postgres | --database URL]
 
-Each affair is two jobs. The first writes an audit row in a transaction that counts once, and causes the second, which
-sends a message through the SMS gateway of the sandbox, over HTTP. Two worker processes run; one of them is killed at a
-random moment and started again, under its old name or, every other time, a new one. In the end each affair has one row
-and one message, nothing waits, nothing has failed, and the audit log under its signed heads is right.
+People buy stamps, pay, apply, come, are approved, get a card and lose it (`tests.load.affairs`), through the services.
+Two worker processes do what that causes: messages, searches, stamps consumed and released, refunds, blanks, heads of
+the audit log, status lists. One of them is killed at a random moment and started again, under its old name or, every
+other time, a new one. The clock sets the pace: the kills are spread over the seconds, whatever else the machine does.
+In the end `eid audit seal`, `eid status publish` and `eid audit verify` are run as an operator would, and the books
+must be right (`tests.load.books`).
 """
 
 from __future__ import annotations
@@ -20,72 +22,51 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
-from eid.audit.chain import AuditEvent
 from eid.audit.tree_head import ALGORITHM
-from eid.gateways.messages import Message
+from eid.gateways.abis.sandbox import SandboxAbis
+from eid.gateways.abis.server import serve_sandbox as serve_abis
 from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
-from eid.keystore.software import SoftwareSigner
-from eid.services.audit.log import Sealer
-from eid.services.audit.verification import verify_audit_log
+from eid.keystore.pkcs8 import ScryptCost
+from eid.keystore.ports import Signer
+from eid.keystore.software import SoftwareKeyStore
+from eid.services.audit.log import LABEL, RECORD, Sealer, make_audit_key
+from eid.services.card.status_lists import PublicationTerms, StatusPublisher, StatusSigner
+from eid.services.durable.handlers import TIMERS
 from eid.services.durable.oversight import look_at_work
-from eid.services.durable.work import Timer, Workshop, once, seal_heads
-from eid.services.durable.worker import LEASE, locate_work_database, working
+from eid.services.durable.worker import locate_work_database, working
 from eid.services.durable.workshop import open_workshop
+from eid.services.pki.authority import KEYS as AUTHORITY_KEYS
+from eid.services.pki.authority import IssuingAuthority, open_authority
+from eid.services.pki.authority_creation import create_authority
+from eid.services.reading.station_key import KEYS
+from eid.services.registry import load_keys
 from eid.services.settings import Settings, load_settings
-from eid.store.audit import append_event, bucket_of, read_buckets, read_chain
 from eid.store.database import in_transaction, open_database
-from eid.store.outbox import Work, enqueue
 from eid.store.schema_version import upgrade
-from eid.store.types import new_id, new_id_like
+from eid.store.signature_record import SignatureRecord
+from tests.load.affairs import open_office
+from tests.load.books import count_what_is_caused, examine, examine_publications, read_caused
 
 TOKEN = "sandbox"
-ORIGIN = "eid.invalid/audit"
-NUMBER = "+212600000003"  # the sandbox takes a second for it, so that a kill meets work under way
-KEY = "audit-key.pem"
+PASSPHRASE = "open sesame"
+CHEAP = ScryptCost(n=16)
+PRODUCT = "ma-cnie"
+REST = timedelta(seconds=3)
+BUSY = {"seal": timedelta(seconds=2), "status": timedelta(seconds=3)}  # so that kills meet them
+CLERKS = 14  # affairs at once
+LIVELY = 60.0  # seconds without anything happening, after which nothing is waited for
+WAITING = ("ENQUEUED", "PENDING", "DELAYED")
 
 
-def register(workshop: Workshop, work: Work) -> None:
-    """The first job: one row, and the second job, in one transaction that counts once."""
-
-    def effect(connection: Connection) -> None:
-        now = workshop.now()
-        told = AuditEvent(now, "system:worker", "affair.register", f"affair:{work.payload['affair']}", {})
-        append_event(connection, bucket_of(work.id), told)
-        enqueue(connection, Work(new_id_like(work.id, now), "send", work.payload, now))
-
-    once(workshop, work, effect)
-
-
-def send(workshop: Workshop, work: Work) -> None:
-    """The second job: something that the database cannot undo."""
-    workshop.sms.send(Message(str(work.payload["affair"]), NUMBER, "", "told", "en"))
-
-
-HANDLERS = {"register": register, "send": send}
-TIMERS = {"seal": Timer(every=LEASE / 15, run=seal_heads)}
-
-
-def work_as(name: str) -> None:
-    """What a worker process does."""
-    settings = load_settings(os.environ)
-    engine = open_database(settings.database_url)
-    sealer = Sealer(engine, load_key(settings.home), ORIGIN)
-    with working(open_workshop(settings, engine, sealer=sealer), name, handlers=HANDLERS, timers=TIMERS) as worker:
-        (settings.home / f"ready-{os.getpid()}").touch()
-        worker.run(threading.Event())
+# --- the workers
 
 
 def bear_workers() -> None:
@@ -93,20 +74,50 @@ def bear_workers() -> None:
 
     Its process number goes to standard output. Nobody has to wait for the dead.
     """
+    settings = load_settings(os.environ)
+    signer = SoftwareKeyStore(settings.home / KEYS, PASSPHRASE.encode()).load(LABEL, ALGORITHM)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         born = os.fork()
         if born == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            work_as(line.strip())
+            _work_as(line.strip(), settings, signer)
             os._exit(0)
         print(born, flush=True)
 
 
-def load_key(home: Path) -> SoftwareSigner:
-    key = load_pem_private_key((home / KEY).read_bytes(), None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return SoftwareSigner("audit", key, ALGORITHM)
+def _work_as(name: str, settings: Settings, signer: Signer) -> None:
+    """What a worker process does; in all but its hurry as `eid worker run --authority`."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    engine = open_database(settings.database_url)
+    sealer = Sealer(engine, signer, settings.audit_origin, SignatureRecord(settings.home / RECORD))
+    authority = _open_authority(settings.home)
+    publisher = StatusPublisher(
+        engine,
+        lambda now: StatusSigner(*authority.status_signer(now)),
+        PublicationTerms(rest=REST),
+        settings.home / "www",
+    )
+    workshop = open_workshop(settings, engine, sealer=sealer, publisher=publisher)
+    timers = {kind: replace(timer, every=BUSY.get(kind, timer.every)) for kind, timer in TIMERS.items()}
+    with working(workshop, name, timers=timers) as worker:
+        (settings.home / f"ready-{os.getpid()}").touch()
+        worker.run(threading.Event())
+
+
+def _end_with(parent: int) -> None:
+    """No worker outlives the run."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _open_authority(home: Path) -> IssuingAuthority:
+    return open_authority(home / "pki", _authority_keys(home), "kill_workers")
+
+
+def _authority_keys(home: Path) -> SoftwareKeyStore:
+    return SoftwareKeyStore(home / "pki" / AUTHORITY_KEYS, PASSPHRASE.encode(), cost=CHEAP)
 
 
 @dataclass
@@ -115,37 +126,24 @@ class Tally:
 
     affairs: int = 0
     kills: int = 0
+    seconds: float = 0.0  # from the first kill to the last
     in_flight: int = 0  # kills at which the worker had begun jobs
-    jobs_in_flight: int = 0  # in groups, as the engine counts them
-    verified: str = ""
+    groups_in_flight: int = 0  # of jobs, as the engine counts them
+    jobs: Counter[str] = field(default_factory=Counter)
+    said: list[str] = field(default_factory=list)  # by the commands at the end
     findings: list[str] = field(default_factory=list)
 
 
-class Run:
-    """One run: a database, two workers, somebody who causes work, somebody who kills."""
+@dataclass
+class Workers:
+    """Two workers, and whoever kills them."""
 
-    def __init__(self, settings: Settings, sms: SmsSandbox, address: str, seed: int) -> None:
-        self.settings, self.sms, self.random, self.tally = settings, sms, random.Random(seed), Tally()
-        (settings.home / "token").write_text(TOKEN + "\n")
-        key = ec.generate_private_key(ec.SECP256R1())
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (settings.home / KEY).write_bytes(pem)
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("EID_")},
-            "EID_HOME": str(settings.home),
-            "EID_DATABASE": settings.database,
-            "EID_SMS": address,
-            "EID_SMS_TOKEN_FILE": str(settings.home / "token"),
-        }
-        self.engine: Engine = open_database(settings.database_url)
-        upgrade(self.engine)
-        self.workers: dict[str, int] = {}  # process numbers
-        self.incarnations = Counter[int]()
-        command = [sys.executable, "-m", "tests.load.kill_workers", "--bear-workers"]
-        with (settings.home / "workers.log").open("a") as log:
-            self.nursery = subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+    settings: Settings
+    nursery: subprocess.Popen[str]
+    chance: random.Random
+    tally: Tally
+    alive: dict[str, int] = field(default_factory=dict)  # process numbers
+    incarnations: Counter[int] = field(default_factory=Counter)
 
     def start(self, place: int) -> None:
         """Start a worker: of every two in a place the second has the name of the first."""
@@ -154,115 +152,152 @@ class Run:
         assert self.nursery.stdin is not None
         assert self.nursery.stdout is not None
         print(name, file=self.nursery.stdin, flush=True)
-        self.workers[name] = int(self.nursery.stdout.readline())
+        self.alive[name] = int(self.nursery.stdout.readline())
 
-    def kill(self, name: str) -> None:
+    def kill_at_random(self, kills: int, seconds: float) -> None:
+        """Kill so often, spread over so many seconds: each kill has its share of them, and a random moment in it."""
+        begun = time.monotonic()
+        for number in range(kills):
+            due = begun + (number + self.chance.random()) * seconds / kills
+            time.sleep(max(0.0, due - time.monotonic()))
+            name = self.chance.choice(self.await_ready())
+            self._kill(name)
+            self.start(int(name[1]))
+        self.tally.seconds = time.monotonic() - begun
+
+    def _kill(self, name: str) -> None:
         """End a worker as a power cut would, and note what it had begun."""
-        _end(self.workers.pop(name))
-        begun = self.count_begun(name)
+        _end(self.alive.pop(name))
+        begun = count_jobs(self.settings, ("PENDING",), name)
         self.tally.kills += 1
         self.tally.in_flight += begun > 0
-        self.tally.jobs_in_flight += begun
-
-    def count_begun(self, name: str) -> int:
-        """How many groups of jobs the engine holds to be under way in a worker."""
-        engine = create_engine(locate_work_database(self.settings))
-        schema = "" if engine.dialect.name == "sqlite" else "eid_work."
-        begun = f"SELECT count(*) FROM {schema}workflow_status WHERE status = 'PENDING' AND executor_id = :executor"
-        try:
-            with engine.connect() as connection:
-                return int(connection.execute(text(begun), {"executor": name}).scalar_one())
-        finally:
-            engine.dispose()
-
-    def cause(self, affairs: int) -> None:
-        """Cause work: some affairs in one transaction."""
-
-        def work(connection: Connection) -> None:
-            now = datetime.now(UTC)
-            for _ in range(affairs):
-                self.tally.affairs += 1
-                enqueue(connection, Work(new_id(now), "register", {"affair": self.tally.affairs}, now))
-
-        before = self.tally.affairs
-        try:
-            in_transaction(self.engine, work, attempts=40)
-        except BaseException:
-            self.tally.affairs = before
-            raise
-
-    def kill_at_random(self, kills: int, pause: tuple[float, float], batch: int, until: float) -> None:
-        """Cause work and kill workers in turns, so often, or until a moment of the monotonic clock."""
-        for place in (0, 1):
-            self.start(place)
-            self.await_ready()
-        while self.tally.kills < kills and time.monotonic() < until:
-            self.cause(batch)
-            time.sleep(self.random.uniform(*pause))
-            name = self.random.choice(self.await_ready())
-            self.kill(name)
-            self.start(int(name[1]))
+        self.tally.groups_in_flight += begun
 
     def await_ready(self) -> list[str]:
         """The workers that are at work; at least one."""
-        end = time.monotonic() + 120
+        end, home = time.monotonic() + 60, self.settings.home
         while time.monotonic() < end:
-            home = self.settings.home
-            if found := [name for name, it in self.workers.items() if (home / f"ready-{it}").exists()]:
+            if found := [name for name, it in self.alive.items() if (home / f"ready-{it}").exists()]:
                 return sorted(found)
-            time.sleep(0.1)
-        raise TimeoutError((self.settings.home / "workers.log").read_text()[-4000:])
-
-    def settle(self, seconds: float) -> None:
-        """Wait until all is done, or nothing more has been for so long."""
-        sent, end = -1, time.monotonic() + seconds
-        while time.monotonic() < end and not self.is_done():
-            with self.sms.lock:
-                now_sent = len(self.sms.messages)
-            if now_sent != sent:
-                sent, end = now_sent, time.monotonic() + seconds
-            time.sleep(0.5)
-        time.sleep(2)  # whatever would be done twice is done now
-
-    def is_done(self) -> bool:
-        """Whether each affair has its message, and nothing waits."""
-        with self.sms.lock:
-            sent = len(self.sms.messages)
-        return sent >= self.tally.affairs and look_at_work(self.engine, datetime.now(UTC)).waiting == 0
+            time.sleep(0.05)
+        raise TimeoutError(_log(home))
 
     def end(self) -> None:
-        """End the workers, and who bears them."""
-        while self.workers:
-            _end(self.workers.popitem()[1])
+        """End them all, and who bears them."""
+        while self.alive:
+            _end(self.alive.popitem()[1])
         with self.nursery:  # its pipes are closed, and it is waited for
             self.nursery.kill()
 
-    def examine(self) -> Tally:
-        """Stop the workers and look whether anything was lost or doubled."""
-        self.end()
-        Sealer(self.engine, load_key(self.settings.home), ORIGIN).seal(datetime.now(UTC))
-        with self.engine.connect() as connection:
-            rows = [row.event.subject for bucket in read_buckets(connection) for row in read_chain(connection, bucket)]
-        wanted = {f"affair:{number}" for number in range(1, self.tally.affairs + 1)}
-        state = look_at_work(self.engine, datetime.now(UTC))
-        messages = {f"affair:{key}" for key in self.sms.messages}
-        for what, count in (
-            ("affairs lost", len(wanted - set(rows))),
-            ("affairs done twice", len(rows) - len(set(rows))),
-            ("messages lost", len(wanted - messages)),
-            ("messages that nobody asked for", len(messages - wanted)),
-            ("work left in the outbox", state.waiting),
-            ("work that failed", len(state.failures)),
-        ):
-            if count:
-                self.tally.findings.append(f"{what}: {count}")
-        key = load_key(self.settings.home).public_key_info
-        report = verify_audit_log(self.engine, ORIGIN, key, self.settings.heads_directory)
-        self.tally.findings += [item.what for item in report.findings]
-        self.tally.verified = f"audit log: {report.rows} rows verified under {report.heads} signed heads"
-        if report.sealed != self.tally.affairs:
-            self.tally.findings.append(f"rows under a signed head: {report.sealed}")
-        return self.tally
+
+def count_jobs(settings: Settings, states: tuple[str, ...], executor: str = "%") -> int:
+    """How many groups of jobs the engine has in these states, of one worker or of all."""
+    engine = create_engine(locate_work_database(settings))
+    schema = "" if engine.dialect.name == "sqlite" else "eid_work."
+    among = ", ".join(f"'{state}'" for state in states)
+    asked = f"SELECT count(*) FROM {schema}workflow_status WHERE status IN ({among})"
+    if executor != "%":
+        asked += " AND executor_id = :executor"
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(text(asked), {"executor": executor} if executor != "%" else {})
+            return int(found.scalar_one())
+    finally:
+        engine.dispose()
+
+
+# --- the run
+
+
+def run(kills: int, *, home: Path, seed: int, seconds: float, database: str = "") -> Tally:
+    """Kill so often within so many seconds while an office works; what came of it."""
+    tally = Tally()
+    with _open_world(home, database) as (settings, engine, sms, environment):
+        nursery = _start_nursery(home, environment)
+        workers = Workers(settings, nursery, random.Random(seed), tally)
+        with open_office(settings, engine, sms, seed, blanks=20 * kills + 500) as office:
+            until = time.monotonic() + seconds
+            clerks = [threading.Thread(target=office.work, args=(until,), name="clerk") for _ in range(CLERKS)]
+            try:
+                for place in (0, 1):
+                    workers.start(place)
+                workers.await_ready()
+                for clerk in clerks:
+                    clerk.start()
+                workers.kill_at_random(kills, seconds)
+                for clerk in clerks:
+                    clerk.join()
+                _settle(settings, engine)
+            finally:
+                office.stopped.set()
+                workers.end()
+            _close(settings, environment, tally)
+            tally.affairs = len(office.begun)
+            tally.findings += [*examine(office), *examine_publications(engine, home / "www")]
+            with engine.connect() as connection:
+                tally.jobs = Counter(read_caused(connection).values())
+    return tally
+
+
+@contextmanager
+def _open_world(home: Path, database: str) -> Iterator[tuple[Settings, Engine, SmsSandbox, dict[str, str]]]:
+    """Database, keys, authority, and the gateways that are there besides the till."""
+    (home / "token").write_text(TOKEN + "\n")
+    (home / "passphrase").write_text(PASSPHRASE + "\n")
+    for folder in ("www", "pki"):
+        (home / folder).mkdir()
+    with ExitStack() as stack:
+        sms, address = stack.enter_context(serve_sms(TOKEN))
+        abis = stack.enter_context(serve_abis(SandboxAbis()))
+        told = {
+            "EID_HOME": str(home),
+            "EID_DATABASE": database,
+            "EID_SMS": address,
+            "EID_SMS_TOKEN_FILE": str(home / "token"),
+            "EID_ABIS": f"http://127.0.0.1:{abis.port}",
+            "EID_PASSPHRASE_FILE": str(home / "passphrase"),
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EID_")}
+        settings = load_settings(told)
+        engine = open_database(settings.database_url)
+        stack.callback(engine.dispose)
+        upgrade(engine)
+        in_transaction(engine, count_what_is_caused)
+        load_keys(settings)
+        make_audit_key(settings, SoftwareKeyStore(home / KEYS, PASSPHRASE.encode(), cost=CHEAP))
+        create_authority(home / "pki", PRODUCT, _authority_keys(home), datetime.now(UTC).replace(microsecond=0))
+        yield settings, engine, sms, inherited | told
+
+
+def _start_nursery(home: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.load.kill_workers", "--bear-workers"]
+    with (home / "workers.log").open("a") as log:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+        return subprocess.Popen(command, env=environment, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
+
+
+def _settle(settings: Settings, engine: Engine) -> None:
+    """Wait until nothing is left to do, or nothing more happens."""
+    left, end = -1, time.monotonic() + LIVELY
+    while time.monotonic() < end:
+        now_left = look_at_work(engine, datetime.now(UTC)).waiting + count_jobs(settings, WAITING)
+        if not now_left:
+            return
+        if now_left != left:
+            left, end = now_left, time.monotonic() + LIVELY
+        time.sleep(0.5)
+
+
+def _close(settings: Settings, environment: dict[str, str], tally: Tally) -> None:
+    """What an operator does at the end: the last rows are sealed, the last changes published, the log verified."""
+    publish = ("status", "publish", "--due", "--dir", settings.home / "pki", "--out", settings.home / "www")
+    verify = ("audit", "verify", "--heads", settings.heads_directory)
+    for words in (("audit", "seal"), publish, verify):
+        command = [str(Path(sys.executable).with_name("eid")), *map(str, words)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        tally.said.append(f"$ eid {' '.join(map(str, words[:2]))}\n{done.stdout.rstrip()}")
+        if done.returncode:
+            tally.findings.append(f"eid {words[0]} {words[1]} ended with {done.returncode}: {done.stderr[-1000:]}")
 
 
 def _end(process: int) -> None:
@@ -272,64 +307,51 @@ def _end(process: int) -> None:
         time.sleep(0.01)
 
 
-def run(
-    kills: int,
-    *,
-    home: Path,
-    seed: int,
-    pause: tuple[float, float],
-    batch: int,
-    database: str = "",
-    seconds: float = 3600.0,
-) -> Tally:
-    """Kill so often, at intervals of `pause` seconds, with `batch` affairs caused before each; what came of it."""
-    with serve_sms(TOKEN) as (sms, address):
-        course = Run(Settings(home=home, database=database), sms, address, seed)
-        try:
-            course.kill_at_random(kills, pause, batch, time.monotonic() + seconds)
-            course.settle(60 + 3 * LEASE.total_seconds())
-            return course.examine()
-        finally:
-            course.end()
-            course.engine.dispose()
+def _log(home: Path) -> str:
+    return (home / "workers.log").read_text()[-4000:]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=0.0, help="for the kills; 2.4 for each of them without it")
     parser.add_argument("--database", default="", help="SQLAlchemy URL; SQLite in a directory of its own without it")
     parser.add_argument("--postgres", action="store_true", help="start a PostgreSQL server for the run")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--pause", type=float, nargs=2, default=(0.5, 5.5), metavar=("FROM", "TO"))
-    parser.add_argument("--batch", type=int, default=40, help="affairs caused before each kill")
-    parser.add_argument("--minutes", type=float, default=60.0, help="end after so many minutes of killing")
     parser.add_argument("--bear-workers", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.bear_workers:
         bear_workers()
         return 0
-    with tempfile.TemporaryDirectory(prefix="eid-kill-") as folder:
-        options = {"home": Path(folder), "seed": given.seed, "pause": tuple(given.pause), "batch": given.batch}
-        options["seconds"] = 60 * given.minutes
-        started = time.monotonic()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="eid-kill-") as folder, ExitStack() as stack:
+        database = given.database
         if given.postgres:
             from tests.builders.postgres import postgres_server
 
-            with postgres_server() as server:
-                tally = run(given.kills, database=server.create_database(), **options)
-        else:
-            tally = run(given.kills, database=given.database, **options)
-        print(
-            f"seed {given.seed}: {tally.kills} kills in {time.monotonic() - started:.0f} s, {tally.in_flight} of them"
-            f" with work in flight ({tally.jobs_in_flight} groups of jobs); {tally.affairs} affairs of two jobs"
-        )
-        for finding in tally.findings:
-            print(f"- {finding}")
-        print(tally.verified)
-        print("nothing lost, nothing doubled, nothing left over" if not tally.findings else "FAILED")
+            database = stack.enter_context(postgres_server()).create_database()
+        home = Path(folder)
+        seconds = given.seconds or PACE * given.kills
+        tally = run(given.kills, home=home, seed=given.seed, seconds=seconds, database=database)
+        _tell(tally, given.seed, time.monotonic() - begun)
         if tally.findings:
-            print((Path(folder) / "workers.log").read_text()[-4000:], file=sys.stderr)
-        return 1 if tally.findings else 0
+            print(_log(home), file=sys.stderr)
+    return 1 if tally.findings else 0
+
+
+PACE = 2.4  # seconds for each kill: 200 in eight minutes, and time to settle within ten
+
+
+def _tell(tally: Tally, seed: int, seconds: float) -> None:
+    print(
+        f"seed {seed}: {tally.kills} kills in {tally.seconds:.0f} s, {tally.in_flight} of them with work in flight"
+        f" ({tally.groups_in_flight} groups of jobs); {tally.affairs} affairs; {seconds:.0f} s in all"
+    )
+    print("jobs: " + ", ".join(f"{number} {kind}" for kind, number in tally.jobs.most_common()))
+    print("\n".join(tally.said))
+    for finding in tally.findings:
+        print(f"- {finding}")
+    print("nothing lost, nothing doubled, nothing left over" if not tally.findings else "FAILED")
 
 
 if __name__ == "__main__":

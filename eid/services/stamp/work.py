@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from eid.enrolment.stamp import StampState
+from eid.errors import EnrolmentError
 from eid.services.durable.work import Workshop
 from eid.services.payment.channels import load_channels
 from eid.services.payment.payments import PaymentDesk, Result, return_money
 from eid.services.payment.refunds import ask_for_cancelled, ask_for_declined
-from eid.services.stamp.spending import release_forsaken, release_stamp
+from eid.services.stamp.spending import consume_stamp, release_forsaken, release_stamp
 from eid.services.stamp.stamps import CLERK, StampOffice, expire_orders
 from eid.store.database import reading
 from eid.store.outbox import Work
 from eid.store.payments import find_payment
+from eid.store.production_orders import orders_of
 
 
 def release(workshop: Workshop, work: Work) -> None:
@@ -24,6 +27,11 @@ def release(workshop: Workshop, work: Work) -> None:
     """
     stamp_id, application_id = uuid.UUID(work.payload["stamp"]), uuid.UUID(work.payload["application"])
     office, now = _office(workshop), workshop.now()
+    with reading(workshop.engine) as connection:
+        is_approved = bool(orders_of(connection, application_id))
+    if is_approved:  # though who approved died before he spent the stamp, and this work is quicker than "stamp.consume"
+        with suppress(EnrolmentError):  # somebody has blocked it meanwhile
+            consume_stamp(office, stamp_id, application_id, CLERK, now)
     if release_stamp(office, stamp_id, application_id, CLERK, now).state == StampState.CONSUMED:
         ask_for_cancelled(office, stamp_id, application_id, now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ from eid.store.application_tables import application as application_table
 from eid.store.audit import bucket_of, read_chain
 from eid.store.database import in_transaction
 from eid.store.outbox import Work
+from eid.store.production_orders import insert_order
 from eid.store.refunds import StoredRefund
 from eid.store.types import new_id
 from tests.builders.applicants import applicant_record
@@ -51,12 +53,13 @@ def events(till: Till, refund: StoredRefund) -> list[tuple[str, str]]:
     return [(item.action, item.actor) for item in rows if item.subject == f"refund:{refund.id}"]
 
 
-def spent(till: Till, state: str) -> tuple[Any, uuid.UUID]:
-    """A stamp that was consumed for an application, which has come to this state."""
+def spent(till: Till, state: str, *, consumed: bool = True) -> tuple[Any, uuid.UUID]:
+    """A stamp that was entered and, unless told otherwise, consumed for an application, which is in this state."""
     stamp = till.buy()
     made = create_application(till.engine, NewApplication("first", applicant_record()), till.me, NOW, rules="morocco")
     enter_stamp(till.office, made.id, till.digits(stamp), till.me, till.now)
-    consume_stamp(till.office, stamp.id, made.id, CLERK, till.now)
+    if consumed:
+        consume_stamp(till.office, stamp.id, made.id, CLERK, till.now)
     here = (application_table.c.bucket == bucket_of(made.id), application_table.c.id == made.id)
     in_transaction(till.engine, lambda c: c.execute(update(application_table).where(*here).values(state=state)))
     return stamp, made.id
@@ -70,6 +73,17 @@ def release(till: Till, stamp: Any, application: uuid.UUID) -> None:
 def give_back(till: Till) -> None:
     for work in till.works("payment.refund"):
         stamp_work.refund(workshop(till), work)
+
+
+def test_an_approval_counts_though_nobody_had_spent_its_stamp(till: Till) -> None:
+    """Who approved died before he spent the stamp, the authority ends the file: the release comes before that work."""
+    stamp, application = spent(till, "CANCELLED", consumed=False)
+    order = partial(insert_order, application=application, profile="ma-cnie", deliver_to="rabat-1", priority=5, now=NOW)
+    in_transaction(till.engine, order)
+    release(till, stamp, application)
+    assert till.show(stamp).state == "CONSUMED"
+    assert [item.cause for item in mine(till)] == ["cancelled"]
+    consume_stamp(till.office, stamp.id, application, CLERK, till.now)  # what comes too late finds it done
 
 
 def test_the_price_of_a_card_that_the_authority_did_not_make(till: Till) -> None:
