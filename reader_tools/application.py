@@ -47,9 +47,16 @@ RECORD: Final = click.option(
 )
 
 
-@click.group(name="application", cls=CommandGroup)
+DECISIONS: Final = ("holds", "settle", "clear", "approve", "return", "ship", "arrive")
+
+
+@click.group(
+    name="application",
+    cls=CommandGroup,
+    elsewhere=dict.fromkeys(DECISIONS, "reader_tools.application_decisions"),
+)
 def command() -> None:
-    """Applications: begin, papers, submit, review, decide.
+    """Applications: begin, papers, submit, review, decide, adjudicate, approve, send.
 
     APPLICATION is an identifier, or the number on a receipt. Who decides must be another than who applied.
     """

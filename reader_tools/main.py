@@ -25,7 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "conformance": ("conformance", "Test a card, case by case, and write a report."),
     "personalize": ("personalize", "Write an identity record to a blank card."),
     "card": ("card", "Virtual cards: new, run, show. The register: enter, activate, suspend, resume, revoke, status."),
-    "application": ("application", "Applications: begin, papers, submit, review, decide."),
+    "application": ("application", "Applications: begin, papers, submit, review, decide, approve, send."),
     "production": ("production", "Blanks, production orders, writing cards: receive, reserve, write, pass, spoil."),
     "stamp": ("stamp", "Electronic stamps: order, pay, refund; what was paid and not sent; reconciliation."),
     "appointment": ("appointment", "Appointments: sites, closed days, offers, bookings."),

@@ -174,4 +174,6 @@ def _give_number(connection: Connection, application: StoredApplication, number:
         return
     record = decode_person(person.record).model_copy(update={"personal_number": number})
     columns: dict[str, Any] = columns_of(record)
-    replace_person(connection, replace(person, **columns), search_keys_of(record, rules_of(application)), now, keep_keys=True)
+    replace_person(
+        connection, replace(person, **columns), search_keys_of(record, rules_of(application)), now, keep_keys=True
+    )
