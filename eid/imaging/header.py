@@ -55,7 +55,8 @@ class ImageLimits:
     """Bounds on an untrusted image and on the process that decodes it.
 
     `octets` of the file, `pixels` and `tiles` it may announce; `memory` (octets of address space), `cpu` (seconds) and
-    `wall` (seconds) of the decoding process.
+    `wall` (seconds) of the decoding process. `cpu` is what bounds it; `wall` is for one that hangs, and wide, or a busy
+    machine would refuse good images.
     """
 
     octets: int = 1 << 20
@@ -64,7 +65,7 @@ class ImageLimits:
     tiles: int = 1024
     memory: int = 512 << 20
     cpu: int = 5
-    wall: float = 10.0
+    wall: float = 40.0
 
 
 LIMITS: Final = ImageLimits()
