@@ -114,9 +114,7 @@ class Office:
     ended: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    asked: dict[str, set[tuple[str, str]]] = field(
-        default_factory=dict
-    )  # by key, what was to be said
+    asked: dict[str, set[str]] = field(default_factory=dict)  # by key, whom the gateway was asked to tell
 
     @property
     def stamps(self) -> StampOffice:
@@ -377,11 +375,11 @@ class _Callbacks(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _listening(take: Callable[..., Any], asked: dict[str, set[tuple[str, str]]]) -> Callable[..., Any]:
-    """The gateway, and what it is asked to say under each key, also where it refuses or knows the key."""
+def _listening(take: Callable[..., Any], asked: dict[str, set[str]]) -> Callable[..., Any]:
+    """The gateway, and whom it is asked to tell under each key, also where it refuses or knows the key."""
 
     def run(key: str, to: str, said: str) -> Any:
-        asked.setdefault(key, set()).add((to, said))
+        asked.setdefault(key, set()).add(to)
         return take(key, to, said)
 
     return run

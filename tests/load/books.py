@@ -165,7 +165,7 @@ def _blanks(connection: Connection, office: Office) -> Iterator[str]:
 
 
 def _messages(connection: Connection, office: Office) -> Iterator[str]:
-    """Each message that was caused has gone out under its work's own key, and no other has; no key said two things."""
+    """Each message that was caused has gone out once, under its work's own key, and no other has."""
     caused = read_caused(connection)
     wanted = {f"{name}.sms" for name, kind in caused.items() if kind in ("notify", "sms.stamp")}
     with office.sms.lock:
@@ -174,9 +174,8 @@ def _messages(connection: Connection, office: Office) -> Iterator[str]:
         yield f"messages lost: {len(wanted - sent)}"
     if sent - wanted:
         yield f"messages that nobody asked for: {len(sent - wanted)}"
-    for said in office.asked.values():
-        if len(said) > 1:
-            yield f"under one key two things were said: {sorted(said)}"
+    if shared := [key for key, told in office.asked.items() if len(told) > 1]:
+        yield f"keys under which two people were to be told: {len(shared)}"
 
 
 def _lives(connection: Connection) -> Iterator[str]:

@@ -6,14 +6,17 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from eid.services.card.status_lists import PUBLISH
 from eid.services.database import init_database
 from eid.services.settings import Settings
 from eid.store.database import in_transaction, locate_file, open_database
+from eid.store.standing_work import ask
 from tests.builders.cards import SERIES, personalised_job
 from tests.builders.document import STATUS, Document, status_lists, status_signer
 from tests.builders.issuing import software_keys
@@ -103,6 +106,24 @@ def test_what_is_due(eid: Eid, authority: Path, document_id: str, monkeypatch: p
     ended = eid(*publish, "--every", 60)
     assert (ended.code, ended.out, slept) == (130, "", [60, 60])
     assert eid(*publish, "--ttl", 7200, "--valid", 2).code == 64
+
+
+def test_a_worker_publishes(eid: Eid, tmp_path: Path, authority: Path, document_id: str, register: Engine) -> None:
+    """It waits, and an operator sees so, until a worker comes who has the signer; he needs no other key."""
+    assert document_id
+    in_transaction(register, lambda connection: ask(connection, PUBLISH, datetime.now(UTC) - timedelta(hours=1)))
+    run = ("worker", "run", "--until-idle", "--without-sealing", "--name", "one")
+    assert eid(*run, "--keys-only").code == 64
+    assert eid(*run).code == 0
+    assert "status.publish waits since" in eid("worker", "status").out
+    told_of = json.loads(eid("worker", "status", "--json").out)
+    assert [item["kind"] for item in told_of["unserved"]] == ["status.publish"]
+    publish = ("--keys-only", "--authority", authority, "--status-out", tmp_path / "www")
+    assert eid(*run, *publish, "--status-ttl", 7200, "--status-valid", 2).code == 64
+    assert eid(*run, *publish).code == 0
+    shown = told(eid("status", "show", "--json", tmp_path / "www/1.cwt"))
+    assert (shown["uri"], shown["ttl"]) == (SERIES, 900)
+    assert "waits since" not in eid("worker", "status").out
 
 
 def test_wrong_words(eid: Eid, tmp_path: Path, trust: Path, register: Engine) -> None:
