@@ -29,6 +29,7 @@ from eid.errors import DecodeError, EnrolmentError, NotStoredError, Refusal
 from eid.gateways.blobs import BlobStore
 from eid.imaging.decode import decode_image, inspect_paper
 from eid.imaging.header import ImageLimits
+from eid.services.application.kept_files import name_or_drop
 from eid.services.application.steps import load_seen, note_reading_by_staff, person_of, rules_of, wanted_papers
 from eid.store.applications import StoredApplication
 from eid.store.audit import append_event, bucket_of
@@ -95,9 +96,6 @@ def attach(
 ) -> StoredDocument:
     """Take a file in for an application that is a draft, or about which papers were asked for.
 
-    The file is kept first and noted second: one that broke off between the two lies there under its name until the same
-    file comes again or the person is erased.
-
     Raises:
         UploadError: the file is not taken. EnrolmentError: WRONG_STATE, no papers are taken at present.
         NotStoredError: there is no such application. GatewayError: the file cannot be kept.
@@ -133,7 +131,7 @@ def attach(
         _tell(connection, document, "document.attach", actor, now)
         return document
 
-    return in_transaction(engine, work)
+    return name_or_drop(engine, blobs, bucket_of(application_id), (blob,), work)
 
 
 def remove(

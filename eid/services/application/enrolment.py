@@ -54,11 +54,12 @@ from eid.imaging.decode import decode_image
 from eid.imaging.encode import encode_portrait
 from eid.imaging.header import ImageFormat, inspect_image
 from eid.imaging.measure import measure_image
+from eid.services.application.kept_files import name_or_drop
 from eid.services.application.steps import facts_of, load_seen, rules_of, step
 from eid.services.audit.log import note_reading
 from eid.services.stamp.spending import holds_stamp
 from eid.store.applications import StoredApplication, require_application
-from eid.store.audit import append_event
+from eid.store.audit import append_event, bucket_of
 from eid.store.captures import (
     OfficerKey,
     StoredCapture,
@@ -201,9 +202,11 @@ def record_capture(
     owner = str(application.person_id)
     kept = {name: blobs.put(owner, raw) for name, raw in {**items, **_build_card_images(pictures, rules)}.items()}
     capture_id = new_id_like(record.application, now)
-    return in_transaction(
-        engine, lambda connection: _keep(connection, capture_id, record, signed, kept, findings, actor, now)
-    )
+
+    def name_them(connection: Connection) -> KeptCapture:
+        return _keep(connection, capture_id, record, signed, kept, findings, actor, now)
+
+    return name_or_drop(engine, blobs, bucket_of(record.application), kept.values(), name_them)
 
 
 def load_captured(engine: Engine, blobs: BlobStore, application: uuid.UUID) -> dict[str, bytes]:

@@ -24,12 +24,13 @@ from eid.enrolment.capture import PORTRAIT, SIGNATURE, decode_signed_capture
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.errors import EidError, EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.identity import FINGERS
 from eid.services.application.acts import withdraw
 from eid.services.application.documents import Upload, attach, check_upload
 from eid.services.application.drafts import NewApplication, create_application
 from eid.services.application.enrolment import record_capture
+from eid.services.application.kept_files import name_or_drop
 from eid.services.osia.attributes import read_person
 from eid.services.osia.expressions import Expression, matches, wanted
 from eid.services.osia.records import (
@@ -175,7 +176,7 @@ def keep_buffer(registry: Registry, name: str, content: bytes, media_type: str, 
         insert_buffer(connection, buffer)
         return buffer.id
 
-    kept = in_transaction(registry.engine, work)
+    kept = name_or_drop(registry.engine, registry.blobs, bucket_of(held.id), (blob,), work)
     _note(registry, held, "buffer", actor)
     return kept
 
@@ -218,9 +219,13 @@ def _require(registry: Registry, name: str) -> Held:
 
 def _require_open(registry: Registry, name: str) -> Held:
     held = _require(registry, name)
+    _require_unfinalized(held)
+    return held
+
+
+def _require_unfinalized(held: Held) -> None:
     if held.record.state != OPEN:
         raise EnrolmentError(Refusal.WRONG_STATE, "the enrolment is final")
-    return held
 
 
 def _finalize(registry: Registry, held: Held, actor: Actor) -> None:
@@ -228,7 +233,13 @@ def _finalize(registry: Registry, held: Held, actor: Actor) -> None:
     named = held.body.get("contextualData", {}).get("applicationId")
     application = _begin(registry, held, officer) if named is None else _capture(registry, held, officer)
     current = find_held(registry, held.id) or held
-    rewrite(registry, current, current.body, registry.now(), state=FINAL, subject=application)
+    try:
+        _require_unfinalized(current)
+        rewrite(registry, current, current.body, registry.now(), state=FINAL, subject=application)
+    except EidError:
+        if named is None:  # of two who finalize at once one has begun an application too many
+            withdraw(registry.engine, application, acting(actor, Role.APPLICANT), registry.now())
+        raise
     _note(registry, held, "finalize", actor)
 
 

@@ -21,7 +21,7 @@ from eid.errors import EnrolmentError, Refusal
 from eid.services.lifecycle import Standing, advance, begin
 from eid.services.payment.payments import PaymentDesk, end_stamp, return_again
 from eid.services.stamp.stamps import CLERK, StampOffice, require_code
-from eid.store.applications import load_application
+from eid.store.applications import StoredApplication, load_application
 from eid.store.database import in_transaction, reading
 from eid.store.refunds import StoredRefund, insert_refund, load_refund, open_refunds, refund_about
 from eid.store.stamp_tables import refund_request as table
@@ -51,6 +51,16 @@ def ask_for_cancelled(office: StampOffice, stamp_id: uuid.UUID, application_id: 
         return True
 
     return in_transaction(office.engine, work)
+
+
+def awaits_refund(connection: Connection, application: StoredApplication) -> bool:
+    """Whether the price of a cancelled application's stamp is still to be decided about: erased, nobody could ask."""
+    if application.state != ApplicationState.CANCELLED or application.stamp_id is None:
+        return False
+    stamp = find_stamp(connection, application.stamp_id)
+    known = refund_about(connection, stamp.id)
+    is_spent = stamp.state == StampState.CONSUMED and stamp.application_id == application.id
+    return is_spent and (known is None or known.state == RefundState.ASKED)
 
 
 def ask_for_declined(office: StampOffice, stamp_id: uuid.UUID, payment_id: uuid.UUID, now: datetime) -> None:

@@ -29,6 +29,7 @@ from eid.services.application.abis import open_abis
 from eid.services.application.adjudication import forget_encounters, forget_later
 from eid.services.application.steps import SYSTEM, rules_of
 from eid.services.durable.work import Workshop
+from eid.services.payment.refunds import awaits_refund
 from eid.services.person.statistics import count_new
 from eid.store import erasure as rows
 from eid.store.application_tables import document
@@ -127,8 +128,8 @@ def erase_own(eraser: Eraser, actor: Actor, now: datetime) -> OwnErasure:
         raise EnrolmentError(Refusal.FORBIDDEN, "applicants speak for themselves")
     with reading(eraser.engine) as connection:
         mine = applications_by(connection, actor.id, 1000)
-        kept = tuple(KeptApplication(item, kept_until(connection, item)) for item in mine if item.state not in GIVEN_UP)
-    gone = [item for item in mine if item.state in GIVEN_UP]
+        gone = [item for item in mine if item.state in GIVEN_UP and not awaits_refund(connection, item)]
+        kept = tuple(KeptApplication(item, kept_until(connection, item)) for item in mine if item not in gone)
     for item in gone:
         erase_application(eraser, item.id, actor, now)
     return OwnErasure(tuple(item.number for item in gone), kept)

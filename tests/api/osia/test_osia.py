@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from eid.errors import GatewayRefusedError
+from eid.enrolment.roles import Actor
+from eid.errors import EnrolmentError, GatewayRefusedError
+from eid.services.osia import enrolments
 from eid.services.osia.attributes import describe_contact, describe_person
 from eid.services.osia.identification import handle_identify
 from eid.store.applications import applications_by, load_application
@@ -332,6 +334,23 @@ async def _finalizing(system: System, here: dict[str, str]) -> None:
     assert (person.personal_number, person.phone) == ("ZZ123456", "+212600000001")
     for operation in ("finalizeEnrollment", "updateEnrollment", "partialUpdateEnrollment", "deleteEnrollment"):
         assert (await system(operation, 403, **{**given(operation), **here})).headers["refusal"] == "wrong-state"
+
+
+def test_of_two_who_finalize_at_once_one_begins_an_application(office: Office, monkeypatch: pytest.MonkeyPatch):
+    registry, system, begin = office.registry, Actor("system-1", frozenset()), enrolments._begin
+
+    def be_late(*given: Any) -> uuid.UUID:
+        monkeypatch.setattr(enrolments, "_begin", begin)
+        enrolments.finalize(registry, "E-9", system)
+        return begin(*given)
+
+    enrolments.create_enrolment(registry, "E-9", ENROLMENT, system, final=False)
+    monkeypatch.setattr(enrolments, "_begin", be_late)
+    with pytest.raises(EnrolmentError, match="final"):
+        enrolments.finalize(registry, "E-9", system)
+    with registry.engine.connect() as connection:
+        states = [item.state for item in applications_by(connection, "system-1", 10)]
+    assert states.count("DRAFT") == 1
 
 
 async def test_a_capture_comes_as_an_enrollment(system: System, counter: Counter):

@@ -100,6 +100,17 @@ def test_who_when_where_and_what_must_fit(counter: Counter) -> None:
     assert counter.reload(application).state == "CHECKED_IN"
 
 
+def test_what_is_refused_leaves_nothing_behind(counter: Counter, tmp_path: Path) -> None:
+    """Not even where it is refused after it was kept; what both captures have stays."""
+    application = counter.capture(counter.present(), take("one"))
+    files = {path for path in (tmp_path / "documents").rglob("*") if path.is_file()}
+    other = take("another")
+    with pytest.raises(EnrolmentError) as error:
+        counter.take_in(counter.record(application, other), other)
+    assert error.value.refusal is Refusal.WRONG_STATE
+    assert {path for path in (tmp_path / "documents").rglob("*") if path.is_file()} == files
+
+
 def test_the_officer_who_validated_does_not_capture_alone(counter: Counter) -> None:
     application, items = counter.present(), take()
     both = Actor(VALIDATOR.id, frozenset((Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER)), "rabat-1")

@@ -25,6 +25,7 @@ from eid.services.application.enrolment import view_item
 from eid.services.audit.log import Sealer
 from eid.services.audit.verification import verify_audit_log
 from eid.services.card.cards import Register
+from eid.services.payment.refunds import ask_for_cancelled, list_refunds, refuse_refund
 from eid.services.person import erasure
 from eid.services.person.erasure import Erased, Eraser, erase_application, erase_due, erase_own
 from eid.services.person.export import build_archive, export_own, export_person
@@ -43,6 +44,7 @@ from tests.builders.cards import active_card
 from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter
 from tests.builders.issuance import signer
 from tests.builders.registry import Office, build_office
+from tests.builders.stamps import CASHIER
 
 RECORD = encode_person(decode_person(DOCUMENT))
 RULES = load_rules("morocco").rules
@@ -243,6 +245,19 @@ def test_a_process_that_is_not_let_to_the_biometric_system_leaves_it_to_a_worker
         (work,) = [item for item in waiting(connection) if item.kind == "abis.forget"]
     adjudication.handle_forget(SimpleNamespace(settings=None), work)  # type: ignore[arg-type] # asks for no more
     assert not counter.abis.encounters  # type: ignore[attr-defined]
+
+
+def test_what_somebody_may_get_back_is_decided_first(any_database: Engine, tmp_path: Path):
+    counter = build_counter(any_database, tmp_path)
+    order = counter.approved()
+    cancelled = acts.cancel(any_database, order.application_id, ADMINISTRATOR, CLOCK)
+    assert cancelled.stamp_id is not None
+    assert [item.application.id for item in erase_own(eraser_of(counter), APPLICANT, CLOCK).kept] == [cancelled.id]
+    ask_for_cancelled(counter.till.office, cancelled.stamp_id, cancelled.id, CLOCK)
+    assert erase_own(eraser_of(counter), APPLICANT, CLOCK).erased == ()
+    (asked,) = list_refunds(counter.till.office, CASHIER)
+    refuse_refund(counter.till.office, asked.id, "card-was-made", CASHIER, CLOCK)
+    assert erase_own(eraser_of(counter), APPLICANT, CLOCK).erased == (cancelled.number,)
 
 
 def test_of_two_applications_the_person_stays_with_the_other(any_database: Engine, tmp_path: Path):
