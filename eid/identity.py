@@ -28,7 +28,7 @@ TEXT_LIMIT: Final = 120  # characters of one text in one script
 LINES_LIMIT: Final = 3  # lines of an address
 
 Sex = Literal["M", "F", "X"]
-PartnerRelation = Literal["wife", "widow", "widower"]
+PARTNER_RELATION: Final = r"[a-z]{1,16}"  # of which a layout has the words
 FINGERS: Final = (
     "right-thumb", "right-index", "right-middle", "right-ring", "right-little",
     "left-thumb", "left-index", "left-middle", "left-ring", "left-little",
@@ -78,7 +78,7 @@ class BilingualText:
 class PartnerMention:
     """The optional mention "wife of", "widow of", "widower of", and that person's name."""
 
-    relation: PartnerRelation = field(repr=False)
+    relation: str = field(repr=False)
     name: BilingualText = field(repr=False)
 
 
@@ -150,8 +150,8 @@ class IdentityRecord:
                 raise RecordError(f"{name} does not match {pattern}")
         if self.sex not in ("M", "F", "X"):
             raise RecordError("sex is not M, F or X")
-        if self.partner is not None and self.partner.relation not in ("wife", "widow", "widower"):
-            raise RecordError("partner.relation is not wife, widow or widower")
+        if self.partner is not None and not re.fullmatch(PARTNER_RELATION, self.partner.relation):
+            raise RecordError(f"partner.relation does not match {PARTNER_RELATION}")
         _verify_image("portrait", self.portrait)
         if self.signature_image is not None:
             _verify_image("signature_image", self.signature_image)

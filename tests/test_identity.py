@@ -144,7 +144,7 @@ BROKEN = [
     ("portrait", b64encode(b"GIF89a").decode(), "portrait is neither"),
     ("portrait", b64encode(PORTRAIT + bytes(200_000)).decode(), "portrait has over"),
     ("signature_image", b64encode(b"GIF89a").decode(), "signature_image is neither"),
-    ("partner", {"relation": "cousin", "name": {"arabic": "ا", "latin": "A"}}, "partner.relation"),
+    ("partner", {"relation": "COUSIN", "name": {"arabic": "ا", "latin": "A"}}, "partner.relation"),
     ("partner", {"relation": "wife", "name": {"arabic": "ا", "latin": " "}}, "partner.name.latin"),
     ("partner", None, "partner is not an object"),
     ("fingerprints", {}, "fingerprints is not a list"),

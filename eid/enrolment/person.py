@@ -178,9 +178,9 @@ class Address(_Part):
 
 
 class Partner(_Part):
-    """The optional mention of a wife, widow or widower."""
+    """The optional mention of a wife or husband; relation: one of the country's rules, such as widow."""
 
-    relation: Literal["wife", "widow", "widower"]
+    relation: Annotated[str, Field(pattern=r"^[a-z]{1,16}$")]
     name: TwoScripts
 
 
@@ -318,6 +318,8 @@ def find_faults(record: PersonRecord, rules: EnrolmentRules, day: date, *, abroa
         for script in spelt.by_script
         if script not in taken
     ]
+    if record.partner is not None and record.partner.relation not in rules.record.partners:
+        foreign.append(Fault("/partner/relation", "choice"))
     return (*foreign, *_faults_of_dates(record, rules, day), *_faults_of_numbers(record, rules, abroad=abroad))
 
 

@@ -125,6 +125,7 @@ class RecordRules(_Table):
         scripts: in which every name and address stands; the machine-readable zone wants Latin, and of the others the
             first stands beside it on the card. other_scripts: taken where the civil status has them.
         name_sources: papers that names are copied from, the one that counts most first.
+        partners: what the mention of a wife or husband may say; the card's layout has the words.
         titles: words before a name that are none of its parts, an officer is warned of them. given_names: so many are
             usual. articles: before a family name, which is found without them, too.
     """
@@ -132,6 +133,7 @@ class RecordRules(_Table):
     scripts: tuple[Script, ...]
     other_scripts: tuple[Script, ...] = ()
     name_sources: tuple[Code, ...]
+    partners: tuple[Annotated[str, Field(pattern=r"^[a-z]{1,16}$")], ...] = ()
     titles: tuple[str, ...] = ()
     given_names: int = Field(default=2, ge=1, le=20)
     articles: tuple[str, ...] = ()

@@ -47,7 +47,9 @@ def build_printed_card(record: IdentityRecord, mrz: Mrz, can: str, layout: FaceL
     for source in BILINGUAL_FIELDS:
         texts |= _both(source, getattr(record, source))
     if record.partner is not None:
-        words, name = layout.partner[record.partner.relation], record.partner.name
+        words, name = layout.partner.get(record.partner.relation), record.partner.name
+        if words is None:
+            raise RecordError("the card's layout has no words for partner.relation")
         native = f"{words.get(name.script, '')} {name.native}".strip()
         texts |= _both("partner", BilingualText(native, f"{words['latin']} {name.latin}", name.script))
     wanted = {item.source for face in (layout.front, layout.back) for item in face.texts if item.source is not None}

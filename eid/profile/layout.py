@@ -30,7 +30,6 @@ TEXT_SOURCES: Final = frozenset(
     )
 )
 IMAGE_SOURCES: Final = frozenset(("portrait", "ghost", "signature"))
-PARTNER_RELATIONS: Final = ("wife", "widow", "widower")
 FONT_ROLES: Final = ("latin", "latin-bold", "arabic", "arabic-bold", "ocr-b")
 
 Colour = tuple[int, int, int]
@@ -182,7 +181,7 @@ def _decode_layout(table: _Table) -> FaceLayout:
             colours.take("bottom", _colour),
             (colours.take("first", _colour), colours.take("second", _colour)),
         ),
-        partner={relation: _decode_words(partner.take(relation, _table)) for relation in PARTNER_RELATIONS},
+        partner={relation: _decode_words(partner.take(relation, _table)) for relation in list(partner.left)},
         front=_decode_face(table.take("front", _table), styles),
         back=_decode_face(table.take("back", _table), styles),
     )

@@ -68,6 +68,8 @@ def test_scripts_are_the_countrys() -> None:
     with pytest.raises(RecordError, match="every script"):
         TwoScripts(latin="SPECIMEN").bilingual("arabic")
     assert TwoScripts(latin="SPECIMEN").bilingual("").parts == ("SPECIMEN",)
+    cousin = applicant_record(partner={"relation": "cousin", "name": DOCUMENT["father"]})
+    assert find_faults(cousin, RULES, DAY, abroad=False) == (Fault("/partner/relation", "choice"),)
     taken = applicant_record(family_name={**DOCUMENT["family_name"], "tifinagh": "ⴰⵎⴰⵣⵉⵖ"})
     foreign = applicant_record(family_name={**DOCUMENT["family_name"], "greek": "ΔΕΙΓΜΑ"})
     assert find_faults(taken, RULES, DAY, abroad=False) == ()
