@@ -34,6 +34,7 @@ from reader_tools.command_group import CommandGroup
 from reader_tools.values import FILE, HexOctets, HostPort
 
 SERIAL_LENGTH = 10  # octets of the key diversification data
+HAS_LEFT = "the card has left, by a fault"
 EXAMPLES = """\b
 Examples:
   eid card new --profile ma-cnie --out card.bin
@@ -96,6 +97,11 @@ def _issue(profile: str, out: Path, serial: bytes, source: str) -> None:
     "--trace-page", type=click.IntRange(0, 65535), help="Serve that as a live page on this loopback port; 0: any."
 )
 @click.option("--fault", "faults", help='Faults on demand, e.g. "tear@5" (docs/faults.md).')
+@click.option(
+    "--again",
+    type=click.FloatRange(0, 3600),
+    help="Put a card that has left by a fault in again, after so many seconds. Needs a reader that listens.",
+)
 def run(
     file: Path,
     vpcd: tuple[str, int] | None,
@@ -104,18 +110,22 @@ def run(
     trace: bool,
     trace_page: int | None,
     faults: str | None,
+    again: float | None,
 ) -> None:
-    """Put the card in FILE into a virtual reader, until Ctrl-C, SIGTERM, or the reader hangs up.
+    """Put the card in FILE into a virtual reader, until Ctrl-C, SIGTERM, it leaves by a fault, or the reader hangs up.
 
     The reader is vpcd of vsmartcard. What a command changes is in FILE before the card answers. vpcd knows no access
     control: whoever reaches the address talks to the card.
     """
     if vpcd is not None and listen is not None:
         raise click.UsageError("give --vpcd or --listen, not both")
+    if again is not None and (listen is not None or faults is None):
+        raise click.UsageError("--again is for a card with --fault in a reader that listens")
     planned = None if faults is None else parse_faults(faults)
     watched = None if trace_page is None else WatchedCard(TraceFeed())
     with open_card(file, _observer(trace, watched)) as card, ExitStack() as stack:
-        shown: ReactiveCard = card if planned is None else FaultyCard(card, planned)
+        faulty = None if planned is None else FaultyCard(card, planned)
+        shown: ReactiveCard = card if faulty is None else faulty
         state = card.card.life_cycle.name.lower()
         if watched is not None and trace_page is not None:
             shown = watched.watch(shown)
@@ -130,15 +140,14 @@ def run(
                     lambda: click.echo(f"{file}: in the reader ({state})"),
                 )
             else:
-                host, port = vpcd or (DEFAULT_HOST, DEFAULT_PORT)
-                slot.serve_at(
-                    host,
-                    port,
-                    wait,
-                    lambda: click.echo(f"no virtual reader at {host}:{port} yet, trying on", err=True),
-                    lambda: click.echo(f"{file}: in the reader at {host}:{port} ({state})"),
-                )
-        click.echo("pulled out" if slot.is_stopped else "the reader has hung up")
+                address = vpcd or (DEFAULT_HOST, DEFAULT_PORT)
+                _serve_at(slot, address, wait, f"{file}: in the reader at {address[0]}:{address[1]} ({state})")
+                while again is not None and faulty is not None and slot.has_left and not slot.is_stopped:
+                    click.echo(HAS_LEFT)
+                    slot.wait(again)
+                    faulty.insert()
+                    _serve_at(slot, address, wait, f"{file}: in the reader again")
+        click.echo(_how_it_ended(slot))
 
 
 @command.command(name="show")
@@ -151,6 +160,17 @@ def show(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(card_to_json(card), indent=2, ensure_ascii=False))
         return
     click.echo("\n\n".join(_sections(card)))
+
+
+def _serve_at(slot: CardSlot, address: tuple[str, int], wait: float, inside: str) -> None:
+    missing = f"no virtual reader at {address[0]}:{address[1]} yet, trying on"
+    slot.serve_at(*address, wait, lambda: click.echo(missing, err=True), lambda: click.echo(inside))
+
+
+def _how_it_ended(slot: CardSlot) -> str:
+    if slot.is_stopped:
+        return "pulled out"
+    return HAS_LEFT if slot.has_left else "the reader has hung up"
 
 
 @contextmanager

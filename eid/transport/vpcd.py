@@ -106,15 +106,21 @@ class VpcdCard:
         self._card = card
         self._link = VpcdLink(connected)
 
-    def serve(self) -> None:
-        """Answer until vpcd hangs up, `stop` is called, or the card removes itself; then the card has no power."""
+    def serve(self) -> bool:
+        """Answer until vpcd hangs up, `stop` is called, or the card removes itself; then the card has no power.
+
+        Returns:
+            whether the card has removed itself.
+        """
         try:
             while (frame := self._link.receive()) is not None:
                 answer = self._answer(frame)
                 if answer is not None and not self._link.send(answer):
-                    return
+                    break
         except CardRemovedError:
-            pass  # a card that is made to leave hangs up, which is how vpcd sees a removal
+            return True  # a card that is made to leave hangs up, which is how vpcd sees a removal
+        else:
+            return False
         finally:
             self._link.close()
             self._card.power_off()

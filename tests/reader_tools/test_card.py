@@ -266,6 +266,33 @@ def test_run_with_faults_and_a_trace_in_words(card_file, listener):
         assert err == "00B09C00     0 in     4 out 9000        READ BINARY: EF.CardAccess from 0\n"
 
 
+@pytest.mark.parametrize("fault", ["tear@2", "remove@2"])
+def test_a_card_that_leaves_by_a_fault_says_so_and_comes_back_where_it_is_asked_to(card_file, listener, fault):
+    read = bytes.fromhex("00B09C0004")
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    with running(card_file, "--vpcd", address, "--fault", fault) as program, Vpcd(listener.accept()[0]) as vpcd:
+        assert vpcd.ask(read)[-2:] == b"\x90\x00"
+        vpcd.send(read)
+        out, _ = program.communicate(timeout=10)
+        assert out.splitlines()[1:] == ["the card has left, by a fault"]
+    with running(card_file, "--vpcd", address, "--fault", fault, "--again", "0.1") as program:
+        with Vpcd(listener.accept()[0]) as vpcd:
+            assert vpcd.ask(read)[-2:] == b"\x90\x00"
+            vpcd.send(read)
+            second = listener.accept()[0]  # commands are numbered on: the fault has struck
+        with Vpcd(second) as vpcd:
+            vpcd.send(b"\x01")
+            assert [vpcd.ask(read)[-2:] for _ in range(3)] == [b"\x90\x00"] * 3
+            program.send_signal(signal.SIGTERM)
+            out, _ = program.communicate(timeout=10)
+        assert out.splitlines() == [
+            f"{card_file}: in the reader at {address} (operational)",
+            "the card has left, by a fault",
+            f"{card_file}: in the reader again",
+            "pulled out",
+        ]
+
+
 def test_run_with_a_live_page(card_file, listener):
     port = listener.getsockname()[1]
     arguments = ("--vpcd", f"127.0.0.1:{port}", "--trace-page", "0")
@@ -351,7 +378,14 @@ def test_a_card_is_in_one_reader_at_a_time(eid, card_file):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--vpcd", "here"), ("--vpcd", ":1"), ("--vpcd", "h:70000"), ("--vpcd", "a:1", "--listen", "b:1")]
+    "arguments",
+    [
+        ("--vpcd", "here"),
+        ("--vpcd", ":1"),
+        ("--vpcd", "h:70000"),
+        ("--vpcd", "a:1", "--listen", "b:1"),
+        ("--again", "1"),
+    ],
 )
 def test_run_wrong_usage(eid, card_file, arguments):
     assert eid("card", "run", card_file, *arguments).code == 64

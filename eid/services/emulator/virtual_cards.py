@@ -68,18 +68,29 @@ def open_card(path: Path, observe: Callable[[CardEvent], None] | None = None) ->
 
 
 class CardSlot:
-    """Keeps a card in the slot of a virtual reader until it is pulled out or the reader hangs up."""
+    """Keeps a card in the slot of a virtual reader until it is pulled out, leaves by itself, or the reader hangs up.
+
+    Args:
+        card: in the slot. `has_left` says whether it was the card that left, which a fault may have it do.
+    """
 
     def __init__(self, card: ReactiveCard) -> None:
         self._card = card
         self._stopped = False  # no Event: its lock may be held by the very code that a signal interrupts
         self._inserted: VpcdCard | None = None
+        self.has_left = False
 
     def stop(self) -> None:
         """Pull the card out; from another thread or from a signal handler."""
         self._stopped = True
         if self._inserted is not None:
             self._inserted.stop()
+
+    def wait(self, seconds: float) -> None:
+        """Let the time pass in which the card is away; less, where it is pulled out for good."""
+        deadline = time.monotonic() + seconds
+        while not self.is_stopped and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(POLL, left))
 
     @property
     def is_stopped(self) -> bool:
@@ -150,4 +161,4 @@ class CardSlot:
         if self.is_stopped:  # the signal came between connecting and here
             self._inserted.stop()
         connected()
-        self._inserted.serve()
+        self.has_left = self._inserted.serve()
