@@ -95,9 +95,7 @@ def insert_batch(
             received_by=actor,
         )
     )
-    # With RETURNING, so that few statements with many rows are sent, and no list of statements, which the driver would
-    # send as a pipeline: that cannot be ended in peace where a serial is there already.
-    connection.execute(insert(stock_item).returning(stock_item.c.id), blanks)
+    connection.execute(insert(stock_item), blanks)
     return batch, tuple(uuid.UUID(str(blank["id"])) for blank in blanks)
 
 
