@@ -7,6 +7,7 @@ another office's, is shown below it, for it depends on the file. A route that th
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from sqlalchemy import update
 
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EnrolmentError, NotStoredError, Refusal
-from eid.services.application import approval
+from eid.services.application import approval, views
 from eid.services.application.enrolment import register_officer_key
 from eid.services.card.cards import CardOrder, order_card
 from eid.services.card.stock import open_store, receive_batch
@@ -24,7 +25,7 @@ from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of
 from eid.store.card_tables import card
 from eid.store.database import in_transaction
-from tests.builders.applicants import ADMINISTRATOR, VALIDATOR, applicant_record
+from tests.builders.applicants import ADMINISTRATOR, DOCUMENT, VALIDATOR, applicant_record
 from tests.builders.counter import CLOCK, MAKER, OFFICER, Counter, build_counter, take
 from tests.builders.databases import ready_sqlite
 from tests.builders.issuance import signer
@@ -343,6 +344,52 @@ async def test_another_office_does_not_look_into_a_file(client, office, captured
     elsewhere = office.headers(Role.VALIDATING_OFFICER, sub="officer-8", site="paris-1")
     for act in ("take-up", "validate"):
         assert (await client.post(f"{place}/{act}", headers=elsewhere)).status_code == 403, act
+
+
+SERVED_ANYWHERE = {("GET", "/v1/applications/{id}/offers")}  # any post serves any registrant
+BODIES = {
+    "record": DOCUMENT,
+    "category": {"category": "ill"},
+    "request-information": {"papers": ["photograph"]},
+    "reject": {"code": "not-entitled"},
+    "stamp": {"digits": "0000 0000 0000 0000"},
+    "holds": {"code": "document-doubt"},
+    "hand-over": {"relation": "holder", "comparison": "portrait", "personal_number": "ZZ1", "sod_hash": "00" * 32},
+}
+HELD_AT_A_SITE = {"E": Role.ENROLMENT_OFFICER, "V": Role.VALIDATING_OFFICER, "D": Role.DELIVERY_OPERATOR}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [key for key in OPERATIONS if key[1].startswith("/v1/applications/{") and key not in SERVED_ANYWHERE],
+    ids=lambda value: value,
+)
+async def test_no_operation_on_another_offices_file(client, office, counter, captured, method, path):
+    """Whatever the role may do here, at another site it may not do it to this file, and changes nothing."""
+    papers = views.view_application(office.registry.engine, captured.id, VALIDATOR, CLOCK).documents
+    known = {"application_id": captured.id, "document_id": papers[0].id, "name": "portrait"}
+    before = (
+        await client.get(f"/v1/applications/{captured.id}/status", headers=office.headers(Role.ADJUDICATOR))
+    ).json()
+    end = path.rpartition("/")[2]
+    sent = {"json": BODIES.get(end, {})} if method in ("POST", "PUT") else {}
+    if (method, end) == ("POST", "documents"):
+        sent = {"content": b"%PDF-", "headers": {"Content-Type": "application/pdf"}, "params": {"paper": "photograph"}}
+    if (method, end) == ("POST", "capture"):
+        items = take()
+        signed = counter.sign(counter.record(captured, items))
+        pictures = {name: b64encode(octets).decode() for name, octets in items.items()}
+        sent = {"json": {"record": b64encode(signed).decode(), "items": pictures}}
+    for letter, role in HELD_AT_A_SITE.items():
+        if letter in OPERATIONS[method, path].split():
+            elsewhere = office.headers(role, sub="officer-8", site="paris-1")
+            given = {**sent, "headers": {**elsewhere, **sent.get("headers", {})}}
+            answer = await client.request(method, path.format(**known), **given)
+            assert answer.status_code == 403, (role.value, answer.status_code, answer.text)
+    after = (
+        await client.get(f"/v1/applications/{captured.id}/status", headers=office.headers(Role.ADJUDICATOR))
+    ).json()
+    assert after == before
 
 
 @pytest.mark.parametrize("role", [Role.ENROLMENT_OFFICER, Role.VALIDATING_OFFICER, Role.ADJUDICATOR, Role.APPROVER])
