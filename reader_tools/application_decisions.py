@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
-from sqlalchemy import Engine
 
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
@@ -44,13 +43,9 @@ class _Office:
     actor: Actor
     now: datetime
 
-    @property
-    def engine(self) -> Engine:
-        return self.stamps.engine
-
     def find(self, text: str) -> uuid.UUID:
         """The identifier of an application that was named by identifier or number."""
-        return find_named(self.engine, text, self.actor)
+        return find_named(self.stamps.engine, text, self.actor)
 
 
 @contextmanager
@@ -68,7 +63,7 @@ def _office(role: str, site: str | None = None) -> Iterator[_Office]:
 def holds(role: str, as_json: bool) -> None:
     """List the open questions about files, the oldest first."""
     with _office(role) as office:
-        found = adjudication.list_holds(office.engine, office.actor)
+        found = adjudication.list_holds(office.stamps.engine, office.actor)
     rows = [(str(item.id), item.code, str(item.application_id), item.placed_at.isoformat()) for item in found]
     if as_json:
         click.echo(json.dumps([dict(zip(("hold", "code", "application", "at"), row, strict=True)) for row in rows]))
@@ -88,7 +83,7 @@ def holds(role: str, as_json: bool) -> None:
 def settle(reason: str, role: str, hold: uuid.UUID) -> None:
     """Answer an open question; what is confirmed keeps the file from going on."""
     with _office(role) as office:
-        found = adjudication.settle_hold(office.engine, hold, reason, office.actor, office.now)
+        found = adjudication.settle_hold(office.stamps.engine, hold, reason, office.actor, office.now)
     click.echo(f"{found.id}: {found.code}, {reason}")
 
 
@@ -99,7 +94,7 @@ def settle(reason: str, role: str, hold: uuid.UUID) -> None:
 def clear(role: str, as_json: bool, application: str) -> None:
     """Let a file go on to approval when nothing is open."""
     with _office(role) as office:
-        found = adjudication.clear(office.engine, office.find(application), office.actor, office.now)
+        found = adjudication.clear(office.stamps.engine, office.find(application), office.actor, office.now)
     _print(found, as_json)
 
 
@@ -112,7 +107,7 @@ def approve(role: str, as_json: bool, application: str) -> None:
     with _office(role) as office:
         named = office.find(application)
         approval.approve(office.stamps, named, office.actor, office.now)
-        found = read_status(office.engine, named, office.actor)
+        found = read_status(office.stamps.engine, named, office.actor)
     _print(found, as_json)
 
 
@@ -135,7 +130,7 @@ def return_to_capture(role: str, as_json: bool, application: str) -> None:
 def ship(site: str, role: str, as_json: bool, application: str) -> None:
     """Send a finished card to the site where it will be handed over."""
     with _office(role, site) as office:
-        found = delivery.ship(office.engine, office.find(application), office.actor, office.now)
+        found = delivery.ship(office.stamps.engine, office.find(application), office.actor, office.now)
     _print(found, as_json)
 
 
@@ -147,7 +142,7 @@ def ship(site: str, role: str, as_json: bool, application: str) -> None:
 def arrive(site: str, role: str, as_json: bool, application: str) -> None:
     """Tell that a card has arrived at its site; its holder is told."""
     with _office(role, site) as office:
-        found = delivery.arrive(office.engine, office.find(application), office.actor, office.now)
+        found = delivery.arrive(office.stamps.engine, office.find(application), office.actor, office.now)
     _print(found, as_json)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from PIL import ImageFont, features
 
 from eid.errors import ProfileError
-from eid.profile.layout import FaceLayout
+from eid.profile.layout import FaceLayout, is_from_the_right
 
 SYSTEM_DIRECTORIES: Final = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"))
 SUFFIXES: Final = (".ttf", ".otf")
@@ -24,8 +24,8 @@ class FontBook:
     """The fonts of one layout by role; loaded at pixel sizes as asked, each once.
 
     A Latin role without a font file falls back to the one built into Pillow; other roles are then absent. `missing`
-    holds, for each role whose font was not found, the file that the layout prefers, and `SHAPING` where there is an
-    Arabic font and nothing to set it with.
+    holds, for each role whose font was not found, the file that the layout prefers, and `SHAPING` where there is a font
+    of a script that runs from the right and nothing to set it with.
     """
 
     def __init__(self, layout: FaceLayout, directories: Sequence[Path] | None = None) -> None:
@@ -35,7 +35,7 @@ class FontBook:
         missing = []
         for role, names in layout.fonts.items():
             path = next((found[name] for name in names if name in found), None)
-            unset = path is not None and role.startswith("arabic") and not shaping
+            unset = path is not None and is_from_the_right(role) and not shaping
             self._paths[role] = None if unset else path  # letters would stand apart and in the wrong order
             if self._paths[role] is None:
                 missing.append(SHAPING if unset else names[0])
@@ -72,7 +72,7 @@ class FontBook:
             if not isinstance(built_in, ImageFont.FreeTypeFont):
                 raise ProfileError("Pillow has no FreeType, so no text can be drawn")
             return built_in
-        engine = ImageFont.Layout.RAQM if role.startswith("arabic") else ImageFont.Layout.BASIC
+        engine = ImageFont.Layout.RAQM if is_from_the_right(role) else ImageFont.Layout.BASIC
         try:
             # Octets, not a path: given a path that fails, Pillow goes looking for the name elsewhere.
             return ImageFont.truetype(io.BytesIO(path.read_bytes()), size, layout_engine=engine)

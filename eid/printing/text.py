@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from eid.errors import RecordError
 from eid.printing.fonts import Font, FontBook
-from eid.profile.layout import TextField
+from eid.profile.layout import TextField, is_from_the_right
 
 SHRINK: Final = 0.97
 SMALLEST_EM: Final = 0.3  # millimetres; below this a text is refused rather than printed as a line of dust
@@ -72,7 +72,9 @@ def set_text(text: str, field: TextField, fonts: FontBook, scale: float) -> SetT
 
 def _shaping(field: TextField) -> dict[str, Any]:
     # HarfBuzz joins the letters and libraqm orders the runs; numbers inside stay left to right.
-    return {"direction": "rtl", "language": "ar"} if field.style.font.startswith("arabic") else {}
+    if not is_from_the_right(field.style.font):
+        return {}
+    return {"direction": "rtl"} | ({"language": "ar"} if field.style.font.startswith("arabic") else {})
 
 
 def _wrappings(text: str, most: int) -> Iterator[list[str]]:

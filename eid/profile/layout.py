@@ -7,7 +7,7 @@ card and that no two boxes of a face overlap, so that a renderer only has to kee
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -30,7 +30,14 @@ TEXT_SOURCES: Final = frozenset(
     )
 )
 IMAGE_SOURCES: Final = frozenset(("portrait", "ghost", "signature"))
-FONT_ROLES: Final = ("latin", "latin-bold", "arabic", "arabic-bold", "ocr-b")
+FONT_ROLES: Final = ("latin", "latin-bold", "ocr-b")  # that every layout has; others are named for their script
+_FROM_THE_RIGHT: Final = ("arabic", "hebrew", "nko", "thaana")
+
+
+def is_from_the_right(role: str) -> bool:
+    """Whether the texts of a font's role run from right to left: "arabic-bold", say."""
+    return role.partition("-")[0] in _FROM_THE_RIGHT
+
 
 Colour = tuple[int, int, int]
 Align = Literal["left", "center", "right"]
@@ -169,12 +176,13 @@ def _decode_layout(table: _Table) -> FaceLayout:
     fonts = table.take("fonts", _table)
     colours = table.take("palette", _table)
     partner = table.take("partner", _table)
+    roles = {role: fonts.take(role, _names) for role in (*FONT_ROLES, *_others(fonts))}
     styles_table = table.take("styles", _table)
-    styles = {name: _decode_style(styles_table.take(name, _table)) for name in list(styles_table.left)}
+    styles = {name: _decode_style(styles_table.take(name, _table), roles) for name in list(styles_table.left)}
     layout = FaceLayout(
         width=size[0],
         height=size[1],
-        fonts={role: fonts.take(role, _names) for role in FONT_ROLES},
+        fonts=roles,
         when_font_missing=table.take("when_font_missing", _one_of("notice", "error")),
         palette=Palette(
             colours.take("top", _colour),
@@ -190,6 +198,11 @@ def _decode_layout(table: _Table) -> FaceLayout:
     return layout
 
 
+def _others(fonts: _Table) -> tuple[str, ...]:
+    """Roles besides those of every layout: a script's name, or that with a hyphen and more."""
+    return tuple(role for role in fonts.left if role not in FONT_ROLES and role.partition("-")[0] in UNICODE_SCRIPTS)
+
+
 def _decode_words(table: _Table) -> dict[str, str]:
     """The words by script."""
     words = {script: table.take(script, _text, "") for script in UNICODE_SCRIPTS if script != "latin"}
@@ -198,9 +211,9 @@ def _decode_words(table: _Table) -> dict[str, str]:
     return found
 
 
-def _decode_style(table: _Table) -> TextStyle:
+def _decode_style(table: _Table, roles: Iterable[str]) -> TextStyle:
     style = TextStyle(
-        table.take("font", _one_of(*FONT_ROLES)),
+        table.take("font", _one_of(*roles)),
         table.take("size", _number),
         table.take("align", _one_of("left", "center", "right")),
         table.take("colour", _colour),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eid.errors import ProfileError
-from eid.profile.layout import FONT_ROLES, Box, decode_face_layout
+from eid.profile.layout import FONT_ROLES, Box, decode_face_layout, is_from_the_right
 from tests.builders.sweep import examples
 
 SHIPPED = (Path(__file__).parents[2] / "card_profiles" / "ma-cnie.layout.toml").read_text(encoding="utf-8")
@@ -16,7 +16,13 @@ SHIPPED = (Path(__file__).parents[2] / "card_profiles" / "ma-cnie.layout.toml").
 def test_the_shipped_layout_is_an_id_1_card_without_overlaps() -> None:
     layout = decode_face_layout(SHIPPED.encode())
     assert (layout.width, layout.height) == (85.60, 53.98)
-    assert set(layout.fonts) == set(FONT_ROLES)
+    assert set(layout.fonts) == {*FONT_ROLES, "arabic", "arabic-bold"}
+    assert [is_from_the_right(role) for role in ("arabic-bold", "hebrew", "greek", "latin")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     for face in (layout.front, layout.back):
         boxes = [box for _, box in face.boxes()]
         assert len(boxes) > 15
