@@ -82,6 +82,8 @@ def _read_parameter(item: ast.AnnAssign) -> Parameter | None:
     if not options.keys() <= _FIELD:
         raise Unusual
     if options.get("init") == "False":
+        if options.keys() & {"default", "default_factory"}:
+            raise Unusual
         return None
     if "default_factory" not in options:
         default = f" = {options['default']}" if "default" in options else ""

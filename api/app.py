@@ -11,7 +11,6 @@ from api.body import BodyReader, Limits
 from api.boundary import Boundary
 from api.context import Context
 from api.front import Front
-from api.logs import leave_out_what_no_line_shows
 from api.metrics import Metrics
 from api.openapi import install_openapi, problems
 from api.problems import install_problem_handlers
@@ -43,7 +42,6 @@ def create_app_from_environment() -> FastAPI:
     Raises:
         StoreError: the trust store is empty, or other state cannot be used. ProfileError: a setting is malformed.
     """
-    leave_out_what_no_line_shows()
     app = create_app(open_verification_service(load_settings(os.environ)))
     # What stands now stands until the process ends: no collection of short-lived values looks at it again.
     gc.collect()

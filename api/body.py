@@ -1,32 +1,19 @@
-"""Request bodies, bounded before anything parses them: octets, time, and structure.
-
-A JSON parser's memory can be sixty times its input: 4 MB of ``[],[],`` become 260 MB of values. So what stands outside
-the strings is measured first; an honest body has a few hundred octets of it, whatever the files inside weigh.
-"""
+"""Request bodies, bounded while they arrive: octets, time, and what all of them hold together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, TypeVar, get_args
+from typing import Final
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from api.problems import Problem, ProblemError, describe_errors
-from api.schemas.requests import DataGroupNumber
-from eid.evidence import ReadFile
+from api.problems import Problem, ProblemError
 
-MODEL = TypeVar("MODEL", bound=BaseModel)
-MAX_QUOTES: Final = 256  # '"' in a JSON body; the largest request has 88
-MAX_STRUCTURE: Final = 4 << 10  # octets outside strings
 MAX_DIGITS: Final = 12  # of a Content-Length
-MAX_FILE: Final = 100 << 10  # octets of any file that has no limit of its own
-FILE_LIMITS: Final = {"EF.SOD": 64 << 10, "DG2": 1 << 20}
-_NAMES: Final = frozenset(get_args(DataGroupNumber))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,64 +108,3 @@ def media_type(request: Request, *accepted: str) -> str:
     if stated not in accepted:
         raise ProblemError(Problem.UNSUPPORTED_MEDIA_TYPE, f"this address takes {', '.join(accepted)}", close=True)
     return stated
-
-
-def decode_json(model: type[MODEL], raw: bytes) -> MODEL:
-    """Parse a JSON body by its schema.
-
-    Raises:
-        ProblemError: MALFORMED_BODY (not JSON, too much structure, a member twice) or INVALID_REQUEST.
-    """
-    structure = _require_bounded(raw)
-    try:
-        value = model.model_validate_json(raw)
-    except ValidationError as failure:
-        errors = failure.errors(include_url=False, include_context=False, include_input=False)
-        if errors[0]["type"] == "json_invalid":
-            raise ProblemError(Problem.MALFORMED_BODY, "the body is not JSON (RFC 8259)") from None
-        described = describe_errors(errors, _NAMES.union(_member_names(model)))
-        raise ProblemError(Problem.INVALID_REQUEST, errors=described) from None
-    # A name that stands twice, where parsers differ on which one counts, makes one colon too many (RFC 8259 4).
-    if structure.count(b":") != _count_members(value):
-        raise ProblemError(Problem.MALFORMED_BODY, "a member stands twice in the body")
-    return value
-
-
-def _require_bounded(raw: bytes) -> bytes:
-    """What of a JSON text stands outside its strings.
-
-    No value that a request may hold has a quote in it, so escaped ones are refused and every quote is a delimiter.
-    """
-    parts = raw.split(b'"', MAX_QUOTES)
-    structure = b"".join(parts[::2])
-    if len(parts) > MAX_QUOTES or len(structure) > MAX_STRUCTURE or (b"\\" in raw and b'\\"' in raw):
-        raise ProblemError(Problem.MALFORMED_BODY, "the body has more structure than any request has")
-    return structure
-
-
-def _member_names(model: type[BaseModel]) -> frozenset[str]:
-    names = set(model.model_fields)
-    for info in model.model_fields.values():
-        for kind in (info.annotation, *get_args(info.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                names |= kind.model_fields.keys()
-    return frozenset(names)
-
-
-def _count_members(value: object) -> int:
-    if isinstance(value, BaseModel):
-        return sum(1 + _count_members(getattr(value, name)) for name in value.model_fields_set)
-    return len(value) if isinstance(value, dict) else 0
-
-
-def require_file_sizes(files: Iterable[ReadFile]) -> None:
-    """Refuse files that are larger than any honest one.
-
-    Raises:
-        ProblemError: FILE_TOO_LARGE.
-    """
-    for item in files:
-        limit = FILE_LIMITS.get(item.name, MAX_FILE)
-        if item.content is not None and len(item.content) > limit:
-            name = item.name if item.name in FILE_LIMITS else "a file"
-            raise ProblemError(Problem.FILE_TOO_LARGE, f"{name} has more than {limit} octets")

@@ -39,13 +39,25 @@ def guard(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple
     return [*guarded, *_RAW, (_RAW_REQUEST_ID, request_id.encode())]
 
 
+_RECORD: Final = {
+    **logging.LogRecord(LOGGER.name, logging.INFO, __file__, 0, _LINE, (), None, "tell").__dict__,
+    **dict.fromkeys(("thread", "threadName", "process", "processName")),
+}
+
+
+class RequestRecord(logging.LogRecord):
+    """A log record in a tenth of the time: what all of them have in common is found out once; threads are not told."""
+
+    def __init__(self, *told: object) -> None:
+        created = time.time()
+        self.__dict__.update(_RECORD, args=told, created=created, msecs=created % 1 * 1000)
+
+
 def tell(metrics: Metrics, method: str, path: str, status: int, seconds: float, request_id: str) -> None:
     """Count and log one request that was answered. path: the route's, never the one that was asked."""
     metrics.observe(method, path, status, seconds)
     if LOGGER.isEnabledFor(logging.INFO):
-        told = (method, path, status, 1000 * seconds, request_id)
-        # As `Logger.info`, but for the search through the stack for the line of code that says it.
-        LOGGER.handle(LOGGER.makeRecord(LOGGER.name, logging.INFO, __file__, 0, _LINE, told, None))
+        LOGGER.handle(RequestRecord(method, path, status, 1000 * seconds, request_id))
 
 
 class Boundary:

@@ -13,7 +13,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.whole import WholeRequests
+from api.whole import ADDRESS, WholeRequests
 
 MAX_HEAD: Final = 16 << 10  # octets of request line and headers
 HEAD_SECONDS: Final = 10.0
@@ -102,7 +102,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _may_be_whole(self) -> bool:
         """Whether the request is of a kind that is answered at once, and nothing before it is still to be answered."""
         whole, parser = self._whole, self.parser
-        if whole is None or self.url != whole.address or not whole.takes(parser.get_method(), self.headers):
+        if whole is None or self.url != ADDRESS or not whole.takes(parser.get_method(), self.headers):
             return False
         if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or self.flow.write_paused:
             return False

@@ -34,8 +34,3 @@ class PlacesFormatter(logging.Formatter):
         frames = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).is_relative_to(ROOT)]
         places = [f"{Path(frame.filename).relative_to(ROOT)}:{frame.lineno}" for frame in reversed(frames[-4:])]
         return f"{kind.__name__ if kind else 'error'} at {' < '.join(places) or 'unknown place'}"
-
-
-def leave_out_what_no_line_shows() -> None:
-    """Spare each log line the search for thread, process and task, which this server's lines do not show."""
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

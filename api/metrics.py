@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Final
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -19,13 +19,13 @@ class Metrics:
         self.in_flight = 0
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._buckets: Counter[tuple[str, int]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. route: the pattern, never the address that was asked."""
         self._requests[method, route, status] += 1
         self._buckets[route, bisect_left(BOUNDS, seconds)] += 1
-        self._seconds[route] += seconds  # type: ignore[assignment]  # a Counter of seconds
+        self._seconds[route] += seconds
 
     def render(self) -> str:
         """The text that Prometheus reads."""

@@ -93,6 +93,7 @@ WITH_BODY: Final = (
     Problem.INVALID_REQUEST,
     Problem.TOO_BUSY,
 )
+JUDGED: Final = (*WITH_BODY, Problem.FILE_TOO_LARGE)  # of what judges documents
 
 
 class ProblemError(EidError):

@@ -10,29 +10,29 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from api.boundary import guard, tell
 from api.context import Context
+from api.judging import judge_body
 from api.metrics import Metrics
-from api.routes.passive_authentication import PATH, judge_body
+from api.routes.passive_authentication import PATH
 
+ADDRESS: Final = PATH.encode()
 METHOD: Final = b"POST"
 MEDIA_TYPE: Final = b"application/json"
 MAX_DIGITS: Final = 9  # of a Content-Length
 # With one of these a request is none of the plainest form.
 _UNUSUAL: Final = frozenset({b"content-encoding", b"transfer-encoding", b"expect", b"upgrade"})
-_OK: Final = b"HTTP/1.1 200 OK\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class WholeRequests:
-    """Answers requests for `address`."""
+    """Answers requests for `ADDRESS`."""
 
     context: Context
     metrics: Metrics
-    address: bytes = field(default=PATH.encode(), init=False)
 
     def takes(self, method: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Whether a request for the address is of the plainest form; names of headers are in lower case."""
@@ -57,9 +57,14 @@ class WholeRequests:
         started = time.perf_counter()
         content = judge_body(self.context, body)
         request_id = secrets.token_hex(8)
-        own = ((b"content-length", b"%d" % len(content)), (b"content-type", MEDIA_TYPE))
-        head = b"".join(
-            [b"%b: %b\r\n" % item for item in (*default_headers, *guard(own, request_id))],
-        )
         tell(self.metrics, "POST", PATH, 200, time.perf_counter() - started, request_id)
-        return b"".join((_OK, head, b"\r\n", content))
+        return _HEAD % (_join(default_headers), len(content), request_id.encode()) + content
+
+
+def _join(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % item for item in headers])
+
+
+_OWN: Final = ((b"content-length", b"%d"), (b"content-type", MEDIA_TYPE))
+# An answer's head with places for the server's own headers, the length and the number of the request
+_HEAD: Final = b"HTTP/1.1 200 OK\r\n%b" + _join(guard(_OWN, "%b")) + b"\r\n"

@@ -8,12 +8,13 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api.body import decode_json, media_type, require_file_sizes
+from api.body import media_type
 from api.context import context_of
+from api.json_body import decode_json, require_file_sizes
+from api.judging import require_policy
 from api.openapi import accepts, path_identifier, problems
-from api.problems import WITH_BODY, Problem, ProblemError
+from api.problems import JUDGED, WITH_BODY, Problem, ProblemError
 from api.rendering import render_time
-from api.routes.judging import JUDGED, policy_or_problem
 from api.schemas.requests import NewVerification, UploadedEvidence
 from api.schemas.responses import CreatedVerification, Report, Verification
 from eid.evidence.codec import decode_evidence, decode_signed_evidence
@@ -42,7 +43,7 @@ async def create_verification(request: Request) -> JSONResponse:
     media_type(request, JSON)
     async with context.bodies.read(request, context.bodies.limits.small_body) as raw:
         body = decode_json(NewVerification, raw)
-    policy_or_problem(context.service, body.policy)
+    require_policy(context.service, body.policy)
     session = await context.in_thread(lambda: context.service.create(body.purpose, body.policy))
     content = {
         "id": str(session.id),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final, TypeAlias
 
 from eid.codec.crl import CertificateList
@@ -42,9 +41,7 @@ def verify_not_revoked(
     """
     subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
     lists = [
-        _require_unrevoked(
-            certificate.serial, trust.crls_covering(issuer, time), time - grace, partial(require, issuer)
-        )
+        _require_unrevoked(certificate.serial, issuer, trust.crls_covering(issuer, time), time - grace, require)
         for certificate, issuer in zip(subjects, path.authorities, strict=True)
     ]
     return lists[0]
@@ -52,9 +49,10 @@ def verify_not_revoked(
 
 def _require_unrevoked(
     serial: int,
+    issuer: Authority,
     crls_by_key: tuple[tuple[CertificateList, ...], ...],
     fresh_at: datetime,
-    require: Callable[[CertificateList], None],
+    require: RequireList,
 ) -> CertificateList:
     """A fresh CRL, which is the newest of its key and strong enough, where none of all names the certificate."""
     for crls in crls_by_key:
@@ -66,7 +64,7 @@ def _require_unrevoked(
     for newest, *_ in crls_by_key:
         if newest.next_update is not None and newest.next_update >= fresh_at:
             try:
-                require(newest)
+                require(issuer, newest)
             except VerificationError as failure:
                 weakness = failure
                 continue

@@ -115,7 +115,10 @@ class TrustStore:
 
     def signer_of(self, crl: CertificateList, authority: Authority) -> Authority:
         """The authority whose key signed a CRL out of `crls_covering`: this one, or a later key of its name."""
-        keys = (authority, *self._later_keys.get(authority.raw, ()))
+        later = self._later_keys.get(authority.raw)
+        if later is None:  # as of most states
+            return authority
+        keys = (authority, *later)
         return next((item for item in keys if any(crl is known for known in self.crls_of(item))), authority)
 
     def _may_speak(self, authority: Authority, time: datetime) -> bool:

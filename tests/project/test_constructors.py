@@ -38,6 +38,7 @@ LEFT_ALONE = (
     "@dataclass(frozen=True)\nclass A:\n    x: list[int] | None = field(default_factory=list)\n",
     "@dataclass(frozen=True)\nclass A:\n    x: ClassVar[int]\n",
     "@dataclass(frozen=True)\nclass A:\n    x: int = field(kw_only=True)\n",
+    "@dataclass(frozen=True)\nclass A:\n    x: int = field(default=5, init=False)\n",
     "@final\n@dataclass(frozen=True)\nclass A:\n    x: int\n",
     "class A:\n    x: int\n",
 )
