@@ -52,6 +52,7 @@ from eid.services.settings import Settings, load_settings
 from eid.store.database import in_transaction, open_database
 from eid.store.schema_version import upgrade
 from eid.store.signature_record import SignatureRecord
+from tests.load import deaths
 from tests.load.affairs import open_office
 from tests.load.books import count_what_is_caused, examine, examine_publications, read_caused
 
@@ -72,7 +73,8 @@ WAITING = ("ENQUEUED", "PENDING", "DELAYED")
 def bear_workers() -> None:
     """What the nursery does: for each name on standard input a worker is forked, which has all modules loaded already.
 
-    Its process number goes to standard output. Nobody has to wait for the dead.
+    Its process number goes to standard output. Nobody has to wait for the dead. Behind the name may stand at which
+    moment it is to die (`tests.load.deaths`).
     """
     settings = load_settings(os.environ)
     signer = SoftwareKeyStore(settings.home / KEYS, PASSPHRASE.encode()).load(LABEL, ALGORITHM)
@@ -81,7 +83,12 @@ def bear_workers() -> None:
         born = os.fork()
         if born == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _work_as(line.strip(), settings, signer)
+            name, apart, moment = line.strip().partition(" ")
+            if apart:
+                deaths.hurry()
+            if moment in deaths.MOMENTS:
+                deaths.arrange(moment)
+            _work_as(name, settings, signer)
             os._exit(0)
         print(born, flush=True)
 
@@ -149,9 +156,13 @@ class Workers:
         """Start a worker: of every two in a place the second has the name of the first."""
         name = f"w{place}-{self.incarnations[place] // 2}"
         self.incarnations[place] += 1
+        self.bear(name, name)
+
+    def bear(self, name: str, line: str) -> None:
+        """Have the nursery bear a worker, which is known here by a name."""
         assert self.nursery.stdin is not None
         assert self.nursery.stdout is not None
-        print(name, file=self.nursery.stdin, flush=True)
+        print(line, file=self.nursery.stdin, flush=True)
         self.alive[name] = int(self.nursery.stdout.readline())
 
     def kill_at_random(self, kills: int, seconds: float) -> None:
@@ -161,11 +172,11 @@ class Workers:
             due = begun + (number + self.chance.random()) * seconds / kills
             time.sleep(max(0.0, due - time.monotonic()))
             name = self.chance.choice(self.await_ready())
-            self._kill(name)
+            self.kill(name)
             self.start(int(name[1]))
         self.tally.seconds = time.monotonic() - begun
 
-    def _kill(self, name: str) -> None:
+    def kill(self, name: str) -> None:
         """End a worker as a power cut would, and note what it had begun."""
         _end(self.alive.pop(name))
         begun = count_jobs(self.settings, ("PENDING",), name)
@@ -212,8 +223,8 @@ def count_jobs(settings: Settings, states: tuple[str, ...], executor: str = "%")
 def run(kills: int, *, home: Path, seed: int, seconds: float, database: str = "") -> Tally:
     """Kill so often within so many seconds while an office works; what came of it."""
     tally = Tally()
-    with _open_world(home, database) as (settings, engine, sms, environment):
-        nursery = _start_nursery(home, environment)
+    with open_world(home, database) as (settings, engine, sms, environment):
+        nursery = start_nursery(home, environment)
         workers = Workers(settings, nursery, random.Random(seed), tally)
         with open_office(settings, engine, sms, seed, blanks=20 * kills + 500) as office:
             until = time.monotonic() + seconds
@@ -240,7 +251,7 @@ def run(kills: int, *, home: Path, seed: int, seconds: float, database: str = ""
 
 
 @contextmanager
-def _open_world(home: Path, database: str) -> Iterator[tuple[Settings, Engine, SmsSandbox, dict[str, str]]]:
+def open_world(home: Path, database: str) -> Iterator[tuple[Settings, Engine, SmsSandbox, dict[str, str]]]:
     """Database, keys, authority, and the gateways that are there besides the till."""
     (home / "token").write_text(TOKEN + "\n")
     (home / "passphrase").write_text(PASSPHRASE + "\n")
@@ -269,7 +280,7 @@ def _open_world(home: Path, database: str) -> Iterator[tuple[Settings, Engine, S
         yield settings, engine, sms, inherited | told
 
 
-def _start_nursery(home: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+def start_nursery(home: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.load.kill_workers", "--bear-workers"]
     with (home / "workers.log").open("a") as log:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
