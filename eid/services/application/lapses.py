@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.card_status import CardState, RevocationCause
 from eid.enrolment.roles import Role
+from eid.errors import EidError
 from eid.services.application.steps import SYSTEM, change_values, stamp_release, step
 from eid.services.card.cards import revoke_card
 from eid.store.applications import StoredApplication, load_application, overdue
@@ -27,10 +28,24 @@ def end_overdue(engine: Engine, now: datetime, limit: int = 100) -> tuple[uuid.U
     """Let lapse what nothing happened to in time, each in a transaction of its own; whose they were.
 
     Of a refused application whose appeal is over the stamp becomes free; a card that was never collected is revoked.
+    One that cannot end keeps no other one waiting.
+
+    Raises:
+        EidError: of the first that cannot, where there was no other.
     """
     with reading(engine) as connection:
         found = overdue(connection, LAPSING, now, limit)
-    return tuple(one.id for one in found if in_transaction(engine, partial(_end, application_id=one.id, now=now)))
+    ended: list[uuid.UUID] = []
+    failures: list[EidError] = []
+    for one in found:
+        try:
+            if in_transaction(engine, partial(_end, application_id=one.id, now=now)):
+                ended.append(one.id)
+        except EidError as failure:
+            failures.append(failure)
+    if failures and not ended:
+        raise failures[0]
+    return tuple(ended)
 
 
 def _end(connection: Connection, application_id: uuid.UUID, now: datetime) -> bool:

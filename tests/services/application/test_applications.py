@@ -6,17 +6,18 @@ import uuid
 from datetime import date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from eid.enrolment.names import build_search_keys
 from eid.enrolment.person import Fault, FaultyRecordError, PersonRecord
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import load_rules
-from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.errors import EidError, EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.blobs import BlobStore
 from eid.keystore.service_keys import ServiceKeys
 from eid.services.application import acts, documents, drafts, fees, lapses, review, views
 from eid.services.application.drafts import NewApplication
+from eid.store.application_tables import application as application_table
 from eid.store.applications import StoredApplication, build_number, load_application, parse_number
 from eid.store.audit import bucket_of, read_chain
 from eid.store.database import in_transaction
@@ -268,7 +269,12 @@ def test_what_nothing_happens_to_lapses_and_its_stamp_is_free(any_database: Engi
     draft = begin_application(any_database)
     application = under_review(any_database, blobs)
     acts.request_information(any_database, application.id, ("birth-record",), VALIDATOR, NOW)
-    assert lapses.end_overdue(any_database, NOW + 30 * DAY) == ()  # the last day is not over
+    other = begin_application(any_database)
+    with any_database.begin() as connection:  # one that cannot end, first of all
+        gone = {"rules": "atlantis", "due_at": NOW + DAY}
+        connection.execute(update(application_table).where(application_table.c.id == other.id).values(**gone))
+    with pytest.raises(EidError):
+        lapses.end_overdue(any_database, NOW + 30 * DAY)  # the last day of the others is not over
     assert set(lapses.end_overdue(any_database, NOW + 31 * DAY)) == {draft.id, application.id}
     assert stored(any_database, draft).state == "WITHDRAWN"
     assert stored(any_database, application).state == "LAPSED"
