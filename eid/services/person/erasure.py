@@ -22,7 +22,7 @@ from eid.enrolment.application import APPLICATION, ApplicationState
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
-from eid.errors import EnrolmentError, Refusal
+from eid.errors import EidError, EnrolmentError, GatewayError, Refusal
 from eid.gateways.abis import Abis, Encounter
 from eid.gateways.blobs import BlobStore
 from eid.services.application.abis import open_abis
@@ -102,20 +102,35 @@ def erase_due(eraser: Eraser, now: datetime) -> Erased:
 
     Raises:
         GatewayError: papers or the biometric system cannot be reached; what was begun is done in the next turn.
+        EidError: of the first application that could not be erased, once all others are.
     """
     count_new(eraser.engine, eraser.rules.time_zone)  # what is erased is counted before
-    kept = eraser.rules.retention
-    whole = papers = taken = 0
-    for application_id in _due(eraser, now):
-        erase_application(eraser, application_id, SYSTEM, now)
-        whole += 1
-    for application_id in _delivered(eraser, document, now - timedelta(days=kept.papers)):
-        _erase_part(eraser, application_id, "papers", now)
-        papers += 1
-    for application_id in _delivered(eraser, capture, now - timedelta(days=kept.biometrics)):
-        _erase_part(eraser, application_id, "biometrics", now)
-        taken += 1
-    return Erased(whole, papers, taken, _erase_abandoned(eraser, now))
+    kept, failures = eraser.rules.retention, list[EidError]()
+
+    def each(found: Iterator[uuid.UUID], erase: Callable[[uuid.UUID], None]) -> int:
+        return sum(_is_done(erase, application_id, failures) for application_id in found)
+
+    whole = each(_due(eraser, now), lambda it: erase_application(eraser, it, SYSTEM, now))
+    old_papers = _delivered(eraser, document, now - timedelta(days=kept.papers))
+    papers = each(old_papers, lambda it: _erase_part(eraser, it, "papers", now))
+    old_captures = _delivered(eraser, capture, now - timedelta(days=kept.biometrics))
+    taken = each(old_captures, lambda it: _erase_part(eraser, it, "biometrics", now))
+    erased = Erased(whole, papers, taken, _erase_abandoned(eraser, now))
+    if failures:
+        raise failures[0]
+    return erased
+
+
+def _is_done(erase: Callable[[uuid.UUID], None], application_id: uuid.UUID, failures: list[EidError]) -> bool:
+    """Erase one; what is wrong with it alone keeps no other one."""
+    try:
+        erase(application_id)
+    except GatewayError:
+        raise
+    except EidError as failure:
+        failures.append(failure)
+        return False
+    return True
 
 
 def erase_own(eraser: Eraser, actor: Actor, now: datetime) -> OwnErasure:

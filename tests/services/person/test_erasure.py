@@ -260,7 +260,7 @@ def test_what_somebody_may_get_back_is_decided_first(any_database: Engine, tmp_p
     assert erase_own(eraser_of(counter), APPLICANT, CLOCK).erased == (cancelled.number,)
 
 
-def test_of_two_applications_the_person_stays_with_the_other(any_database: Engine, tmp_path: Path):
+def test_of_two_applications_the_person_stays_with_the_other(any_database: Engine, tmp_path: Path, monkeypatch):
     """Both lie with one person; the file that both have stays until the last goes."""
     counter = build_counter(any_database, tmp_path)
     first, second = begin_application(any_database), begin_application(any_database)
@@ -270,6 +270,17 @@ def test_of_two_applications_the_person_stays_with_the_other(any_database: Engin
         connection.execute(update(table).where(table.c.id == second.id).values(**same))
     acts.withdraw(any_database, first.id, APPLICANT, NOW)
     later = NOW + timedelta(days=RULES.retention.never_submitted + 2)
+    whole = erasure.erase_application
+
+    def fail_once(*given: Any) -> None:
+        monkeypatch.setattr(erasure, "erase_application", whole)
+        raise NotStoredError("this one cannot be erased")
+
+    monkeypatch.setattr(erasure, "erase_application", fail_once)
+    odd = begin_application(any_database)
+    acts.withdraw(any_database, odd.id, APPLICANT, NOW)
+    with pytest.raises(NotStoredError):
+        erase_due(eraser_of(counter), later)  # and the other of the two is
     assert erase_due(eraser_of(counter), later) == Erased(applications=1)
     with any_database.connect() as connection:
         assert erasure.load_person(connection, first.person_id) is not None
