@@ -73,7 +73,8 @@ class RegistryClient:
             self._connection = None
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
-        told = {"Authorization": f"Bearer {self.token()}", "User-Agent": "eid", **headers}
+        said = {"User-Agent": "eid", "Accept-Language": "en"}  # an operator's program speaks English
+        told = {"Authorization": f"Bearer {self.token()}", **said, **headers}
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._ask_once(method, path, body, told)
