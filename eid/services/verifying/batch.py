@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -157,16 +158,29 @@ def find_evidence(place: Path, out: Path | None = None) -> tuple[Path, tuple[str
         return place.parent, _read_list(place)
     try:
         ledger = None if out is None else out.resolve()
-        files = (path for path in place.rglob("*") if path.is_file() and not _is_same(path, ledger))
-        found = (path.relative_to(place) for path in files)
-        names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+        names = [name for name in _list_files(place) if ledger is None or not _is_same(place, name, ledger)]
     except OSError as failure:
         raise StoreError(f"{place}: {failure.strerror}") from failure
-    return place, tuple(names)
+    return place, tuple(sorted(names))
 
 
-def _is_same(path: Path, other: Path | None) -> bool:
-    return other is not None and path.name == other.name and path.resolve() == other
+def _list_files(place: Path) -> Iterator[str]:
+    """Names of all files below a directory, relative to it; nothing hidden, and no way through links."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(place / folder) as entries:  # a tenth of the time of `Path.rglob`
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{folder}{entry.name}/")
+                elif entry.is_file():
+                    yield folder + entry.name
+
+
+def _is_same(place: Path, name: str, other: Path) -> bool:
+    return name.rpartition("/")[2] == other.name and (place / name).resolve() == other
 
 
 def _read_list(place: Path) -> tuple[str, ...]:
@@ -201,6 +215,7 @@ def verify_batch(
     with open_ledger(out, _build_header(order, names), names) as ledger:
         began = datetime.fromisoformat(ledger.header["reference_time"])
         order = replace(order, time=began)
+        _load_material(order)  # workers that are forks of this process have it from here
         for result in read_results(out):
             summary.count(result)
         progress(ledger.done, len(names))
