@@ -70,7 +70,7 @@ def _refuse_stranger(facts: CardFacts, actor: Actor) -> str | None:
 
 
 def _witnessed(facts: CardFacts, actor: Actor) -> str | None:
-    return None if facts.witness not in (None, "", actor.id) else "a card is destroyed before a second person"
+    return None if actor.is_watched_by(facts.witness) else "a card is destroyed before a second person"
 
 
 _S = CardState

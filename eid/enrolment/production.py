@@ -92,7 +92,7 @@ def _same_order(facts: BlankFacts, _: Actor) -> str | None:
 
 
 def _witnessed(facts: BlankFacts, actor: Actor) -> str | None:
-    return None if facts.witness not in (None, "", actor.id) else "a blank is destroyed before a second person"
+    return None if actor.is_watched_by(facts.witness) else "a blank is destroyed before a second person"
 
 
 SAME_ORDER: Final = Guard("same-order", _same_order)

@@ -96,6 +96,11 @@ class Actor:
         """How the audit log names him."""
         return f"{role.value}:{self.id}"
 
+    def is_watched_by(self, witness: str | None) -> bool:
+        """Whether a witness, whom he names by identifier, is somebody else, however that is written."""
+        named = (witness or "").strip().casefold()
+        return named not in ("", self.id.casefold())
+
     def placed(self, allowed: frozenset[Role]) -> Actor:
         """Him with the roles that count for an act: those held at a site do not where nobody knows at which.
 

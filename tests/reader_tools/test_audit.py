@@ -39,6 +39,9 @@ def test_from_the_key_to_the_finding(eid, passphrase: Path, tmp_path: Path) -> N
     home = tmp_path / "home"
     assert eid("audit", "seal").code == 77  # there is no key yet
     assert eid("audit", "init").out == f"public key: {home / 'audit.pem'}\n"
+    (home / "audit.pem").rename(tmp_path / "audit.pem")  # as if it had died before it was written
+    assert eid("audit", "init").out == f"public key: {home / 'audit.pem'}\n"
+    assert (home / "audit.pem").read_bytes() == (tmp_path / "audit.pem").read_bytes()
     assert eid("audit", "init").code == 77
     write_rows()
     heads = home / "heads"

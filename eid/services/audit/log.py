@@ -36,6 +36,7 @@ from eid.services.settings import Settings
 from eid.services.verifying.stations import load_station_key
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction
+from eid.store.files import store_file
 from eid.store.head_files import has_seal, last_size, store_seal
 from eid.store.signature_record import SignatureRecord
 from eid.store.tree_heads import add_head, read_frontier, read_seals, read_unsealed
@@ -162,15 +163,15 @@ def read_public_key(path: Path) -> bytes:
 def make_audit_key(settings: Settings, keys: KeyStore) -> Path:
     """Make the key that signs tree heads, and lay its public half down; the path of that.
 
+    Where a process died between the two, the key is there, and its public half is laid down now.
+
     Raises:
-        KeyStoreError: there is one, or a file cannot be written.
+        KeyStoreError: there is one, or it cannot be written. StoreError: its public half cannot.
     """
-    signer = keys.generate_ec(LABEL, CURVE, ALGORITHM)
     path = settings.home / PUBLIC_KEY
-    try:
-        path.write_text(encode_pem(signer.public_key_info), encoding="ascii")
-    except OSError as failure:
-        raise KeyStoreError(f"{path}: {failure.strerror}") from failure
+    is_half_made = LABEL in keys.labels() and not path.exists()
+    signer = keys.load(LABEL, ALGORITHM) if is_half_made else keys.generate_ec(LABEL, CURVE, ALGORITHM)
+    store_file(path, encode_pem(signer.public_key_info).encode("ascii"))
     return path
 
 

@@ -54,7 +54,7 @@ def test_a_blank_from_delivery_to_card_or_destruction(any_database: Engine, stor
         stock.consume_blank(any_database, store.id, first, MAKER, NOW)
         stock.spoil_blank(any_database, store.id, second, "printing", MAKER, NOW)
     assert states(any_database, store) == {"IN_STORE": 6, "CONSUMED": 1, "SPOILED": 1}
-    for witness in ("", MAKER.id):
+    for witness in ("", " ", MAKER.id, MAKER.id.upper()):
         with pytest.raises(EnrolmentError) as refused:
             stock.destroy_blank(any_database, store.id, other.serial, witness, MAKER, NOW)
         assert refused.value.guard == "witnessed"
