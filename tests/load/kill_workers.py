@@ -238,12 +238,13 @@ def run(kills: int, *, home: Path, seed: int, seconds: float, database: str = ""
                 workers.kill_at_random(kills, seconds)
                 for clerk in clerks:
                     clerk.join()
-                _settle(settings, engine)
+                tally.findings += _settle(settings, engine)
             finally:
                 office.stopped.set()
                 workers.end()
             _close(settings, environment, tally)
             tally.affairs = len(office.begun)
+            tally.findings += _pace(tally)
             tally.findings += [*examine(office), *examine_publications(engine, home / "www")]
             with engine.connect() as connection:
                 tally.jobs = Counter(read_caused(connection).values())
@@ -287,16 +288,25 @@ def start_nursery(home: Path, environment: dict[str, str]) -> subprocess.Popen[s
         return subprocess.Popen(command, env=environment, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
 
 
-def _settle(settings: Settings, engine: Engine) -> None:
-    """Wait until nothing is left to do, or nothing more happens."""
+def _settle(settings: Settings, engine: Engine) -> list[str]:
+    """Wait until nothing is left to do; what is wrong where nothing more happens before that."""
     left, end = -1, time.monotonic() + LIVELY
     while time.monotonic() < end:
         now_left = look_at_work(engine, datetime.now(UTC)).waiting + count_jobs(settings, WAITING)
         if not now_left:
-            return
+            failed = count_jobs(settings, ("ERROR",))
+            return [f"groups of jobs that ended in an error: {failed}"] if failed else []
         if now_left != left:
             left, end = now_left, time.monotonic() + LIVELY
         time.sleep(0.5)
+    return [f"groups of jobs that nobody has done: {left}"]
+
+
+def _pace(tally: Tally) -> list[str]:
+    """A long run proves something only where it is busy: a quarter of the kills with work in flight, in ten minutes."""
+    if tally.kills < 100 or (4 * tally.in_flight >= tally.kills and tally.seconds <= 600):
+        return []
+    return [f"only {tally.in_flight} kills met work in flight, in {tally.seconds:.0f} s"]
 
 
 def _close(settings: Settings, environment: dict[str, str], tally: Tally) -> None:

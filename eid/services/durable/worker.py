@@ -83,7 +83,7 @@ class Worker:
     _tidied_at: float = 0.0
 
     def run(self, stop: threading.Event, *, until_idle: bool = False) -> None:
-        """Work until `stop` is set, or, if asked so, until there is nothing to do.
+        """Work until `stop` is set, or, if asked so, until there is nothing left that it can do.
 
         Raises:
             StoreError: somebody else took this worker's name.

@@ -14,6 +14,8 @@ from sqlalchemy import Engine, select
 from eid.audit.chain import AuditEvent
 from eid.enrolment.card_status import SuspensionCause
 from eid.errors import KeyStoreError, StoreError
+from eid.gateways import work as engine
+from eid.gateways.jobs import Job
 from eid.services.audit import log as audit_log
 from eid.services.audit import work as audit_work
 from eid.services.card import status_lists, status_work
@@ -205,6 +207,13 @@ def test_a_worker_leaves_what_it_has_no_key_for(plain: Workshop, caplog: pytest.
         assert worker.engine.count("ENQUEUED") == 1  # ordinary work is left to others
     assert (done, count_heads(plain), outstanding(plain)) == (["plain"], 1, [])
     assert files(signing) == tokens(signing)
+
+
+def test_what_an_earlier_release_has_queued_is_ordinary() -> None:
+    told = engine._tell(Job("1", "notify", {"n": 1}, NOW, "seal"))
+    assert engine._read(told).queue == "seal"
+    del told["queue"]
+    assert engine._read(told) == Job("1", "notify", {"n": 1}, NOW)
 
 
 def test_rows_that_come_meanwhile_are_asked_for_again(signing: Workshop) -> None:
