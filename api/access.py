@@ -18,6 +18,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.problems import ProblemError
+from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
 from eid.enrolment.roles import Actor, Role
 from eid.services.caller.tokens import Caller
@@ -41,10 +42,13 @@ def current_actor(caller: Annotated[Caller, Depends(current_caller)]) -> Actor:
     return caller.actor
 
 
-def own_language(request: Request) -> str | None:
-    """The language in which the caller is told things, where that is known: an applicant's."""
+def own_language(request: Request, registry: CurrentRegistry) -> str | None:
+    """The language in which the caller is told things, where that is known and the country has it: an applicant's."""
     known: Caller | None = getattr(request.state, "caller", None)
-    return None if known is None else known.language
+    return known.language if known is not None and known.language in registry.rules.languages else None
+
+
+OwnLanguage = Annotated[str | None, Depends(own_language)]
 
 
 def require(*roles: Role) -> Callable[..., Actor]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from api.access import own_language, require
+from api.access import OwnLanguage, require
 from api.openapi import problems
 from api.registry_context import CurrentRegistry
 from api.registry_problems import RegistryProblem
@@ -38,7 +38,6 @@ from eid.store.documents import StoredDocument
 
 router = APIRouter(prefix="/v1/applications", tags=["applications"])
 
-OwnLanguage = Annotated[str | None, Depends(own_language)]
 Beginner = Annotated[Actor, Depends(require(Role.APPLICANT, Role.ENROLMENT_OFFICER))]
 Validator = Annotated[Actor, Depends(require(Role.VALIDATING_OFFICER))]
 Refuser = Annotated[Actor, Depends(require(Role.VALIDATING_OFFICER, Role.ADJUDICATOR, Role.APPROVER))]
@@ -87,9 +86,8 @@ def create_application(
     registry: CurrentRegistry, actor: Beginner, own: OwnLanguage, body: NewApplicationBody
 ) -> Application:
     """As a draft, in which anything may be missing. The language that it names is the account's from then on."""
-    language = body.language or (own if own in registry.rules.languages else None)
     new = NewApplication(
-        body.reason, body.record, body.abroad, body.site, language, body.service, category=body.category
+        body.reason, body.record, body.abroad, body.site, body.language or own, body.service, category=body.category
     )
     made = drafts.create_application(
         registry.engine, new, actor, registry.now(), rules=registry.country, keys=registry.keys

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from api.access import current_caller, require
+from api.access import OwnLanguage, current_caller, require
 from api.openapi import problems
 from api.problems import ProblemError
 from api.registry_context import CurrentRegistry
@@ -52,9 +52,9 @@ STEP: Any = problems(RegistryProblem.UNKNOWN, RegistryProblem.WRONG_STATE, Regis
     status_code=201,
     responses=problems(RegistryProblem.INVALID_VALUE),
 )
-def order_stamp(registry: CurrentRegistry, actor: Buyer, body: schemas.NewStamp) -> schemas.Stamp:
+def order_stamp(registry: CurrentRegistry, actor: Buyer, own: OwnLanguage, body: schemas.NewStamp) -> schemas.Stamp:
     """It is to be paid before `pay_before`; then its digits go to the telephone."""
-    order = stamps.StampOrder(body.service, body.date_of_birth, body.phone, body.language, body.abroad)
+    order = stamps.StampOrder(body.service, body.date_of_birth, body.phone, body.language or own, body.abroad)
     return render_stamp(stamps.order_stamp(StampOffice.of(registry), order, actor, registry.now()))
 
 

@@ -24,7 +24,7 @@ class NewApplicationBody(RequestBody):
     abroad: bool = Field(default=False, description="Whether the papers are those of residents abroad")
     site: Site | None = Field(default=None, description="The office that it is addressed to")
     language: Language | None = Field(
-        default=None, description="In which the applicant is told things; null: the first of the country's rules"
+        default=None, description="In which the applicant is told things; null: his account's, the country's first"
     )
     service: Code | None = Field(default=None, description="A code of /v1/services; null: the first of files kept here")
     category: Code | None = Field(

@@ -31,6 +31,7 @@ from eid.locale import LANGUAGES, texts
 from eid.locale.details import REFUSALS, detail_text
 from eid.services.caller import applicants as access
 from eid.services.caller.tokens import Caller
+from eid.store.stamps import find_stamp
 from eid.store.tables import idempotency_key
 from tests.builders.api_client import problem_of
 from tests.builders.registry import Office, build_office
@@ -372,6 +373,10 @@ async def test_an_applicants_own_language(client, office):
     assert refused.json()["detail"] == detail_text("ar", "the rules know no such reason for a card", REFUSALS)[0]
     begun = await client.post("/v1/applications", json={"reason": "first", "record": {}}, headers=me)
     assert begun.json()["language"] == "ar"
+    order = {"service": "card", "date_of_birth": "1985-02-14", "phone": "+212600000078"}
+    stamp = await client.post("/v1/stamps", json=order, headers=me)
+    with office.registry.engine.connect() as connection:
+        assert find_stamp(connection, UUID(stamp.json()["id"])).language == "ar"
     english = {"reason": "first", "record": {}, "language": "en"}
     assert (await client.post("/v1/applications", json=english, headers=me)).status_code == 201
     assert await told(me) == "en"
