@@ -16,9 +16,13 @@ from eid.services.osia.records import parse_id
 from eid.services.registry import Registry
 from eid.store.audit import append_event, bucket_of
 from eid.store.database import in_transaction, reading
+from eid.store.outbox import Work
 from eid.store.persons import claim_number, holder_of_number, load_person, new_person_id
+from eid.store.work_records import is_first_time
 
 DRAWS: Final = 64
+GENERATE: Final = "personal-number.generate"
+HAS_ONE: Final = "the person has a number"
 
 
 def generate_number(
@@ -55,17 +59,21 @@ def _person_for_number(registry: Registry, named: object) -> uuid.UUID:
     if person is None:
         raise RecordError("there is no such person")
     if person.personal_number is not None:
-        raise EnrolmentError(Refusal.FORBIDDEN, "the person has a number")
+        raise EnrolmentError(Refusal.FORBIDDEN, HAS_ONE)
     return person_id
 
 
 def _take(registry: Registry, number: str, person: uuid.UUID, actor: Actor) -> bool:
+    now = registry.now()
+
     def work(connection: Connection) -> bool:
-        if holder_of_number(connection, number) is not None:
+        if holder_of_number(connection, number) is not None or claim_number(connection, number, person, now) != person:
             return False
-        event = AuditEvent(registry.now(), f"osia:{actor.id}", "personal-number.generate", f"person:{person}", {})
+        if not is_first_time(connection, Work(person, GENERATE, {}, now), now):  # another call has found him one
+            raise EnrolmentError(Refusal.FORBIDDEN, HAS_ONE)
+        event = AuditEvent(now, f"osia:{actor.id}", GENERATE, f"person:{person}", {})
         append_event(connection, bucket_of(person), event)
-        return claim_number(connection, number, person, registry.now()) == person
+        return True
 
     return in_transaction(registry.engine, work)
 

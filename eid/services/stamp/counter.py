@@ -22,9 +22,12 @@ from eid.services.lifecycle import advance
 from eid.services.stamp.spending import Due
 from eid.services.stamp.stamps import UNUSABLE, StampOffice, require_tries, standing_of
 from eid.store.database import in_transaction
+from eid.store.outbox import Work
 from eid.store.stamps import StoredStamp, find_by_tag, find_stamp, forgive_try, stamps_for
+from eid.store.work_records import is_first_time
 
 CASE: Final = "stamp-case"  # purpose of the service's key
+PAID: Final = "another stamp was spent for this case"
 SPENDERS: Final = frozenset((Role.ENROLMENT_OFFICER, Role.RELYING_PARTY))
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}", re.ASCII)
 
@@ -74,13 +77,16 @@ def spend_at_counter(office: StampOffice, case: CounterCase, typed: str, actor: 
         if found is not None and found.state == StampState.CONSUMED and found.application_id == case_id:
             return _describe(found, case_id)
         if any(item.state == StampState.CONSUMED for item in stamps_for(connection, case_id)):
-            raise EnrolmentError(Refusal.GUARD, "another stamp was spent for this case", guard="case-paid")
+            raise EnrolmentError(Refusal.GUARD, PAID, guard="case-paid")
         if found is None or found.state != StampState.ISSUED:
             raise EnrolmentError(Refusal.GUARD, UNUSABLE, guard="usable")
         due = Due(case.service, case.amount, office.rules.stamps.currency)
         facts = StampFacts(fits=Due(found.service, found.amount, found.currency) == due)
         values = {"application_id": case_id, "reserved_at": now, "sealed_digits": None}
         detail = {"case": str(case_id), "site": actor.site}
+        # Another stamp may be on its way for the same case: whoever marks the case second waits here, and is refused.
+        if not is_first_time(connection, Work(case_id, CASE, {}, now), now):
+            raise EnrolmentError(Refusal.GUARD, PAID, guard="case-paid")
         advance(connection, STAMP, standing_of(found), "spend", facts, actor, now, detail=detail, values=values)
         return _describe(find_stamp(connection, found.id), case_id)
 

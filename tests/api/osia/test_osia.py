@@ -23,7 +23,7 @@ from eid.store.applications import applications_by, load_application
 from eid.store.database import open_database
 from eid.store.documents import documents_of
 from eid.store.outbox import waiting
-from eid.store.persons import load_person
+from eid.store.persons import insert_person, load_person, new_person_id
 from tests.builders.applicants import applicant_record, begin_application, paper
 from tests.builders.cards import active_card, card_in_stock
 from tests.builders.counter import CLOCK, OFFICER, Counter, build_counter, portrait, take
@@ -404,6 +404,11 @@ async def test_third_party_services(system: System, counter: Counter, tmp_path: 
     assert (number[:2], len(number), number == other) == ("ZX", 8, False)
     await system("generateUIN", 400, body={})
     await system("generateUIN", 400, body={"personId": NOBODY})
+    unnumbered = new_person_id(CLOCK)
+    with any_database.begin() as connection:
+        insert_person(connection, replace(person, id=unnumbered, personal_number=None), (), CLOCK)
+    assert (await system("generateUIN", 200, body={"personId": str(unnumbered)})).json()[:2] == "ZX"
+    await system("generateUIN", 403, body={"personId": str(unnumbered)})  # a second one
     await system("generateUIN", 403, body={"personId": str(application.person_id)})  # who has one
     assert person.state == "VALID"
     require_all_seen(system, "3rdparty", "uin")

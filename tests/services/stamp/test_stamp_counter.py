@@ -165,6 +165,27 @@ def test_of_many_cases_at_once_one_gets_it(till: Till, case: CounterCase) -> Non
     assert (len(told), len(cases), len(set(cases))) == (6, 2, 1)
 
 
+def test_of_many_stamps_at_once_a_case_takes_one(till: Till, case: CounterCase) -> None:
+    stamps = [till.buy(PASSPORT) for _ in range(4)]
+    typed, start = [till.digits(item) for item in stamps], threading.Barrier(len(stamps))
+    told: list[str] = []
+
+    def take(digits: str) -> None:
+        start.wait()
+        try:
+            told.append(spend(till, case, digits).last_four)
+        except EnrolmentError as refused:
+            told.append(str(refused.guard))
+
+    threads = [threading.Thread(target=take, args=(digits,)) for digits in typed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told.count("case-paid") == len(stamps) - 1
+    assert sorted(till.show(item).state for item in stamps) == ["CONSUMED", "ISSUED", "ISSUED", "ISSUED"]
+
+
 def test_a_reason_is_a_code_for_it_stands_in_the_audit_log(till: Till) -> None:
     stamp = till.buy(PASSPORT)
     for reason in ("", "Mrs SPECIMEN called", "a" * 33):
