@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -15,7 +16,7 @@ from eid.evidence import ProtocolName, ProtocolOutcome, ProtocolTranscript
 from eid.inspection.session import Session
 from eid.lds.dg14 import decode_dg14
 from eid.lds.dg15 import decode_dg15
-from eid.lds.files import EF_COM
+from eid.lds.files import by_number
 from eid.lds.security_infos import ChipAuthenticationPublicKeyInfo, SecurityInfo
 from eid.protocols.active_authentication.core import CHALLENGE_LENGTH
 from eid.protocols.active_authentication.terminal import run_active_authentication
@@ -24,6 +25,7 @@ from eid.protocols.chip_authentication.terminal import ChipAuthenticationResult,
 from eid.protocols.exchange import Exchange
 from eid.protocols.files import select_file
 
+DG14_FILE: Final = by_number(14)
 _CA = ProtocolName.CHIP_AUTHENTICATION
 _AA = ProtocolName.ACTIVE_AUTHENTICATION
 
@@ -59,9 +61,12 @@ def authenticate_chip(session: Session, dg14: bytes | None) -> Exchange[Protocol
 
 
 def _confirm(session: Session) -> Exchange[ProtocolOutcome]:
-    """Speak once under the new keys; any protected answer, a refusal too, shows that the chip has them."""
+    """Speak once under the new keys; any protected answer, a refusal too, shows that the chip has them.
+
+    DG14 is the file that the chip gives: there are chips that end the session over one that they do not.
+    """
     try:
-        yield from session.run(select_file(EF_COM.fid))
+        yield from session.run(select_file(DG14_FILE.fid))
     except (AuthenticationError, PeerProtocolError):
         return ProtocolOutcome.FAILED
     except StatusWordError:

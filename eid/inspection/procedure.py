@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from eid.codec.ber import convert_ber
 from eid.errors import DecodeError
 from eid.evidence import Evidence, ProtocolName, ProtocolOutcome, ProtocolTranscript, ReadFile
 from eid.inspection.access import learn_lengths, open_chip, read_card_access
@@ -15,7 +16,7 @@ from eid.inspection.session import SENSITIVE, Session, step
 from eid.inspection.terminal import authenticate_terminal
 from eid.lds.com import decode_ef_com
 from eid.lds.files import EF_COM, EF_SOD, ElementaryFile, by_name, by_number
-from eid.lds.sod import decode_ef_sod
+from eid.lds.sod import MAX_SOD, SecurityObject, decode_ef_sod
 from eid.protocols.exchange import Exchange
 
 
@@ -105,7 +106,7 @@ def _list_data_groups(files: Sequence[ReadFile]) -> list[int]:
     """Numbers of the data groups that EF.SOD lists, or else EF.COM, which nothing signs."""
     try:
         if (ef_sod := _content(files, EF_SOD.name)) is not None:
-            return list(decode_ef_sod(ef_sod, defects=[]).data_group_hashes)
+            return list(_decode_tolerantly(ef_sod).data_group_hashes)
     except DecodeError:
         pass  # the verifier will say what is wrong with it
     try:
@@ -113,6 +114,18 @@ def _list_data_groups(files: Sequence[ReadFile]) -> list[int]:
         return [] if ef_com is None else list(decode_ef_com(ef_com).data_groups)
     except DecodeError:
         return []
+
+
+def _decode_tolerantly(ef_sod: bytes) -> SecurityObject:
+    """EF.SOD, in BER where it is no DER: what is listed there is to be read, whoever will tolerate it.
+
+    Raises:
+        DecodeError: it is neither.
+    """
+    try:
+        return decode_ef_sod(ef_sod, defects=[])
+    except DecodeError:
+        return decode_ef_sod(convert_ber(ef_sod, MAX_SOD), defects=[])
 
 
 def _content(files: Sequence[ReadFile], name: str) -> bytes | None:

@@ -90,6 +90,7 @@ class Session:
         self._takes_chains_only = False
         self._losses = 0
         self._entry: Entry | None = None
+        self._in_application = False
         self._proofs: list[Proof] = []
 
     def run(self, exchange: Exchange[T]) -> Exchange[T]:
@@ -196,6 +197,7 @@ class Session:
             StatusWordError: there is no such application.
         """
         yield from self.run(select_application(self.plan.aid))
+        self._in_application = True
 
     def resume(self) -> Exchange[None]:
         """After the session has died: reset the card and enter by the *same* protocol as before.
@@ -208,10 +210,12 @@ class Session:
         if self._entry is None:
             raise LocalProtocolError("there is no session to resume")
         self._proofs = []
+        was_in_application, self._in_application = self._in_application, False
         yield Reset()
         if isinstance(self._entry, PaceEntry):
             yield from self.open_by_pace(self._entry)
-            yield from self.select_application()
+            if was_in_application:  # EF.CardSecurity is read before, and EF.SOD has the same identifier
+                yield from self.select_application()
         else:
             yield from self.open_by_bac()
 
@@ -255,7 +259,7 @@ class Session:
 
         Raises:
             AuthenticationError, PeerProtocolError, TransportError: the session broke, and not by a loss that can be
-                made good; over DG3 and DG4 some chips break it, and then it is opened again.
+                made good; over a file that they do not give some chips break it, and then it is opened again.
         """
         part = PartialFile(file)
         was_lost = False
@@ -267,6 +271,7 @@ class Session:
                 return ReadFile(file.name, None, refusal.sw)
             except (AuthenticationError, PeerProtocolError, TransportError) as failure:
                 if self._is_refusal(failure, part, was_lost=was_lost):
+                    self._losses -= was_lost  # that was none
                     yield from self._reopen(failure)
                     return ReadFile(file.name, None, SW.SECURITY_STATUS_NOT_SATISFIED)
                 yield from self._recover(failure, has_progress=len(part.content) > before)
@@ -277,10 +282,13 @@ class Session:
     def _is_refusal(self, failure: EidError, part: PartialFile, *, was_lost: bool) -> bool:
         """Whether a chip has ended the session over a file that it does not give, as some do over DG3 and DG4.
 
-        To a terminal that has proven its rights it may be a loss like any other, at first.
+        Over other files, and to a terminal that has proven its rights, it may be a loss like any other, at first.
         """
-        is_about_rights = isinstance(failure, AuthenticationError) and part.file.number in SENSITIVE
-        return is_about_rights and not part.content and (was_lost or not self._proofs)
+        if part.content or not isinstance(failure, AuthenticationError):
+            return False
+        if part.file.number in SENSITIVE:
+            return was_lost or not self._proofs
+        return was_lost and isinstance(failure, SessionLostError)
 
     def _recover(self, failure: EidError, *, has_progress: bool) -> Exchange[None]:
         """Open the chip again, if the failure is of the kind that a reset or a chip's habits bring about.
@@ -299,6 +307,7 @@ class Session:
         self._reader.asks_for_whole_pieces |= is_mac
         if not has_progress:  # perhaps it was what we asked for: from now on with care
             self._reader.is_eager = False
+            self._reader.selects_files = True
             self._reader.chunk = min(self._reader.chunk, MAX_SHORT_LE)
             self._max_response = min(self._max_response, MAX_SHORT_LE)
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
+from eid.codec.ber import find_ber_end
 from eid.codec.status_word import SW
 from eid.codec.tlv import encode_length, encode_tlv, read_header
 from eid.errors import DecodeError, PeerProtocolError
@@ -143,6 +144,7 @@ class FileReader:
         is_eager: ask for a whole piece with the first command already, before the file's length is known. That saves a
             command for every file; a card that minds is not asked so again.
 
+    `selects_files` has files selected by their identifiers, for chips that stumble over short ones.
     `asks_for_whole_pieces` has the last piece of a file asked for at full length, beyond the end of the file, for chips
     that stumble over exactly what is left.
     """
@@ -150,6 +152,7 @@ class FileReader:
     def __init__(self, chunk: int = MAX_SHORT_LE, *, is_eager: bool = False) -> None:
         self.chunk = chunk
         self.is_eager = is_eager
+        self.selects_files = False
         self.asks_for_whole_pieces = False
 
     def read(self, file: ElementaryFile, *, by_sfi: bool = True) -> Exchange[bytes]:
@@ -186,7 +189,7 @@ class FileReader:
     def _read_head(self, file: ElementaryFile, by_sfi: bool, *, eager: bool) -> Exchange[bytes]:
         name = f"READ BINARY {file.name}"
         wanted = max(self.chunk, HEADER_LENGTH) if eager else HEADER_LENGTH
-        if by_sfi:
+        if by_sfi and not self.selects_files:
             response = yield from transmit(_read_binary(0x80 | file.sfi, 0x00, wanted))
             if eager and _is_about_length(response):
                 self.is_eager = False
@@ -206,20 +209,28 @@ class FileReader:
         return head
 
     def _read_to_end(self, file: ElementaryFile, head: bytes) -> Exchange[bytes]:
-        """A file whose data object does not say how long it is (X.690 8.1.3.6): to where the card has no more."""
+        """A file whose data object does not say how long it is (X.690 8.1.3.6): to where the card has no more.
+
+        What follows that object is not the file's, as where its length is known.
+        """
         content = head
         while True:
             response = yield from transmit(_read_at(len(content), self.chunk, self.chunk))
-            shorter = _step_down(self.chunk)
-            if response.sw == SW.WRONG_LENGTH and shorter is not None:
-                self.chunk = shorter
+            if _is_about_length(response) and _ber_end(content) is None and self._ask_for_less(response, self.chunk):
                 continue
             if response.sw == SW.WRONG_OFFSET or not response.data:
-                return content
+                return content[: _ber_end(content)]
             piece = _accept_at(len(content), response, f"READ BINARY {file.name}")
             if len(content) + len(piece) > MAX_FILE_LENGTH:
                 raise PeerProtocolError(f"{file.name} does not end within {MAX_FILE_LENGTH} octets")
             content += piece
+
+    def _ask_for_less(self, response: ResponseAPDU, length: int) -> bool:
+        """Learn from a refusal of so many octets; tell whether there was something to learn."""
+        smaller = _smaller(response, length)
+        if smaller is not None:
+            self.chunk = smaller
+        return smaller is not None
 
     def _read_piece(self, offset: int, wanted: int, name: str) -> Exchange[bytes]:
         """At least one octet from `offset` on, at most `wanted`; learns from what the card refuses."""
@@ -227,10 +238,8 @@ class FileReader:
         while True:
             length = limit if self.asks_for_whole_pieces else min(wanted, limit)
             response = yield from transmit(_read_at(offset, length, limit))
-            if response.sw >> 8 == SW.WRONG_LE >> 8 and 0 < (response.sw & 0xFF) < length:
-                limit = self.chunk = response.sw & 0xFF
-            elif response.sw in _TOO_MUCH and (smaller := _step_down(length)):
-                limit = self.chunk = smaller
+            if self._ask_for_less(response, length):
+                limit = self.chunk
             else:
                 piece = _accept_at(offset, response, name)[:wanted]
                 if not piece:
@@ -238,10 +247,25 @@ class FileReader:
                 return piece
 
 
+def _smaller(response: ResponseAPDU, length: int) -> int | None:
+    """What to ask for after `length` octets were refused; None where the refusal is about something else."""
+    if response.sw >> 8 == SW.WRONG_LE >> 8 and 0 < (response.sw & 0xFF) < length:
+        return response.sw & 0xFF
+    return _step_down(length) if response.sw in _TOO_MUCH else None
+
+
 def _progress(part: PartialFile) -> Checkpoint:
     return Checkpoint(
         f"read {part.file.name}", "progress", {"octets": str(len(part.content)), "total": str(part.total)}
     )
+
+
+def _ber_end(content: bytes) -> int | None:
+    """Where the data object ends that the file is; None while it is not whole."""
+    try:
+        return find_ber_end(content, 0, len(content))
+    except DecodeError:
+        return None  # if it never is, the verifier will say what is wrong with it
 
 
 def _is_about_length(response: ResponseAPDU) -> bool:

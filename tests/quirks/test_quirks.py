@@ -214,7 +214,7 @@ def test_without_ef_card_access_bac_opens_the_chip_where_the_plan_allows_it(sw):
     assert outcome[ProtocolName.BAC] is ProtocolOutcome.SUCCEEDED
 
 
-def test_a_refusal_that_ends_the_session_is_survived_for_fingerprints_only():
+def test_a_refusal_that_ends_the_session_is_survived():
     specimen = card_with(refusal_ends_session=True)
     evidence, link = read(specimen, data_groups=("DG1", "DG2", "DG3"))
     assert {item.name: item.sw for item in evidence.files if item.content is None} == {"DG3": 0x6982}
@@ -222,8 +222,31 @@ def test_a_refusal_that_ends_the_session_is_survived_for_fingerprints_only():
     assert outcome[ProtocolName.CHIP_AUTHENTICATION] is ProtocolOutcome.SUCCEEDED
     assert sum(sent.ins == 0x22 and sent.p1 == 0xC1 for sent, _ in link.log) == 2, "by the same protocol as before"
     assert all(sent.ins != 0x82 for sent, _ in link.log)
-    with pytest.raises(AuthenticationError):
-        read(specimen, data_groups=("DG1", "DG7"))
+    evidence, link = read(specimen, data_groups=("DG1", "DG5", "DG6", "DG7", "DG8", "DG9", "DG10"))
+    absent = {"DG5", "DG6", "DG7", "DG8", "DG9", "DG10"}
+    assert {item.name for item in evidence.files if item.content is None} == absent, "not declared, and asked for"
+    assert evidence.content("DG1") == specimen.files["DG1"]
+
+
+@pytest.mark.parametrize("refused", [{}, {"DG11": "6982"}, {"EF.COM": "6A82", "DG12": "6982", "DG13": "6A82"}])
+@pytest.mark.parametrize("places", ["nowhere", "everywhere"])
+def test_a_session_that_ends_over_short_identifiers_and_files(refused, places):
+    """What the chip says then is bare, so nothing is taken from it but that it does not go on in this way."""
+    specimen = card_with(refusal_ends_session=True, short_identifiers=places, refused_files=refused)
+    evidence, link = read(specimen)
+    assert {name for name, raw in specimen.files.items() if evidence.content(name) != raw} == set(refused)
+    assert {item.sw for item in evidence.files if item.name in refused} <= {0x6982}
+    assert all(sent.ins != 0x82 for sent, _ in link.log), "never by another protocol"
+    outcome = {item.protocol: item.outcome for item in evidence.transcripts}
+    assert outcome[ProtocolName.CHIP_AUTHENTICATION] is ProtocolOutcome.SUCCEEDED, "a genuine chip is no clone"
+
+
+def test_a_session_that_ends_over_a_file_of_the_master_file_goes_on_there():
+    """EF.CardSecurity and EF.SOD have the same identifier, each in its place."""
+    specimen = card_with("de-passport-2023", refusal_ends_session=True, short_identifiers="nowhere")
+    evidence, _ = read(specimen)
+    require_genuine(specimen, evidence)
+    assert evidence.content("EF.CardSecurity") == specimen.files["EF.CardSecurity"]
 
 
 @pytest.mark.parametrize("sw", ["6D00", "6A81", "6A88"])
@@ -289,6 +312,13 @@ def test_octets_behind_the_end_are_cut_off(excess, eager):
     evidence, link = read(specimen, habits=ReadingHabits(0, eager))
     require_genuine(specimen, evidence)
     assert "9000" in link.statuses()
+
+
+@pytest.mark.parametrize("answer", ["6700", "6B00", "6CXX", "6282"])
+def test_what_a_security_object_in_ber_lists_is_read_and_what_follows_it_is_cut_off(answer):
+    quirks = {"ef_com_omits": ["DG14", "DG15"], "excess_octets": "0000", "largest_read": 160, "too_long": answer}
+    specimen = card_with(sod_indefinite_length=True, **quirks)
+    require_genuine(specimen, read(specimen)[0])
 
 
 def test_a_security_object_that_does_not_say_how_long_it_is():
