@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey, KeyParameters
 from eid.enrolment.roles import Actor, Role
 from eid.errors import KeyStoreError, RecordError, TransportError
 from eid.gateways.local_server import HOST, LocalServer
-from eid.services.caller.tokens import DEVELOPMENT, TOKEN_ROLES
+from eid.services.caller.tokens import DEVELOPMENT, SITE, TOKEN_ROLES
 from eid.services.registry import utc_now
 
 NAME: Final = f"https://dev-issuer.invalid/{DEVELOPMENT}"
@@ -121,11 +121,13 @@ def parse_actor(subject: str, roles: list[str], site: str | None) -> Actor:
     """Whom a token is to be for.
 
     Raises:
-        RecordError: there is no such role, or it is none that a token gives.
+        RecordError: there is no such role, or it is none that a token gives; the site is no code.
     """
     unknown = [name for name in roles if name not in TOKEN_ROLES]
     if unknown:
         raise RecordError(f"no role that a token gives; there are {', '.join(TOKEN_ROLES)}")
+    if site is not None and not SITE.fullmatch(site):
+        raise RecordError("a site is 1 to 64 letters, digits and . _ -")
     return Actor(subject, frozenset(Role(name) for name in roles), site)
 
 

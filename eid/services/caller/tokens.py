@@ -36,7 +36,7 @@ _NOT_BY_TOKEN: Final = frozenset((Role.APPLICANT, Role.SYSTEM))  # who have no a
 TOKEN_ROLES: Final = {role.value: role for role in Role if role not in _NOT_BY_TOKEN}
 _PUBLIC_KINDS: Final = frozenset(("EC", "OKP", "RSA"))
 _OPAQUE: Final = re.compile(r"[A-Za-z0-9._|:-]{1,64}")
-_SITE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SITE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class TokenRefusedError(AuthenticationError):
@@ -178,7 +178,7 @@ def _site(stated: object) -> str | None:
     """Where he works; what is no code of a site is no token, lest he counts as one who works nowhere in particular."""
     if stated is None:
         return None
-    if not isinstance(stated, str) or not _SITE.fullmatch(stated):
+    if not isinstance(stated, str) or not SITE.fullmatch(stated):
         raise TokenRefusedError("the token is refused")
     return stated
 

@@ -64,6 +64,8 @@ def test_roles_that_no_token_gives() -> None:
     for name in ("applicant", "system", "king"):
         with pytest.raises(RecordError, match="no role"):
             parse_actor("x", [name], None)
+    with pytest.raises(RecordError, match="site"):
+        parse_actor("x", ["auditor"], "Fès Médina")
 
 
 @pytest.fixture
