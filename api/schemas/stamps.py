@@ -44,9 +44,7 @@ class NewStamp(RequestBody):
     service: Service = Field(examples=["card"])
     date_of_birth: date = Field(description="Of whom the stamp is for. It sets the fee and is not kept")
     phone: Phone = Field(description="Where the digits are sent", examples=["+212600000001"])
-    language: Language | None = Field(
-        default=None, description="Of the message; null: the buyer's own"
-    )
+    language: Language | None = Field(default=None, description="Of the message; null: the buyer's own")
     abroad: bool = Field(default=False, description="Whether the telephone may be one of another country")
 
 

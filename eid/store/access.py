@@ -141,9 +141,10 @@ def insert_session(connection: Connection, session: Session) -> None:
 
 def load_session(connection: Connection, session_id: uuid.UUID, now: datetime) -> Session | None:
     """A session that is still good."""
-    columns = ("id", "account_id", "secret_tag", "created_at", "expires_at")
+    names = ("id", "account_id", "secret_tag", "created_at", "expires_at")
+    columns = [*(access_session.c[name] for name in names), access_account.c.language]
     row = connection.execute(
-        select(*(access_session.c[name] for name in columns), access_account.c.language)
+        select(*columns)
         .join(
             access_account,
             (access_account.c.bucket == access_session.c.bucket) & (access_account.c.id == access_session.c.account_id),
