@@ -170,8 +170,8 @@ def keep_list(shelf: Path, raw: bytes, trust: TrustStore, now: datetime, *, uri:
     if not any(known.agrees_with(found) for known in rivals):
         shelf.mkdir(parents=True, exist_ok=True)
         store_file(shelf / f"{_stem(found.claims.uri)}-{hashlib.sha256(raw).hexdigest()[:16]}{SUFFIX}", raw)
-        for path, known in held.items():
-            if known is None or known.claims.issued_at < time:
+        for path, kept in held.items():
+            if kept is None or kept.claims.issued_at < time:
                 path.unlink(missing_ok=True)
     return KeptList(found, any(not known.agrees_with(found) for known in rivals))
 
