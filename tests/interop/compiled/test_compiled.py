@@ -17,6 +17,7 @@ COPY = ROOT / "build" / "compiled"
 TESTS = (
     *("tests/codec", "tests/mrz", "tests/lds/test_sod.py", "tests/crypto", "tests/pki/test_trust.py"),
     *("tests/evidence", "tests/verification", "tests/attacks"),
+    *("tests/api/test_whole.py", "tests/api/test_bodies.py", "tests/api/test_verifications.py"),
 )
 # They put something in the place of a name in a module, which machine code does not look up again.
 REPLACING = "not shortcut and not library_build_lacks"
