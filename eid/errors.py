@@ -29,6 +29,7 @@
     |  +- AlreadyDoneError          what may be done once was done before
     |  +- TooLateError              the time in which it could be done is over
     |  +- EnrolmentError            the rules of applications, stamps and cards forbid it; carries a `Refusal`
+    |     +- OvertakenError         somebody else has changed it between reading and writing; another try finds it so
     +- KeyStoreError                a key cannot be reached or used
     +- StoreError                   persistent state is missing, locked or damaged
     |  +- NotStoredError            there is no object with this identifier
@@ -352,6 +353,10 @@ class EnrolmentError(LifecycleError):
         self.detail = detail
         self.guard = guard
         super().__init__(f"{refusal.value}: {detail}")
+
+
+class OvertakenError(EnrolmentError):
+    """Somebody else has changed it between reading and writing: whoever reads again finds how it stands."""
 
 
 class KeyStoreError(EidError):

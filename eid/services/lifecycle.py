@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, Update, bindparam, update
 from eid.audit.chain import AuditEvent, Fact
 from eid.enrolment.roles import Actor
 from eid.enrolment.transitions import Lifecycle
-from eid.errors import EnrolmentError, Refusal
+from eid.errors import OvertakenError, Refusal
 from eid.store.audit import append_event, bucket_of
 from eid.store.outbox import Work, enqueue
 
@@ -71,7 +71,7 @@ def advance(
         _change_of(table), {**(values or {}), "state": row.target.value, "version": version, **which}
     )
     if changed.rowcount != 1:
-        raise EnrolmentError(Refusal.WRONG_STATE, f"the {lifecycle.name} was changed by somebody else meanwhile")
+        raise OvertakenError(Refusal.WRONG_STATE, f"the {lifecycle.name} was changed by somebody else meanwhile")
     told = {"from": state.value, "to": row.target.value, "version": version, **(detail or {})}
     name, subject = f"{lifecycle.name}.{event}", f"{lifecycle.name}:{standing.id}"
     append_event(connection, bucket, AuditEvent(now, actor.tag(role), name, subject, told))

@@ -30,7 +30,15 @@ SOURCES = [
     *(ROOT / "api" / "routes" / f"{name}.py" for name in ("applications", "documents", "stamps", "payments")),
     *(ROOT / "api" / "routes" / f"{name}.py" for name in ("appointments", "call_centre", "cards", "enrolments")),
 ]
-ERRORS = {"RecordError", "EnrolmentError", "LifecycleError", "AlreadyDoneError", "TooManyTriesError", "ProblemError"}
+ERRORS = {
+    "RecordError",
+    "EnrolmentError",
+    "OvertakenError",
+    "LifecycleError",
+    "AlreadyDoneError",
+    "TooManyTriesError",
+    "ProblemError",
+}
 # Capture records come from stations and rules from files; the development issuer has no applicants.
 NOT_FOR_PEOPLE = {"capture.py", "development_issuer.py", "person.py"}
 ENTRIES = tomllib.loads((ROOT / "eid" / "locale" / "refusals.toml").read_text(encoding="utf-8"))["detail"]

@@ -22,7 +22,7 @@ from eid.enrolment.names import build_search_keys
 from eid.enrolment.person import PersonRecord, decode_person, encode_person, find_missing
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules, age_on, load_rules
-from eid.errors import EnrolmentError, NotStoredError, Refusal
+from eid.errors import EnrolmentError, NotStoredError, OvertakenError, Refusal
 from eid.services.audit.log import note_reading
 from eid.services.lifecycle import Standing, advance
 from eid.store.application_tables import application as table
@@ -270,7 +270,7 @@ def change_values(
 ) -> StoredApplication:
     """Set columns without a change of state, under the version's guard, and tell the audit log."""
     if not change_columns(connection, application, values | {"updated_at": now}):
-        raise EnrolmentError(Refusal.WRONG_STATE, "the application was changed by somebody else meanwhile")
+        raise OvertakenError(Refusal.WRONG_STATE, "the application was changed by somebody else meanwhile")
     version = application.version + 1
     event = AuditEvent(now, actor_tag, f"application.{what}", f"application:{application.id}", {"version": version})
     append_event(connection, bucket_of(application.id), event)

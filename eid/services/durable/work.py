@@ -11,9 +11,9 @@ may be called again after it has succeeded, because a process can die before it 
 the database are one transaction that asks first: the state of a life cycle (`advance` refuses a second time), or
 `once`. What it asks of the world outside carries ``work.id`` as its idempotency key.
 
-What it raises decides: `GatewayError`, `TransportError`, `StoreError` and `KeyStoreError` are tried again, later and
-later; `GatewayRefusedError`, `NotStoredError` and every other `EidError` are final, and kept for a person to look at
-(`eid worker failed`).
+What it raises decides: `GatewayError`, `TransportError`, `StoreError`, `KeyStoreError` and `OvertakenError` are tried
+again, later and later; `GatewayRefusedError`, `NotStoredError` and every other `EidError` are final, and kept for a
+person to look at (`eid worker failed`).
 
 Some kinds need a key that not every worker has: they wait on a queue of their own, named for what is needed
 (`Capability`), until a worker comes who has it. What such a handler signs it asks about first, and keeps, in the
@@ -37,6 +37,7 @@ from eid.errors import (
     GatewayRefusedError,
     KeyStoreError,
     NotStoredError,
+    OvertakenError,
     StoreError,
     TransportError,
 )
@@ -159,7 +160,7 @@ def _attempt(workshop: Workshop, handlers: Mapping[str, Handler], work: Work, at
         handler(workshop, work)
     except (GatewayRefusedError, NotStoredError) as refusal:
         return _keep(workshop, work, attempt, str(refusal))
-    except (GatewayError, TransportError, StoreError, KeyStoreError) as failure:
+    except (GatewayError, TransportError, StoreError, KeyStoreError, OvertakenError) as failure:
         return Outcome.AGAIN if attempt + 1 < ATTEMPTS else _keep(workshop, work, attempt, str(failure))
     except EidError as refusal:
         return _keep(workshop, work, attempt, str(refusal))

@@ -19,6 +19,7 @@ from eid.errors import (
     GatewayRefusedError,
     KeyStoreError,
     NotStoredError,
+    OvertakenError,
     Refusal,
     StoreError,
     TransportError,
@@ -69,7 +70,14 @@ def raising(error: Exception) -> Callable[[Workshop, Work], None]:
 
 
 @pytest.mark.parametrize(
-    "error", [GatewayError("away"), TransportError("away"), StoreError("locked"), KeyStoreError("no token")]
+    "error",
+    [
+        GatewayError("away"),
+        TransportError("away"),
+        StoreError("locked"),
+        KeyStoreError("no token"),
+        OvertakenError(Refusal.WRONG_STATE, "the blank was changed by somebody else meanwhile"),
+    ],
 )
 def test_what_may_help_is_tried_again_but_not_for_ever(workshop: Workshop, error: Exception) -> None:
     (work,) = put(workshop.engine, "x")
