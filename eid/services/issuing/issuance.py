@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, TypeVar
@@ -21,6 +22,7 @@ from eid.codec.apdu import MAX_SHORT_DATA
 from eid.codec.x509 import decode_certificate
 from eid.errors import (
     EidError,
+    GatewayError,
     LifecycleError,
     NotStoredError,
     RecordError,
@@ -150,7 +152,8 @@ class Issuance:
             raise BrokenOffError(self.job.id, attempt.stage, failure) from failure
         except EidError:
             if is_new and attempt.stage is Stage.UNTOUCHED:
-                self.book.change("FAILED")
+                with suppress(GatewayError):  # a registry that is away is told when the job is taken up again
+                    self.book.change("FAILED")
             raise
         return self._register(data, opened, evidence, report)
 

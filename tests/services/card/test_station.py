@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from eid.enrolment.roles import Role
-from eid.errors import GatewayRefusedError, LifecycleError
+from eid.errors import GatewayError, GatewayRefusedError, LifecycleError
 from eid.gateways.registry import RegistryClient
 from eid.profile.loader import load_profile
 from eid.protocols.exchange import Connection
@@ -163,9 +163,18 @@ def test_a_card_that_was_pulled_out_is_gone_on_with(plant: Plant) -> None:
     assert len(signed) <= 2  # what was signed and told is not signed again
 
 
-def test_a_blank_that_was_not_touched_is_as_it_was(plant: Plant) -> None:
+def test_a_blank_that_was_not_touched_is_as_it_was(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     order = plant.ready()
     (other,) = [card for serial, card in plant.press.blanks.items() if serial != order.serial][:1]
+
+    def be_away(*_: object) -> None:
+        raise GatewayError("the registry cannot be reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eid.services.card.station.RemoteJob.change", be_away)
+        with pytest.raises(LifecycleError, match="another blank"):
+            plant.write(order, LoopbackConnection(other))  # why it was not written is told all the same
+    assert plant.order(order).state == "WRITING"
     with pytest.raises(LifecycleError, match="another blank"):
         plant.write(order, LoopbackConnection(other))
     assert (plant.order(order).state, plant.order(order).job_id) == ("READY", None)
