@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, column, create_engine, func, select, table
 
 from eid.audit.tree_head import ALGORITHM
 from eid.gateways.abis.sandbox import SandboxAbis
@@ -63,6 +63,7 @@ PRODUCT = "ma-cnie"
 REST = timedelta(seconds=3)
 BUSY = {"seal": timedelta(seconds=2), "status": timedelta(seconds=3)}  # so that kills meet them
 CLERKS = 14  # affairs at once
+PACE = 2.4  # seconds for each kill: 200 in eight minutes, and time to settle within ten
 LIVELY = 60.0  # seconds without anything happening, after which nothing is waited for
 WAITING = ("ENQUEUED", "PENDING", "DELAYED")
 
@@ -201,18 +202,17 @@ class Workers:
             self.nursery.kill()
 
 
-def count_jobs(settings: Settings, states: tuple[str, ...], executor: str = "%") -> int:
+def count_jobs(settings: Settings, states: tuple[str, ...], executor: str | None = None) -> int:
     """How many groups of jobs the engine has in these states, of one worker or of all."""
     engine = create_engine(locate_work_database(settings))
-    schema = "" if engine.dialect.name == "sqlite" else "eid_work."
-    among = ", ".join(f"'{state}'" for state in states)
-    asked = f"SELECT count(*) FROM {schema}workflow_status WHERE status IN ({among})"
-    if executor != "%":
-        asked += " AND executor_id = :executor"
+    schema = None if engine.dialect.name == "sqlite" else "eid_work"
+    jobs = table("workflow_status", column("status"), column("executor_id"), schema=schema)
+    asked = select(func.count()).select_from(jobs).where(jobs.c.status.in_(states))
+    if executor is not None:
+        asked = asked.where(jobs.c.executor_id == executor)
     try:
         with engine.connect() as connection:
-            found = connection.execute(text(asked), {"executor": executor} if executor != "%" else {})
-            return int(found.scalar_one())
+            return connection.execute(asked).scalar_one()
     finally:
         engine.dispose()
 
@@ -358,9 +358,6 @@ def main() -> int:
         if tally.findings:
             print(_log(home), file=sys.stderr)
     return 1 if tally.findings else 0
-
-
-PACE = 2.4  # seconds for each kill: 200 in eight minutes, and time to settle within ten
 
 
 def _tell(tally: Tally, seed: int, seconds: float) -> None:
