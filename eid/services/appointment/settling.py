@@ -8,7 +8,7 @@ application has chosen is given back.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from eid.enrolment.application import ApplicationState
 from eid.enrolment.appointment import AppointmentState
 from eid.enrolment.roles import Actor, Role
+from eid.errors import EidError
 from eid.services.appointment.desk import (
     SYSTEM,
     Desk,
@@ -103,20 +104,44 @@ def sweep(desk: Desk, now: datetime) -> Swept:
     """End holds whose time is over and tell appointments to which nobody came; safe to run anywhere, at any time."""
     before = now - timedelta(minutes=desk.rules.grace_minutes)
 
-    def expire(connection: Connection) -> int:
-        due = list_due_holds(connection, now, BATCH)
-        for found in due:
-            step_appointment(connection, found, "expire", facts_of(found, desk.rules, now), SYSTEM, now)
-        return len(due)
-
-    expired = in_transaction(desk.engine, expire)
+    due = in_transaction(desk.engine, lambda connection: list_due_holds(connection, now, BATCH))
     missed = in_transaction(desk.engine, lambda connection: list_missed(connection, before, BATCH))
-    return Swept(expired, sum(_miss(desk, found, now) for found in missed))
+    return Swept(_each(desk, due, _expire, now), _each(desk, missed, _miss, now))
 
 
 def actor_of(stated: Mapping[str, Any]) -> Actor:
     """Who caused a work, out of its payload."""
     return Actor(stated["id"], frozenset(Role(role) for role in stated["roles"]), stated["site"])
+
+
+def _each(
+    desk: Desk, found: Iterable[Appointment], end: Callable[[Desk, Appointment, datetime], bool], now: datetime
+) -> int:
+    """End each in a transaction of its own, so that one that cannot end keeps no other waiting; how many that were.
+
+    Raises:
+        EidError: of the first that cannot, where there was no other.
+    """
+    ended, failures = 0, list[EidError]()
+    for one in found:
+        try:
+            ended += end(desk, one, now)
+        except EidError as failure:
+            failures.append(failure)
+    if failures and not ended:
+        raise failures[0]
+    return ended
+
+
+def _expire(desk: Desk, seen: Appointment, now: datetime) -> bool:
+    def work(connection: Connection) -> bool:
+        found = find_appointment(connection, seen.id)
+        if found.state != S.HELD or found.expires_at is None or found.expires_at > now:
+            return False
+        step_appointment(connection, found, "expire", facts_of(found, desk.rules, now), SYSTEM, now)
+        return True
+
+    return in_transaction(desk.engine, work)
 
 
 def _miss(desk: Desk, seen: Appointment, now: datetime) -> bool:

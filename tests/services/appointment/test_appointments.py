@@ -14,19 +14,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from eid.audit.chain import Chain
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.site import cells_of, decode_site
 from eid.enrolment.wall_time import WallTime, decode_wall_time
-from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
+from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal, StoreError
 from eid.gateways.messages import SpooledMessages
 from eid.keystore.service_keys import ServiceKeys
 from eid.services.application.acts import cancel as end_by_authority
 from eid.services.application.acts import reject, withdraw
-from eid.services.appointment import appointments
+from eid.services.appointment import appointments, settling
 from eid.services.appointment.appointments import (
     Offer,
     admit_walk_in,
@@ -244,6 +244,24 @@ def test_a_booking_after_the_time_to_decide(desk: Desk) -> None:
     assert sweep(desk, NOW + timedelta(minutes=15)).expired == 1
     assert sweep(desk, NOW + timedelta(minutes=15)).expired == 0
     assert (reload(desk, made).state, cells(desk)) == ("EXPIRED", 0)
+
+
+def test_a_hold_that_cannot_end_keeps_no_other_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck, other = (hold(desk, make_application(desk.engine), "rabat-agdal", NINE, ME, NOW) for _ in range(2))
+    late, step = NOW + timedelta(minutes=15), settling.step_appointment
+
+    def refuse(connection: Connection, found: Appointment, *rest: Any, **more: Any) -> None:
+        if found.id == stuck.id:
+            raise StoreError("damaged")
+        step(connection, found, *rest, **more)
+
+    monkeypatch.setattr(settling, "step_appointment", refuse)
+    assert sweep(desk, late).expired == 1
+    assert [reload(desk, item).state for item in (stuck, other)] == ["HELD", "EXPIRED"]
+    with pytest.raises(StoreError):
+        sweep(desk, late)
+    monkeypatch.undo()
+    assert sweep(desk, late).expired == 1
 
 
 def test_a_booking_asked_for_again_is_the_same(desk: Desk) -> None:
