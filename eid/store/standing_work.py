@@ -16,7 +16,15 @@ from sqlalchemy import Connection
 from eid.errors import NotStoredError
 from eid.store.outbox import Work, enqueue, is_waiting
 from eid.store.types import made_at, new_id
-from eid.store.work_records import Lease, ask_again, drop_lease, find_lease, hold_lease, list_leases, take_turn
+from eid.store.work_records import (
+    Lease,
+    ask_again,
+    find_lease,
+    hold_lease,
+    list_leases,
+    prolong_lease,
+    release_lease,
+)
 
 REMINDER: Final = timedelta(minutes=15)
 _PREFIX: Final = "standing:"
@@ -37,13 +45,13 @@ def ask(connection: Connection, kind: str, now: datetime) -> None:
         work_id = new_id(now)
         if hold_lease(connection, Lease(_PREFIX + kind, str(work_id), now + REMINDER), now):
             enqueue(connection, Work(work_id, kind, {}, now))
-    elif take_turn(connection, Lease(found.name, found.holder, now + REMINDER), now):
+    elif prolong_lease(connection, found, now, now + REMINDER):
         _remind(connection, Work(uuid.UUID(found.holder), kind, {}, now))
 
 
-def settle(connection: Connection, kind: str) -> None:
-    """It is over: from now on it may be asked for anew."""
-    drop_lease(connection, _PREFIX + kind)
+def settle(connection: Connection, work: Work) -> None:
+    """It is over: from now on it may be asked for anew. Harmless for a piece that was over before."""
+    release_lease(connection, Lease(_PREFIX + work.kind, str(work.id), work.created_at))
 
 
 def list_outstanding(connection: Connection) -> tuple[Outstanding, ...]:

@@ -128,14 +128,15 @@ def take_turn(connection: Connection, lease: Lease, now: datetime) -> bool:
     return hold_lease(connection, lease, now)
 
 
+def prolong_lease(connection: Connection, lease: Lease, now: datetime, until: datetime) -> bool:
+    """Keep a lease that has run out for whoever has it: True for one caller, False where it is gone or another's."""
+    same = (work_lease.c.name == lease.name, work_lease.c.holder == lease.holder, work_lease.c.expires_at <= now)
+    return bool(connection.execute(update(work_lease).where(*same).values(expires_at=until)).rowcount)
+
+
 def release_lease(connection: Connection, lease: Lease) -> None:
     """Let go of a lease; harmless where another one has it."""
     connection.execute(delete(work_lease).where(work_lease.c.name == lease.name, work_lease.c.holder == lease.holder))
-
-
-def drop_lease(connection: Connection, name: str) -> None:
-    """End a lease, whoever holds it; harmless where there is none."""
-    connection.execute(delete(work_lease).where(work_lease.c.name == name))
 
 
 def find_lease(connection: Connection, name: str) -> Lease | None:

@@ -28,6 +28,7 @@ from tests.interop.judging import Judge
 HERE = Path(__file__).parent
 ROW = "interop"
 APDUS = "apdus"
+LONGEST = ("test_killed_workers.py",)
 RESULTS = {"passed": "proven", "failed": "FAILED", "skipped": "SKIPPED"}
 
 Ledger = Callable[..., None]
@@ -70,6 +71,11 @@ def ledger(record_property: Callable[[str, object], None]) -> Ledger:
         record_property(ROW, [who, against, proven, _names(controls), apdus])
 
     return tell
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that in the end no process waits for the other."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -39,4 +39,4 @@ def seal(workshop: Workshop, work: Work) -> None:
         raise KeyStoreError("this process has not the audit log's key")
     workshop.sealer.seal(workshop.now())
     export_heads(workshop.engine, workshop.settings.heads_directory)
-    in_transaction(workshop.engine, lambda connection: standing_work.settle(connection, SEAL))
+    in_transaction(workshop.engine, lambda connection: standing_work.settle(connection, work))

@@ -33,4 +33,4 @@ def publish(workshop: Workshop, work: Work) -> None:
     if workshop.publisher is None:
         raise KeyStoreError("this process has not the key of status lists")
     workshop.publisher.publish(workshop.now(), due_only=True)
-    in_transaction(workshop.engine, lambda connection: standing_work.settle(connection, PUBLISH))
+    in_transaction(workshop.engine, lambda connection: standing_work.settle(connection, work))
