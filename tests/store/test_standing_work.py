@@ -69,7 +69,5 @@ def test_what_is_over_is_not_asked_for_under_its_old_identifier(
         assert ask_at(any_database, NOW + timedelta(seconds=1), LATER) == ()
     (other,) = ask_at(any_database, LATER)
     assert other.id != work.id
-    in_transaction(
-        any_database, lambda connection: settle(connection, work)
-    )  # by one that was begun again
+    in_transaction(any_database, lambda connection: settle(connection, work))  # by one that was begun again
     assert [item.kind for item in in_transaction(any_database, list_outstanding)] == [KIND]
