@@ -27,6 +27,12 @@ from eid.gateways.payment.statement import decode_statement
 
 SECRET = b"s" * 32
 PRICE = Money(75, "MAD")
+NOW = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)  # the first of July where the provider is
+ZONE = "Africa/Casablanca"
+
+
+def clock() -> datetime:
+    return NOW
 
 
 @dataclass
@@ -51,7 +57,7 @@ def office() -> Iterator[Office]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            verify_message((SECRET,), self.headers[HEADER], body, datetime.now(UTC))
+            verify_message((SECRET,), self.headers[HEADER], body, NOW)
             with office.arrived:
                 status = office.statuses.pop(0) if office.statuses else 200
                 if status == 200:
@@ -78,7 +84,7 @@ class Sandbox:
     provider: SandboxProvider
 
     def channel(self, name: Channel, secret: bytes = SECRET) -> HttpChannel:
-        return next(kind for kind in CHANNELS if kind.name is name)(ProviderLink(self.url, (secret,)))
+        return next(kind for kind in CHANNELS if kind.name is name)(ProviderLink(self.url, (secret,), clock=clock))
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         connection = HTTPConnection(self.url.removeprefix("http://"), timeout=5)
@@ -91,13 +97,13 @@ class Sandbox:
 
 @pytest.fixture
 def sandbox(office: Office) -> Iterator[Sandbox]:
-    with serve_sandbox(SandboxSettings(office.url, SECRET)) as (url, provider):
+    with serve_sandbox(SandboxSettings(office.url, SECRET, ZONE, clock)) as (url, provider):
         yield Sandbox(url, provider)
 
 
 def order(**changes: object) -> PaymentOrder:
     given = {"phone": "+212600000001", "terminal": "T-1", "return_url": "https://office.example/", **changes}
-    return PaymentOrder(uuid.uuid4(), PRICE, "card", datetime.now(UTC) + timedelta(days=1), **given)
+    return PaymentOrder(uuid.uuid4(), PRICE, "card", NOW + timedelta(days=1), **given)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +133,7 @@ def test_every_way_is_requested_paid_told_and_returned(office, sandbox, name, fo
     assert channel.refund(wanted.reference, PRICE) is Outcome.REFUNDED
     assert channel.refund(wanted.reference, PRICE) is Outcome.REFUNDED
     assert channel.ask(wanted.reference) is Outcome.REFUNDED
-    today = datetime.now(ZoneInfo("Africa/Casablanca")).date()
+    today = NOW.astimezone(ZoneInfo(ZONE)).date()
     lines = decode_statement(channel.statement(today))
     assert [(line.reference, line.kind, line.money) for line in lines] == [
         (wanted.reference, "payment", PRICE),
