@@ -198,6 +198,20 @@ async def test_requests_that_follow_each_other_at_once_are_answered_in_order(dia
     assert len(answered) == 2  # behind one that the application has, nothing overtakes
 
 
+async def test_a_request_behind_one_that_was_answered_at_once_is_no_idle_connection(dial, answered, body, server_state):
+    reader, writer = await dial()
+    one = request(body, *JSON)
+    writer.write(GET)
+    await read(reader)
+    (connected,) = server_state.connections
+    connected.timeout_keep_alive = 0.05
+    writer.write(one + one[:-7])
+    await asyncio.sleep(0.2)
+    writer.write(one[-7:])
+    assert [(await read(reader))[0] for _ in range(2)] == [b"HTTP/1.1 200 OK"] * 2
+    assert answered == [body, body]
+
+
 async def test_what_nobody_expected_is_a_problem_response_and_logged(dial, body, monkeypatch, app, caplog):
     def fail(*_: object) -> None:
         raise RuntimeError("CANARY")
