@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from eid.errors import ContradictionError, StoreError
 
@@ -31,6 +32,7 @@ BUSY_TIMEOUT: Final = 30_000  # milliseconds
 ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = 0.01  # seconds, doubled after each attempt
 CONNECTIONS: Final = 15  # of one process at most; all are kept, for a new one costs more than most transactions
+NO_CONNECTION: Final = "all connections to the database are in use, and none became free"
 PREPARED: Final = 500  # statements that a connection to PostgreSQL remembers: more than there are
 _ALONE: Final[dict[str, dict[str, Any]]] = {"sqlite": {"alone": True}, "postgresql": {"isolation_level": "AUTOCOMMIT"}}
 _RETRYABLE: Final = frozenset(("40001", "40P01"))  # SQLSTATE: serialization failure, deadlock detected
@@ -112,6 +114,8 @@ def in_transaction(
                 raise StoreError(f"the database failed: {type(failure.orig).__name__}") from failure
             if attempt == attempts - 1:
                 raise StoreError(f"the database stayed locked through {attempts} attempts") from failure
+        except PoolTimeoutError as failure:
+            raise StoreError(NO_CONNECTION) from failure
         sleep(pause * (1 + random.random()))  # noqa: S311  only spreads the waiting
         pause *= 2
     raise StoreError("no attempt was allowed")
@@ -129,6 +133,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection.execution_options(**_ALONE[engine.dialect.name])
     except DBAPIError as failure:
         raise StoreError(f"the database failed: {type(failure.orig).__name__}") from failure
+    except PoolTimeoutError as failure:
+        raise StoreError(NO_CONNECTION) from failure
 
 
 def is_retryable(failure: DBAPIError) -> bool:

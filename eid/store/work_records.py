@@ -92,9 +92,10 @@ def ask_all_again(connection: Connection, kind: str | None = None) -> int:
     return connection.execute(order if kind is None else order.where(work_failure.c.kind == kind)).rowcount
 
 
-def drop_failure(connection: Connection, work_id: uuid.UUID) -> None:
-    """Forget a failure; harmless where it is gone."""
-    connection.execute(delete(work_failure).where(*_key(work_id)))
+def drop_failure(connection: Connection, failure: Failure) -> None:
+    """Forget a failure whose work is tried again; harmless where it is gone, or where the work has failed anew."""
+    same = (work_failure.c.asked_again.is_(True), work_failure.c.attempts == failure.attempts)
+    connection.execute(delete(work_failure).where(*_key(failure.work.id), *same))
 
 
 def hold_lease(connection: Connection, lease: Lease, now: datetime) -> bool:

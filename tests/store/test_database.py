@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import threading
 import uuid
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from eid.errors import LifecycleError, StoreError
-from eid.store.database import in_transaction, is_retryable, journal_mode, open_database
+from eid.store.database import CONNECTIONS, in_transaction, is_retryable, journal_mode, open_database, reading
 from eid.store.types import UtcDateTime, new_id
 
 
@@ -101,6 +102,19 @@ def test_other_failures_are_not_repeated(engine):
     with pytest.raises(StoreError, match="the database failed: OperationalError"):
         in_transaction(engine, lambda connection: connection.execute(text("SELECT * FROM nowhere")))
     assert not is_retryable(OperationalError("x", {}, sqlite3.OperationalError("disk I/O error")))
+
+
+def test_where_every_connection_is_in_use_the_store_is_away(engine, monkeypatch):
+    """An error of ours: whoever does durable work tries again, and a request is answered with 503."""
+    monkeypatch.setattr(engine.pool, "_timeout", 0.01)
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stack.enter_context(engine.connect())
+        with pytest.raises(StoreError, match="in use"):
+            in_transaction(engine, lambda connection: None)
+        with pytest.raises(StoreError, match="in use"), reading(engine):
+            pass
+    in_transaction(engine, lambda connection: None)
 
 
 def test_what_the_work_raises_passes_after_a_rollback(engine):

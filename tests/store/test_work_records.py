@@ -51,9 +51,15 @@ def test_failures_wait_for_a_person(any_database: Engine) -> None:
     assert (failure.work, failure.attempts, failure.why, failure.failed_at) == (WORK, 4, "refused", SOON)
     run(any_database, ask_again, WORK.id)
     assert run(any_database, list_failures) == ()
-    assert [item.work for item in run(any_database, list_failures, asked_again=True)] == [WORK]
-    run(any_database, drop_failure, WORK.id)
-    run(any_database, drop_failure, WORK.id)
+    (asked,) = run(any_database, list_failures, asked_again=True)
+    assert asked.work == WORK
+    run(any_database, keep_failure, WORK, 5, "refused anew", SOON)
+    run(any_database, drop_failure, asked)  # what has failed since is another failure
+    assert [item.attempts for item in run(any_database, list_failures)] == [5]
+    run(any_database, ask_again, WORK.id)
+    (asked,) = run(any_database, list_failures, asked_again=True)
+    run(any_database, drop_failure, asked)
+    run(any_database, drop_failure, asked)
     assert run(any_database, list_failures, asked_again=True) == ()
 
 

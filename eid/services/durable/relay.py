@@ -43,7 +43,7 @@ def relay(engine: Engine, work_engine: WorkEngine, limit: int = AT_ONCE, leave: 
     def drop(connection: Connection) -> None:
         forget(connection, *fresh)
         for failure in again:
-            drop_failure(connection, failure.work.id)
+            drop_failure(connection, failure)
 
     if fresh or again:
         in_transaction(engine, drop)

@@ -174,6 +174,17 @@ def test_what_a_person_orders_is_tried_again(workshop: Workshop) -> None:
         ask_for_another_try(workshop.engine, work.id)
 
 
+def test_what_fails_anew_at_once_is_still_a_failure(workshop: Workshop) -> None:
+    """The engine may be done with it before the relay has forgotten the failure that it was."""
+    (work,) = put(workshop.engine, "x")
+    refused = {"x": raising(GatewayRefusedError("no such number"))}
+    drain(workshop, refused)
+    ask_for_another_try(workshop.engine, work.id)
+    assert drain(workshop, refused) == 1
+    (failure,) = look_at_work(workshop.engine, NOW).failures
+    assert (failure.work, failure.attempts) == (work, 2)
+
+
 @pytest.mark.both_databases
 def test_a_relay_that_dies_hands_over_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is handed over twice has the same identifiers; nothing is forgotten before it was handed over."""
