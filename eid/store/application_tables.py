@@ -128,6 +128,7 @@ application = Table(
     Index(None, "applicant"),
     Index(None, "state", "due_at"),
     Index(None, "site", "state"),
+    Index(None, "stamp_id"),
 )
 
 document = Table(  # a supporting document; its octets lie encrypted under `blob`

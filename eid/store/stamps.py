@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from eid.audit.chain import BUCKETS
 from eid.errors import NotStoredError
+from eid.store.application_tables import application
 from eid.store.audit import bucket_of
 from eid.store.stamp_tables import stamp as table
 from eid.store.stamp_tables import stamp_try
@@ -143,10 +144,14 @@ def unsent_stamps(connection: Connection, asked_before: datetime, limit: int) ->
     return tuple(map(_to_stamp, connection.execute(query)))
 
 
-def reserved_stamps(connection: Connection, before: datetime, limit: int) -> tuple[StoredStamp, ...]:
-    """Stamps that have been reserved since before a moment."""
-    query = select(*_COLUMNS).where(table.c.state == "RESERVED", table.c.reserved_at < before).limit(limit)
-    return tuple(map(_to_stamp, connection.execute(query)))
+def forsaken_stamps(connection: Connection, before: datetime, limit: int) -> tuple[StoredStamp, ...]:
+    """Stamps that have been reserved since before a moment for an application which they are not bound to."""
+    bound = select(application.c.id).where(
+        application.c.stamp_id == table.c.id, application.c.id == table.c.application_id
+    )
+    old = (table.c.state == "RESERVED", table.c.reserved_at < before, table.c.application_id.is_not(None))
+    query = select(*_COLUMNS).where(*old, ~exists(bound))
+    return tuple(map(_to_stamp, connection.execute(query.limit(limit))))
 
 
 def note_reservation(connection: Connection, stamp_id: uuid.UUID, now: datetime) -> None:

@@ -24,7 +24,7 @@ from eid.services.lifecycle import advance
 from eid.services.stamp.stamps import CLERK, UNUSABLE, StampOffice, require_tries, standing_of
 from eid.store.applications import StoredApplication, load_application
 from eid.store.database import in_transaction, reading
-from eid.store.stamps import StoredStamp, find_by_tag, find_stamp, forgive_try, note_reservation, reserved_stamps
+from eid.store.stamps import StoredStamp, find_by_tag, find_stamp, forgive_try, forsaken_stamps, note_reservation
 
 FORSAKEN: Final = timedelta(minutes=15)
 
@@ -177,8 +177,7 @@ def consume_stamp(
 def release_forsaken(office: StampOffice, now: datetime, limit: int = 500) -> int:
     """Release stamps that were reserved for an application and never bound to it; how many there were."""
     with reading(office.engine) as connection:
-        candidates = reserved_stamps(connection, now - FORSAKEN, limit)
-        forsaken = [item for item in candidates if _bound_stamp(connection, item.application_id) != item.id]
+        forsaken = forsaken_stamps(connection, now - FORSAKEN, limit)
     for item in forsaken:
         if item.application_id is not None:
             release_stamp(office, item.id, item.application_id, CLERK, now, before=now - FORSAKEN)
@@ -211,9 +210,7 @@ def _find_wanting(connection: Connection, application_id: uuid.UUID, actor: Acto
     return _Wanting(due, None if holds_stamp(connection, application) else application.stamp_id)
 
 
-def _bound_stamp(connection: Connection, application_id: uuid.UUID | None) -> uuid.UUID | None:
-    if application_id is None:
-        return None
+def _bound_stamp(connection: Connection, application_id: uuid.UUID) -> uuid.UUID | None:
     application = load_application(connection, application_id)
     return None if application is None else application.stamp_id
 

@@ -7,9 +7,10 @@ import uuid
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from eid.errors import EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.messages import SpooledMessages
@@ -29,9 +30,10 @@ from eid.services.stamp.spending import (
     reserve_stamp,
     take_back,
 )
-from eid.services.stamp.stamps import CLERK, TRIES_AN_HOUR, TooManyTriesError, block_stamp, open_message
+from eid.services.stamp.stamps import CLERK, TRIES_AN_HOUR, StampOffice, TooManyTriesError, block_stamp, open_message
 from eid.store.applications import StoredApplication
 from eid.store.audit import bucket_of, read_chain
+from eid.store.stamps import StoredStamp
 from tests.builders.applicants import OTHER_APPLICANT, applicant_record
 from tests.builders.stamps import CHIEF, NOW, ORDER, Till, build_till
 
@@ -202,6 +204,19 @@ def test_what_a_process_that_died_left_reserved_is_released(till: Till, monkeypa
     assert [till.show(item).state for item in (stamp, kept)] == ["ISSUED", "RESERVED"]
 
 
+def test_the_many_that_are_bound_keep_no_forgotten_one_waiting(till: Till) -> None:
+    kept = [till.buy() for _ in range(3)]
+    for stamp in kept:
+        enter_stamp(till.office, apply(till).id, till.digits(stamp), till.me, till.now)
+    forgotten = till.buy()
+    reserve_stamp(till.office, apply(till).id, DUE, till.digits(forgotten), till.me, till.now)
+    till.later(minutes=16)
+    while release_forsaken(till.office, till.now, limit=1):
+        pass
+    assert till.show(forgotten).state == "ISSUED"
+    assert {till.show(stamp).state for stamp in kept} == {"RESERVED"}
+
+
 def test_the_second_of_two_requests_does_not_free_what_the_first_has_bound(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,16 +257,14 @@ def test_who_enters_it_again_in_time_keeps_it(till: Till, monkeypatch: pytest.Mo
     stamp, application = till.buy(), apply(till)
     reserve_stamp(till.office, application.id, DUE, till.digits(stamp), till.me, till.now)
     till.later(minutes=16)
-    whole = spending._bound_stamp
+    whole = spending.release_stamp
 
-    def look(connection: Connection, application_id: uuid.UUID | None) -> uuid.UUID | None:
-        found = whole(connection, application_id)
-        if application_id == application.id:  # after it was looked at, and before it is released
-            connection.rollback()
+    def release(office: StampOffice, stamp_id: uuid.UUID, *rest: Any, **named: Any) -> StoredStamp:
+        if stamp_id == stamp.id:  # after it was looked at, and before it is released
             enter_stamp(till.office, application.id, till.digits(stamp), till.me, till.now)
-        return found
+        return whole(office, stamp_id, *rest, **named)
 
-    monkeypatch.setattr(spending, "_bound_stamp", look)
+    monkeypatch.setattr(spending, "release_stamp", release)
     release_forsaken(till.office, till.now)
     assert (till.show(stamp).state, bound(till, application)) == ("RESERVED", stamp.id)
 
