@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
+from eid.store.application_tables import application as application_table
 from eid.store.audit import bucket_of
 from eid.store.production_tables import capture, captured_item, duplicate_search, hold, officer_key
 from eid.store.types import new_id_like
@@ -156,16 +157,22 @@ def note_task(connection: Connection, search: Search, task: str) -> None:
     _update_search(connection, search, task=task)
 
 
+def note_asked(connection: Connection, search: Search, now: datetime) -> bool:
+    """Note that an answer is asked for again; False where it has come."""
+    return _update_search(connection, search, asked_at=now)
+
+
 def answer_search(connection: Connection, search: Search, now: datetime) -> bool:
     """Mark a search as answered; False where it was before."""
     return _update_search(connection, search, state="ANSWERED", answered_at=now)
 
 
 def list_late_searches(connection: Connection, before: datetime, limit: int = 100) -> tuple[Search, ...]:
-    """Searches asked before a moment and not answered, oldest first."""
+    """Searches to be answered later, asked for before a moment and not answered; who was asked longest ago first."""
     rows = connection.execute(
         select(*_SEARCH_COLUMNS)
         .where(duplicate_search.c.state == "WAITING", duplicate_search.c.asked_at < before)
+        .where(duplicate_search.c.task.is_not(None))
         .order_by(duplicate_search.c.asked_at)
         .limit(limit)
     )
@@ -224,9 +231,13 @@ def holds_of(connection: Connection, application: uuid.UUID) -> tuple[Hold, ...]
     return tuple(Hold(*row) for row in connection.execute(query))
 
 
-def open_holds(connection: Connection, limit: int = 100) -> tuple[Hold, ...]:
-    """The queue of open questions, oldest first."""
+def open_holds(connection: Connection, limit: int = 100, *, site: str | None = None) -> tuple[Hold, ...]:
+    """The queue of open questions, oldest first; site: of this office's files alone."""
     query = select(*_HOLD_COLUMNS).where(hold.c.state == "OPEN").order_by(hold.c.placed_at, hold.c.id).limit(limit)
+    if site is not None:
+        same = (application_table.c.bucket == hold.c.bucket, application_table.c.id == hold.c.application_id)
+        theirs = or_(application_table.c.site == site, application_table.c.appointment_site == site)
+        query = query.where(exists(select(application_table.c.id).where(*same, theirs)))
     return tuple(Hold(*row) for row in connection.execute(query))
 
 

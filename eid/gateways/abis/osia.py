@@ -74,7 +74,7 @@ class OsiaAbis:
         status, _ = self._call("POST", f"/v1/tasks/{quote(task, safe='')}/redeliver", {}, None)
         if status not in (204, 404, 409):
             raise GatewayError(f"the ABIS answered to redeliverTaskResult with status {status}")
-        return status == 204
+        return status != 404  # 409: there is such a task, and no answer to it yet
 
     def _call(self, method: str, path: str, query: Query, body: Any) -> tuple[int, Any]:
         target = self.place.target.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")

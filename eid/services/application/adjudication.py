@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -24,14 +25,14 @@ from eid.gateways.abis import Abis, Biometric, Candidate, Encounter, Pending
 from eid.gateways.blobs import BlobStore
 from eid.identity import FINGERS
 from eid.services.application.abis import open_abis
-from eid.services.application.enrolment import require_signed
+from eid.services.application.enrolment import SEARCH, require_signed
 from eid.services.application.steps import SYSTEM, facts_of, load_seen, step
 from eid.services.durable.work import Workshop
 from eid.store import captures
-from eid.store.applications import StoredApplication, applications_of, require_application
+from eid.store.applications import StoredApplication, applications_of, load_application, require_application
 from eid.store.audit import append_event, bucket_of
 from eid.store.captures import Hold, Search, StoredCapture
-from eid.store.database import in_transaction
+from eid.store.database import in_transaction, reading
 from eid.store.erasure import captures_of
 from eid.store.osia_records import is_search
 from eid.store.outbox import Work, enqueue
@@ -66,6 +67,8 @@ def begin_search(engine: Engine, abis: Abis | None, blobs: BlobStore, applicatio
     if abis is None:
         in_transaction(engine, lambda c: _answer(c, search, (_NOBODY,), (), now, code=NOT_SEARCHED))
         return
+    if search.task is not None and abis.redeliver(search.task):
+        return  # the answer comes by a call, as was said
     encounter = _build_encounter(application, stored, blobs, blob_names)
     transaction = str(search.id)
     abis.create_encounter(encounter, transaction)
@@ -109,12 +112,15 @@ def accept_candidates(
     return in_transaction(engine, work)
 
 
-def chase_searches(engine: Engine, abis: Abis, now: datetime, limit: int = 100) -> int:
-    """Ask again for answers that did not come; how many there were."""
-    late = in_transaction(engine, lambda connection: captures.list_late_searches(connection, now - PATIENCE, limit))
+def chase_searches(engine: Engine, now: datetime, limit: int = 100) -> int:
+    """Have answers that did not come asked for again, each by work of its own; how many there were.
+
+    So one for which the system has no answer keeps no other waiting, and one that it has forgotten is begun anew.
+    """
+    with reading(engine) as connection:
+        late = captures.list_late_searches(connection, now - PATIENCE, limit)
     for search in late:
-        if search.task is not None:
-            abis.redeliver(search.task)
+        in_transaction(engine, partial(_chase, search=search, now=now))
     return len(late)
 
 
@@ -217,13 +223,13 @@ def clear(engine: Engine, application_id: uuid.UUID, actor: Actor, now: datetime
 
 
 def list_holds(engine: Engine, actor: Actor, limit: int = 100) -> tuple[Hold, ...]:
-    """The queue of open questions, oldest first.
+    """The queue of open questions, oldest first; whoever works at an office sees those about its files.
 
     Raises:
         EnrolmentError: FORBIDDEN.
     """
     actor.require(frozenset((Role.ADJUDICATOR, Role.APPROVER, Role.AUDITOR)))
-    return in_transaction(engine, lambda connection: captures.open_holds(connection, limit))
+    return in_transaction(engine, lambda connection: captures.open_holds(connection, limit, site=actor.site))
 
 
 def holds_of(engine: Engine, application_id: uuid.UUID, actor: Actor) -> tuple[Hold, ...]:
@@ -260,9 +266,7 @@ def handle_forget(workshop: Workshop, work: Work) -> None:
 
 def chase(workshop: Workshop) -> None:
     """The timer of answers that did not come."""
-    abis = open_abis(workshop.settings)
-    if abis is not None:
-        chase_searches(workshop.engine, abis, workshop.now())
+    chase_searches(workshop.engine, workshop.now())
 
 
 # --- inside transactions
@@ -285,6 +289,17 @@ def _begin(connection: Connection, application_id: uuid.UUID, now: datetime) -> 
     if search.state != "WAITING":
         return None
     return application, stored, search, captures.captured_blobs(connection, stored)
+
+
+def _chase(connection: Connection, search: Search, now: datetime) -> None:
+    application = load_application(connection, search.application_id)
+    stored = captures.last_capture(connection, search.application_id)
+    waits = application is not None and application.state == "IN_ADJUDICATION"
+    if not waits or stored is None or stored.id != search.capture_id:
+        captures.answer_search(connection, search, now)  # nobody needs to know any more
+    elif captures.note_asked(connection, search, now):
+        told = {"application": str(search.application_id)}
+        enqueue(connection, Work(new_id_like(search.application_id, now), SEARCH, told, now))
 
 
 def _answer(

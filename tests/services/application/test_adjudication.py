@@ -13,16 +13,19 @@ from eid.enrolment.roles import Actor, Role
 from eid.errors import AlreadyDoneError, EnrolmentError, NotStoredError, RecordError, Refusal
 from eid.gateways.abis import Candidate
 from eid.gateways.abis.sandbox import SandboxAbis
-from eid.services.application import adjudication, approval
+from eid.services.application import acts, adjudication, approval
 from eid.services.application.adjudication import accept_candidates, begin_search, settle_hold
+from eid.services.application.enrolment import SEARCH
 from eid.store.applications import StoredApplication
 from eid.store.captures import Search, list_late_searches
 from eid.store.osia_records import Record, insert_record
+from eid.store.outbox import waiting
 from eid.store.types import new_id
-from tests.builders.applicants import APPLICANT, VALIDATOR, applicant_record
-from tests.builders.counter import ADJUDICATOR, APPROVER, CLOCK, OFFICER, Counter, build_counter, take
+from tests.builders.applicants import ADMINISTRATOR, APPLICANT, VALIDATOR, applicant_record
+from tests.builders.counter import ADJUDICATOR, APPROVER, CLOCK, OFFICER, SITE, Counter, build_counter, take
 
 OTHER = applicant_record(personal_number="ZZ777777")
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -46,6 +49,8 @@ def test_somebody_new_goes_on_by_himself_and_somebody_known_is_held(counter: Cou
     second = counter.search(counter.capture(counter.present(record=OTHER), take("same")))
     assert second.state == "IN_ADJUDICATION"
     (hold,) = adjudication.list_holds(counter.engine, ADJUDICATOR)
+    assert adjudication.list_holds(counter.engine, replace(ADJUDICATOR, site=SITE)) == (hold,)
+    assert adjudication.list_holds(counter.engine, replace(ADJUDICATOR, site="elsewhere")) == ()
     assert (hold.code, hold.candidate, hold.state) == ("duplicate", str(first.person_id), "OPEN")
     assert hold.score == pytest.approx(3000)
     with pytest.raises(EnrolmentError, match="duplicate"):
@@ -95,7 +100,6 @@ def test_a_late_answer_counts_once_and_only_under_its_task(counter: Counter) -> 
     assert search.task is not None
     with pytest.raises(EnrolmentError, match="not answered"):
         adjudication.clear(counter.engine, application.id, ADJUDICATOR, CLOCK)
-    assert adjudication.chase_searches(counter.engine, counter.abis, CLOCK + timedelta(hours=1)) == 1
     own = Candidate(str(application.person_id), 1, 3000.0)
     with pytest.raises(NotStoredError):
         accept_candidates(counter.engine, search.id, (own,), CLOCK, "another task")
@@ -110,6 +114,37 @@ def test_a_late_answer_counts_once_and_only_under_its_task(counter: Counter) -> 
     with pytest.raises(EnrolmentError, match="duplicate"):  # a confirmed suspicion is no way to approval
         adjudication.clear(counter.engine, application.id, ADJUDICATOR, CLOCK)
     assert late(counter) == []
+
+
+def waiting_searches(counter: Counter) -> int:
+    with counter.engine.connect() as connection:
+        return sum(item.kind == SEARCH for item in waiting(connection))
+
+
+@pytest.mark.both_databases
+def test_an_answer_that_does_not_come_is_asked_for_again(counter: Counter) -> None:
+    counter.abis = SandboxAbis(later=True)
+    application, before = counter.search(captured(counter)), waiting_searches(counter)
+    (search,) = late(counter)
+    assert [adjudication.chase_searches(counter.engine, CLOCK + HOUR) for _ in range(2)] == [1, 0]
+    assert waiting_searches(counter) == before + 1
+    counter.search(application)
+    assert [item.task for item in late(counter)] == [search.task]
+    counter.abis.tasks.clear()  # it was restarted: who asks for that task hears nothing for ever
+    counter.search(application)
+    (anew,) = late(counter)
+    assert (anew.id, anew.task in (None, search.task)) == (search.id, False)
+    own = Candidate(str(application.person_id), 1, 3000.0)
+    assert accept_candidates(counter.engine, search.id, (own,), CLOCK, anew.task)
+    assert counter.reload(application).state == "AWAITING_APPROVAL"
+
+
+def test_an_answer_that_nobody_needs_is_not_asked_for(counter: Counter) -> None:
+    counter.abis = SandboxAbis(later=True)
+    application, before = counter.search(captured(counter)), waiting_searches(counter)
+    acts.cancel(counter.engine, application.id, ADMINISTRATOR, CLOCK)
+    assert [adjudication.chase_searches(counter.engine, CLOCK + HOUR) for _ in range(2)] == [1, 0]
+    assert (waiting_searches(counter), late(counter)) == (before, [])
 
 
 def test_without_a_system_an_adjudicator_compares(counter: Counter) -> None:
