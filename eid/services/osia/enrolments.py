@@ -20,7 +20,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from eid.audit.chain import AuditEvent
-from eid.enrolment.capture import PORTRAIT, SIGNATURE, decode_signed_capture
+from eid.enrolment.capture import PORTRAIT, SIGNATURE, CaptureRecord, decode_signed_capture
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import EnrolmentRules
@@ -47,7 +47,8 @@ from eid.services.osia.records import (
 )
 from eid.services.registry import Registry
 from eid.store.audit import append_event, bucket_of
-from eid.store.database import in_transaction
+from eid.store.captures import last_capture
+from eid.store.database import in_transaction, reading
 from eid.store.osia_records import Buffer, buffers_of, insert_buffer
 from eid.store.types import new_id_like
 
@@ -318,9 +319,16 @@ def _capture(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
     record = decode_signed_capture(signed).record
     if str(record.application) != context["applicationId"]:
         raise RecordError("the capture record is of another application")
-    items = {_name_of(item): _content_of(registry, held, item) for item in held.body.get("biometricData", ())}
-    record_capture(registry.engine, registry.blobs, signed, items, officer, registry.now())
+    if not _is_taken_in(registry, record, signed, officer):  # by a process that died before it could say so
+        items = {_name_of(item): _content_of(registry, held, item) for item in held.body.get("biometricData", ())}
+        record_capture(registry.engine, registry.blobs, signed, items, officer, registry.now())
     return record.application
+
+
+def _is_taken_in(registry: Registry, record: CaptureRecord, signed: bytes, officer: Actor) -> bool:
+    with reading(registry.engine) as connection:
+        stored = last_capture(connection, record.application)
+    return stored is not None and (stored.record, stored.officer) == (signed, officer.id)
 
 
 def _name_of(item: Mapping[str, Any]) -> str:

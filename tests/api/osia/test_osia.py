@@ -19,7 +19,7 @@ from eid.errors import EnrolmentError, GatewayRefusedError
 from eid.services.osia import enrolments
 from eid.services.osia.attributes import describe_contact, describe_person
 from eid.services.osia.identification import handle_identify
-from eid.store.applications import applications_by, load_application
+from eid.store.applications import StoredApplication, applications_by, load_application
 from eid.store.database import open_database
 from eid.store.documents import documents_of
 from eid.store.outbox import waiting
@@ -353,8 +353,9 @@ def test_of_two_who_finalize_at_once_one_begins_an_application(office: Office, m
     assert states.count("DRAFT") == 1
 
 
-async def test_a_capture_comes_as_an_enrollment(system: System, counter: Counter):
-    application, items = counter.present(), take("OSIA")
+def capture_of(counter: Counter, application: StoredApplication) -> dict[str, Any]:
+    """What an officer captured, as an enrolment."""
+    items = take("OSIA")
     record = counter.record(application, items)
     context = {
         "applicationId": str(application.id),
@@ -371,7 +372,30 @@ async def test_a_capture_comes_as_an_enrollment(system: System, counter: Counter
             for name in ("right-index", "left-index")
         ),
     ]
-    body = {"contextualData": context, "biometricData": taken}
+    return {"contextualData": context, "biometricData": taken}
+
+
+def test_a_capture_that_was_taken_in_ends_its_enrollment_whoever_died_in_between(
+    system: System, counter: Counter, monkeypatch: pytest.MonkeyPatch
+):
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    application, registry = counter.present(), system.office.registry
+    enrolments.create_enrolment(registry, "E-5", capture_of(counter, application), OFFICER, final=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(enrolments, "rewrite", die)
+        with pytest.raises(KeyboardInterrupt):
+            enrolments.finalize(registry, "E-5", OFFICER)
+    assert counter.reload(application).state == "CAPTURED"
+    enrolments.finalize(registry, "E-5", OFFICER)
+    assert enrolments.read_enrolment(registry, "E-5", OFFICER)["status"] == "FINALIZED"
+
+
+async def test_a_capture_comes_as_an_enrollment(system: System, counter: Counter):
+    application = counter.present()
+    body = capture_of(counter, application)
+    context, taken = body["contextualData"], body["biometricData"]
     final = {"query": {"finalize": "true"}, "enrollmentId": "E-1"}
     await system("createEnrollment", 403, body=body, **final)  # it is not the officer who has signed it
     officer = System(system.office, sub=OFFICER.id)
