@@ -34,6 +34,7 @@ RARELY: Final = 0.5  # seconds between looks into the other queues, where someth
 CONCURRENCY: Final = 24  # jobs at once in one process; they wait for the database and the world, not for the processor
 GROUP: Final = 10  # jobs in one workflow; all of them are repeated where their process dies
 FORGET_AT_ONCE: Final = 500  # finished jobs that are dropped in one go
+STOP_SECONDS: Final = 10  # for jobs under way when the process is asked to end; what is cut short is resumed
 CONSOLE: Final = "__dbos_console_log_handler__"  # what DBOS calls its handler of log lines
 
 
@@ -106,21 +107,6 @@ def dbos_engine(
     Raises:
         GatewayError: the work database cannot be opened.
     """
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    _forget_old_console()
-    config = DBOSConfig(
-        name="eid_work",
-        system_database_url=url,
-        dbos_system_schema=SCHEMA,
-        application_version=VERSION,
-        executor_id=executor,
-        serializer=DBOSPortableJSONSerializer(),
-        use_listen_notify=False,
-        enable_otlp=False,
-        log_level="ERROR",
-        sys_db_pool_size=concurrency + 4,
-    )
-
     begun: set[str] = set()
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
 
@@ -140,19 +126,15 @@ def dbos_engine(
         for one in tried:
             one.result()
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _forget_old_console()
     with _failures_told():
-        DBOS(config=config)
+        DBOS(config=_configure(url, executor, concurrency))
         DBOS.workflow(name=WORKFLOW)(run)
         DBOS.listen_queues([PREFIX + queue for queue in serves])
         DBOS.launch()
         for queue in queues:
-            at_once, polling = (concurrency, POLLING) if queue == ORDINARY else (1, RARELY)
-            DBOS.register_queue(
-                PREFIX + queue,
-                worker_concurrency=at_once,
-                polling_interval_sec=polling,
-                on_conflict="always_update",
-            )
+            _register(queue, concurrency)
     try:
         yield DbosEngine(frozenset(serves))
     finally:
@@ -160,7 +142,26 @@ def dbos_engine(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-STOP_SECONDS: Final = 10  # for jobs under way when the process is asked to end; what is cut short is resumed
+def _configure(url: str, executor: str, concurrency: int) -> DBOSConfig:
+    return DBOSConfig(
+        name="eid_work",
+        system_database_url=url,
+        dbos_system_schema=SCHEMA,
+        application_version=VERSION,
+        executor_id=executor,
+        serializer=DBOSPortableJSONSerializer(),
+        use_listen_notify=False,
+        enable_otlp=False,
+        log_level="ERROR",
+        sys_db_pool_size=concurrency + 4,
+    )
+
+
+def _register(queue: str, concurrency: int) -> None:
+    at_once, polling = (concurrency, POLLING) if queue == ORDINARY else (1, RARELY)
+    DBOS.register_queue(
+        PREFIX + queue, worker_concurrency=at_once, polling_interval_sec=polling, on_conflict="always_update"
+    )
 
 
 def _forget_old_console() -> None:
