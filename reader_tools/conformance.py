@@ -56,6 +56,9 @@ PIN or PUK, or writes anything that is not there already.
 @click.option("--puk-file", type=FILE, help="The PUK, from a file.")
 @click.option("--unit", "units", multiple=True, metavar="UNIT|CASE", help="Run these units or cases only.")
 @click.option("--destructive", is_flag=True, help="Also cases that cost tries, or harm a card that deviates.")
+@click.option(
+    "--foreign-curves", is_flag=True, help="Run PACE on a curve of the chip's own, once it was validated, too."
+)
 @click.option("--out", type=DIRECTORY, help=f"Write {PAGE} and {REPORT} into this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--verbose", is_flag=True, help="Print every case, not only those that were not passed.")
@@ -73,6 +76,7 @@ def command(
     puk_file: Path | None,
     units: tuple[str, ...],
     destructive: bool,
+    foreign_curves: bool,
     out: Path | None,
     as_json: bool,
     verbose: bool,
@@ -99,7 +103,7 @@ def command(
         else specimen_passwords(specimen)
     )
     with _card(reader, card_file, specimen, wait) as (connection, name):
-        plan = SuitePlan(passwords, profile or name, destructive, frozenset(units))
+        plan = SuitePlan(passwords, profile or name, destructive, frozenset(units), foreign_curves=foreign_curves)
         live = sys.stderr.isatty()
         with closing(Progress(live)) as progress:
             report = drive(run_suite(plan, datetime.now(UTC)), connection, progress)

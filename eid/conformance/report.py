@@ -30,6 +30,7 @@ class ConformanceReport:
     Args:
         at: when, with a time zone. card: what the card was called. atr: its answer to reset.
         entries: the ways in that were tried, in words.
+        foreign_curves: whether PACE over a curve of the chip's own was taken, because the operator said so.
     """
 
     at: datetime
@@ -37,6 +38,7 @@ class ConformanceReport:
     atr: bytes
     entries: tuple[str, ...]
     results: tuple[CaseResult, ...]
+    foreign_curves: bool = False
 
     def count(self, outcome: Outcome) -> int:
         """How many cases had this outcome."""
@@ -62,6 +64,7 @@ def report_to_json(report: ConformanceReport) -> dict[str, Any]:
         "card": report.card,
         "atr": report.atr.hex().upper(),
         "entries": list(report.entries),
+        "foreign_curves": report.foreign_curves,
         "passed": report.passed,
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
         "cases": [_case_to_json(result) for result in report.results],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from eid.codec.apdu import MAX_SHORT_LE, CommandAPDU, ResponseAPDU
 from eid.codec.status_word import describe_status_word
@@ -13,7 +14,7 @@ from eid.lds.card_access import decode_card_access
 from eid.lds.com import decode_ef_com
 from eid.lds.dg14 import decode_dg14
 from eid.lds.files import EF_CARD_ACCESS, EF_COM, EF_SOD
-from eid.lds.security_infos import PACEInfo, SecurityInfo
+from eid.lds.security_infos import PACEInfo, SecurityInfo, find_pace_infos
 from eid.lds.sod import SecurityObject, decode_ef_sod
 from eid.profile.card_image import PasswordId
 from eid.protocols.bac.terminal import run_bac
@@ -24,19 +25,22 @@ from eid.protocols.pace.core import PaceResult, Parameters, Password, find_param
 from eid.protocols.pace.terminal import run_pace
 from eid.protocols.secure_messaging import SecureMessaging
 
+_BY_BAC: Final = PACEInfo("0.0")  # of an entry that has none: no protocol of that name is spoken
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One way into the chip: PACE by a PACEInfo, or BAC where there is none; `name_parameters` as for `run_pace`."""
+    """One way into the chip: PACE by a PACEInfo, or BAC where there is none; the others as for `run_pace`."""
 
     password: Password
     info: PACEInfo | None = None
     name_parameters: bool = False
+    foreign_curves: bool = False
 
     @property
     def parameters(self) -> Parameters | None:
         """What the PACEInfo means; None for BAC."""
-        return None if self.info is None else find_parameters(self.info)
+        return None if self.info is None else find_parameters(self.info, foreign_curves=self.foreign_curves)
 
     def __str__(self) -> str:
         parameters = self.parameters
@@ -55,6 +59,7 @@ class Subject:
         passwords: all that are known. files: contents by name, as read. refusals: status words of files that are
             there or are listed, and could not be read.
         odd_read: whether the card knows READ BINARY with odd instruction.
+        foreign_curves: whether PACE over a curve of the chip's own, once it was validated, is a way in.
     """
 
     atr: bytes
@@ -65,6 +70,7 @@ class Subject:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     refusals: Mapping[str, str] = field(default_factory=dict)
     odd_read: bool = False
+    foreign_curves: bool = False
 
     def content(self, name: str) -> bytes:
         """The file's octets.
@@ -88,8 +94,8 @@ class Subject:
 
     @property
     def pace_infos(self) -> tuple[PACEInfo, ...]:
-        """The PACEInfos of EF.CardAccess."""
-        return tuple(info for info in self.card_access if isinstance(info, PACEInfo))
+        """The PACEInfos of EF.CardAccess, with the domain parameters that it writes out."""
+        return find_pace_infos(self.card_access)
 
     @property
     def dg14(self) -> tuple[SecurityInfo, ...]:
@@ -174,19 +180,32 @@ def enter_by_pace(subject: Subject, entry: Entry) -> Exchange[PaceResult]:
 
 def begin_pace(subject: Subject, entry: Entry, password: Password | None = None) -> Exchange[PaceResult]:
     """PACE itself, by the entry's password or another one."""
-    info = require_parameters_of(entry)
-    return run_pace(info, password or entry.password, subject.random, name_parameters=entry.name_parameters)
+    return run_pace(
+        require_info_of(entry),
+        password or entry.password,
+        subject.random,
+        name_parameters=entry.name_parameters,
+        foreign_curves=entry.foreign_curves,
+    )
 
 
-def require_parameters_of(entry: Entry) -> PACEInfo:
+def require_info_of(entry: Entry) -> PACEInfo:
     """The entry's PACEInfo.
 
     Raises:
         LocalProtocolError: it is one by BAC, or one that is not spoken here.
     """
-    info = entry.info or PACEInfo("0.0")
-    require_parameters(info)
-    return info
+    require_parameters_of(entry)
+    return entry.info or _BY_BAC
+
+
+def require_parameters_of(entry: Entry) -> Parameters:
+    """What the entry's PACEInfo means.
+
+    Raises:
+        LocalProtocolError: it is one by BAC, or one that is not spoken here.
+    """
+    return require_parameters(entry.info or _BY_BAC, foreign_curves=entry.foreign_curves)
 
 
 def speak(session: SecureMessaging, command: CommandAPDU) -> Exchange[ResponseAPDU]:

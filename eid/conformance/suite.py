@@ -26,6 +26,7 @@ class SuitePlan:
         passwords: all that are known of the card; each is tried. card: a name for the report.
         destructive: run also the cases that cost tries of a password, or harm a card that deviates.
         units: names of units, or numbers of cases, to run; all where it is empty.
+        foreign_curves: take PACE over a curve of the chip's own, once it was validated; the report says so.
     """
 
     passwords: tuple[Password, ...]
@@ -33,6 +34,7 @@ class SuitePlan:
     destructive: bool = False
     units: frozenset[str] = field(default=frozenset())
     aid: bytes = LDS1_AID
+    foreign_curves: bool = False
 
     def wants(self, unit: Unit, case: Case) -> bool:
         """Whether a case was asked for."""
@@ -49,7 +51,7 @@ def run_suite(
         TransportError: the card was lost before the first case.
     """
     yield Checkpoint("survey", "begin")
-    subject = yield from survey(plan.aid, plan.passwords, random)
+    subject = yield from survey(plan.aid, plan.passwords, random, foreign_curves=plan.foreign_curves)
     yield Checkpoint("survey", "end")
     results = []
     is_lost = False
@@ -65,7 +67,7 @@ def run_suite(
             yield Checkpoint(case.id, "end", {"outcome": outcome})
             results.append(CaseResult(unit.name, case, outcome, observed))
     entries = tuple(str(entry) for entry in subject.entries)
-    return ConformanceReport(now, plan.card, subject.atr, entries, tuple(results))
+    return ConformanceReport(now, plan.card, subject.atr, entries, tuple(results), plan.foreign_curves)
 
 
 def _run(case: Case, subject: Subject, destructive: bool) -> Exchange[tuple[Outcome, str, bool]]:

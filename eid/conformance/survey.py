@@ -40,8 +40,13 @@ _ABOUT_PARAMETERS: Final = frozenset(
 _SENSITIVE: Final = frozenset((3, 4))
 
 
-def survey(aid: bytes, passwords: tuple[Password, ...], random: Callable[[int], bytes]) -> Exchange[Subject]:
+def survey(
+    aid: bytes, passwords: tuple[Password, ...], random: Callable[[int], bytes], *, foreign_curves: bool = False
+) -> Exchange[Subject]:
     """Find out what the card announces and read what it gives.
+
+    Args:
+        foreign_curves: whether PACE over a curve of the chip's own, once it was validated, is a way in.
 
     Raises:
         WrongPasswordError, PasswordBlockedError: a password that was given is not the card's; nothing more is tried.
@@ -49,7 +54,8 @@ def survey(aid: bytes, passwords: tuple[Password, ...], random: Callable[[int], 
     """
     atr = (yield Reset()).data
     # MRZ and CAN first: no case may cost a try of the PIN or PUK where another password would do.
-    subject = Subject(atr, aid, tuple(sorted(passwords, key=lambda password: password.id)), random)
+    known = tuple(sorted(passwords, key=lambda password: password.id))
+    subject = Subject(atr, aid, known, random, foreign_curves=foreign_curves)
     subject = yield from _note(subject, EF_CARD_ACCESS, FileReader().read(EF_CARD_ACCESS))
     for file in (EF_ATR_INFO, EF_DIR):
         subject = yield from _note(subject, file, read_whole(file))
@@ -63,11 +69,12 @@ def survey(aid: bytes, passwords: tuple[Password, ...], random: Callable[[int], 
 
 def _find_entries(subject: Subject) -> Exchange[tuple[Entry, ...]]:
     entries: list[Entry] = []
-    spoken = [info for info in subject.pace_infos if find_parameters(info) is not None]
+    foreign = subject.foreign_curves
+    spoken = [info for info in subject.pace_infos if find_parameters(info, foreign_curves=foreign) is not None]
     for info in sorted(spoken, key=_is_slow):
         several = sum(other.protocol == info.protocol for other in subject.pace_infos) > 1
         for password in subject.passwords:
-            entries += yield from _try_pace(subject, Entry(password, info, several))
+            entries += yield from _try_pace(subject, Entry(password, info, several, foreign))
     mrz = next((password for password in subject.passwords if password.id is PasswordId.MRZ), None)
     if mrz is not None and (yield from _offers_bac(subject)):
         entries.append(Entry(mrz))

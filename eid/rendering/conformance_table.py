@@ -17,4 +17,5 @@ def render_conformance(report: ConformanceReport, *, everything: bool = False) -
         if everything or result.outcome in lost
     ]
     table = render_table(rows, ("case", "outcome", "what", "clause", "observed"))
+    counts += "; with --foreign-curves: a sound curve of the chip's own counts" if report.foreign_curves else ""
     return f"{table}\n\n{counts}" if rows else counts

@@ -134,11 +134,11 @@ def test_an_exchange_is_cut_short() -> None:
 
 def test_a_refusal_is_not_a_failed_proof() -> None:
     def proves_wrongly():
-        yield from transmit(next(select_application(LDS1_AID)))  # type: ignore[arg-type]
+        yield from transmit(next(select_application(LDS1_AID)))  # type: ignore[arg-type]  # its first request is a command
         raise AuthenticationError("the card did not prove itself")
 
     def refuses_password():
-        yield from transmit(next(select_application(LDS1_AID)))  # type: ignore[arg-type]
+        yield from transmit(next(select_application(LDS1_AID)))  # type: ignore[arg-type]  # its first request is a command
         raise WrongPasswordError("MRZ")
 
     with pytest.raises(AuthenticationError):
@@ -151,6 +151,6 @@ def test_a_refusal_is_not_a_failed_proof() -> None:
 
 def test_answers_are_joined_as_they_are_recorded() -> None:
     answers: list = []
-    exchange = record(transmit(next(select_application(LDS1_AID))), answers)  # type: ignore[arg-type]
+    exchange = record(transmit(next(select_application(LDS1_AID))), answers)  # type: ignore[arg-type]  # its first request is a command
     play(exchange, [b"\x01\x61\x02", b"\x02\x03\x90\x00"])
     assert [answer.encode() for answer in answers] == [b"\x01\x02\x03\x90\x00"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eid.conformance import CASES, UNITS, Outcome, SuitePlan, run_suite
-from eid.conformance.report import report_to_json
+from eid.conformance.report import ConformanceReport, report_to_json
 from eid.errors import CardRemovedError, TransportError, WrongPasswordError
 from eid.inspection.pin import report_passwords
 from eid.profile.card_image import PasswordId
@@ -67,6 +67,27 @@ def test_shipped_profiles_conform(name: str) -> None:
     assert [(result.case.id, result.observed) for result in report.failures] == []
     assert report.passed
     assert not any(password.value.decode() in json.dumps(report_to_json(report)) for password in known)
+
+
+def test_a_curve_of_the_chips_own_is_tested_where_the_operator_says_so() -> None:
+    """Without his leave the chip fails the one case that asks for a standardised set, and PACE is not run."""
+    card = issue_specimen("own-curve", NOW)
+    units = frozenset(("PACE_03", "PACE_04"))
+
+    def examine(given: bool) -> ConformanceReport:
+        chosen = SuitePlan(specimen_passwords(card), "own-curve", units=units, foreign_curves=given)
+        return drive(run_suite(chosen, NOW), card.connect())
+
+    without, report = examine(False), examine(True)
+    assert [result.case.id for result in without.failures] == ["PACE_03"]
+    assert "--foreign-curves" in without.failures[0].observed
+    assert [(result.case.id, result.observed) for result in report.failures] == []
+    observed = {result.case.id: (result.outcome, result.observed) for result in report.results}
+    assert "sound, and taken by the operator's leave (--foreign-curves): explicit-256-" in observed["PACE_03"][1]
+    assert observed["PACE_04"][0] is Outcome.PASS
+    assert (without.foreign_curves, report_to_json(report)["foreign_curves"]) == (False, True)
+    assert "--foreign-curves" in render_conformance(report)
+    assert "--foreign-curves" in render_conformance_page(report)
 
 
 @pytest.mark.parametrize("known", [PasswordId.PIN, PasswordId.PUK])

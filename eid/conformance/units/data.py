@@ -282,7 +282,8 @@ def _needs_dg14(subject: Subject) -> str | None:
     """PACE is announced; with generic or integrated mapping DG14 has to be there (Doc 9303-11 9.2.11)."""
     if (reason := needs_card_access(subject) or needs_entry(subject)) is not None or 14 in subject.listed:
         return reason
-    parameters = (find_parameters(info) for info in subject.pace_infos)
+    foreign = subject.foreign_curves
+    parameters = (find_parameters(info, foreign_curves=foreign) for info in subject.pace_infos)
     wanted = any(item is not None and item.mapping is not Mapping.CHIP_AUTHENTICATION for item in parameters)
     return None if wanted else "the chip has no DG14, and no PACE that asks for one"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from eid.codec.apdu import CommandAPDU, ResponseAPDU
@@ -17,6 +18,7 @@ from eid.conformance.subject import (
     enter_by_pace,
     read_binary,
     refused,
+    require_info_of,
     require_parameters_of,
     speak,
     spoil,
@@ -31,7 +33,7 @@ from eid.protocols.chip_authentication.public_key import find_public_key
 from eid.protocols.exchange import Exchange, Reset, through, transmit
 from eid.protocols.files import select_application
 from eid.protocols.pace import core, messages
-from eid.protocols.pace.core import Mapping, Password, find_parameters, require_parameters
+from eid.protocols.pace.core import GroupSource, Mapping, Password, find_parameters, require_parameters
 from eid.protocols.pace.messages import SetAuthenticationTemplate, Step
 
 _WORDS = {
@@ -78,7 +80,7 @@ def _with_mapping_key(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def _mapping(entry: Entry) -> Mapping:
-    return require_parameters(require_parameters_of(entry)).mapping
+    return require_parameters_of(entry).mapping
 
 
 def _first(subject: Subject) -> Entry:
@@ -123,11 +125,22 @@ def _distinct(subject: Subject) -> Exchange[str]:
 
 def _known(subject: Subject) -> Exchange[str]:
     yield Reset()
-    unknown = [info for info in subject.pace_infos if find_parameters(info) is None and info.parameter_id is not None]
-    if len(unknown) == len(subject.pace_infos):
+    unknown = [info for info in subject.pace_infos if info.parameter_id is not None and not _is_standardised(info)]
+    taken = (entry.parameters for entry in subject.by_pace() if subject.foreign_curves and entry.info in unknown)
+    own = {parameters.group.name for parameters in taken if parameters is not None}
+    if len(unknown) == len(subject.pace_infos) and not own:
         names = ", ".join(f"{info.protocol} with {info.parameter_id}" for info in unknown)
-        raise PeerProtocolError(f"nothing that Doc 9303-11 9.2 and 9.5.1 allow: {names}")
-    return f"{len(subject.pace_infos) - len(unknown)} of {len(subject.pace_infos)} with standardised parameters"
+        is_own = any(info.domain_parameter is not None for info in unknown) and not subject.foreign_curves
+        hint = " (--foreign-curves takes a sound curve of the chip's own)" if is_own else ""
+        raise PeerProtocolError(f"nothing that Doc 9303-11 9.2 and 9.5.1 allow: {names}{hint}")
+    said = f"{len(subject.pace_infos) - len(unknown)} of {len(subject.pace_infos)} with standardised parameters"
+    accepted_by = "sound, and taken by the operator's leave (--foreign-curves)"
+    return f"{said}; of the chip's own, {accepted_by}: {', '.join(sorted(own))}" if own else said
+
+
+def _is_standardised(info: PACEInfo) -> bool:
+    found = find_parameters(info)
+    return found is not None and found.source is GroupSource.STANDARDISED
 
 
 def _opens(mapping: Mapping) -> Procedure:
@@ -217,7 +230,7 @@ def _fresh(step: Step, what: str) -> Procedure:
 
 def _run_is_over(subject: Subject) -> Exchange[str]:
     entry = _harmless(subject)[0]
-    group = require_parameters(require_parameters_of(entry)).group
+    group = require_parameters_of(entry).group
     empty = messages.encode_general_authenticate(Step.KEY_AGREEMENT, b"")
     yield Reset()
     yield from interrupt(begin_pace(subject, entry), Step.KEY_AGREEMENT, lambda _: empty)
@@ -228,7 +241,7 @@ def _run_is_over(subject: Subject) -> Exchange[str]:
 def _nonce_length(subject: Subject) -> Exchange[str]:
     said = []
     for entry in _one_for_each_info(subject.by_pace()):
-        parameters = require_parameters(require_parameters_of(entry))
+        parameters = require_parameters_of(entry)
         answers = yield from _answers(subject, entry)
         length = len(messages.decode_answer(Step.NONCE, answers[Step.NONCE]).value)
         # Doc 9303-11 4.4.3.3: any number of whole blocks; with integrated mapping the fewest that hold a key
@@ -245,10 +258,10 @@ def _nonce_length(subject: Subject) -> Exchange[str]:
 
 def _set_at(subject: Subject, **changes: object) -> Exchange[ResponseAPDU]:
     entry = _first(subject)
-    info = require_parameters_of(entry)
+    info = require_info_of(entry)
     number = info.parameter_id if entry.name_parameters else None
     template = SetAuthenticationTemplate(info.protocol, entry.password.id, number)
-    template = replace(template, **changes)  # type: ignore[arg-type] # also what no honest terminal sends
+    template = replace(template, **changes)  # type: ignore[arg-type]  # also what no honest terminal sends
     yield Reset()
     return (yield from transmit(messages.encode_set_at(template)))
 
@@ -275,7 +288,7 @@ def _no_set_at(subject: Subject) -> Exchange[str]:
 
 def _out_of_order(subject: Subject) -> Exchange[str]:
     entry = _with_mapping_key(_harmless(subject))[0]
-    group = require_parameters(require_parameters_of(entry)).group
+    group = require_parameters_of(entry).group
     early = messages.encode_general_authenticate(Step.KEY_AGREEMENT, group.generate(subject.random).public)
     yield Reset()
     return refused(
@@ -289,14 +302,19 @@ def _bad_element(step: Step) -> Procedure:
         said = []
         entries = _harmless(subject)
         for entry in _one_for_each_info(entries if step is Step.KEY_AGREEMENT else _with_mapping_key(entries)):
-            bad = spoil(require_parameters(require_parameters_of(entry)).group, subject)
+            bad = spoil(require_parameters_of(entry).group, subject)
             command = messages.encode_general_authenticate(step, bad)
             yield Reset()
-            answer = yield from interrupt(begin_pace(subject, entry), step, lambda _, sent=command: sent)  # type: ignore[misc]
+            answer = yield from interrupt(begin_pace(subject, entry), step, _send(command))
             said.append(refused(answer, f"an element outside of the group ({entry})"))
         return ", ".join(said)
 
     return run
+
+
+def _send(command: CommandAPDU) -> Callable[[CommandAPDU], CommandAPDU]:
+    """Whatever was to be sent, this is."""
+    return lambda _: command
 
 
 def _empty_element(subject: Subject) -> Exchange[str]:
@@ -319,11 +337,11 @@ def _malformed(subject: Subject) -> Exchange[str]:
 def _chip_data(subject: Subject) -> Exchange[str]:
     said = []
     for entry in _one_for_each_info(subject.by_pace(Mapping.CHIP_AUTHENTICATION)):
-        parameters = require_parameters(require_parameters_of(entry))
+        parameters = require_parameters_of(entry)
         result = yield from enter_by_pace(subject, entry)
         if result.chip_authentication is None:
             raise PeerProtocolError("no chip authentication data")
-        public = _public_of(subject, require_parameters_of(entry))
+        public = _public_of(subject, require_info_of(entry))
         core.verify_chip_authentication_data(parameters.group, result.chip_authentication, public)
         said.append(parameters.group.name)
     return f"proven on {', '.join(said)}"
