@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -82,6 +84,54 @@ def read_page(connection: Connection, bucket: int, after: int, limit: int) -> tu
         .limit(limit)
     )
     return tuple(_to_row(row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which rows somebody looks for; what is None is not asked for.
+
+    Args:
+        since, until: from this moment on, and before that one. actor: "role:identifier", or the identifier alone.
+        action: its name, or the part of it before a dot. subject: "kind:identifier", or the identifier alone.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+
+    def fits(self, event: AuditEvent) -> bool:
+        """Whether an event is asked for."""
+        return (
+            (self.since is None or event.at >= self.since)
+            and (self.until is None or event.at < self.until)
+            and (self.action is None or event.action == self.action or event.action.startswith(f"{self.action}."))
+            and _is_of(self.actor, event.actor)
+            and _is_of(self.subject, event.subject)
+        )
+
+
+def _is_of(asked: str | None, found: str) -> bool:
+    return asked is None or asked in (found, found.partition(":")[2])
+
+
+def search_page(
+    connection: Connection, bucket: int, query: AuditQuery, after: int, limit: int = PAGE
+) -> tuple[AuditRow, ...]:
+    """Some rows of a chain behind a number that may be asked for, in order; what `fits` says of them counts."""
+    wanted = select(audit_row).where(audit_row.c.bucket == bucket, audit_row.c.seq > after)
+    if query.since is not None:
+        wanted = wanted.where(audit_row.c.at >= query.since)
+    if query.until is not None:
+        wanted = wanted.where(audit_row.c.at < query.until)
+    # Less exact than `fits`, for SQLite's LIKE knows no capitals; it keeps the rest in the database.
+    for column, asked in ((audit_row.c.actor, query.actor), (audit_row.c.subject, query.subject)):
+        if asked is not None:
+            wanted = wanted.where(column.endswith(asked, autoescape=True))
+    if query.action is not None:
+        wanted = wanted.where(audit_row.c.action.startswith(query.action, autoescape=True))
+    return tuple(_to_row(row) for row in connection.execute(wanted.order_by(audit_row.c.seq).limit(limit)))
 
 
 def read_heads(connection: Connection) -> dict[int, tuple[int, bytes]]:

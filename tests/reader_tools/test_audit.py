@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from eid.audit.chain import AuditEvent
+from eid.audit.chain import AuditEvent, hash_row
 from eid.services.database import ready_database
 from eid.services.settings import load_settings
 from eid.store.audit import append_event
@@ -97,3 +98,50 @@ def test_a_worker_until_nothing_is_left(eid, passphrase: Path, tmp_path: Path) -
     assert eid("worker", "retry", "00000000-0000-7000-8000-000000000000").code == 73
     assert eid("audit", "verify", "--heads", tmp_path / "home" / "heads").code == 0
     assert (tmp_path / "home" / "eid.work.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_rows_are_taken_out(eid, passphrase: Path, tmp_path: Path) -> None:
+    """In the order of time, whatever chain they lie in; narrowed down by who, what, to what and when."""
+    told = [
+        AuditEvent(NOW + timedelta(seconds=second), actor, action, f"card:{second}", {"n": second, "say": 'a "b", c'})
+        for second, (actor, action) in enumerate(
+            [
+                ("approver:officer-7", "application.approve"),
+                ("approver:OFFICER-7", "application.approve"),
+                ("auditor:officer-7", "card.read"),
+                ("auditor:no-officer-7", "cardinal.read"),
+                ("system:worker", "card"),
+            ]
+        )
+    ]
+    with ready_database(load_settings(os.environ)) as engine:
+        for event in reversed(told):
+            in_transaction(engine, lambda c, event=event: append_event(c, event.at.second * 50, event))
+
+    def rows(*arguments: object) -> list[int]:
+        done = eid("audit", "export", *arguments)
+        assert done.code == 0
+        return [json.loads(line)["detail"]["n"] for line in done.out.splitlines()]
+
+    assert rows() == [0, 1, 2, 3, 4]
+    assert rows("--actor", "officer-7") == [0, 2]
+    assert rows("--actor", "auditor:officer-7") == [2]
+    assert rows("--action", "card") == [2, 4]
+    assert rows("--action", "application.approve") == [0, 1]
+    assert rows("--subject", "3") == rows("--subject", "card:3") == [3]
+    assert rows("--since", "2026-11-22T12:00:01Z", "--until", "2026-11-22T12:00:03Z") == [1, 2]
+    assert rows("--actor", "%") == rows("--since", "2027-01-01") == []
+    first = json.loads(eid("audit", "export").out.splitlines()[0])
+    assert (first["format"], first["version"], first["chain"], first["row"]) == ("eid-audit-row", 1, 0, 1)
+    event = AuditEvent(
+        datetime.fromisoformat(first["at"]), *(first[n] for n in ("actor", "action", "subject", "detail"))
+    )
+    assert hash_row(0, 1, bytes.fromhex(first["previous"]), event).hex() == first["hash"]
+    out = tmp_path / "rows.csv"
+    assert eid("audit", "export", "--format", "csv", "--out", out).out == ""
+    with out.open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [json.loads(row["detail"])["n"] for row in table] == [0, 1, 2, 3, 4]
+    assert (table[0]["actor"], table[0]["hash"], out.stat().st_mode & 0o777) == (first["actor"], first["hash"], 0o600)
+    assert eid("audit", "export", "--format", "csv", "--actor", "nobody").out.splitlines() == [",".join(table[0])]
+    assert eid("audit", "export", "--since", "yesterday").code == 64
