@@ -26,6 +26,7 @@ def create_app(service: VerificationService, limits: Limits | None = None) -> Fa
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, responses=problems())
     context, metrics = Context(service, BodyReader(limits or Limits())), Metrics()
     app.state.context = context
+    app.state.metrics = metrics
     app.state.whole = WholeRequests(context, metrics)
     for part in (verifications, passive_authentication, trust_store, policies, health):
         app.include_router(part.router)

@@ -21,6 +21,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LINE: Final = "%s %s %d %.1f ms %s"
+UNKNOWN: Final = "(unknown)"
 CACHE_CONTROL: Final = "no-store"  # unless the route says otherwise: published lists are for caches
 REQUEST_ID: Final = "X-Request-Id"
 
@@ -60,6 +61,15 @@ def tell(metrics: Metrics, method: str, path: str, status: int, seconds: float, 
         LOGGER.handle(RequestRecord(method, path, status, 1000 * seconds, request_id))
 
 
+def _pattern_of(scope: Scope) -> str:
+    """The pattern of the route that was found, or the address of the OpenAPI document, which has no such route."""
+    route: Any = scope.get("route")
+    if route is not None:
+        return str(getattr(route, "path", UNKNOWN))
+    document = getattr(scope.get("app"), "openapi_url", None)
+    return UNKNOWN if document is None or scope["path"] != document else str(document)
+
+
 class Boundary:
     """ASGI middleware.
 
@@ -92,6 +102,4 @@ class Boundary:
         finally:
             self._metrics.in_flight -= 1
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
-            route: Any = scope.get("route")
-            path = getattr(route, "path", "(unknown)")
-            tell(self._metrics, method, path, status, time.perf_counter() - started, request_id)
+            tell(self._metrics, method, _pattern_of(scope), status, time.perf_counter() - started, request_id)

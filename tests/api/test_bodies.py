@@ -232,9 +232,15 @@ async def test_nothing_of_a_request_is_logged(holder, client, caplog):
     await client.post(PASSIVE, json={CANARY: CANARY})
     await client.get(f"/v1/{CANARY}?mrz={CANARY}")
     await client.request("CANARY", "/healthz")
+    await client.get("/openapi.json")
     ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("http"))
     for secret in ("CANARY", created["challenge"], created["id"], "SPECIMEN", "SPEC00001"):
         assert secret not in ours
     assert "PUT /v1/verifications/{id}/evidence 200" in ours
     assert "GET (unknown) 404" in ours
+    assert "GET /openapi.json 200" in ours
+    counts = (await client.get("/metrics")).text
+    assert "CANARY" not in counts
+    assert 'eid_http_requests_total{method="PUT",route="/v1/verifications/{id}/evidence",status="200"} 1' in counts
+    assert 'eid_http_requests_total{method="GET",route="(unknown)",status="404"} 1' in counts
     assert "OTHER /healthz 405" in ours

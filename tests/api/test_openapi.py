@@ -25,6 +25,7 @@ JSON = "application/json"
 PASSIVE = "/v1/passive-authentication"
 OPERATIONS = {
     ("get", "/healthz"),
+    ("get", "/metrics"),
     ("get", "/v1/policies"),
     ("get", "/v1/trust-store"),
     ("get", "/v1/verifications/{id}"),
