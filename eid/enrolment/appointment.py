@@ -25,6 +25,8 @@ class AppointmentState(StrEnum):
 
 LIVE: Final = frozenset((AppointmentState.HELD, AppointmentState.BOOKED, AppointmentState.CHECKED_IN))
 """States in which it keeps its place."""
+ENDED: Final = frozenset((AppointmentState.CANCELLED, AppointmentState.NO_SHOW, AppointmentState.EXPIRED))
+"""States in which nobody was seen, nor will be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def store_application(
     site: str | None = None,
     category: str | None = None,
     born: str | None = None,
+    phone: str | None = None,
 ) -> uuid.UUID:
     """An application of `applicant(number)`."""
     person_id = new_id(NOW)
@@ -76,6 +77,7 @@ def store_application(
         "CLAIMED",
         1,
         encode_person(decode_person({"specimen": True, "date_of_birth": born} if born else {"specimen": True})),
+        phone=phone,
     )
     insert_person(connection, person, (), NOW)
     application = StoredApplication(

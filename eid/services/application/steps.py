@@ -9,8 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -252,7 +253,8 @@ def step(
     _refuse_own_file(application, event, actor)
     refuse_own_person(connection, application, actor)
     changed = {"due_at": due_at(target, rules_of(application), now), "updated_at": now, **(values or {})}
-    caused = (*work, *_works_of(connection, application, event, target, now))
+    settled = replace(application, state=target.value, **changed)
+    caused = (*work, *_works_of(connection, application, event, settled, now))
     standing = Standing(table, application.id, application.state, application.version)
     after = advance(
         connection, APPLICATION, standing, event, known, actor, now, detail=detail, values=changed, work=caused
@@ -325,16 +327,29 @@ def is_own_person(person: StoredPerson | None, actor: Actor) -> bool:
 
 
 def _works_of(
-    connection: Connection, application: StoredApplication, event: str, target: ApplicationState, now: datetime
+    connection: Connection, application: StoredApplication, event: str, settled: StoredApplication, now: datetime
 ) -> Iterable[Work]:
+    """What an event causes: of the application as it was, and as it is then."""
+    target = S(settled.state)
     if event in NOTICES:
-        yield _work(application, "notify", now, template=f"application-{event}")
+        told = {"template": f"application-{event}", "until": day_told(settled, event)}
+        yield _work(application, "notify", now, **told)
     if event == "cancel" and application.state == S.APPROVED:
         yield _work(application, "production.cancel", now)
     if target in PLACE_ENDS and (application.appointment_id is not None or find_held(connection, application.id)):
         yield _work(application, "appointment.release", now)
     if target in STAMP_ENDS and application.stamp_id is not None:
         yield stamp_release(application, now)
+
+
+def day_told(application: StoredApplication, event: str) -> str:
+    """The day that people are told of with an event: what ends for them then, else until when the office decides."""
+    moment = application.appeal_until if event == "reject" else application.due_at
+    moment = moment or application.decide_by
+    if moment is None:
+        return ""
+    zone = ZoneInfo(rules_of(application).time_zone)
+    return str((moment - timedelta(microseconds=1)).astimezone(zone).date())  # it ends with that day
 
 
 def stamp_release(application: StoredApplication, now: datetime) -> Work:

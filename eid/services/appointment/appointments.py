@@ -183,7 +183,7 @@ def reschedule(
         application = _bookable(connection, found.application_id, actor)
         _require_changeable(desk, connection, application, actor, now)
         require_offered(desk, connection, site, slot, found.minutes, now)
-        told = (settling, tell_applicant(desk, found, "appointment-moved", now))
+        told = (settling, tell_applicant(desk, found, "appointment-moved", now, slot=slot))
         return move_to(desk, connection, site, found, slot, "reschedule", actor, now, told)
 
     moved = in_transaction(desk.engine, work)

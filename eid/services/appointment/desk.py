@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from eid.enrolment.appointment import APPOINTMENT, LIVE, AppointmentFacts, AppointmentState
 from eid.enrolment.appointment_rules import AppointmentRules
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.wall_time import WallTime
 from eid.errors import NotStoredError
 from eid.services.application.steps import facts_for, step
 from eid.services.lifecycle import Standing, advance
@@ -120,7 +121,18 @@ def settle_later(desk: Desk, appointment_id: uuid.UUID, actor: Actor, now: datet
     return Work(new_id_like(appointment_id, now, desk.random), SETTLE, told, now)
 
 
-def tell_applicant(desk: Desk, found: Appointment, template: str, now: datetime) -> Work:
-    """The work of telling people what became of their appointment."""
-    told = {"template": template, "application": str(found.application_id), "appointment": str(found.id)}
+def tell_applicant(
+    desk: Desk, found: Appointment, template: str, now: datetime, *, slot: WallTime | None = None
+) -> Work:
+    """The work of telling people what became of their appointment, which is at `slot` then, or stays where it is.
+
+    Place and time go with it: a message that is sent late, or again, says what was so when it was caused.
+    """
+    told = {
+        "template": template,
+        "application": str(found.application_id),
+        "appointment": str(found.id),
+        "site": found.site,
+        "slot": str(slot or found.slot),
+    }
     return Work(new_id_like(found.id, now, desk.random), NOTIFY, told, now)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from eid.enrolment.application import ApplicationState
-from eid.enrolment.appointment import AppointmentState
+from eid.enrolment.appointment import ENDED, AppointmentState
 from eid.enrolment.roles import Actor, Role
 from eid.errors import EidError
 from eid.services.appointment.desk import (
@@ -44,7 +44,6 @@ BATCH: Final = 200
 A: Final = ApplicationState
 S: Final = AppointmentState
 ADMITTERS: Final = frozenset((Role.ENROLMENT_OFFICER,))
-_ENDED: Final = frozenset((S.CANCELLED, S.NO_SHOW, S.EXPIRED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ def _follow(connection: Connection, appointment_id: uuid.UUID, actor: Actor, now
         return _follow_booking(connection, found, application, actor, now)
     if state is S.CHECKED_IN:
         return _follow_arrival(connection, found, application, actor, now)
-    if state in _ENDED:
+    if state in ENDED:
         _follow_end(connection, found, application, now)
     return None
 

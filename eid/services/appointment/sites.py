@@ -194,8 +194,8 @@ def _move_or_cancel(
         values = {"starts_at": starts, "ends_at": starts + timedelta(minutes=found.minutes)}
         step_appointment(connection, found, "displace", facts_of(found, desk.rules, now), SYSTEM, now, values=values)
         return None
-    told = (settling, tell_applicant(desk, found, "appointment-moved", now))
     for slot in _alternatives(desk, site, closed, found, now):
+        told = (settling, tell_applicant(desk, found, "appointment-moved", now, slot=slot))
         try:
             with connection.begin_nested():
                 move_to(desk, connection, site, found, slot, "displace", SYSTEM, now, told)

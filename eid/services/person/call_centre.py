@@ -30,6 +30,7 @@ from eid.services.appointment import appointments
 from eid.services.appointment.desk import Desk
 from eid.services.audit.log import note_reading
 from eid.services.card.cards import Register
+from eid.services.person.notifications import SAID_IN, STANDS
 from eid.services.person.search import MaskedPerson, mask_person
 from eid.services.registry import Registry
 from eid.services.stamp.stamps import StampOffice, resend_digits
@@ -176,9 +177,11 @@ def resend_message(
         if now - told[0].at < PAUSE:
             raise EnrolmentError(Refusal.GUARD, "it was told a moment ago", guard="message-pause")
         payload = {"template": template, "application": str(found.id)}
+        if found.state != SAID_IN.get(template, found.state):
+            raise NotStoredError("what was told is no longer so")
         if template.startswith("appointment-"):
-            if found.appointment_id is None:
-                raise NotStoredError("there is no appointment any more")
+            if found.appointment_id is None or template not in STANDS:
+                raise NotStoredError("there is no such appointment any more")
             payload["appointment"] = str(found.appointment_id)
         enqueue(connection, Work(new_id_like(found.id, now, registry.random), "notify", payload, now))
         event = AuditEvent(

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from eid.enrolment.application import ApplicationState
+from eid.enrolment.appointment import ENDED
 from eid.errors import GatewayError, GatewayRefusedError, NotStoredError
 from eid.gateways.messages import Message
 from eid.locale import FALLBACK, LANGUAGES, isolate, text
+from eid.services.application.steps import day_told
 from eid.services.caller.applicants import CODE_LIFETIME, read_message
 from eid.services.durable.work import Workshop
 from eid.services.stamp.stamps import StampOffice, open_message
-from eid.store.applications import StoredApplication, load_application
+from eid.store.applications import load_application
 from eid.store.appointments import find_appointment, find_site
 from eid.store.database import in_transaction, reading
 from eid.store.notifications import (
@@ -63,6 +64,13 @@ TEMPLATES: Final = (
 )
 REJECT: Final = "application-reject"
 REJECT_FINAL: Final = "application-reject-final"  # no appeal is open
+STANDS: Final = frozenset(("appointment-booked", "appointment-moved"))  # said only while the appointment is there
+SAID_IN: Final = {
+    "application-request-information": ApplicationState.INFORMATION_REQUESTED,
+    "application-arrive": ApplicationState.READY,
+    "application-reject": ApplicationState.REJECTED,
+}
+"""Messages with a day that counts in one state only; said again later they would tell another."""
 _VERBATIM: Final = frozenset(("digits", "code"))  # copied by hand or program: no mark of direction may stand in it
 
 
@@ -84,14 +92,17 @@ class Notice:
 def tell(workshop: Workshop, work: Work) -> None:
     """Work of the kind "notify": tell an applicant what became of his application, appointment or card.
 
-    Payload: template, application, and perhaps appointment.
+    Payload: template, application, the day that is told of (until), and perhaps appointment, with site and slot. What
+    the work does not say is looked up. An appointment that is elsewhere by now, or has ended, is told of by the message
+    that this has caused; the one before, where it is late, is withdrawn.
 
     Raises:
         GatewayError: to be tried again. GatewayRefusedError: no gateway takes it. NotStoredError: nobody is there.
     """
     with reading(workshop.engine) as connection:
-        notice = _read_notice(connection, workshop, work)
-    deliver(workshop, work, notice)
+        notice = _read_notice(connection, work)
+    if notice is not None:
+        deliver(workshop, work, notice)
 
 
 def tell_stamp(workshop: Workshop, work: Work) -> None:
@@ -186,8 +197,8 @@ def _send(workshop: Workshop, work: Work, notice: Notice, channel: str) -> str:
     return (workshop.sms if channel == SMS else workshop.mail).send(message)
 
 
-def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Notice:
-    """Who is to be told what, by what stands in the database now."""
+def _read_notice(connection: Connection, work: Work) -> Notice | None:
+    """Who is to be told what; None where it is not so any more."""
     template, application_id = str(work.payload["template"]), UUID(work.payload["application"])
     application = load_application(connection, application_id)
     person = None if application is None else load_person(connection, application.person_id)
@@ -195,27 +206,25 @@ def _read_notice(connection: Connection, workshop: Workshop, work: Work) -> Noti
         raise NotStoredError("there is nobody to tell, or nothing to say")
     if template == REJECT and application.appeal_until is None:
         template = REJECT_FINAL
-    parameters = {"number": application.number, "until": _until(application, template, workshop.rules.time_zone)}
+    until = work.payload.get("until") or day_told(application, template.removeprefix("application-"))
+    parameters = {"number": application.number, "until": until}
     if "appointment" in work.payload:
-        parameters |= _read_place(connection, UUID(work.payload["appointment"]), application.language)
+        place = _read_place(connection, work, application.language)
+        if place is None:
+            return None
+        parameters |= place
     stated = {SMS: person.phone, MAIL: person.email}
     addresses = {channel: address for channel, address in stated.items() if address}
     return Notice(application_id, template, application.language, parameters, addresses)
 
 
-def _read_place(connection: Connection, appointment_id: UUID, language: str) -> dict[str, str]:
-    """Where and when, by the clock of the site."""
-    found = find_appointment(connection, appointment_id)
-    site = find_site(connection, found.site, keep=False).site
+def _read_place(connection: Connection, work: Work, language: str) -> dict[str, str] | None:
+    """Where and when, by the clock of the site; None where the appointment that is told of stands there no more."""
+    found = find_appointment(connection, UUID(work.payload["appointment"]))
+    code, slot = str(work.payload.get("site", found.site)), str(work.payload.get("slot", found.slot))
+    if work.payload["template"] in STANDS and (found.state in ENDED or (code, slot) != (found.site, found.slot)):
+        return None
+    site = find_site(connection, code, keep=False).site
     titles = {str(spoken): title for spoken, title in site.title.items()}
     place = titles.get(language) or titles.get(FALLBACK) or next(iter(titles.values()))
-    return {"place": place, "time": found.slot.removesuffix("~").replace("T", " ")}
-
-
-def _until(application: StoredApplication, template: str, zone: str) -> str:
-    """The day on which something ends for the applicant; where nothing does, the office's own deadline."""
-    moment: datetime | None = application.appeal_until if template == REJECT else application.due_at
-    moment = moment or application.decide_by
-    if moment is None:
-        return ""
-    return str((moment - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date())  # it ends with that day
+    return {"place": place, "time": slot.removesuffix("~").replace("T", " ")}

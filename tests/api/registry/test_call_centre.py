@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -254,6 +255,11 @@ async def test_a_message_is_sent_again(office, agent, person, any_database):
         other = await client.post(f"{place}/messages", json={**body, "template": "card-revoked"}, headers=agent)
         assert other.status_code == 404
         (application,) = (await client.get(place, headers=agent)).json()["applications"]
+        for template in ("application-arrive", "appointment-cancelled"):  # said before, and no longer so
+            before = replace(told, id=new_id_like(person.id, NOW), template=template)
+            in_transaction(any_database, lambda connection, item=before: begin_notifications(connection, [item]))
+            again = await client.post(f"{place}/messages", json={**body, "template": template}, headers=agent)
+            assert again.status_code == 404
     assert application["messages"][0]["masked_to"] == "+212*******01"
     with any_database.connect() as connection:
         (work,) = [item for item in waiting(connection) if item.kind == "notify"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 import uuid
 from collections import Counter
@@ -104,8 +106,10 @@ def offers(desk: Desk, application: uuid.UUID, code: str = "rabat-agdal", **how:
     return offer_times(desk, application, code, MONDAY, 1, ME, NOW, **how)
 
 
-def booked(desk: Desk, number: int = 1, slot: str = "2026-11-25T09:00", code: str = "rabat-agdal") -> Appointment:
-    application = make_application(desk.engine, number)
+def booked(
+    desk: Desk, number: int = 1, slot: str = "2026-11-25T09:00", code: str = "rabat-agdal", **how: Any
+) -> Appointment:
+    application = make_application(desk.engine, number, **how)
     made = hold(desk, application, code, decode_wall_time(slot), applicant(number), NOW)
     return book(desk, made.id, applicant(number), NOW)
 
@@ -630,6 +634,22 @@ def test_the_worker_does_what_was_left(desk: Desk, tmp_path: Path, monkeypatch: 
     TIMERS["appointments"].run(workshop)
     assert reload(desk, made).state == "NO_SHOW"
     assert state_of(desk, made.application_id)[0] == "VALIDATED"
+
+
+def test_nobody_is_told_of_a_place_that_he_has_no_more(desk: Desk, tmp_path: Path) -> None:
+    """The gateway was away: each message says what was so at its event, and only where that still is so."""
+    spool = SpooledMessages(tmp_path / "spool")
+    workshop = Workshop(desk.engine, Settings(), LOADED.rules, ServiceKeys(bytes(32)), lambda: NOW, spool, spool)
+    moved, kept, given_back = (
+        booked(desk, number, f"2026-11-25T09:{15 * number}", phone=f"+21260000000{number}") for number in (1, 2, 3)
+    )
+    reschedule(desk, moved.id, decode_wall_time("2026-11-26T09:00"), applicant(1), NOW)
+    reschedule(desk, moved.id, decode_wall_time("2026-11-27T09:00"), applicant(1), NOW)
+    cancel(desk, given_back.id, applicant(3), NOW)
+    do_all(workshop, "notify")
+    texts = {json.loads(path.read_text())["text"] for path in spool.directory.iterdir()}
+    said = sorted(match[0] for text in texts for match in re.finditer(r"2026-11-\d\d \d\d:\d\d", text))
+    assert said == [f"{slot.replace('T', ' ')}" for slot in (kept.slot, given_back.slot, "2026-11-27T09:00")]
 
 
 def do_all(workshop: Workshop, kind: str) -> None:

@@ -237,14 +237,14 @@ def test_a_process_that_is_not_let_to_the_biometric_system_leaves_it_to_a_worker
     counter = build_counter(any_database, tmp_path)
     application = counter.search(counter.capture(counter.present()))
     acts.cancel(any_database, application.id, ADMINISTRATOR, CLOCK)
-    assert counter.abis.encounters  # type: ignore[attr-defined] # the sandbox's
+    assert counter.abis.encounters  # type: ignore[attr-defined]  # the sandbox's
     eraser = replace(eraser_of(counter), abis=None)
     assert erase_own(eraser, APPLICANT, CLOCK).erased == (application.number,)
     monkeypatch.setattr("eid.services.application.adjudication.open_abis", lambda _: counter.abis)
     with reading(any_database) as connection:
         (work,) = [item for item in waiting(connection) if item.kind == "abis.forget"]
-    adjudication.handle_forget(SimpleNamespace(settings=None), work)  # type: ignore[arg-type] # asks for no more
-    assert not counter.abis.encounters  # type: ignore[attr-defined]
+    adjudication.handle_forget(SimpleNamespace(settings=None), work)  # type: ignore[arg-type]  # asks for no more
+    assert not counter.abis.encounters  # type: ignore[attr-defined]  # the sandbox's
 
 
 def test_what_somebody_may_get_back_is_decided_first(any_database: Engine, tmp_path: Path):

@@ -74,7 +74,7 @@ def build(engine: Engine, keys: ServiceKeys | None = None, **ways: object) -> Wo
     ways = {"sms": Letterbox(), "mail": Letterbox(), **ways}
     return Workshop(
         engine, Settings(), load_rules("morocco").rules, keys or ServiceKeys(bytes(32)), lambda: NOW, **ways
-    )  # type: ignore[arg-type]
+    )  # type: ignore[arg-type]  # ways to people, by name
 
 
 def notice(application_id: UUID, template: str = "application-submit", **payload: str) -> Work:
@@ -141,7 +141,7 @@ def test_an_applicant_is_told_once_in_his_language(any_database: Engine, languag
     work = notice(application.id, "application-validate")
     for _ in range(2):
         tell(workshop, work)
-    (sms,), (mail,) = workshop.sms.messages, workshop.mail.messages  # type: ignore[attr-defined]
+    (sms,), (mail,) = workshop.sms.messages, workshop.mail.messages  # type: ignore[attr-defined]  # a Letterbox
     assert (sms.to, mail.to) == ("+212600000001", "fatima@specimen.invalid")
     assert sms.text == mail.text == render("application-validate", language, {"number": application.number})[1]
     assert (sms.subject, mail.subject) == ("", texts(language)["message_subject"]["application-validate"])
@@ -167,30 +167,38 @@ def test_the_day_that_is_told(any_database: Engine, appeal_until: datetime | Non
         connection.execute(update(table).values(appeal_until=appeal_until).where(table.c.id == application.id))
     workshop = build(any_database)
     tell(workshop, notice(application.id, template))
-    assert said in workshop.sms.messages[0].text  # type: ignore[attr-defined]
+    assert said in workshop.sms.messages[0].text  # type: ignore[attr-defined]  # a Letterbox
+
+
+def test_a_late_message_tells_the_day_of_its_event(any_database: Engine) -> None:
+    """Where the work says a day, what has become of the application since does not move it."""
+    application = begin_application(any_database, language="en")
+    workshop = build(any_database)
+    tell(workshop, notice(application.id, "application-request-information", until="2026-12-01"))
+    assert "Send them by 2026-12-01;" in workshop.sms.messages[0].text  # type: ignore[attr-defined]  # a Letterbox
 
 
 @pytest.mark.both_databases
 def test_a_gateway_that_fails_is_tried_again_and_the_other_is_not(any_database: Engine) -> None:
     application = begin_application(any_database, language="fr")
     workshop = build(any_database)
-    workshop.sms.failures = [GatewayError("later")]  # type: ignore[attr-defined]
+    workshop.sms.failures = [GatewayError("later")]  # type: ignore[attr-defined]  # a Letterbox
     work = notice(application.id)
     with pytest.raises(GatewayError, match="later"):
         tell(workshop, work)
     assert {item.state for item in told_about(any_database, application.id)} == {"SENT", "SENDING"}
     tell(workshop, work)
-    assert (len(workshop.sms.messages), len(workshop.mail.messages)) == (1, 1)  # type: ignore[attr-defined]
+    assert (len(workshop.sms.messages), len(workshop.mail.messages)) == (1, 1)  # type: ignore[attr-defined]  # a Letterbox
 
 
 def test_one_way_is_enough_and_none_is_a_failure(any_database: Engine) -> None:
     application = begin_application(any_database, language="fr")
     workshop = build(any_database)
-    workshop.sms.failures = [GatewayRefusedError("unknown number")]  # type: ignore[attr-defined]
+    workshop.sms.failures = [GatewayRefusedError("unknown number")]  # type: ignore[attr-defined]  # a Letterbox
     tell(workshop, notice(application.id))
     assert {item.state for item in told_about(any_database, application.id)} == {"SENT", "REFUSED"}
-    workshop.sms.failures = [GatewayRefusedError("unknown number")]  # type: ignore[attr-defined]
-    workshop.mail.failures = [GatewayRefusedError("unknown mailbox")]  # type: ignore[attr-defined]
+    workshop.sms.failures = [GatewayRefusedError("unknown number")]  # type: ignore[attr-defined]  # a Letterbox
+    workshop.mail.failures = [GatewayRefusedError("unknown mailbox")]  # type: ignore[attr-defined]  # a Letterbox
     with pytest.raises(GatewayRefusedError, match="unknown number"):
         tell(workshop, notice(application.id))
 
@@ -204,7 +212,7 @@ def test_nobody_to_tell_or_nothing_to_say(any_database: Engine) -> None:
     with pytest.raises(NotStoredError):
         tell(workshop, notice(application.id, "unheard-of"))
     tell(workshop, notice(application.id))
-    assert workshop.mail.messages == []  # type: ignore[attr-defined]
+    assert workshop.mail.messages == []  # type: ignore[attr-defined]  # a Letterbox
     empty = notifications.Notice(application.id, "application-submit", "en", VALUES, {})
     with pytest.raises(GatewayRefusedError, match="neither"):
         notifications.deliver(workshop, notice(application.id), empty)
@@ -235,13 +243,13 @@ def test_a_one_time_code_goes_out_while_it_is_good(any_database: Engine) -> None
     workshop = build(any_database, office.registry.keys)
     sent = access.send_code(office.registry, access.Channel.EMAIL, "amina@example.org", "ar")
     done = drain(workshop, {"access.code": tell_code})
-    (message,) = workshop.mail.messages  # type: ignore[attr-defined]
+    (message,) = workshop.mail.messages  # type: ignore[attr-defined]  # a Letterbox
     assert done == 1
     (code,) = re.findall(r"\d{8}", message.text)
     assert (message.to, message.language) == ("amina@example.org", "ar")
     access.open_session(office.registry, sent.id, code)
     tell_code(workshop, Work(new_id_like(sent.id, NOW), "access.code", {"code": str(sent.id)}, NOW))
-    assert len(workshop.mail.messages) == 1  # type: ignore[attr-defined] # it was used
+    assert len(workshop.mail.messages) == 1  # type: ignore[attr-defined]  # it was used
 
 
 def test_the_ways_that_the_settings_name(any_database: Engine, tmp_path: Path) -> None:
