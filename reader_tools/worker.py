@@ -20,7 +20,7 @@ import click
 from eid.services.audit.log import Sealer, load_sealer, open_audit_keys
 from eid.services.card.status_lists import REST, StatusPublisher
 from eid.services.database import ready_database
-from eid.services.durable.handlers import NEEDS
+from eid.services.durable.handlers import DUE, NEEDS
 from eid.services.durable.oversight import (
     WorkerState,
     ask_for_another_try,
@@ -102,7 +102,7 @@ def run(
 def status(as_json: bool) -> None:
     """Tell who works, how much waits, and how much has failed."""
     with ready_database(load_settings(os.environ)) as engine:
-        found = look_at_work(engine, datetime.now(UTC))
+        found = look_at_work(engine, datetime.now(UTC), DUE)
     if as_json:
         told = {
             "workers": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -50,11 +50,11 @@ def load_publication(connection: Connection, uri: str, form: str, at: datetime |
     return Publication(*row)
 
 
-def newest_issue(connection: Connection, uri: str, form: str) -> tuple[datetime, datetime] | None:
-    """When the newest publication of a list was issued, and when it expires."""
-    query = select(table.c.issued_at, table.c.expires_at).where(table.c.uri == uri, table.c.form == form)
+def newest_issue(connection: Connection, uri: str, form: str) -> tuple[datetime, timedelta] | None:
+    """When the newest publication of a list was issued, and how long a copy of it is kept (ttl)."""
+    query = select(table.c.issued_at, table.c.ttl).where(table.c.uri == uri, table.c.form == form)
     row = connection.execute(query.order_by(table.c.issued_at.desc()).limit(1)).one_or_none()
-    return None if row is None else (row.issued_at, row.expires_at)
+    return None if row is None else (row.issued_at, timedelta(seconds=row.ttl))
 
 
 def forget_publications(connection: Connection, uri: str, before: datetime) -> None:

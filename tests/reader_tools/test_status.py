@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from eid.services.card.status_lists import PUBLISH
 from eid.services.database import init_database
 from eid.services.settings import Settings
+from eid.store.card_tables import status_publication
 from eid.store.database import in_transaction, locate_file, open_database
 from eid.store.standing_work import ask
 from tests.builders.cards import SERIES, personalised_job
@@ -118,6 +119,11 @@ def test_a_worker_publishes(eid: Eid, tmp_path: Path, authority: Path, document_
     assert "status.publish waits since" in eid("worker", "status").out
     told_of = json.loads(eid("worker", "status", "--json").out)
     assert [item["kind"] for item in told_of["unserved"]] == ["status.publish"]
+    assert eid("status", "publish", "--dir", authority).code == 0  # by hand: then nothing is waited for
+    assert "waits since" not in eid("worker", "status").out
+    with register.begin() as connection:
+        connection.execute(update(status_publication).values(issued_at=datetime.now(UTC) - timedelta(minutes=11)))
+    assert "status.publish waits since" in eid("worker", "status").out
     publish = ("--keys-only", "--authority", authority, "--status-out", tmp_path / "www")
     assert eid(*run, *publish, "--status-ttl", 7200, "--status-valid", 2).code == 64
     assert eid(*run, *publish).code == 0

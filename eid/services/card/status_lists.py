@@ -146,6 +146,18 @@ def is_any_due(engine: Engine, now: datetime, terms: PublicationTerms | None = N
     return bool(in_transaction(engine, lambda connection: _survey(connection, settled, moment, due_only=True))[0])
 
 
+def is_waited_for(connection: Connection, now: datetime) -> bool:
+    """Whether a list is older than its own terms say, or a card in it has changed and it rests no more.
+
+    So an office that publishes by hand, in time, is not told that nobody does.
+    """
+    for item in read_lists(connection):
+        before = newest_issue(connection, item.uri, TokenForm.CWT.name)
+        if before is None or _is_due(connection, item.uri, PublicationTerms(ttl=before[1], rest=REST), now):
+            return True
+    return False
+
+
 def _survey(
     connection: Connection, terms: PublicationTerms, now: datetime, due_only: bool
 ) -> tuple[tuple[ListedStatus, ...], Mapping[str, list[int]]]:

@@ -47,11 +47,15 @@ NEEDS: Final[dict[str, Capability]] = {
     status_lists.PUBLISH: Capability.PUBLISH,
 }
 """The kinds that not every worker can do."""
+DUE: Final[dict[str, oversight.IsDue]] = {
+    status_lists.PUBLISH: status_lists.is_waited_for,
+}
+"""Kinds that people do by hand as well: whether there is anything to do."""
 TIMERS: Final[dict[str, Timer]] = {
     "access": Timer(timedelta(hours=1), access_retention.sweep),
     "seal": Timer(timedelta(seconds=10), audit_work.ask_to_seal),
     "status": Timer(timedelta(seconds=30), status_work.ask_to_publish),
-    "unserved": Timer(timedelta(minutes=5), lambda workshop: oversight.tell_unserved(workshop, NEEDS)),
+    "unserved": Timer(timedelta(minutes=5), lambda workshop: oversight.tell_unserved(workshop, NEEDS, DUE)),
     "appointments": Timer(timedelta(minutes=1), appointment_work.sweep),
     "applications": Timer(timedelta(hours=1), application_desk.sweep),
     "stamps": Timer(timedelta(minutes=1), stamp_work.sweep),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
@@ -19,6 +20,8 @@ from eid.store.work_records import Failure, Lease, ask_again, ask_all_again, lis
 
 WORKER: Final = "worker:"
 SHOWN: Final = 200
+IsDue: TypeAlias = Callable[[Connection, datetime], bool]
+NO_TESTS: Final[Mapping[str, IsDue]] = MappingProxyType({})
 log: Final = logging.getLogger("eid.worker")
 
 
@@ -37,7 +40,7 @@ class WorkState:
 
     Args:
         waiting: how much nobody has taken over. failures: the oldest ones. outstanding: what is asked for as long as it
-            is not done, such as heads of the audit log.
+            is not done, such as heads of the audit log, and is to be done.
     """
 
     workers: tuple[WorkerState, ...]
@@ -56,8 +59,11 @@ class WorkState:
         return tuple(item for item in self.outstanding if needs.get(item.kind, Capability.WORK) not in able)
 
 
-def look_at_work(engine: Engine, now: datetime) -> WorkState:
+def look_at_work(engine: Engine, now: datetime, due: Mapping[str, IsDue] = NO_TESTS) -> WorkState:
     """How the work stands.
+
+    Args:
+        due: by kind, whether there is anything to do: what a person does by hand is asked for all the same.
 
     Raises:
         StoreError: the database cannot be read.
@@ -66,14 +72,17 @@ def look_at_work(engine: Engine, now: datetime) -> WorkState:
     def read(connection: Connection) -> WorkState:
         workers = tuple(_worker(lease, now) for lease in list_leases(connection, WORKER))
         failures = list_failures(connection, limit=SHOWN)
-        return WorkState(workers, count_waiting(connection), failures, list_outstanding(connection))
+        outstanding = tuple(
+            item for item in list_outstanding(connection) if item.kind not in due or due[item.kind](connection, now)
+        )
+        return WorkState(workers, count_waiting(connection), failures, outstanding)
 
     return in_transaction(engine, read)
 
 
-def tell_unserved(workshop: Workshop, needs: Mapping[str, Capability]) -> None:
+def tell_unserved(workshop: Workshop, needs: Mapping[str, Capability], due: Mapping[str, IsDue] = NO_TESTS) -> None:
     """At intervals: a line of the log for work that waits in vain."""
-    for item in look_at_work(workshop.engine, workshop.now()).unserved(needs):
+    for item in look_at_work(workshop.engine, workshop.now(), due).unserved(needs):
         log.warning("%s waits since %s: no worker that is alive can do it", item.kind, item.since.isoformat())
 
 
