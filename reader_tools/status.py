@@ -90,7 +90,7 @@ def publish_lists(
     authority = open_authority(directory, open_keys(directory, **keys), operator)
     with ready_database(load_settings(os.environ)) as engine:
         terms = {"out": out, "ttl": ttl, "valid": valid, "aggregation": aggregation}
-        publisher = open_publisher(engine, authority, **terms)  # type: ignore[arg-type] # as the options give them
+        publisher = open_publisher(engine, authority, **terms)  # type: ignore[arg-type]  # as the options give them
         while True:
             _tell(publisher.publish(_now(), due_only=due or every is not None), as_json, every is None)
             if every is None:

@@ -181,7 +181,7 @@ def _enqueue(jobs: Sequence[Job], attempt: int, pause: timedelta | None) -> None
     if pause is not None:
         options["delay_seconds"] = pause.total_seconds()
     with _failures_told():
-        DBOS.enqueue_workflow_with_options(options, [_tell(job) for job in jobs], attempt)  # type: ignore[arg-type] # a plain dictionary
+        DBOS.enqueue_workflow_with_options(options, [_tell(job) for job in jobs], attempt)  # type: ignore[arg-type]  # a plain dictionary
 
 
 def _tell(job: Job) -> dict[str, Any]:

@@ -42,14 +42,14 @@ def test_revoked_under_every_reference_time(document: Document, reference: str) 
 
 
 def believing(reference: str) -> Policy:
-    return replace(load_policy("border"), reference_time=reference)  # type: ignore[arg-type]
+    return replace(load_policy("border"), reference_time=reference)  # type: ignore[arg-type]  # a string, as a policy's file has it
 
 
 def under(policy: Policy, document: Document, time: datetime = NOW, **given: object) -> VerificationReport:
     evidence = document.evidence()
     settings = {"trust": document.trust(), "expected_challenge": CHALLENGE, "envelope": document.envelope(evidence)}
     settings["stations"] = {document.key_id: document.station.public_key()}
-    return verify(evidence, policy=policy, time=time, **{**settings, **given})  # type: ignore[arg-type]
+    return verify(evidence, policy=policy, time=time, **{**settings, **given})  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 EXPIRY = datetime(2026, 5, 1, tzinfo=UTC)

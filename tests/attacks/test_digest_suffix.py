@@ -110,7 +110,7 @@ def test_forgery_without_a_private_key(document: Document) -> None:
     @dataclass(frozen=True)
     class Forger(issuer.Key):
         @property
-        def algorithm(self) -> object:  # type: ignore[override]
+        def algorithm(self) -> object:  # type: ignore[override]  # of another type on purpose
             return rsa_identifier("sha256")
 
         def sign(self, message: bytes) -> bytes:

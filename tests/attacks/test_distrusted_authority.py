@@ -22,7 +22,7 @@ LONG_AGO = NOW - timedelta(days=30)
 
 def distrusting(document: Document, raw: bytes, since: object = LONG_AGO, *more: bytes) -> TrustStore:
     key = identify_key(decode_certificate(raw).spki_raw)
-    entry = Distrust(digest("sha256", raw), key, since, "its key was published")  # type: ignore[arg-type]
+    entry = Distrust(digest("sha256", raw), key, since, "its key was published")  # type: ignore[arg-type]  # a moment, which the default is
     return build_trust_store((document.csca_certificate, *more), (issuer.crl(document.csca),), distrusts=(entry,))
 
 

@@ -27,7 +27,7 @@ class OwnGenerator(issuer.Key):
 
     def spki(self, explicit: bool = True) -> bytes:
         numbers = self.private.public_key().public_numbers()
-        point = encode_point(CURVE, (numbers.x, numbers.y))  # type: ignore[union-attr]
+        point = encode_point(CURVE, (numbers.x, numbers.y))  # type: ignore[union-attr]  # an EC key
         return encode_ec_spki(replace(explicit_parameters(CURVE), generator=point), point)
 
 

@@ -18,7 +18,7 @@ from tests.builders.document import Document, failed, judge, outcome
 def publishing(document: Document, kind: DeviationKind, country: str = "UT", **covered: object) -> TrustStore:
     named = decode_certificate(document.signer_certificate)
     values = {"issuer_raw": named.issuer_raw, "serial": named.serial, **covered}
-    entry = (DeviantDocuments(**values), (Deviation(kind, deviations.KIND_OIDS[kind]),))  # type: ignore[arg-type]
+    entry = (DeviantDocuments(**values), (Deviation(kind, deviations.KIND_OIDS[kind]),))  # type: ignore[arg-type]  # the parameters' names are the fields'
     published = DeviationList(country, "sha256", (entry,))
     return build_trust_store((document.csca_certificate,), (issuer.crl(document.csca),), deviation_lists=(published,))
 

@@ -50,8 +50,8 @@ EXPONENTS = (1, 2, 65536, MODULUS - 1, MODULUS + 2)
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_signer(document: Document, exponent: int) -> None:
     key = KeyWithExponent(exponent)
-    certificate = issuer.certificate(document.csca, key, issuer.ds_extensions(document.csca, key))  # type: ignore[arg-type]
-    sod = issuer.ef_sod(key, certificate, hashes_of(document))  # type: ignore[arg-type]
+    certificate = issuer.certificate(document.csca, key, issuer.ds_extensions(document.csca, key))  # type: ignore[arg-type]  # a key that behaves as one of RSA
+    sod = issuer.ef_sod(key, certificate, hashes_of(document))  # type: ignore[arg-type]  # a key that behaves as one of RSA
     forged = with_sod(replace(document, signer_certificate=certificate), sod)
     for policy in shipped_policies():
         report = judge(forged, policy=policy)
@@ -62,5 +62,5 @@ def test_signer(document: Document, exponent: int) -> None:
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_csca(exponent: int) -> None:
     key = KeyWithExponent(exponent)
-    store = build_trust_store((issuer.csca_certificate(key),))  # type: ignore[arg-type]
+    store = build_trust_store((issuer.csca_certificate(key),))  # type: ignore[arg-type]  # a key that behaves as one of RSA
     assert (store.anchors, len(store.unusable)) == ((), 1)

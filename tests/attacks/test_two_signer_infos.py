@@ -13,7 +13,7 @@ from tests.builders.forgery import join, rebuild_signed_data, split, with_sod
 
 def signer_infos(sod: bytes) -> list[bytes]:
     kept: list[bytes] = []
-    rebuild_signed_data(sod, lambda fields: kept.extend(split(fields[-1])) or fields)  # type: ignore[func-returns-value]
+    rebuild_signed_data(sod, lambda fields: kept.extend(split(fields[-1])) or fields)  # type: ignore[func-returns-value]  # extend gives None
     return kept
 
 

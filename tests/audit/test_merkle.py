@@ -141,4 +141,4 @@ def test_sizes_that_prove_nothing(earlier: int, later: int) -> None:
 )
 def test_the_callers_mistakes(call: object) -> None:
     with pytest.raises(ValueError, match="leaf"):
-        call()  # type: ignore[operator]
+        call()  # type: ignore[operator]  # a lambda of the table

@@ -63,7 +63,7 @@ def card_in_stock(
 ) -> RegisteredCard:
     def work(connection: Connection) -> RegisteredCard:
         job, document = personalised_job(connection, number, place)
-        made = order_card(connection, CardOrder(**order), MAKER, NOW)  # type: ignore[arg-type]
+        made = order_card(connection, CardOrder(**order), MAKER, NOW)  # type: ignore[arg-type]  # by name, as the caller has them
         record_personalised(connection, made.id, ProducedCard(job, document, number, expires_on), MAKER, NOW)
         return store_card(connection, made.id, MAKER, NOW)
 
@@ -71,5 +71,5 @@ def card_in_stock(
 
 
 def active_card(engine: Engine, number: str = "SPM00001", place: int = 7, **order: object) -> RegisteredCard:
-    stocked = card_in_stock(engine, number, place, **order)  # type: ignore[arg-type]
+    stocked = card_in_stock(engine, number, place, **order)  # type: ignore[arg-type]  # by name, as the caller has them
     return in_transaction(engine, lambda connection: activate_card(connection, stocked.id, COUNTER, NOW))

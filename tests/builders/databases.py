@@ -49,7 +49,7 @@ def _upgrade(engine: Engine) -> SchemaStatus:
         raw = engine.raw_connection()
         try:
             with closing(sqlite3.connect(_with_all_tables())) as template:
-                template.backup(raw.driver_connection)  # type: ignore[arg-type]
+                template.backup(raw.driver_connection)  # type: ignore[arg-type]  # sqlite3's own connection
         finally:
             raw.close()
         return check(engine)

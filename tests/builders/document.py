@@ -202,7 +202,7 @@ def judge(
         "expected_challenge": CHALLENGE,
         "stations": {document.key_id: document.station.public_key()},
     }
-    return verify(taken, trust, load_policy(policy), **{**defaults, **settings})  # type: ignore[arg-type]
+    return verify(taken, trust, load_policy(policy), **{**defaults, **settings})  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 def outcome(report: VerificationReport, check_id: str) -> tuple[Outcome, Reason | None]:

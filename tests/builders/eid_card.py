@@ -158,7 +158,7 @@ def build_image(pki: TerminalPki, values: dict[int, EidValue] | None = None, *, 
 def build_pki(rights: bytes, **changes: object) -> TerminalPki:
     """An authentication terminal with these rights, of the sectors SHOP and BANK."""
     sectors = (build_terminal_sector("sha256", SHOP.content, BANK.content),)
-    return replace(build_authentication_pki(), **({"terminal_rights": rights, "extensions": sectors} | changes))  # type: ignore[arg-type]
+    return replace(build_authentication_pki(), **({"terminal_rights": rights, "extensions": sectors} | changes))  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 @dataclass

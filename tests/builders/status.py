@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 def key_signer(key: made.Key) -> SoftwareSigner:
-    return SoftwareSigner("sls-001", key.private, SignatureAlgorithm("ecdsa", key.hash_name))  # type: ignore[arg-type]
+    return SoftwareSigner("sls-001", key.private, SignatureAlgorithm("ecdsa", key.hash_name))  # type: ignore[arg-type]  # an EC or RSA key
 
 
 def claims(statuses: Iterable[tuple[int, int]] = (), **changed: Any) -> StatusClaims:

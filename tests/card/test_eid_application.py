@@ -56,7 +56,7 @@ def opened(found: Identification) -> set[int]:
 def test_every_group_for_who_may_read_all() -> None:
     bench = EidBench(build_pki(ALL_AT_RIGHTS))
     found = bench.identify(READ_ALL)
-    assert {number: decode_eid_group(number, raw) for number, raw in found.groups.items()} == VALUES  # type: ignore[arg-type]
+    assert {number: decode_eid_group(number, raw) for number, raw in found.groups.items()} == VALUES  # type: ignore[arg-type]  # values of several types
     assert found.authentication.chat.authorization == ALL_AT_RIGHTS
 
 
@@ -111,7 +111,7 @@ def test_the_can_only_for_who_is_allowed_to() -> None:
 
 
 def ask(bench: EidBench, *questions: object) -> dict[str, bool | int]:
-    return bench.identify(IdentificationPlan(questions=questions)).answers  # type: ignore[arg-type]
+    return bench.identify(IdentificationPlan(questions=questions)).answers  # type: ignore[arg-type]  # values of several types
 
 
 def test_questions() -> None:

@@ -88,7 +88,7 @@ def test_explicit_parameters_of_the_library_s_own_curves() -> None:
 )
 def test_a_curve_that_is_almost_ours_is_unsupported(change: dict[str, int | bytes]) -> None:
     """CVE-2020-0601: the attacker takes his own generator, and everything else of a known curve."""
-    parameters = dataclasses.replace(EXPLICIT, **change)  # type: ignore[arg-type]
+    parameters = dataclasses.replace(EXPLICIT, **change)  # type: ignore[arg-type]  # by name, as the caller has them
     with pytest.raises(VerificationError) as caught:
         load_public_key(encode_ec_spki(parameters, EXPLICIT.generator))
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED

@@ -409,7 +409,7 @@ class _UnsoundKey:
 )  # fmt: skip
 def test_unsound_rsa_keys(e: int, n: int) -> None:
     with pytest.raises(VerificationError) as caught:
-        require_sound_rsa(_UnsoundKey(e, n))  # type: ignore[arg-type]
+        require_sound_rsa(_UnsoundKey(e, n))  # type: ignore[arg-type]  # no key of the library on purpose
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
 
 
@@ -466,7 +466,7 @@ def test_an_algorithm_that_the_library_build_lacks(monkeypatch: pytest.MonkeyPat
 def test_foreign_key_type() -> None:
     algorithm = SignatureAlgorithm("ecdsa", "sha256")
     with pytest.raises(VerificationError) as caught:
-        verify_signature("a key", algorithm, MESSAGE, b"")  # type: ignore[arg-type]
+        verify_signature("a key", algorithm, MESSAGE, b"")  # type: ignore[arg-type]  # no key of the library on purpose
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
 
 

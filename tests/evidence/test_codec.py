@@ -259,7 +259,7 @@ def test_arbitrary_bytes(raw: bytes) -> None:
         with pytest.raises(DecodeError):
             decoder(raw)
     with pytest.raises(DecodeError):
-        decode_signed_evidence(encode_cbor(Tagged(18, [encode_cbor(HEADER), {}, raw, bytes(64)])))  # type: ignore[dict-item, list-item]
+        decode_signed_evidence(encode_cbor(Tagged(18, [encode_cbor(HEADER), {}, raw, bytes(64)])))  # type: ignore[dict-item, list-item]  # a map of whatever types
 
 
 def test_nothing_personal_in_the_repr() -> None:

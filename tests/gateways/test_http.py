@@ -54,7 +54,7 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def get(port: int, **options: object) -> bytes:
-    return fetch(Location("http", "127.0.0.1", port, "/x.crl"), is_allowed=allow_loopback, **options)  # type: ignore[arg-type]
+    return fetch(Location("http", "127.0.0.1", port, "/x.crl"), is_allowed=allow_loopback, **options)  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 def respond(text: bytes) -> Callable[[socket.socket], None]:

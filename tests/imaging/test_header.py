@@ -23,7 +23,7 @@ KINDS: dict[ImageFormat, dict[str, object]] = {
 
 def image(kind: ImageFormat, size: tuple[int, int] = (37, 21), mode: str = "RGB", **how: object) -> bytes:
     out = io.BytesIO()
-    Image.new(mode, size, 90).save(out, **KINDS[kind], **how)  # type: ignore[arg-type]
+    Image.new(mode, size, 90).save(out, **KINDS[kind], **how)  # type: ignore[arg-type]  # by name, as the caller has them
     return out.getvalue()
 
 

@@ -82,4 +82,4 @@ def test_a_finger_in_wsq_is_carried_as_it_is(biometrics: str) -> None:
         assert built.formats == (FingerImageFormat.WSQ,)
     broken = replace(record, fingerprints=(Fingerprint(finger, WSQ[:20]),))
     with pytest.raises(RecordError, match=r"fingerprints\.image"):
-        build_groups(("DG3",), broken, profile, None, {}, None, b"")  # type: ignore[arg-type]
+        build_groups(("DG3",), broken, profile, None, {}, None, b"")  # type: ignore[arg-type]  # nothing else is looked at

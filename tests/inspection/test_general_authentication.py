@@ -124,7 +124,7 @@ def test_the_chips_key_is_chosen_by_the_right():
     plan = IdentificationPlan(sectors=Sectors(SHOP))
     without, entitled = EidBench(build_pki(right())), EidBench(build_pki(right(2)))
     plain = without.identify(plan).pseudonyms
-    assert plain == replace(without.identify(ask_pseudonym(RI_KEY)).pseudonyms, second=None)  # type: ignore[type-var]
+    assert plain == replace(without.identify(ask_pseudonym(RI_KEY)).pseudonyms, second=None)  # type: ignore[type-var]  # it is there
     assert entitled.identify(plan).pseudonyms != plain
     with pytest.raises(LocalProtocolError):  # of which sector?
         entitled.identify(IdentificationPlan(sectors=Sectors(None)))

@@ -50,23 +50,23 @@ def test_version_1_octet_by_octet() -> None:
     assert raw.endswith(bytes.fromhex("300e1304303130381306303430303030"))
 
 
-class _DataGroupHash(core.Sequence):  # type: ignore[misc]
+class _DataGroupHash(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
     _fields = [("number", core.Integer), ("value", core.OctetString)]  # noqa: RUF012
 
 
-class _Hashes(core.SequenceOf):  # type: ignore[misc]
+class _Hashes(core.SequenceOf):  # type: ignore[misc]  # asn1crypto has no types
     _child_spec = _DataGroupHash
 
 
-class _Algorithm(core.Sequence):  # type: ignore[misc]
+class _Algorithm(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
     _fields = [("algorithm", core.ObjectIdentifier), ("parameters", core.Any, {"optional": True})]  # noqa: RUF012
 
 
-class _Version(core.Sequence):  # type: ignore[misc]
+class _Version(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
     _fields = [("lds", core.PrintableString), ("unicode", core.PrintableString)]  # noqa: RUF012
 
 
-class _LdsSecurityObject(core.Sequence):  # type: ignore[misc]
+class _LdsSecurityObject(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
     """Doc 9303-10 4.6.2.3, written down a second time for asn1crypto."""
 
     _fields = [  # noqa: RUF012

@@ -350,7 +350,7 @@ def _open_till(settings: Settings, office: StampOffice) -> Iterator[tuple[Sandbo
             provider.plan = Plan(Ending.SETTLED, duplicates=1, out_of_order=True, refund=Outcome.PENDING)
             configure_sandbox(settings.home, url)
             ready = PaymentDesk(office, load_channels(settings.home))
-            handler.desk = ready  # type: ignore[attr-defined] # that of the class made above
+            handler.desk = ready  # type: ignore[attr-defined]  # that of the class made above
             yield provider, ready
 
 

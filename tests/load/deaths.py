@@ -33,7 +33,7 @@ MOMENTS: Final[dict[str, tuple[ModuleType, str, bool]]] = {
 
 def hurry() -> None:
     """Hold another worker for dead after two seconds."""
-    worker.LEASE, worker.RELAY_LEASE, worker.BEAT = timedelta(seconds=2), timedelta(seconds=1), 0.3  # type: ignore[misc]
+    worker.LEASE, worker.RELAY_LEASE, worker.BEAT = timedelta(seconds=2), timedelta(seconds=1), 0.3  # type: ignore[misc]  # constants, for the test's sake
 
 
 def arrange(moment: str) -> None:

@@ -285,7 +285,7 @@ def start_nursery(home: Path, environment: dict[str, str]) -> subprocess.Popen[s
     command = [sys.executable, "-m", "tests.load.kill_workers", "--bear-workers"]
     with (home / "workers.log").open("a") as log:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
-        return subprocess.Popen(command, env=environment, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(command, env=environment, text=True, **pipes)  # type: ignore[call-overload, no-any-return]  # pipes by name
 
 
 def _settle(settings: Settings, engine: Engine) -> list[str]:

@@ -61,7 +61,7 @@ def test_wrong_check_digits_name_their_field(sample: dict[str, object]) -> None:
         "composite check digit": "composite check digit",
     }[str(sample["error"])]
     with pytest.raises(DecodeError, match=f"MRZ {field} is wrong"):
-        decode_mrz(sample["lines"])  # type: ignore[arg-type]
+        decode_mrz(sample["lines"])  # type: ignore[arg-type]  # lines of JSON
 
 
 def test_fields_of_the_specimen() -> None:
@@ -166,7 +166,7 @@ def test_an_unused_personal_number_may_have_zero_or_filler_as_check_digit() -> N
     ],
 )
 def test_what_the_zone_cannot_hold_is_refused(changes: dict[str, object], message: str) -> None:
-    mrz = replace(decode_mrz(UTO_TD1), **changes)  # type: ignore[arg-type]
+    mrz = replace(decode_mrz(UTO_TD1), **changes)  # type: ignore[arg-type]  # by name, as the caller has them
     with pytest.raises(RecordError, match=message):
         mrz.encode()
 

@@ -135,7 +135,7 @@ def test_another_library_reads_the_named_twins(software_store: KeyStore) -> None
     assert [name.rfc4514_string() for name in alternative.get_values_for_type(x509.DirectoryName)] == ["L=UTO"]
     raw = build_crl(named.csca_signer, named.csca, number=5, this_update=NOW, next_update=NOW + DAY)
     crl = x509.load_der_x509_crl(raw)
-    assert crl.is_signature_valid(csca.public_key())  # type: ignore[arg-type]
+    assert crl.is_signature_valid(csca.public_key())  # type: ignore[arg-type]  # an EC key
     assert crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 5
 
 

@@ -189,7 +189,7 @@ ISSUED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def entry(kind: DeviationKind = DeviationKind.LDS, **documents: object):
-    return DeviantDocuments(**documents), (Deviation(kind, KIND_OIDS.get(kind, "1.2.3"), "SPECIMEN", 14),)  # type: ignore[arg-type]
+    return DeviantDocuments(**documents), (Deviation(kind, KIND_OIDS.get(kind, "1.2.3"), "SPECIMEN", 14),)  # type: ignore[arg-type]  # documents by field
 
 
 def test_deviation_list_round_trip(signer) -> None:

@@ -100,7 +100,7 @@ def test_arabic_is_joined_and_runs_from_right_to_left(layout: FaceLayout, fonts:
 
     def ink(text: str) -> Image.Image:
         image = Image.new("L", (720, 96), 0)
-        set_text(text, TextField(None, text, box, style, 1), fonts, 12).draw(image, 255)  # type: ignore[arg-type]
+        set_text(text, TextField(None, text, box, style, 1), fonts, 12).draw(image, 255)  # type: ignore[arg-type]  # literals and pixels as Pillow has them
         return image
 
     def width(image: Image.Image) -> int:
@@ -137,7 +137,7 @@ def test_mrz_cells_stand_at_ten_to_the_inch_and_are_those_of_dg1(
         for index, _ in enumerate(line):
             left = zone.left + index * zone.pitch
             cell = (left * scale, (centre - 2) * scale, (left + zone.pitch) * scale, (centre + 2) * scale)
-            ink = grey.crop(tuple(round(edge) for edge in cell)).getbbox()  # type: ignore[arg-type]
+            ink = grey.crop(tuple(round(edge) for edge in cell)).getbbox()  # type: ignore[arg-type]  # literals and pixels as Pillow has them
             assert ink is not None
             assert (ink[0] + ink[2]) / 2 / scale == pytest.approx(zone.pitch / 2, abs=0.35)
 

@@ -89,7 +89,7 @@ def test_questions_without_sense() -> None:
 def test_the_last_of_several_counts() -> None:
     """TR-03110-3 A.7.5: of templates with one identifier the last is used."""
     data = (core.ask_age(18, TODAY), AuxiliaryDatum("1.2.3", b"x"), core.ask_age(16, TODAY))
-    terminal = AuthenticatedTerminal("UTISSPEC00001", None, 2, b"", data)  # type: ignore[arg-type]
+    terminal = AuthenticatedTerminal("UTISSPEC00001", None, 2, b"", data)  # type: ignore[arg-type]  # nothing else is looked at
     assert terminal.find_auxiliary(ID_DATE_OF_BIRTH) == core.ask_age(16, TODAY).data
     assert terminal.find_auxiliary("1.2.4") is None
 

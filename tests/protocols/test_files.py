@@ -27,7 +27,7 @@ def content(length: int, tag: int = 0x75) -> bytes:
 
 
 def chip(raw: bytes, **switches: object) -> Chip:
-    card = Chip({"DG2": raw}, open_access=True, **switches)  # type: ignore[arg-type]
+    card = Chip({"DG2": raw}, open_access=True, **switches)  # type: ignore[arg-type]  # by name, as the caller has them
     drive(select_application(LDS1_AID), card)
     card.commands.clear()
     return card

@@ -30,7 +30,7 @@ OK = b"\x90\x00"
 
 
 def vector(name: str) -> dict[str, Any]:
-    return json.loads((VECTORS / f"icao9303-11-{name}.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((VECTORS / f"icao9303-11-{name}.json").read_text())  # type: ignore[no-any-return]  # JSON of our own vectors
 
 
 G2, H1, H2, I1 = (vector(name) for name in ("G2-pace-gm-dh", "H1-pace-im-ecdh", "H2-pace-im-dh", "I1-pace-cam-ecdh"))

@@ -38,7 +38,7 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def vector(name: str) -> dict[str, str]:
-    return json.loads((VECTORS / f"icao9303-11-{name}.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((VECTORS / f"icao9303-11-{name}.json").read_text())  # type: ignore[no-any-return]  # JSON of our own vectors
 
 
 G2, H1, H2, I1 = (vector(name) for name in ("G2-pace-gm-dh", "H1-pace-im-ecdh", "H2-pace-im-dh", "I1-pace-cam-ecdh"))
@@ -113,7 +113,7 @@ def check_key_agreement(source: dict[str, str], parameters: core.Parameters, gen
     assert core.compute_token(parameters, keys, terminal).hex().upper() == source["t_ic"]
 
 
-I1_APDUS = [bytes.fromhex(item["apdu"]) for item in I1["apdus"]]  # type: ignore[index]
+I1_APDUS = [bytes.fromhex(item["apdu"]) for item in I1["apdus"]]  # type: ignore[index]  # JSON of our own vectors
 I1_MRZ = Password(PasswordId.MRZ, b"C11T002JM496081222310314")
 
 
@@ -166,7 +166,7 @@ STATIC = {curve.name: 0x1234_5678_9ABC_DEF0 for curve in CURVES}
 
 
 def chip(info: PACEInfo, **given: object) -> Chip:
-    return Chip({}, pace=PaceCard((info,), passwords, static_key=STATIC.get, **given))  # type: ignore[arg-type]
+    return Chip({}, pace=PaceCard((info,), passwords, static_key=STATIC.get, **given))  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 ALL_CURVES = [curve.standardized_id for curve in CURVES if curve.standardized_id is not None]

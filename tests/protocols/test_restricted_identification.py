@@ -125,7 +125,7 @@ def test_commands_on_the_wire() -> None:
 
 def refuse(chip: RiChip, *arguments: object) -> int:
     with pytest.raises(StatusWordError) as caught:
-        drive(run_restricted_identification(*arguments), chip)  # type: ignore[arg-type]
+        drive(run_restricted_identification(*arguments), chip)  # type: ignore[arg-type]  # the table's arguments
     return caught.value.sw
 
 

@@ -101,7 +101,7 @@ class TaChip:
 
 def chip_1(pki: TerminalPki, **changes: object) -> TaChip:
     trust = CardTrust((pki.trust_point(),), BEGIN)
-    return TaChip(TerminalAuthenticationCard(trust, **({"id_picc": ID_PICC, "terminal_key": KEY} | changes)))  # type: ignore[arg-type]
+    return TaChip(TerminalAuthenticationCard(trust, **({"id_picc": ID_PICC, "terminal_key": KEY} | changes)))  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 def chip_2(pki: TerminalPki, chat: Chat | None = CHAT) -> TaChip:
@@ -123,7 +123,7 @@ def test_signature_of_the_worked_example() -> None:
     loaded = load_cv_key(decode_cv_certificate(b["ta_cert"]).public_key)
     verify_signature(loaded.public_key, loaded.algorithm, signed, b["ta_pcd_signature"])
     private = load_der_private_key(b["ta_pcd_key"], None)
-    signer = SoftwareSigner("example", private, loaded.algorithm)  # type: ignore[arg-type]
+    signer = SoftwareSigner("example", private, loaded.algorithm)  # type: ignore[arg-type]  # an EC or RSA key
     assert sign_plain(signer, signed) == b["ta_pcd_signature"]
     # The terminal's and the card's half, from the terminal's certificate on; the DV stands in as verified.
     terminal = decode_cv_certificate(b["ta_cert"])

@@ -118,7 +118,7 @@ def by_issue_date(document: Document, issued: str | None, *, alter: bool = False
     policy = replace(load_policy("border"), reference_time="issue_date")
     known = {made.key_id: made.station.public_key()}
     settings = {"time": NOW, "expected_challenge": CHALLENGE, "envelope": made.envelope(evidence), "stations": known}
-    return verify(evidence, made.trust(), policy, **settings)  # type: ignore[arg-type]
+    return verify(evidence, made.trust(), policy, **settings)  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 def test_the_day_of_issue(document: Document) -> None:

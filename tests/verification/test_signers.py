@@ -38,7 +38,7 @@ def tolerating(document: Document, *codes: DefectCode, **given: object) -> Verif
     evidence = document.evidence()
     settings = {"trust": document.trust(), "time": NOW, "expected_challenge": CHALLENGE}
     settings |= {"envelope": document.envelope(evidence), "stations": {document.key_id: document.station.public_key()}}
-    return verify(evidence, policy=policy, **{**settings, **given})  # type: ignore[arg-type]
+    return verify(evidence, policy=policy, **{**settings, **given})  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 def storing(document: Document, *certificates: bytes) -> TrustStore:

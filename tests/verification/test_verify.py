@@ -201,7 +201,7 @@ RESULTS = {
 
 def policy_with(**changed: object) -> Policy:
     base = load_policy("passive")
-    return replace(base, required=frozenset(), required_one_of=(), informative=frozenset(), **changed)  # type: ignore[arg-type]
+    return replace(base, required=frozenset(), required_one_of=(), informative=frozenset(), **changed)  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,6 @@ def load_sealer(engine: Engine, settings: Settings, keys: KeyStore) -> Sealer:
         DecodeError: the log's name cannot stand in a head.
     """
     signer = keys.load(LABEL, ALGORITHM)
-    if curve_of_key(load_public_key(signer.public_key_info)).name != CURVE:  # type: ignore[arg-type] # ECDSA: an EC key
+    if curve_of_key(load_public_key(signer.public_key_info)).name != CURVE:  # type: ignore[arg-type]  # ECDSA: an EC key
         raise KeyStoreError(f"the key {LABEL!r} is not of {CURVE}")
     return Sealer(engine, signer, check_origin(settings.audit_origin), SignatureRecord(settings.home / RECORD))

@@ -102,7 +102,7 @@ class Post:
         for item in works:
             assert item.payload.keys() == {"delivery"}
             deliver(self.workshop, item, is_allowed)
-            in_transaction(self.engine, lambda connection, item=item: forget(connection, item))  # type: ignore[misc]
+            in_transaction(self.engine, lambda connection, item=item: forget(connection, item))  # type: ignore[misc]  # a lambda is given no type
         return len(works)
 
     def tell_events(self, *, again: bool = False) -> int:

@@ -513,7 +513,7 @@ async def _identifying(system: System, counter: Counter, engine: Engine) -> None
     await System(system.office, sub="system-2")("readIdentifyResult", 404, taskID=task)
     _work(system, engine, counter)
     assert (await system("readIdentifyResult", 200, taskID=task)).json() == [found]
-    assert not any(str(task) in key for key in counter.abis.encounters)  # type: ignore[attr-defined]
+    assert not any(str(task) in key for key in counter.abis.encounters)  # type: ignore[attr-defined]  # the sandbox's
     later = (await system("identify", 202, body=asked)).json()["taskId"]
     with pytest.raises(GatewayRefusedError):
         _work(system, engine, None)

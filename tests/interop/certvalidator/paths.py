@@ -94,7 +94,7 @@ def leaf(
 
 def simple(name: str, signer: bytes | None = None, **given: object) -> PathCase:
     values = {"signer": leaf() if signer is None else signer, "anchors": (anchor(),), "crls": (crl(CSCA),), **given}
-    return PathCase(name, **values)  # type: ignore[arg-type]
+    return PathCase(name, **values)  # type: ignore[arg-type]  # by name, as the caller has them
 
 
 def without(*oids: str) -> Callable[[list[Extension]], list[Extension]]:

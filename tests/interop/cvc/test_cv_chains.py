@@ -121,7 +121,7 @@ def test_their_chain_with_one_bit_changed(theirs: TheirChain, which: str) -> Non
 def test_their_eyes_on_our_chain(build: Callable[[], object], openpace: RequireTool, tmp_path: Path) -> None:
     tool = openpace("cvc-print")
     pki = build()
-    trusted = {CVCA: pki.cvca_certificate(), DV: pki.dv_certificate()}  # type: ignore[attr-defined]
+    trusted = {CVCA: pki.cvca_certificate(), DV: pki.dv_certificate()}  # type: ignore[attr-defined]  # one of both builders, called alike
     for name, raw in trusted.items():
         (tmp_path / name).write_bytes(raw)
 
@@ -130,7 +130,7 @@ def test_their_eyes_on_our_chain(build: Callable[[], object], openpace: RequireT
         arguments = (tool, "-c", tmp_path / "certificate", f"--cvc-dir={tmp_path}")
         return subprocess.run(arguments, check=False, capture_output=True, text=True).stdout
 
-    ours = pki.terminal_certificate()  # type: ignore[attr-defined]
+    ours = pki.terminal_certificate()  # type: ignore[attr-defined]  # one of both builders, called alike
     for raw in (*trusted.values(), ours):
         seen = look(raw)
         assert "certificate verified" in seen

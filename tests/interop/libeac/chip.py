@@ -165,7 +165,7 @@ class LibeacChip:
             raise CommandRefused(0x6A86)
         return b""
 
-    def _open(self, is_meant) -> str:  # type: ignore[no-untyped-def]
+    def _open(self, is_meant) -> str:  # type: ignore[no-untyped-def]  # as the library's callback has it
         if self._in_application and self._session is None:
             raise CommandRefused(0x6982)
         for file in FILES:

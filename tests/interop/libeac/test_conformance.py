@@ -38,7 +38,7 @@ def chip(specimen: SpecimenCard, *, checks_mac: bool = True) -> LibeacChip:
 
 
 def examine(card: LibeacChip, **wishes: object) -> ConformanceReport:
-    plan = SuitePlan((Password(PasswordId.CAN, CAN),), "libeac", **wishes)  # type: ignore[arg-type]
+    plan = SuitePlan((Password(PasswordId.CAN, CAN),), "libeac", **wishes)  # type: ignore[arg-type]  # by name, as the caller has them
     return drive(run_suite(plan, NOW), card)
 
 

@@ -78,7 +78,7 @@ class EidCard:
 
     def new(self, **changes: object) -> VirtualCard:
         """A card of its own, with other fields of the image where that is asked."""
-        image = replace(self.image, **changes)  # type: ignore[arg-type]
+        image = replace(self.image, **changes)  # type: ignore[arg-type]  # by name, as the caller has them
         return VirtualCard.from_image(image, serial=b"SPECIMEN01", keys=default_key_set())
 
     def with_foreign_key(self) -> VirtualCard:

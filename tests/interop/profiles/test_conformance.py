@@ -23,7 +23,7 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def examine(card: VirtualCard, specimen: SpecimenCard, **wishes: object) -> ConformanceReport:
-    plan = SuitePlan(specimen_passwords(specimen), specimen.profile.name, **wishes)  # type: ignore[arg-type]
+    plan = SuitePlan(specimen_passwords(specimen), specimen.profile.name, **wishes)  # type: ignore[arg-type]  # by name, as the caller has them
     return drive(run_suite(plan, NOW), LoopbackConnection(card))
 
 

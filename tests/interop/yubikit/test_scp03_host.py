@@ -62,7 +62,7 @@ def host(card: VirtualCard, keys: bytes = default_key_set().enc, key_version: in
 @pytest.mark.parametrize("key_version", [0x00, 0xFF])
 def test_channel_and_command_with_data(card: VirtualCard, key_version: int) -> None:
     protocol = host(card, key_version=key_version)
-    answer = protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")  # type: ignore[attr-defined]
+    answer = protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")  # type: ignore[attr-defined]  # yubikit has no types
     assert answer.hex() == "e3134f08" + ISD.hex() + "9f700101c5039e0000"
 
 
@@ -71,10 +71,10 @@ def test_put_key_and_open_with_the_new_keys(card: VirtualCard) -> None:
     """The blocks are ours, the channel that carries them is yubikit's; more than 255 octets go as a chain."""
     new = StaticKeySet(0x01, b"N" * 16, b"N" * 16, b"N" * 16)
     data = b"\x01" + b"".join(block.encode() for block in build_key_blocks(new, default_key_set()))
-    answer = host(card).send_apdu(0x80, 0xD8, 0x00, 0x81, data)  # type: ignore[attr-defined]
+    answer = host(card).send_apdu(0x80, 0xD8, 0x00, 0x81, data)  # type: ignore[attr-defined]  # yubikit has no types
     assert answer == b"\x01" + derive_key_check_value(new.enc) * 3
     protocol = host(card, new.enc, 0x01)
-    assert protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")[:1] == b"\xe3"  # type: ignore[attr-defined]
+    assert protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")[:1] == b"\xe3"  # type: ignore[attr-defined]  # yubikit has no types
 
 
 @pytest.mark.proves(*ROW, "SCP03: a file is written, as a chain of commands")
@@ -86,7 +86,7 @@ def test_writing_a_file_over_two_hundred_octets_as_a_chain(card: VirtualCard) ->
     drive(through(channel, put_key_set(1, build_key_blocks(new, default_key_set()))), connection)
     drive(through(channel, set_status(CardState.INITIALIZED)), connection)
     protocol = host(card, new.enc, 0x01)
-    send = protocol.send_apdu  # type: ignore[attr-defined]
+    send = protocol.send_apdu  # type: ignore[attr-defined]  # yubikit has no types
     send(0x00, 0xA4, 0x00, 0x0C, b"\x3f\x00")
     send(0x00, 0xE0, 0x00, 0x00, bytes.fromhex("621680020200820101830201018801088A01018C03030000"))
     content = bytes(range(256)) * 2
@@ -112,9 +112,9 @@ def test_a_tampered_response_is_noticed_by_the_host(card: VirtualCard) -> None:
             answer[0] ^= 1
             return bytes(answer[:-2]), int.from_bytes(answer[-2:], "big")
 
-    protocol.connection.__class__ = Tampered  # type: ignore[attr-defined]
+    protocol.connection.__class__ = Tampered  # type: ignore[attr-defined]  # yubikit has no types
     with pytest.raises(core.BadResponseError, match="Wrong MAC"):
-        protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")  # type: ignore[attr-defined]
+        protocol.send_apdu(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00")  # type: ignore[attr-defined]  # yubikit has no types
 
 
 class _Loopback:
@@ -138,7 +138,7 @@ class _Loopback:
 @pytest.mark.proves(*ROW, "habit: an empty field is padded and encrypted")
 def test_the_card_takes_an_empty_field_either_way(card: VirtualCard) -> None:
     """yubikit sends 16 encrypted octets of padding, our terminal sends none."""
-    assert host(card).send_apdu(0x80, 0xCA, 0x00, 0x66)[:1] == b"\x66"  # type: ignore[attr-defined]
+    assert host(card).send_apdu(0x80, 0xCA, 0x00, 0x66)[:1] == b"\x66"  # type: ignore[attr-defined]  # yubikit has no types
     connection = _Loopback(card)
     card.process(bytes.fromhex("00A4040C08") + ISD)
     channel = drive(open_scp03(default_key_set(), aid=ISD), connection)

@@ -242,7 +242,7 @@ def test_what_is_not_believed(plant: Plant) -> None:
     assert "something was written" in refusal(lambda: client.post(f"{place}/retry"))
     for name, value in (("sod_hash", "33" * 32), ("card_serial", "44" * 10)):
         lie = {**report, name: value}
-        assert "not read back" in refusal(lambda lie=lie: client.post(f"{place}/written", lie))  # type: ignore[misc]
+        assert "not read back" in refusal(lambda lie=lie: client.post(f"{place}/written", lie))  # type: ignore[misc]  # a lambda is given no type
     assert plant.order(order).state == "WRITING"
     first, again = (client.post(f"{place}/written", report) for _ in range(2))
     assert (first["job"]["state"], first) == ("WRITTEN", again)

@@ -322,7 +322,7 @@ def test_a_database_that_is_away_is_waited_for(workshop: Workshop, monkeypatch: 
         return 0
 
     monkeypatch.setattr(Worker, "turn", turn)
-    worker = Worker(workshop, None, "one", {}, "token")  # type: ignore[arg-type] # the engine is not reached
+    worker = Worker(workshop, None, "one", {}, "token")  # type: ignore[arg-type]  # the engine is not reached
     worker.run(stop)
     assert len(turns) == 2
 
