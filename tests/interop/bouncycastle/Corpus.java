@@ -55,8 +55,8 @@ import org.bouncycastle.operator.jcajce.JcaDigestCalculatorProviderBuilder;
  * A country that has nothing but BouncyCastle. SPECIMEN.
  *
  * <p>issue OUT DG1 DG2 CASE...: for each case "key,signature hash,group hash,explicit,version,ski" a directory with
- * csca.der, ds.der, sod.bin, clean.crl, revoking.crl. check CSCA DS CRL SOD: verifies what others made. check-all DIR:
- * the same for every directory in it that holds these files.
+ * csca.der, ds.der, sod.bin, clean.crl, revoking.crl. check-all DIR: verifies what others made, in every directory of it
+ * that holds the first four.
  */
 public final class Corpus {
   private static final BouncyCastleProvider BC = new BouncyCastleProvider();
@@ -64,10 +64,6 @@ public final class Corpus {
 
   public static void main(String[] arguments) throws Exception {
     Security.addProvider(BC);
-    if (arguments[0].equals("check")) {
-      check(arguments);
-      return;
-    }
     if (arguments[0].equals("check-all")) {
       checkAll(Path.of(arguments[1]));
       return;
@@ -231,13 +227,9 @@ public final class Corpus {
       directories = found.filter(Files::isDirectory).sorted().toList();
     }
     for (Path directory : directories) {
-      String[] files = {"check", "csca.der", "ds.der", "clean.crl", "sod.bin"};
-      for (int index = 1; index < files.length; index++) {
-        files[index] = directory.resolve(files[index]).toString();
-      }
       String result = "ok";
       try {
-        check(files);
+        check(directory);
       } catch (Exception error) {
         result = error.getClass().getSimpleName() + ": " + error.getMessage();
       }
@@ -246,11 +238,11 @@ public final class Corpus {
   }
 
   /** Verifies a CSCA, a document signer, a CRL and an EF.SOD that others made; anything wrong is an exception. */
-  private static void check(String[] arguments) throws Exception {
-    X509CertificateHolder root = new X509CertificateHolder(Files.readAllBytes(Path.of(arguments[1])));
-    X509CertificateHolder leaf = new X509CertificateHolder(Files.readAllBytes(Path.of(arguments[2])));
-    var crl = new org.bouncycastle.cert.X509CRLHolder(Files.readAllBytes(Path.of(arguments[3])));
-    byte[] sod = Files.readAllBytes(Path.of(arguments[4]));
+  private static void check(Path place) throws Exception {
+    X509CertificateHolder root = new X509CertificateHolder(Files.readAllBytes(place.resolve("csca.der")));
+    X509CertificateHolder leaf = new X509CertificateHolder(Files.readAllBytes(place.resolve("ds.der")));
+    var crl = new org.bouncycastle.cert.X509CRLHolder(Files.readAllBytes(place.resolve("clean.crl")));
+    byte[] sod = Files.readAllBytes(place.resolve("sod.bin"));
     var byRoot = new JcaContentVerifierProviderBuilder().setProvider(BC).build(root);
     require(root.isSignatureValid(byRoot), "CSCA");
     require(leaf.isSignatureValid(byRoot), "document signer");

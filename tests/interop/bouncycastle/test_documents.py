@@ -16,7 +16,7 @@ from eid.pki.document_signer import sign_sod
 from tests.builders.authority import NOW, build_authority
 from tests.builders.issuance import signer as make_signer
 from tests.builders.issuer import data_group_hashes
-from tests.interop.bouncycastle.driver import Java, build_driver
+from tests.interop.bouncycastle.driver import Java
 from tests.interop.judging import Judge, flipped
 from tests.interop.specimen_files import DATA_GROUPS
 
@@ -37,14 +37,8 @@ CASES = (
     "brainpoolP384r1,sha512,sha256,explicit,0,ski",
     "brainpoolP512r1,sha512,sha512,explicit,1,issuer",
 )
-
-
 RSA = ("rsa", "pss")
-
-
-@pytest.fixture(scope="module")
-def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    return build_driver(tmp_path_factory.mktemp("bouncycastle"))
+pytestmark = pytest.mark.xdist_group("bouncycastle")  # one process issues the documents, and has the driver
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +84,10 @@ def test_documents_of_ours(
     made = build_authority(make_signer("csca", *csca), make_signer("ds", *signer), explicit=explicit)
     crl = build_crl(made.csca_signer, made.csca, number=1, this_update=NOW, next_update=NOW + timedelta(days=30))
     content = build_lds_security_object("sha256", data_group_hashes())
-    for by_key_identifier in (False, True):
+    for by_key_identifier, name in ((False, "issuer"), (True, "ski")):
         sod = sign_sod(content, made.ds_signer, made.ds, signing_time=NOW, by_key_identifier=by_key_identifier)
-        paths = []
-        for name, raw in (("csca", made.csca), ("ds", made.ds), ("crl", crl), ("sod", sod)):
-            paths.append(tmp_path / name)
-            paths[-1].write_bytes(raw)
-        assert java.run("check", *paths).strip() == str(len(data_group_hashes()))
+        (tmp_path / name).mkdir()
+        for file, raw in (("csca.der", made.csca), ("ds.der", made.ds), ("clean.crl", crl), ("sod.bin", sod)):
+            (tmp_path / name / file).write_bytes(raw)
+    groups = str(len(data_group_hashes()))
+    assert java.run("check-all", tmp_path).splitlines() == [groups, "issuer\tok", groups, "ski\tok"]

@@ -19,22 +19,18 @@ from eid.errors import Reason
 from eid.verification.report import Verdict
 from tests.builders.legacy import judge_files
 from tests.builders.matrix import Combination, combinations, issue_cell, thinned
-from tests.interop.bouncycastle.driver import Java, build_driver
+from tests.interop.bouncycastle.driver import Java
 from tests.interop.conftest import Control, Ledger
 from tests.interop.judging import flipped
 from tests.interop.specimen_files import DATA_GROUPS
 
+pytestmark = pytest.mark.xdist_group("matrix")  # one process issues the documents
 CELLS = tuple(combinations())
 THIN = tuple(thinned())
 # Each with one of another key: neighbours share it, and so do all of RSA.
 OTHERS = tuple(zip(THIN, (*THIN[5:], *THIN[:5]), strict=True))
 WHO = "bouncycastle"
 WHAT = "algorithm, curve, form, hash, LDS version"
-
-
-@pytest.fixture(scope="module")
-def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    return build_driver(tmp_path_factory.mktemp("bouncycastle"))
 
 
 @pytest.fixture(scope="module")
