@@ -37,7 +37,7 @@ from eid.errors import (
     StoreError,
     TooLateError,
 )
-from eid.locale import FALLBACK, LANGUAGES, text
+from eid.locale import FALLBACK, is_spoken, text
 from eid.locale.details import REFUSALS, detail_text
 from eid.services.caller.tokens import Caller, TokenRefusedError
 from eid.services.registry import Registry
@@ -102,14 +102,14 @@ def language_of(request: Request) -> str:
     own = [] if caller is None or caller.language is None else [caller.language]
     country = () if registry is None else registry.rules.languages
     wanted = (stated_language(request), *own, *country)
-    return next((language for language in wanted if language in LANGUAGES), FALLBACK)
+    return next((language for language in wanted if language is not None and is_spoken(language)), FALLBACK)
 
 
 def stated_language(request: Request) -> str | None:
     """The language of Accept-Language that is preferred among those that we have (RFC 9110 12.5.4); None: any."""
     preferred = [(-_weigh(weight), range_.strip().lower().partition("-")[0]) for range_, weight in _ranges(request)]
     known = (language for weight, language in sorted(preferred, key=itemgetter(0)) if weight)
-    first = next((language for language in known if language in LANGUAGES or language == "*"), "*")
+    first = next((language for language in known if language == "*" or is_spoken(language)), "*")
     return None if first == "*" else first
 
 

@@ -1,7 +1,9 @@
 """The identity record: what an authority has approved to be put on a card, and its JSON form.
 
 Latin spellings are copied from the civil status, never computed. Texts are kept as approved, in Unicode normalization
-form C. The written form is `docs/formats/identity-record.md` with a JSON Schema beside it.
+form C. What a document of any state must say (Doc 9303-3, -10) is required here; what more a country or a card product
+wants of a record, their rules and profiles say. The written form is `docs/formats/identity-record.md` with a JSON
+Schema beside it.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ FINGERS: Final = (
 EYES: Final = ("right", "left")
 """Names of the eyes, in the order of ISO/IEC 19794-6, which counts them from 1."""
 NOTIFY_LIMIT: Final = 15  # persons, Doc 9303-10 4.7.16
+DETAILS_LIMIT: Final = 32
+DETAIL_CODE: Final = r"^[a-z][a-z0-9_]{0,31}$"
 TELEPHONE_PATTERN: Final = r"^\+?[0-9 ]{3,20}$"
 
 CODE_PATTERNS: Final = {
@@ -44,7 +48,7 @@ CODE_PATTERNS: Final = {
     "issuing_state": r"^[A-Z]{1,3}$",
     "document_number": r"^[A-Z0-9]{1,22}$",
     "personal_number": r"^[A-Z0-9]{1,20}$",
-    "civil_status_number": r"^[A-Z0-9/ -]{1,32}$",
+    "civil_status_number": r"^[A-Z0-9/ .-]{1,32}$",
 }
 IMAGE_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 WSQ_SIGNATURE: Final = b"\xff\xa0"  # fingers alone
@@ -83,6 +87,14 @@ class PartnerMention:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """A value that this country's records have beside those of all countries; code: the name that its rules give it."""
+
+    code: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """One finger, by its name in `FINGERS`, and its image, JPEG or JPEG 2000 of 500 pixels per inch."""
 
@@ -112,7 +124,8 @@ class IdentityRecord:
     """One approved record; the representation shows only whether it is a specimen.
 
     An address holds up to three lines, parted by line feeds. `portrait` and `signature_image` are JPEG or JPEG 2000.
-    Of `fingerprints` each finger stands once, of `irises` each eye; a person without any has none.
+    Of `fingerprints` each finger stands once, of `irises` each eye; a person without any has none. What is None, the
+    country's records leave out. `details` are its own values, each code once.
 
     Raises:
         RecordError: a value breaks a limit of the format; the text names the field.
@@ -120,22 +133,23 @@ class IdentityRecord:
 
     specimen: bool
     family_name: BilingualText = field(repr=False)
-    given_names: BilingualText = field(repr=False)
     date_of_birth: PartialDate = field(repr=False)
-    place_of_birth: BilingualText = field(repr=False)
     sex: Sex = field(repr=False)
     nationality: str = field(repr=False)
     personal_number: str = field(repr=False)
-    address: BilingualText = field(repr=False)
-    father: BilingualText = field(repr=False)
-    mother: BilingualText = field(repr=False)
-    civil_status_number: str = field(repr=False)
     document_number: str = field(repr=False)
     issued_on: date = field(repr=False)
     expires_on: date = field(repr=False)
     issuing_state: str = field(repr=False)
     issuing_authority: BilingualText = field(repr=False)
     portrait: bytes = field(repr=False)
+    given_names: BilingualText | None = field(default=None, repr=False)
+    place_of_birth: BilingualText | None = field(default=None, repr=False)
+    address: BilingualText | None = field(default=None, repr=False)
+    father: BilingualText | None = field(default=None, repr=False)
+    mother: BilingualText | None = field(default=None, repr=False)
+    civil_status_number: str | None = field(default=None, repr=False)
+    details: tuple[Detail, ...] = field(default=(), repr=False)
     signature_image: bytes | None = field(default=None, repr=False)
     partner: PartnerMention | None = field(default=None, repr=False)
     fingerprints: tuple[Fingerprint, ...] = field(default=(), repr=False)
@@ -146,12 +160,14 @@ class IdentityRecord:
         for name, text in _texts(self):
             _verify_text(name, text, LINES_LIMIT if "address" in name.split(".") else 1)
         for name, pattern in CODE_PATTERNS.items():
-            if not re.fullmatch(pattern, getattr(self, name), re.ASCII):
+            value = getattr(self, name)
+            if not (value is None and name in _OPTIONAL) and not re.fullmatch(pattern, value, re.ASCII):
                 raise RecordError(f"{name} does not match {pattern}")
         if self.sex not in ("M", "F", "X"):
             raise RecordError("sex is not M, F or X")
         if self.partner is not None and not re.fullmatch(PARTNER_RELATION, self.partner.relation):
             raise RecordError(f"partner.relation does not match {PARTNER_RELATION}")
+        _verify_codes([item.code for item in self.details])
         _verify_image("portrait", self.portrait)
         if self.signature_image is not None:
             _verify_image("signature_image", self.signature_image)
@@ -166,6 +182,10 @@ class IdentityRecord:
         if not all(re.fullmatch(TELEPHONE_PATTERN, item.telephone, re.ASCII) for item in self.persons_to_notify):
             raise RecordError(f"persons_to_notify.telephone does not match {TELEPHONE_PATTERN}")
         self._verify_dates()
+
+    def detail(self, code: str) -> str | None:
+        """The country's own value of this code, None where there is none."""
+        return next((item.text for item in self.details if item.code == code), None)
 
     def _verify_dates(self) -> None:
         if self.date_of_birth.earliest > self.issued_on:
@@ -187,7 +207,15 @@ BILINGUAL_FIELDS: Final = (
 
 def _texts(record: IdentityRecord) -> Iterator[tuple[str, str]]:
     """Every text of a record with its path, e.g. `family_name.arabic`."""
-    texts = [(name, cast(BilingualText, getattr(record, name))) for name in BILINGUAL_FIELDS]
+    yield from _spelt(record)
+    for item in record.details:
+        yield f"details.{item.code}", item.text
+
+
+def _spelt(record: IdentityRecord) -> Iterator[tuple[str, str]]:
+    """The texts whose script is known, with their paths."""
+    stated = ((name, cast("BilingualText | None", getattr(record, name))) for name in BILINGUAL_FIELDS)
+    texts = [(name, text) for name, text in stated if text is not None]
     if record.partner is not None:
         texts.append(("partner.name", record.partner.name))
     for name, text in texts:
@@ -214,6 +242,13 @@ def _verify_text(name: str, text: str, lines: int) -> None:
             raise RecordError(f"{name} has a control, formatting or unassigned character")
 
 
+def _verify_codes(codes: list[str]) -> None:
+    if len(codes) > DETAILS_LIMIT or len(set(codes)) != len(codes):
+        raise RecordError(f"details are over {DETAILS_LIMIT}, or a code stands twice")
+    if not all(re.fullmatch(DETAIL_CODE, code, re.ASCII) for code in codes):
+        raise RecordError(f"a code of details does not match {DETAIL_CODE}")
+
+
 def _verify_each_once(field_name: str, names: list[str], known: tuple[str, ...]) -> None:
     if len(set(names)) != len(names) or not set(names) <= set(known):
         raise RecordError(f"{field_name} is not each time another one of {', '.join(known)}")
@@ -229,7 +264,7 @@ def _verify_image(name: str, image: bytes, signatures: tuple[bytes, ...] = IMAGE
 def find_script_warnings(record: IdentityRecord) -> tuple[str, ...]:
     """Texts that hold letters of another script than their field's, one sentence each, without the text."""
     warnings = []
-    for name, text in _texts(record):
+    for name, text in _spelt(record):
         script = name.rpartition(".")[2]
         letters = [character for character in text if unicodedata.category(character).startswith("L")]
         if not letters:
@@ -361,6 +396,13 @@ def _decode_iris(path: str, value: object) -> Iris:
     return Iris(**_decode_object(path, value, {"eye": _decode_text, "image": _decode_image}))
 
 
+def _decode_details(path: str, value: object) -> tuple[Detail, ...]:
+    if not isinstance(value, dict):
+        raise RecordError(f"{path} is not an object")
+    _verify_codes(list(value))
+    return tuple(Detail(code, _decode_text(f"{path}.{code}", text)) for code, text in value.items())
+
+
 def _decode_contact(path: str, value: object) -> EmergencyContact:
     fields = dict.fromkeys(("name", "telephone", "address"), _decode_text)
     return EmergencyContact(**_decode_object(path, value, fields))
@@ -379,6 +421,7 @@ _FIELDS: Final[Mapping[str, _Decoder]] = {
     "father": _decode_bilingual,
     "mother": _decode_bilingual,
     "civil_status_number": _decode_text,
+    "details": _decode_details,
     "document_number": _decode_text,
     "issued_on": _decode_date,
     "expires_on": _decode_date,
@@ -391,7 +434,11 @@ _FIELDS: Final[Mapping[str, _Decoder]] = {
     "irises": _decode_list(_decode_iris),
     "persons_to_notify": _decode_list(_decode_contact),
 }
-_OPTIONAL: Final = frozenset(("signature_image", "partner", "fingerprints", "irises", "persons_to_notify"))
+OF_THE_COUNTRY: Final = ("given_names", "place_of_birth", "address", "father", "mother", "civil_status_number")
+"""Fields that a document need not have: a country's rules and the card profile say whether they are wanted."""
+_OPTIONAL: Final = frozenset(
+    (*OF_THE_COUNTRY, "details", "signature_image", "partner", "fingerprints", "irises", "persons_to_notify")
+)
 
 
 # Writing
@@ -418,6 +465,8 @@ def _encode_value(value: object) -> object:
             return {"eye": value.eye, "image": _encode_value(value.image)}
         case EmergencyContact():
             return {"name": value.name, "telephone": value.telephone, "address": value.address}
+        case (Detail(), *_):
+            return {item.code: item.text for item in value if isinstance(item, Detail)}
         case tuple():
             return [_encode_value(item) for item in value]
         case PartialDate() | date():

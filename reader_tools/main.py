@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pki": ("pki", "Issuing authority: CSCA, signers, CRLs, lists, CVCA; what is due."),
     "trust": ("trust", "Trust store: import, fetch, list, show, diff, approve, gaps, anchors, distrust."),
     "profile": ("profile", "Card profiles: list, show, check."),
+    "country": ("country", "A country's files: check that they are sound and agree."),
     "mrz": ("mrz", "Read or write a machine-readable zone."),
     "db": ("db", "Database: init, upgrade, check."),
     "privacy": ("privacy", "What is kept about somebody: export, erase."),

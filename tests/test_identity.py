@@ -17,6 +17,7 @@ from eid import identity
 from eid.errors import RecordError
 from eid.identity import (
     BilingualText,
+    Detail,
     EmergencyContact,
     Fingerprint,
     IdentityRecord,
@@ -34,7 +35,10 @@ NOW = date(2026, 11, 22)
 PORTRAIT = b"\xff\xd8\xff\xe0 a JPEG begins like this"
 WSQ = b"\xff\xa0\xff\xa8"
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs/formats/identity-record.schema.json").read_text())
-OPTIONAL = {"signature_image", "partner", "fingerprints", "irises", "persons_to_notify"}
+OPTIONAL = {
+    "given_names", "place_of_birth", "address", "father", "mother", "civil_status_number", "details",
+    "signature_image", "partner", "fingerprints", "irises", "persons_to_notify",
+}  # fmt: skip
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -52,6 +56,7 @@ def document(record: IdentityRecord) -> dict[str, Any]:
 def full(record: IdentityRecord) -> IdentityRecord:
     return replace(
         record,
+        details=(Detail("blood_group", "AB+"), Detail("profession", "أستاذة")),
         signature_image=PORTRAIT,
         partner=PartnerMention("wife", BilingualText("عمر المثال", "OMAR EL MITHAL")),
         date_of_birth=PartialDate(1985),
@@ -61,9 +66,16 @@ def full(record: IdentityRecord) -> IdentityRecord:
     )
 
 
+def bare(record: IdentityRecord) -> IdentityRecord:
+    """With nothing that a document need not have."""
+    return replace(record, **dict.fromkeys(identity.OF_THE_COUNTRY))
+
+
 def test_round_trip(record: IdentityRecord) -> None:
-    for value in (record, full(record)):
+    for value in (record, full(record), bare(record)):
         assert decode_identity_record(encode_identity_record(value)) == value
+    assert full(record).detail("profession") == "أستاذة"
+    assert bare(record).detail("profession") is None
 
 
 def test_the_specimen_is_marked_and_hidden(record: IdentityRecord) -> None:
@@ -73,6 +85,7 @@ def test_the_specimen_is_marked_and_hidden(record: IdentityRecord) -> None:
     assert repr(record.family_name) == "BilingualText()"
     assert repr(full(record).fingerprints[0]) == "Fingerprint()"
     assert repr(full(record).irises[0]) == "Iris()"
+    assert repr(full(record).details[0]) == "Detail(code='blood_group')"
     assert repr(full(record).persons_to_notify[0]) == "EmergencyContact()"
     assert find_script_warnings(record) == ()
 
@@ -83,7 +96,7 @@ def test_ten_years_from_a_leap_day() -> None:
 
 def test_schema_accepts_what_the_code_writes(record: IdentityRecord) -> None:
     VALIDATOR.check_schema(SCHEMA)
-    for value in (record, full(record)):
+    for value in (record, full(record), bare(record)):
         VALIDATOR.validate(json.loads(encode_identity_record(value)))
 
 
@@ -137,6 +150,12 @@ BROKEN = [
     ("personal_number", "ZZ-1", "personal_number"),
     ("document_number", "", "document_number"),
     ("civil_status_number", "é", "civil_status_number"),
+    ("details", [], "details is not an object"),
+    ("details", {"Blood Group": "AB+"}, "a code of details does not match"),
+    ("details", {f"code_{number}": "A" for number in range(33)}, "details are over 32"),
+    ("details", {"blood_group": 5}, "details.blood_group is not a text"),
+    ("details", {"blood_group": " A"}, "details.blood_group is empty, or has spaces"),
+    ("details", {"blood_group": "A\nB"}, "details.blood_group has over 1 lines"),
     ("issued_on", "2026-11", "issued_on is not a whole date"),
     ("expires_on", "2026-11-22", "expires_on"),
     ("portrait", "****", "portrait is not base64"),
@@ -170,8 +189,8 @@ def test_a_broken_field_is_named(document: dict[str, Any], name: str, value: obj
 
 
 def test_a_missing_field_is_named(document: dict[str, Any]) -> None:
-    del document["mother"]
-    with pytest.raises(RecordError, match="mother is missing"):
+    del document["nationality"]
+    with pytest.raises(RecordError, match="nationality is missing"):
         decode_identity_record(json.dumps(document).encode())
 
 

@@ -16,9 +16,12 @@ from api.registry_problems import RegistryProblem, language_of
 from api.schemas.appointments import (
     AppointmentBody,
     BroughtPaper,
+    CapacityBody,
     CategoryBody,
     ClosureBody,
+    DetailBody,
     DisplacedBody,
+    FieldsBody,
     NewClosure,
     NewHold,
     NewTime,
@@ -31,6 +34,7 @@ from api.schemas.appointments import (
 )
 from eid.enrolment.appointment import BOOKERS
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.rules import RecordRules
 from eid.enrolment.site import Site
 from eid.enrolment.wall_time import decode_wall_time
 from eid.services.appointment import appointments, sites
@@ -55,7 +59,7 @@ REFUSED: Final[Any] = problems(
 
 @site_router.get("/v1/services", operation_id="listServices", summary="What people come for")
 def list_services(request: Request, response: Response, registry: CurrentRegistry) -> ServicesBody:
-    """How long each service takes, whose originals people bring, and who needs no appointment."""
+    """How long each service takes, whose originals people bring, who needs no appointment, and what a record states."""
     rules, wanted = registry.rules, language_of(request)
     language = wanted if wanted in rules.languages else rules.language
     response.headers["Content-Language"] = language
@@ -84,7 +88,35 @@ def list_services(request: Request, response: Response, registry: CurrentRegistr
         )
         for item in rules.appointments.category
     ]
-    return ServicesBody(services=services, categories=categories)
+    capacities = [
+        CapacityBody(
+            code=item.code,
+            title=said(item.title),
+            papers=[BroughtPaper(code=code, title=said(rules.find_paper(code).title)) for code in item.papers],
+            has_end=item.has_end,
+        )
+        for item in rules.minors.capacity
+    ]
+    return ServicesBody(
+        services=services, categories=categories, capacities=capacities, record=_fields(rules.record, language)
+    )
+
+
+def _fields(record: RecordRules, language: str) -> FieldsBody:
+    details = [
+        DetailBody(
+            code=item.code, title=item.title[language], form=item.form, script=item.script, required=item.required
+        )
+        for item in record.detail
+    ]
+    return FieldsBody(
+        required=list(record.required),
+        optional=list(record.optional),
+        scripts=list(record.scripts),
+        sexes=list(record.sexes),
+        partners=list(record.partners),
+        details=details,
+    )
 
 
 @site_router.get("/v1/sites", operation_id="listSites", summary="All sites")

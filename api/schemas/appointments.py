@@ -79,11 +79,43 @@ class CategoryBody(ResponseBody):
     papers: list[BroughtPaper] = Field(description="That show it: sent with the application, or brought along")
 
 
+class CapacityBody(ResponseBody):
+    """As what somebody applies for a minor."""
+
+    code: str
+    title: str
+    papers: list[BroughtPaper] = Field(description="That show it, besides those that every minor's guardian sends")
+    has_end: bool = Field(description="Whether the day on which it ends must be stated")
+
+
+class DetailBody(ResponseBody):
+    """A field that this country's records have beside those of all countries."""
+
+    code: str = Field(description="Its name in `details` of the record")
+    title: str
+    form: str = Field(description="A regular expression that the whole text matches")
+    script: str = Field(description="That it is written in")
+    required: bool
+
+
+class FieldsBody(ResponseBody):
+    """What a record states here; all else is refused. Of a minor also the guardian."""
+
+    required: list[str]
+    optional: list[str]
+    scripts: list[str] = Field(description="In which names and addresses stand")
+    sexes: list[str]
+    partners: list[str] = Field(description="What the mention of a wife or husband may say")
+    details: list[DetailBody]
+
+
 class ServicesBody(ResponseBody):
-    """What the country's offices do, and for whom first."""
+    """What the country's offices do, for whom first, and what an application says of a person."""
 
     services: list[ServiceBody]
     categories: list[CategoryBody]
+    capacities: list[CapacityBody]
+    record: FieldsBody
 
 
 class OfferBody(ResponseBody):

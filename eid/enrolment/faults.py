@@ -15,6 +15,7 @@ OWN: Final = frozenset(
         "guardian-not-due",
         "hidden-character",
         "in-the-future",
+        "not-taken",
         "other-script",
         "own-guardian",
         "partial-date",

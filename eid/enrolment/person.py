@@ -30,7 +30,7 @@ from pydantic_core import PydanticCustomError
 from eid.enrolment.faults import fault_of
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import RecordError
-from eid.identity import LINES_LIMIT, NOTIFY_LIMIT, TEXT_LIMIT, BilingualText
+from eid.identity import DETAIL_CODE, DETAILS_LIMIT, LINES_LIMIT, NOTIFY_LIMIT, TEXT_LIMIT, BilingualText
 from eid.locale.scripts import UNICODE_SCRIPTS
 from eid.mrz import PartialDate
 
@@ -74,12 +74,22 @@ def _text(lines: int, limit: int, script: tuple[str, ...]) -> Callable[[str], st
             raise _refuse("too_long")
         if any(unicodedata.category(letter) in _FORBIDDEN for part in parts for letter in part):
             raise _refuse("hidden-character")
-        letters = [unicodedata.name(letter, "") for letter in text if unicodedata.category(letter)[0] == "L"]
-        if letters and not any(name.startswith(prefix) for name in letters for prefix in script):
+        if not _has_letters_of(text, script):
             raise _refuse("other-script")
         return text
 
     return check
+
+
+def _has_letters_of(text: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a text has a letter whose Unicode name begins so, or no letter at all."""
+    letters = [unicodedata.name(letter, "") for letter in text if unicodedata.category(letter)[0] == "L"]
+    return not letters or any(name.startswith(prefixes) for name in letters)
+
+
+def is_written_in(text: str, script: str) -> bool:
+    """Whether a text has a letter of the script, or no letter at all."""
+    return _has_letters_of(text, UNICODE_SCRIPTS[script])
 
 
 def _matching(pattern: str, code: str) -> Callable[[str], str]:
@@ -108,9 +118,11 @@ CountryCode = Annotated[str, AfterValidator(_matching(r"[A-Z]{1,3}", "country-fo
 Phone = Annotated[str, AfterValidator(_matching(_INTERNATIONAL_PHONE, "phone-form"))]
 Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email-form")), Field(max_length=254)]
 NumberText = Annotated[str, AfterValidator(_matching(r"[A-Z0-9]{1,20}", "personal-number-form"))]
-StatusNumber = Annotated[str, AfterValidator(_matching(r"[A-Z0-9/ -]{1,32}", "civil-status-form"))]
-AreaCode = Annotated[str, AfterValidator(_matching(r"[0-9]{1,12}", "area-form"))]
-PostalCode = Annotated[str, AfterValidator(_matching(r"[A-Z0-9][A-Z0-9 -]{2,11}", "postal-code-form"))]
+StatusNumber = Annotated[str, AfterValidator(_matching(r"[A-Z0-9/ .-]{1,32}", "civil-status-form"))]
+AreaCode = Annotated[str, AfterValidator(_matching(r"[A-Z0-9][A-Z0-9.-]{0,11}", "area-form"))]
+PostalCode = Annotated[str, AfterValidator(_matching(r"[A-Z0-9][A-Z0-9 -]{1,11}", "postal-code-form"))]
+DetailCode = Annotated[str, AfterValidator(_matching(DETAIL_CODE, "extra_forbidden"))]
+DetailText = Annotated[str, AfterValidator(_text(1, TEXT_LIMIT, ("",)))]  # in any script; the rules say which
 BirthDate = Annotated[
     PartialDate,
     PlainValidator(_partial_date),
@@ -193,9 +205,9 @@ class CivilStatus(_Part):
 
 
 class Guardian(_Part):
-    """Who applies for a minor, and as what."""
+    """Who applies for a minor, and as what; capacity: one of the country's rules, such as mother."""
 
-    capacity: Literal["father", "mother", "guardian"]
+    capacity: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     name: TwoScripts
     personal_number: NumberText
     valid_until: date | None = Field(default=None, strict=False)
@@ -239,7 +251,13 @@ class PersonRecord(_Part):
     address: Address | None = None
     guardian: Guardian | None = None
     contact: Contact | None = None
+    details: Annotated[dict[DetailCode, DetailText], Field(max_length=DETAILS_LIMIT)] | None = None
     specimen: bool = False
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """The values of the country's own, by code."""
+        return self.details or {}
 
     @property
     def born(self) -> date | None:
@@ -248,19 +266,15 @@ class PersonRecord(_Part):
 
 
 NAME_FIELDS: Final = ("family_name", "given_names", "partner")
-REQUIRED: Final = (
-    "family_name",
-    "given_names",
-    "date_of_birth",
-    "place_of_birth",
-    "sex",
-    "nationality",
-    "father",
-    "mother",
-    "civil_status",
-    "address",
-    "contact",
-)
+FORMS: Final[Mapping[str, tuple[str, str]]] = {
+    "civil_status": ("/civil_status/number", "civil-status-form"),
+    "postal_code": ("/address/postal_code", "postal-code-form"),
+    "commune": ("/address/commune", "area-form"),
+    "province": ("/address/province", "area-form"),
+    "region": ("/address/region", "area-form"),
+}
+"""Codes whose form a country may narrow: where they stand, and the fault."""
+_ALWAYS_TAKEN: Final = frozenset(("guardian", "details", "specimen"))  # by rules of their own
 
 
 def decode_person(document: object) -> PersonRecord:
@@ -298,7 +312,10 @@ _KNOWN: Final = frozenset(name for part in _PARTS for name in part.model_fields)
 
 def find_missing(record: PersonRecord, rules: EnrolmentRules, day: date) -> frozenset[str]:
     """Pointers of what an application of that day needs and the record leaves out."""
-    missing = {f"/{name}" for name in REQUIRED if getattr(record, name) is None}
+    missing = {f"/{name}" for name in rules.record.required if getattr(record, name) is None}
+    missing |= {
+        f"/details/{item.code}" for item in rules.record.detail if item.required and item.code not in record.own
+    }
     for pointer, spelt in _spelt(record):
         missing |= {f"{pointer}/{script}" for script in rules.record.scripts if script not in spelt.by_script}
     if record.contact is not None and record.contact.phone is None and record.contact.email is None:
@@ -306,6 +323,10 @@ def find_missing(record: PersonRecord, rules: EnrolmentRules, day: date) -> froz
     born = record.born
     if born is not None and record.guardian is None and rules.needs_guardian(born, day):
         missing.add("/guardian")
+    guardian = record.guardian
+    capacity = None if guardian is None else rules.minors.find_capacity(guardian.capacity)
+    if guardian is not None and capacity is not None and capacity.has_end and guardian.valid_until is None:
+        missing.add("/guardian/valid_until")
     return frozenset(missing)
 
 
@@ -318,9 +339,43 @@ def find_faults(record: PersonRecord, rules: EnrolmentRules, day: date, *, abroa
         for script in spelt.by_script
         if script not in taken
     ]
+    return (
+        *foreign,
+        *_faults_of_fields(record, rules),
+        *_faults_of_details(record, rules),
+        *_faults_of_dates(record, rules, day),
+        *_faults_of_numbers(record, rules, abroad=abroad),
+    )
+
+
+def _faults_of_fields(record: PersonRecord, rules: EnrolmentRules) -> Iterator[Fault]:
+    """Fields that the country does not take, choices that it does not know, texts that are longer than it has them."""
+    taken = rules.record.known_fields | _ALWAYS_TAKEN
+    for name in PersonRecord.model_fields:
+        if name not in taken and getattr(record, name) is not None:
+            yield Fault(f"/{name}", "not-taken")
     if record.partner is not None and record.partner.relation not in rules.record.partners:
-        foreign.append(Fault("/partner/relation", "choice"))
-    return (*foreign, *_faults_of_dates(record, rules, day), *_faults_of_numbers(record, rules, abroad=abroad))
+        yield Fault("/partner/relation", "choice")
+    if record.guardian is not None and rules.minors.find_capacity(record.guardian.capacity) is None:
+        yield Fault("/guardian/capacity", "choice")
+    if record.sex is not None and record.sex not in rules.record.sexes:
+        yield Fault("/sex", "choice")
+    for pointer, spelt in _spelt(record):
+        limit = next((most for name, most in rules.record.limits.items() if pointer.split("/")[1] == name), TEXT_LIMIT)
+        yield from (
+            Fault(f"{pointer}/{script}", "too-long") for script, text in spelt.by_script.items() if len(text) > limit
+        )
+
+
+def _faults_of_details(record: PersonRecord, rules: EnrolmentRules) -> Iterator[Fault]:
+    for code, text in record.own.items():
+        stated = rules.record.find_detail(code)
+        if stated is None:
+            yield Fault("/details/?", "unknown-member")
+        elif not is_written_in(text, stated.script):
+            yield Fault(f"/details/{code}", "other-script")
+        elif not re.fullmatch(stated.form, text, re.ASCII):
+            yield Fault(f"/details/{code}", "form")
 
 
 def _spelt(part: BaseModel, at: str = "") -> Iterator[tuple[str, TwoScripts]]:
@@ -359,9 +414,20 @@ def _faults_of_numbers(record: PersonRecord, rules: EnrolmentRules, *, abroad: b
     for pointer, number in numbers.items():
         if number is not None and not re.fullmatch(rules.personal_number, number, re.ASCII):
             found.append(Fault(pointer, "personal-number-form"))
+    for name, form in rules.record.forms.items():
+        pointer, code = FORMS[name]
+        text = _text_at(record, pointer)
+        if text is not None and not re.fullmatch(form, text, re.ASCII):
+            found.append(Fault(pointer, code))
     phone = None if record.contact is None else record.contact.phone
     if phone is not None and not abroad and not re.fullmatch(rules.phone, phone, re.ASCII):
         found.append(Fault("/contact/phone", "phone-form"))
+    return found
+
+
+def _text_at(record: PersonRecord, pointer: str) -> str | None:
+    _, table, name = pointer.split("/")
+    found: str | None = getattr(getattr(record, table), name, None)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,11 +14,12 @@ from typing import Annotated, Final, Literal, Protocol, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eid.codec.toml import decode_toml
+from eid.country_files import RULES, find_country_file, find_places
 from eid.enrolment.appointment_rules import AppointmentRules, Category, Service
 from eid.enrolment.stamp import StampScheme
 from eid.enrolment.wall_time import known_zone
-from eid.errors import RecordError, StoreError
-from eid.identity import FINGERS
+from eid.errors import DecodeError, RecordError, StoreError
+from eid.identity import DETAIL_CODE, DETAILS_LIMIT, FINGERS, TEXT_LIMIT
 from eid.locale.scripts import known_script
 
 FORMAT: Final = "eid-enrolment-rules"
@@ -28,6 +30,36 @@ Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]  # ISO 639
 Script = Annotated[str, AfterValidator(known_script)]
 FINGER: Final = f"^({'|'.join(FINGERS)})$"
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text, re.ASCII)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+RecordField = Literal[
+    "family_name",
+    "given_names",
+    "partner",
+    "date_of_birth",
+    "place_of_birth",
+    "country_of_birth",
+    "sex",
+    "nationality",
+    "personal_number",
+    "father",
+    "mother",
+    "civil_status",
+    "address",
+    "contact",
+]
+OF_EVERY_DOCUMENT: Final = frozenset(("family_name", "date_of_birth", "sex", "nationality"))  # Doc 9303-3 4.1
+Text = Literal["family_name", "given_names", "partner", "place_of_birth", "father", "mother", "address"]
+Form = Literal["civil_status", "postal_code", "commune", "province", "region"]
 
 
 class _Table(BaseModel):
@@ -118,10 +150,32 @@ class Paper(_Table):
     fresh_days: int | None = Field(default=None, ge=1)
 
 
+class Detail(_Table):
+    """A field that the country's records have beside those of all countries.
+
+    Args:
+        code: its name in the record, and in card profiles as details.CODE. title: for people, by language. form: of the
+            whole text, a regular expression. script: of its letters. required: whether an application must state it.
+        on_card: whether it goes into the record from which the card is made; the profile says to which place.
+    """
+
+    code: Annotated[str, Field(pattern=DETAIL_CODE)]
+    title: dict[str, str]
+    form: Pattern = f".{{1,{TEXT_LIMIT}}}"
+    script: Script = "latin"
+    required: bool = False
+    on_card: bool = False
+
+
 class RecordRules(_Table):
     """Of the identity record.
 
     Args:
+        required: what an application must state. optional: what it may state besides; all else is refused. A guardian
+            is stated whenever one is due. detail: fields of the country's own.
+        sexes: those that the civil status knows, as a machine-readable zone says them.
+        limits: how many characters a text has in each script, where that is fewer than `eid.identity.TEXT_LIMIT`.
+        forms: of codes, regular expressions, where they are narrower than `eid.enrolment.person` has them.
         scripts: in which every name and address stands; the machine-readable zone wants Latin, and of the others the
             first stands beside it on the card. other_scripts: taken where the civil status has them.
         name_sources: papers that names are copied from, the one that counts most first.
@@ -130,6 +184,12 @@ class RecordRules(_Table):
             usual. articles: before a family name, which is found without them, too.
     """
 
+    required: tuple[RecordField, ...]
+    optional: tuple[RecordField, ...] = ()
+    detail: Annotated[tuple[Detail, ...], Field(max_length=DETAILS_LIMIT)] = ()
+    sexes: Annotated[tuple[Literal["M", "F", "X"], ...], Field(min_length=1)] = ("M", "F", "X")
+    limits: dict[Text, Annotated[int, Field(ge=1, le=TEXT_LIMIT)]] = {}
+    forms: dict[Form, Pattern] = {}
     scripts: tuple[Script, ...]
     other_scripts: tuple[Script, ...] = ()
     name_sources: tuple[Code, ...]
@@ -144,6 +204,26 @@ class RecordRules(_Table):
             raise ValueError("scripts has no latin, of which the machine-readable zone is written")
         return self
 
+    @model_validator(mode="after")
+    def _fields_are_clear(self) -> RecordRules:
+        if set(self.required) & set(self.optional):
+            raise ValueError("a field is required and optional")
+        if left := sorted(OF_EVERY_DOCUMENT - set(self.required)):
+            raise ValueError(f"{left[0]} is not required, and no document is without it (Doc 9303-3 4.1)")
+        codes = [item.code for item in self.detail]
+        if len(set(codes)) != len(codes):
+            raise ValueError("two details have one code")
+        return self
+
+    @property
+    def known_fields(self) -> frozenset[str]:
+        """The fields that are taken, those of the country's own and a minor's guardian left aside."""
+        return frozenset((*self.required, *self.optional))
+
+    def find_detail(self, code: str) -> Detail | None:
+        """The field of the country's own with this code."""
+        return next((item for item in self.detail if item.code == code), None)
+
     @property
     def all_scripts(self) -> tuple[str, ...]:
         """Those that are taken."""
@@ -155,10 +235,37 @@ class RecordRules(_Table):
         return next((script for script in self.scripts if script != "latin"), "")
 
 
+class Capacity(_Table):
+    """As what somebody applies for a minor, such as mother; papers: that show it.
+
+    Args:
+        has_end: whether it was given until a day, which must be stated.
+    """
+
+    code: Code
+    title: dict[str, str]
+    papers: tuple[Code, ...] = ()
+    has_end: bool = False
+
+
 class Minors(_Table):
-    """Of persons for whom somebody else applies. papers: wanted besides those of the reason."""
+    """Of persons for whom somebody else applies.
+
+    Args:
+        papers: wanted besides those of the reason, whoever applies. capacity: as what one may apply for a minor.
+    """
 
     papers: tuple[Code, ...] = ()
+    capacity: tuple[Capacity, ...] = ()
+
+    @property
+    def all_papers(self) -> tuple[str, ...]:
+        """Every paper that may be wanted of a minor's guardian."""
+        return (*self.papers, *(code for row in self.capacity for code in row.papers))
+
+    def find_capacity(self, code: str) -> Capacity | None:
+        """The capacity with this code."""
+        return next((row for row in self.capacity if row.code == code), None)
 
 
 class Osia(_Table):
@@ -272,17 +379,33 @@ class EnrolmentRules(_Table):
             for code in (*reason.papers, *reason.home, *reason.abroad):
                 if code not in known:
                     raise ValueError(f"reason {reason.code} wants the paper {code}, which is not described")
-        for code in (*self.minors.papers, *self.record.name_sources, *self.osia.papers.values()):
+        for code in (*self.minors.all_papers, *self.record.name_sources, *self.osia.papers.values()):
             if code not in known:
                 raise ValueError(f"the paper {code} is not described")
         if not {reason.code for reason in self.reason}.issuperset(self.osia.requests.values()):
             raise ValueError("osia.requests names a reason that there is not")
-        for item in self.paper:
-            if set(item.title) != set(self.languages):
-                raise ValueError(f"paper {item.code} has no title in every language")
-        for refusal in self.refusal:
-            if set(refusal.title) != set(self.languages):
-                raise ValueError(f"refusal {refusal.code} has no title in every language")
+        return self
+
+    @model_validator(mode="after")
+    def _titles_are_in_every_language(self) -> EnrolmentRules:
+        titled = (
+            *(("paper", row.code, row.title) for row in self.paper),
+            *(("refusal", row.code, row.title) for row in self.refusal),
+            *(("capacity", row.code, row.title) for row in self.minors.capacity),
+            *(("detail", row.code, row.title) for row in self.record.detail),
+        )
+        for kind, code, title in titled:
+            if set(title) != set(self.languages):
+                raise ValueError(f"{kind} {code} has no title in every language")
+        return self
+
+    @model_validator(mode="after")
+    def _minors_have_guardians(self) -> EnrolmentRules:
+        codes = [row.code for row in self.minors.capacity]
+        if len(set(codes)) != len(codes):
+            raise ValueError("two capacities of minors.capacity have one code")
+        if not codes and any(row.guardian_below for row in self.ages):
+            raise ValueError("minors.capacity is empty, and nobody could apply for a minor")
         return self
 
     @model_validator(mode="after")
@@ -392,10 +515,11 @@ class EnrolmentRules(_Table):
             raise RecordError("the rules know no such reason for a card")
         return found
 
-    def papers_for(self, code: str, *, abroad: bool, minor: bool) -> tuple[str, ...]:
-        """Codes of the papers that an application needs."""
+    def papers_for(self, code: str, *, abroad: bool, minor: bool, capacity: str | None = None) -> tuple[str, ...]:
+        """Codes of the papers that an application needs. capacity: of who applies for a minor, once it is known."""
         reason = self.find_reason(code)
-        guardian = self.minors.papers if minor else ()
+        stated = None if capacity is None else self.minors.find_capacity(capacity)
+        guardian = (*self.minors.papers, *(() if stated is None else stated.papers)) if minor else ()
         return tuple(dict.fromkeys((*reason.papers, *(reason.abroad if abroad else reason.home), *guardian)))
 
     def find_refusal(self, code: str) -> RefusalCode:
@@ -429,18 +553,25 @@ class LoadedRules:
     digest: bytes
 
 
-@lru_cache(maxsize=16)
 def load_rules(name: str) -> LoadedRules:
-    """The rules of that name that come with the system.
+    """A country's rules: its own, or those that come with the system.
 
     Raises:
-        StoreError: there are none, or they are faulty.
+        StoreError: there are none, or they are faulty; the text names the file, the first faulty key, and why.
     """
-    place = files("eid.enrolment") / "rules" / f"{name}.toml"
+    return _load_rules(name, find_places())
+
+
+@lru_cache(maxsize=16)
+def _load_rules(name: str, places: str) -> LoadedRules:
+    place = find_country_file(places, name, RULES) or files("eid.enrolment") / "rules" / f"{name}.toml"
     if not name.isidentifier() or not place.is_file():
         raise StoreError(f"there are no enrolment rules {name!r}")
     raw = place.read_bytes()
-    return LoadedRules(decode_rules(raw), hashlib.sha256(raw).digest())
+    try:
+        return LoadedRules(decode_rules(raw), hashlib.sha256(raw).digest())
+    except (DecodeError, StoreError) as fault:
+        raise StoreError(f"{place}: {fault}") from fault
 
 
 def decode_rules(raw: bytes) -> EnrolmentRules:

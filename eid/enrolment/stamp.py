@@ -59,6 +59,11 @@ def _read_scheme(scheme: StampScheme) -> tuple[bool, int]:
     return scheme.startswith("checked"), int(scheme[-2:])
 
 
+def stamp_length(scheme: StampScheme) -> int:
+    """How many digits a stamp has."""
+    return _read_scheme(scheme)[1]
+
+
 def _draw_digits(count: int, random: Callable[[int], bytes]) -> str:
     """Uniform digits: of the octets below 250 the last decimal place, the others thrown away."""
     digits = b""

@@ -19,6 +19,10 @@ MOTHER: Final = 0xA2
 CIVIL_STATUS_NUMBER: Final = 0x83
 STATUS_LIST: Final = 0xA4
 PARTNER: Final = 0xA5
+DETAILS: Final = 0xA6
+DETAIL: Final = 0xA0
+DETAIL_CODE: Final = 0x80
+DETAIL_TEXT: Final = 0x81
 NATIVE: Final = 0x80
 LATIN: Final = 0x81
 STATUS_LIST_URI: Final = 0x80
@@ -46,13 +50,18 @@ class StatusListReference:
 
 @dataclass(frozen=True, slots=True)
 class DG13:
-    """DG13: parents, partner, civil status number, place in a status list; each is optional."""
+    """DG13: parents, partner, civil status number, place in a status list; each is optional.
+
+    Args:
+        details: the issuing country's own values, code and text of each.
+    """
 
     father: PersonName | None = None
     mother: PersonName | None = None
     partner: PersonName | None = None
     civil_status_number: str | None = field(default=None, repr=False)
     status_list: StatusListReference | None = None
+    details: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     raw: bytes = field(default=b"", repr=False, compare=False)
 
     def encode(self) -> bytes:
@@ -63,7 +72,8 @@ class DG13:
             content += encode_tlv(CIVIL_STATUS_NUMBER, self.civil_status_number.encode("utf-8"))
         if self.status_list is not None:
             content += _encode_status_list(self.status_list)
-        return encode_tlv(TAG, content + _encode_person(PARTNER, self.partner))
+        content += _encode_person(PARTNER, self.partner)
+        return encode_tlv(TAG, content + _encode_details(self.details))
 
 
 def decode_dg13(raw: bytes) -> DG13:
@@ -82,6 +92,7 @@ def decode_dg13(raw: bytes) -> DG13:
         partner=_decode_person(objects, PARTNER),
         civil_status_number=None if number is None else _decode_text(number),
         status_list=_decode_status_list(objects),
+        details=_decode_details(objects),
         raw=raw,
     )
 
@@ -110,6 +121,27 @@ def _encode_person(tag: int, person: PersonName | None) -> bytes:
         return b""
     native = encode_tlv(NATIVE, person.native.encode("utf-8")) if person.native else b""
     return encode_tlv(tag, native + encode_tlv(LATIN, person.latin.encode("utf-8")))
+
+
+def _decode_details(objects: tuple[Tlv, ...]) -> tuple[tuple[str, str], ...]:
+    item = find_tlv(objects, DETAILS)
+    if item is None:
+        return ()
+    found = []
+    for part in item.children():
+        if part.tag != DETAIL:
+            raise DecodeError("details of DG13 are malformed", clause=FORMAT)
+        pair = part.children()
+        found.append((_decode_text(require_tlv(pair, DETAIL_CODE)), _decode_text(require_tlv(pair, DETAIL_TEXT))))
+    return tuple(found)
+
+
+def _encode_details(details: tuple[tuple[str, str], ...]) -> bytes:
+    if not details:
+        return b""
+    texts = ((code.encode("ascii"), text.encode("utf-8")) for code, text in details)
+    pairs = (encode_tlv(DETAIL_CODE, code) + encode_tlv(DETAIL_TEXT, text) for code, text in texts)
+    return encode_tlv(DETAILS, b"".join(encode_tlv(DETAIL, pair) for pair in pairs))
 
 
 def _decode_status_list(objects: tuple[Tlv, ...]) -> StatusListReference | None:

@@ -14,6 +14,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
+from eid.country_files import find_country_texts, find_places
+
 FALLBACK: Final = "en"
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # letters of Arabic script join or part by these
@@ -68,18 +70,36 @@ def direction(language: str) -> str:
 
 def find_languages() -> tuple[str, ...]:
     """The languages that there is a file of, English first."""
-    names = (_NAME.fullmatch(place.name) for place in files("eid.locale").iterdir())
-    others = sorted(found[1] for found in names if found is not None)
+    return _find_languages(find_places())
+
+
+@lru_cache(maxsize=8)
+def _find_languages(places: str) -> tuple[str, ...]:
+    names = (_NAME.fullmatch(place.name) for place in (*files("eid.locale").iterdir(), *find_country_texts(places)))
+    others = sorted({found[1] for found in names if found is not None})
     return (FALLBACK, *(language for language in others if language != FALLBACK))
 
 
-@lru_cache(maxsize=32)
 def texts(language: str) -> Mapping[str, Mapping[str, str]]:
-    """All texts of a language, by table and code; none for a language that there is not."""
-    place = files("eid.locale") / f"{language}.toml"
-    if not _NAME.fullmatch(place.name) or not place.is_file():
+    """All texts of a language, by table and code, a country's own before ours; none for a language without any."""
+    return _texts(language, find_places())
+
+
+@lru_cache(maxsize=32)
+def _texts(language: str, places: str) -> Mapping[str, Mapping[str, str]]:
+    if language not in _find_languages(places):
         return MappingProxyType({})
-    return MappingProxyType(tomllib.loads(place.read_text(encoding="utf-8")))
+    ours = files("eid.locale") / f"{language}.toml"
+    found: dict[str, Mapping[str, str]] = {}
+    for place in (*([ours] if ours.is_file() else []), *reversed(find_country_texts(places, language))):
+        for table, said in tomllib.loads(place.read_text(encoding="utf-8")).items():
+            found[table] = {**found.get(table, {}), **said}
+    return MappingProxyType(found)
+
+
+def is_spoken(language: str) -> bool:
+    """Whether there are texts of a language."""
+    return language in find_languages()
 
 
 LANGUAGES: Final = find_languages()

@@ -28,6 +28,7 @@ from eid.mrz import Mrz, MrzFormat, build_mrz
 from eid.personalization.data_groups import build_groups, card_access_infos, card_security_infos, pace_infos
 from eid.personalization.departures import depart_groups, depart_sod
 from eid.personalization.eid_groups import build_eid_groups
+from eid.personalization.sources import join_names, require_fields
 from eid.profile.card_image import (
     AccessCondition,
     ApplicationImage,
@@ -105,12 +106,14 @@ def build_chip(profile: CardProfile) -> ChipImage:
 
 
 def build_card_mrz(record: IdentityRecord, profile: CardProfile) -> Mrz:
-    """The MRZ, with numbers where the profile wants them.
+    """The MRZ, with numbers where the profile wants them, and the names in the order that it says.
 
     Raises:
-        RecordError: the record is of another state, or a number is not what the profile says it looks like.
+        RecordError: the record is of another state, lacks what the product wants, or has a number that is not what the
+            profile says it looks like.
     """
     document = profile.document
+    require_fields(record, profile.record.required)
     if record.issuing_state != document.issuing_state:
         raise RecordError(f"issuing_state is not the profile's {document.issuing_state}")
     for name, rule, value in (
@@ -129,8 +132,8 @@ def build_card_mrz(record: IdentityRecord, profile: CardProfile) -> Mrz:
         date_of_birth=record.date_of_birth.mrz,
         sex=record.sex,
         date_of_expiry=record.expires_on.strftime("%y%m%d"),
-        family_name=record.family_name.latin,
-        given_names=record.given_names.latin,
+        family_name=join_names(record, document.primary_identifier, latin=True),
+        given_names=join_names(record, document.secondary_identifier, latin=True),
         optional_data_1=sources[document.optional_data_1],
         optional_data_2=sources[document.optional_data_2],
     )

@@ -45,9 +45,11 @@ from eid.lds.security_infos import (
     write_out_parameters,
 )
 from eid.mrz import Mrz
+from eid.personalization.sources import find_lines, find_text, join_names
 from eid.profile.card_image import KeyPurpose
+from eid.profile.contents import DETAILS
 from eid.profile.quirks import Quirks
-from eid.profile.schema import CardProfile, Key
+from eid.profile.schema import CardProfile, Document, Key
 from eid.protocols.active_authentication.core import ECDSA_PLAIN
 from eid.protocols.chip_authentication.public_key import encode_domain_parameters
 from eid.protocols.restricted_identification.core import protocol_of
@@ -81,9 +83,9 @@ def build_groups(
         "DG4": lambda: _build_dg4(record, filler),
         "DG5": lambda: DG5((record.portrait,)).encode(),
         "DG7": lambda: _build_dg7(record),
-        "DG11": lambda: _build_dg11(record).encode(),
-        "DG12": lambda: _build_dg12(record).encode(),
-        "DG13": lambda: _build_dg13(record, status).encode(),
+        "DG11": lambda: _build_dg11(record, profile).encode(),
+        "DG12": lambda: _build_dg12(record, profile).encode(),
+        "DG13": lambda: _build_dg13(record, profile, status).encode(),
         "DG14": lambda: DG14(_security_infos(profile, public_keys)).encode(),
         "DG16": lambda: _build_dg16(record),
         "DG15": lambda: DG15(_public_key(public_keys, KeyPurpose.ACTIVE_AUTHENTICATION)).encode(),
@@ -199,41 +201,59 @@ def _build_dg16(record: IdentityRecord) -> bytes:
     return DG16(persons).encode()
 
 
-def _name_in_full(family: str, given: str) -> str:
+def _name_in_full(record: IdentityRecord, document: Document) -> str:
     # Doc 9303-10 4.7.11: primary identifier, two fillers, secondary identifiers with a filler between them.
-    return f"{family.replace(' ', '<')}<<{given.replace(' ', '<')}"
+    primary = join_names(record, document.primary_identifier, latin=False)
+    secondary = join_names(record, document.secondary_identifier, latin=False)
+    return "<<".join(name.replace(" ", "<") for name in (primary, secondary) if name)
 
 
-def _build_dg11(record: IdentityRecord) -> DG11:
-    born = record.date_of_birth
+def _build_dg11(record: IdentityRecord, profile: CardProfile) -> DG11:
+    stated, born = profile.application.contents.DG11, record.date_of_birth
     return DG11(
-        full_name=_name_in_full(record.family_name.parts[0], record.given_names.parts[0]),
-        personal_number=record.personal_number,
-        full_date_of_birth=f"{born.year:04}{born.month or 0:02}{born.day or 0:02}",
-        place_of_birth=record.place_of_birth.parts,
-        permanent_address=tuple(line for part in record.address.parts for line in part.split("\n")),
+        full_name=_name_in_full(record, profile.document) if stated.full_name else None,
+        other_names=find_lines(record, stated.other_names) or (),
+        personal_number=find_text(record, stated.personal_number),
+        full_date_of_birth=(
+            f"{born.year:04}{born.month or 0:02}{born.day or 0:02}" if stated.full_date_of_birth else None
+        ),
+        place_of_birth=find_lines(record, stated.place_of_birth),
+        permanent_address=find_lines(record, stated.permanent_address),
+        telephone=find_text(record, stated.telephone),
+        profession=find_text(record, stated.profession),
+        title=find_text(record, stated.title),
+        personal_summary=find_text(record, stated.personal_summary),
+        other_document_numbers=find_lines(record, stated.other_document_numbers),
+        custody_information=find_text(record, stated.custody_information),
     )
 
 
-def _build_dg12(record: IdentityRecord) -> DG12:
+def _build_dg12(record: IdentityRecord, profile: CardProfile) -> DG12:
+    stated = profile.application.contents.DG12
     return DG12(
-        issuing_authority=record.issuing_authority.latin,
-        date_of_issue=record.issued_on.strftime("%Y%m%d"),
+        issuing_authority=find_text(record, stated.issuing_authority),
+        date_of_issue=record.issued_on.strftime("%Y%m%d") if stated.date_of_issue else None,
+        endorsements=find_text(record, stated.endorsements),
+        tax_or_exit_requirements=find_text(record, stated.tax_or_exit_requirements),
     )
 
 
-def _build_dg13(record: IdentityRecord, status: StatusListReference | None) -> DG13:
+def _build_dg13(record: IdentityRecord, profile: CardProfile, status: StatusListReference | None) -> DG13:
+    stated = profile.application.contents.DG13
+    details = [name.partition(".")[2] for name in stated if name.startswith(f"{DETAILS}.")]
+    found = ((code, record.detail(code)) for code in details)
     return DG13(
-        father=_person(record.father),
-        mother=_person(record.mother),
-        partner=None if record.partner is None else _person(record.partner.name),
-        civil_status_number=record.civil_status_number,
+        father=_person(record.father) if "father" in stated else None,
+        mother=_person(record.mother) if "mother" in stated else None,
+        partner=_person(record.partner.name) if record.partner is not None and "partner" in stated else None,
+        civil_status_number=record.civil_status_number if "civil_status_number" in stated else None,
         status_list=status,
+        details=tuple((code, text) for code, text in found if text is not None),
     )
 
 
-def _person(name: BilingualText) -> PersonName:
-    return PersonName(name.native, name.latin)
+def _person(name: BilingualText | None) -> PersonName | None:
+    return None if name is None else PersonName(name.native, name.latin)
 
 
 def pace_infos(profile: CardProfile) -> tuple[PACEInfo, ...]:

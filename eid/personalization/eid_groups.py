@@ -37,23 +37,24 @@ def build_eid_groups(record: IdentityRecord, stated: EidApplication) -> dict[int
 
 
 def _values(record: IdentityRecord, stated: EidApplication) -> dict[int, EidValue | None]:
+    born_at, lives_at, given = record.place_of_birth, record.address, record.given_names
     return {
         groups.DOCUMENT_TYPE: "ID",
         groups.ISSUING_ENTITY: record.issuing_state,
         groups.DATE_OF_EXPIRY: record.expires_on,
-        groups.GIVEN_NAMES: record.given_names.latin,
+        groups.GIVEN_NAMES: "" if given is None else given.latin,
         groups.FAMILY_NAMES: record.family_name.latin,
         groups.NOM_DE_PLUME: "",
         groups.ACADEMIC_TITLE: "",
         groups.DATE_OF_BIRTH: record.date_of_birth,
-        groups.PLACE_OF_BIRTH: FreetextPlace(record.place_of_birth.latin),
+        groups.PLACE_OF_BIRTH: None if born_at is None else FreetextPlace(born_at.latin),
         groups.NATIONALITY: record.nationality,
         groups.SEX: _SEXES[record.sex],
         groups.OPTIONAL_DATA: (),
         groups.BIRTH_NAME: "",
         groups.WRITTEN_SIGNATURE: _signature(record),
         groups.DATE_OF_ISSUANCE: record.issued_on,
-        groups.PLACE_OF_RESIDENCE: (FreetextPlace(record.address.latin.replace("\n", ", ")),),
+        groups.PLACE_OF_RESIDENCE: (None if lives_at is None else (FreetextPlace(lives_at.latin.replace("\n", ", ")),)),
         groups.MUNICIPALITY_ID: stated.municipality_id,
         groups.RESIDENCE_PERMIT_1: Text(""),
         groups.RESIDENCE_PERMIT_2: Text(""),

@@ -41,18 +41,21 @@ def build_printed_card(record: IdentityRecord, mrz: Mrz, can: str, layout: FaceL
         "issuing_state": record.issuing_state,
         "personal_number": record.personal_number,
         "document_number": record.document_number,
-        "civil_status_number": record.civil_status_number,
         "can": can,
-    }
+    } | {f"details.{item.code}": item.text for item in record.details}
+    if record.civil_status_number is not None:
+        texts["civil_status_number"] = record.civil_status_number
     for source in BILINGUAL_FIELDS:
-        texts |= _both(source, getattr(record, source))
+        spelt: BilingualText | None = getattr(record, source)
+        texts |= {} if spelt is None else _both(source, spelt)
     if record.partner is not None:
         words, name = layout.partner.get(record.partner.relation), record.partner.name
         if words is None:
             raise RecordError("the card's layout has no words for partner.relation")
         native = f"{words.get(name.script, '')} {name.native}".strip()
         texts |= _both("partner", BilingualText(native, f"{words['latin']} {name.latin}", name.script))
-    wanted = {item.source for face in (layout.front, layout.back) for item in face.texts if item.source is not None}
+    shown = (item for face in (layout.front, layout.back) for item in face.texts if not item.optional)
+    wanted = {item.source for item in shown if item.source is not None}
     for source in sorted(wanted - texts.keys()):
         if record.partner is not None or not source.startswith("partner."):
             raise RecordError(f"the record has no {source}, which the card shows")

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from eid.codec.toml import decode_toml
 from eid.errors import DecodeError, ProfileError
+from eid.identity import DETAIL_CODE
 from eid.locale.scripts import UNICODE_SCRIPTS
 
 FORMAT: Final = "eid-face-layout"
@@ -29,6 +30,7 @@ TEXT_SOURCES: Final = frozenset(
         *("personal_number", "document_number", "civil_status_number", "can"),
     )
 )
+_DETAIL: Final = re.compile(rf"details\.{DETAIL_CODE.strip('^$')}", re.ASCII)  # a value of the country's own
 IMAGE_SOURCES: Final = frozenset(("portrait", "ghost", "signature"))
 FONT_ROLES: Final = ("latin", "latin-bold", "ocr-b")  # that every layout has; others are named for their script
 _FROM_THE_RIGHT: Final = ("arabic", "hebrew", "nko", "thaana")
@@ -77,13 +79,18 @@ class TextStyle:
 
 @dataclass(frozen=True, slots=True)
 class TextField:
-    """One text: a value of the record (`source`) or a fixed caption (`text`), in at most `lines` lines."""
+    """One text: a value of the record (`source`) or a fixed caption (`text`), in at most `lines` lines.
+
+    Args:
+        optional: whether the place stays empty where the record has no such value.
+    """
 
     source: str | None
     text: str | None
     box: Box
     style: TextStyle
     lines: int
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +239,19 @@ def _decode_face(table: _Table, styles: Mapping[str, TextStyle]) -> FaceDesign:
 
 
 def _decode_text(table: _Table, styles: Mapping[str, TextStyle]) -> TextField:
-    source = table.take("source", _one_of(*sorted(TEXT_SOURCES)), None)
+    source = table.take("source", _source, None)
     text = table.take("text", _text, None)
     if (source is None) == (text is None):
         raise ProfileError(f"{table.path} has not exactly one of source and text")
     style = table.take("style", _one_of(*styles))
-    field = TextField(source, text, table.take("box", _box), styles[style], table.take("lines", _whole, 1))
+    field = TextField(
+        source,
+        text,
+        table.take("box", _box),
+        styles[style],
+        table.take("lines", _whole, 1),
+        table.take("optional", _flag, False),
+    )
     table.finish()
     return field
 
@@ -299,6 +313,18 @@ def _tables(value: Any, path: str) -> list[_Table]:
 def _text(value: Any, path: str) -> str:
     if not isinstance(value, str) or not value:
         raise ProfileError(f"{path} is not a text")
+    return value
+
+
+def _source(value: Any, path: str) -> str:
+    if isinstance(value, str) and _DETAIL.fullmatch(value):
+        return value
+    return str(_one_of(*sorted(TEXT_SOURCES))(value, path))
+
+
+def _flag(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise ProfileError(f"{path} is not true or false")
     return value
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from eid.codec.toml import MAX_TOML, decode_toml
+from eid.country_files import find_country_profile, find_places
 from eid.errors import DecodeError, ProfileError
 from eid.profile.layout import decode_face_layout
 from eid.profile.schema import CardProfile
@@ -50,7 +51,7 @@ def shipped_profiles() -> tuple[str, ...]:
 
 
 def load_profile(name_or_path: str) -> LoadedProfile:
-    """Load a shipped profile by its name, or any profile by the path of its file.
+    """Load a country's own or a shipped profile by its name, or any profile by the path of its file.
 
     Raises:
         ProfileError: there is none, or it is faulty; the text names the first fault and its line.
@@ -154,6 +155,9 @@ def _verify_layout(layout: bytes, source: str) -> None:
 def _locate(name_or_path: str) -> tuple[Any, str]:
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         return Path(name_or_path), name_or_path
+    own = find_country_profile(find_places(), name_or_path)
+    if own is not None:
+        return own, str(own)
     if name_or_path not in shipped_profiles():
         raise ProfileError(f"no profile {name_or_path!r}; there are {', '.join(shipped_profiles())}")
     return files("card_profiles") / f"{name_or_path}.toml", name_or_path

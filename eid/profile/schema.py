@@ -34,6 +34,7 @@ from eid.profile.card_image import (
     KeyPurpose,
     PasswordId,
 )
+from eid.profile.contents import Contents, NamePart, RecordNeeds
 from eid.profile.own_curve import OwnCurve
 from eid.profile.quirks import NO_QUIRKS, Quirks
 from eid.profile.statement import Octets, Statement
@@ -107,7 +108,11 @@ class NumberRule(Statement):
 
 
 class Document(Statement):
-    """The document: MRZ format, codes, and where the MRZ carries which number (Doc 9303-3 to -5)."""
+    """The document: MRZ format, codes, and where the MRZ carries which number (Doc 9303-3 to -5).
+
+    Args:
+        primary_identifier, secondary_identifier: which names are which, as the issuing state decides (Doc 9303-3 4.6).
+    """
 
     format: Literal["TD1", "TD2", "TD3"]
     code: Annotated[str, Field(pattern=r"^[A-Z][A-Z<]?$")]
@@ -117,6 +122,15 @@ class Document(Statement):
     optional_data_1: MrzSource = "none"
     optional_data_2: MrzSource = "none"
     can_digits: Annotated[int, Field(ge=4, le=12)] = 6
+    primary_identifier: Annotated[tuple[NamePart, ...], Field(min_length=1)] = ("family_name",)
+    secondary_identifier: tuple[NamePart, ...] = ("given_names",)
+
+    @model_validator(mode="after")
+    def _names_stand_once(self) -> Self:
+        names = (*self.primary_identifier, *self.secondary_identifier)
+        if len(set(names)) != len(names) or "family_name" not in names:
+            raise ValueError("primary and secondary identifier have each name once, the family name among them")
+        return self
 
 
 class Chip(Statement):
@@ -270,6 +284,7 @@ class Application(Statement):
             read them (TR-03110-1 2.4) unless a rule says otherwise.
         biometrics: the standard of faces and fingers, ISO/IEC 19794 or 39794.
         features: content of DG8, DG9 and DG10, data objects of the issuer's own.
+        contents: which values of the record stand in which element of DG11, DG12 and DG13.
     """
 
     aid: Aid
@@ -278,6 +293,7 @@ class Application(Statement):
     data_groups: tuple[str, ...]
     biometrics: Literal["19794", "39794"] = "19794"
     features: dict[Literal["DG8", "DG9", "DG10"], Octets] = Field(default_factory=dict)
+    contents: Contents = Contents()
     lds_version: Annotated[str, Field(pattern=r"^[0-9]{4}$")] = "0108"
     unicode_version: Annotated[str, Field(pattern=r"^[0-9]{6}$")] = "150000"
     signed_lds_version: bool = True
@@ -300,6 +316,8 @@ class Application(Statement):
             raise ValueError("a rule is for a data group of the card, and not for the chip's keys")
         if self.features.keys() != set(self.data_groups) & FEATURES:
             raise ValueError("DG8, DG9 and DG10 are what `features` says, no more and no less")
+        if not self.contents.stated <= set(self.data_groups):
+            raise ValueError("contents are of data groups of the card")
         self._check_keys()
         return self
 
@@ -403,6 +421,7 @@ class CardProfile(Statement):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
     document: Document
+    record: RecordNeeds = RecordNeeds()
     chip: Chip
     security_domain: SecurityDomain
     access: Access

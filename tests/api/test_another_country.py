@@ -1,56 +1,48 @@
-"""Another country is another file: nothing of the code changes, and none of the Morocco model's rules shows."""
+"""Another country is a directory of files: nothing of the code changes, none of the Morocco model's rules shows."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Engine, select
 
-from api import registry_problems
 from eid import locale
-from eid.enrolment import rules as rules_module
+from eid.country_files import VARIABLE
 from eid.enrolment.payment import Channel, Money, Outcome
 from eid.enrolment.roles import Role
 from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.enrolment.stamp import compute_check_digit
 from eid.gateways.payment.callback import Callback, encode_callback
 from eid.gateways.payment.signature import HEADER, sign_message
-from eid.services.demonstration import people as people_module
 from eid.services.demonstration import seed
 from eid.services.settings import Settings
 from eid.services.stamp.stamps import StampOffice, open_message
 from eid.store.application_tables import application, person
 from eid.store.card_tables import card
-from tests.builders.applicants import DOCUMENT, GUARDIAN, build_pdf
+from tests.builders.applicants import DOCUMENT, build_pdf
 from tests.builders.registry import Office, build_office
 from tests.builders.stamps import SECRET, BookkeepingChannel
 
 pytestmark = pytest.mark.anyio
-FILE = Path(__file__).with_name("utopia.toml")
-OFFICE = Path(__file__).with_name("utopia-office.toml")
-GREEK = """
-[language]
-name = "ελληνικά"
-direction = "ltr"
-
-[problem]
-invalid-request = "Το αίτημα δεν έχει τη σωστή μορφή"
-"""
+COUNTRIES = Path(__file__).parents[1] / "countries"
 PHONE = "+999123456"
+NAME = {"greek": "ΔΕΙΓΜΑ", "latin": "DEIGMA"}
 PERSON = {
-    **DOCUMENT,
-    **{name: {"greek": "ΔΕΙΓΜΑ", "latin": "DEIGMA"} for name in ("family_name", "father", "mother", "place_of_birth")},
+    "specimen": True,
+    "family_name": NAME,
     "given_names": {"greek": "ΕΛΕΝΗ", "latin": "ELENI"},
+    "date_of_birth": "1985-02-14",
+    "place_of_birth": NAME,
+    "sex": "F",
     "nationality": "UTO",
     "country_of_birth": "UTO",
+    "details": {"blood_group": "0-"},
     "address": {"lines": {"greek": "ΟΔΟΣ ΔΕΙΓΜΑΤΟΣ 12", "latin": "12 ODOS DEIGMATOS"}, "country": "UTO"},
     "personal_number": "9000000001",
     "contact": {"phone": PHONE},
@@ -62,35 +54,15 @@ LEASE = {"paper": "lease", "issued_on": "2020-01-01"}
 
 
 @pytest.fixture
-def utopia(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EnrolmentRules]:
-    """The rules lie where those of countries lie."""
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "utopia.toml").write_bytes(FILE.read_bytes())
-    monkeypatch.setattr(rules_module, "files", lambda package: tmp_path)
-    (tmp_path / "offices").mkdir()
-    (tmp_path / "offices" / "utopia.toml").write_bytes(OFFICE.read_bytes())
-    monkeypatch.setattr(people_module, "files", lambda package: tmp_path)
-    load_rules.cache_clear()
-    yield load_rules("utopia").rules
-    load_rules.cache_clear()
-
-
-@pytest.fixture
-def greek(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A language more is a file more, beside those that there are; what it leaves out is said in English."""
-    place = tmp_path / "locale"
-    copytree(Path(locale.__file__).parent, place)
-    (place / "el.toml").write_text(GREEK, "utf-8")
-    monkeypatch.setattr(locale, "files", lambda package: place)
-    locale.texts.cache_clear()
+def utopia(monkeypatch: pytest.MonkeyPatch) -> EnrolmentRules:
+    """Its files lie in a directory of their own, a language more among them."""
+    monkeypatch.setenv(VARIABLE, str(COUNTRIES))
     assert locale.find_languages() == ("en", "ar", "el", "fr")
-    monkeypatch.setattr(registry_problems, "LANGUAGES", locale.find_languages())
-    yield
-    locale.texts.cache_clear()
+    return load_rules("utopia").rules
 
 
 @pytest.fixture
-def office(utopia: EnrolmentRules, greek: None, engine: Engine) -> Office:
+def office(utopia: EnrolmentRules, engine: Engine) -> Office:
     made = build_office(engine, "utopia")
     channels = {name: BookkeepingChannel(name) for name in Channel}
     return Office(replace(made.registry, channels=channels), made.clock)
@@ -99,7 +71,9 @@ def office(utopia: EnrolmentRules, greek: None, engine: Engine) -> Office:
 def test_its_rules(utopia: EnrolmentRules) -> None:
     day = date(2026, 11, 23)
     assert (utopia.language, utopia.show_amount(2280), utopia.show_amount(5)) == ("en", "22.80", "0.05")
-    assert utopia.papers_for("new", abroad=False, minor=True) == ("deed", "lease", "custody-order")
+    assert utopia.papers_for("new", abroad=False, minor=True) == ("deed", "lease")
+    wanted = utopia.papers_for("new", abroad=False, minor=True, capacity="custodian")
+    assert wanted == ("deed", "lease", "custody-order")
     assert utopia.last_valid_day(date(1950, 1, 1), day) == date(2076, 11, 22)
     assert utopia.last_valid_day(date(2024, 1, 1), day) == date(2029, 11, 22)
     assert [utopia.is_mandatory(date(2012, 11, born), day) for born in (23, 24)] == [True, False]
@@ -122,6 +96,8 @@ def test_its_made_up_office(
         assert next(number for number in numbers if number).startswith("U")
         records = [row.record for row in connection.execute(select(person.c.record))]
     assert all(set(record["family_name"]) == {"greek", "latin"} for record in records)
+    assert not any(record.keys() & {"father", "mother", "civil_status"} for record in records)
+    assert {record["details"]["blood_group"] for record in records} <= {"A+", "0-", "AB+"}
     assert {record["nationality"] for record in records} == {"UTO"}
 
 
@@ -146,6 +122,17 @@ async def go(client: httpx.AsyncClient, office: Office) -> None:
     ]
     assert services["services"][0]["papers"] == [{"code": "deed", "title": "Deed"}]
     assert [item["code"] for item in services["categories"]] == ["parents"]
+    assert {item["code"]: (item["title"], item["has_end"]) for item in services["capacities"]} == {
+        "custodian": ("Custodian", True),
+        "grandparent": ("Grandparent", False),
+    }
+    stated = services["record"]
+    assert ("father" in stated["required"], stated["scripts"]) == (False, ["greek", "latin"])
+    assert {item["code"]: item["required"] for item in stated["details"]} == {
+        "blood_group": True,
+        "profession": False,
+        "parish": False,
+    }
     assert (await ask("GET", "/v1/fees", params={"age": 30}))["decimals"] == 2
 
     refused = await client.post("/v1/applications", json={"reason": "first"}, headers={**me, "Accept-Language": "el"})
@@ -156,19 +143,23 @@ async def go(client: httpx.AsyncClient, office: Office) -> None:
         {"reason": "first"},
         {"reason": "new", "service": "fishing-licence"},
         {"reason": "new", "language": "ar"},
+        {"reason": "new", "record": {**PERSON, "father": NAME}},  # which no record of this country has
+        {"reason": "new", "record": {**PERSON, "details": {"blood_group": "blue"}}},
+        {"reason": "new", "record": {**PERSON, "details": {"blood_group": "0-", "tribe": "none"}}},
     ):
         await ask("POST", "/v1/applications", 422, json={"record": PERSON, **wrong})
     odd = await ask("POST", "/v1/applications", 422, json={"reason": "new", "record": DOCUMENT})
     assert {"pointer": "/family_name/arabic", "code": "other-script"}.items() <= odd["errors"][0].items()
-    child = {
-        **PERSON,
-        "date_of_birth": "2015-01-01",
-        "guardian": {**GUARDIAN, "name": PERSON["mother"], "personal_number": "9000000002"},
-    }
+    guardian = {"capacity": "custodian", "name": NAME, "personal_number": "9000000002"}
+    child = {**PERSON, "date_of_birth": "2015-01-01", "guardian": guardian}
+    mother = {**child, "guardian": {**guardian, "capacity": "mother"}}  # none of this country's
+    odd = await ask("POST", "/v1/applications", 422, json={"reason": "new", "record": mother})
+    assert [(item["pointer"], item["code"]) for item in odd["errors"]] == [("/guardian/capacity", "choice")]
     made = await ask("POST", "/v1/applications", 201, json={"reason": "new", "record": child})
     needs = await ask("GET", f"/v1/applications/{made['id']}/needs")
     assert (needs["fee"], needs["is_mandatory"], needs["needs_fingerprints"]) == (0, False, True)
     assert [item["code"] for item in needs["papers"]] == ["deed", "lease", "custody-order"]
+    assert "/guardian/valid_until" in needs["missing"]
 
     made = await ask("POST", "/v1/applications", 201, json={"reason": "new", "record": PERSON, "site": "harbour"})
     assert (made["service"], made["language"], made["fee"], made["currency"]) == ("identity", "en", 2280, "XTS")

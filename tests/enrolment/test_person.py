@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import date
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -23,13 +25,14 @@ from eid.enrolment.person import (
     find_faults,
     find_missing,
 )
-from eid.enrolment.rules import load_rules
+from eid.enrolment.rules import EnrolmentRules, load_rules
 from eid.errors import RecordError
 from eid.locale import LANGUAGES, texts
 from tests.builders.applicants import DOCUMENT, GUARDIAN, applicant_record
 from tests.builders.sweep import examples
 
 RULES = load_rules("morocco").rules
+RAW = (files("eid.enrolment") / "rules" / "morocco.toml").read_text("utf-8")
 DAY = date(2026, 11, 22)
 LETTERS = st.text(st.characters(codec="utf-8"), max_size=140)
 
@@ -199,3 +202,83 @@ def test_differences_from_the_register() -> None:
     assert find_divergences(registered, decode_person({})) == frozenset()
     other = applicant_record(sex="M", date_of_birth="1985-02", address=None)
     assert find_divergences(registered, other) == {"sex", "date_of_birth"}
+
+
+def own_rules(**changes: Any) -> EnrolmentRules:
+    """The Morocco model with another [record], by way of its decoder."""
+    stated = tomllib.loads(RAW)
+    stated["record"] |= changes
+    return EnrolmentRules.model_validate(stated)
+
+
+def test_which_fields_are_stated_is_the_countrys() -> None:
+    fields = ("family_name", "date_of_birth", "sex", "nationality")
+    few = own_rules(required=[*fields, "personal_number"], optional=["contact"])
+    stated = decode_person({name: DOCUMENT[name] for name in (*fields, "personal_number")})
+    assert find_missing(stated, few, DAY) == frozenset()
+    assert find_missing(decode_person({"contact": {}}), few, DAY) == {
+        *(f"/{name}" for name in (*fields, "personal_number")),
+        "/contact/phone",
+    }
+    assert {(fault.pointer, fault.code) for fault in find_faults(applicant_record(), few, DAY, abroad=False)} == {
+        (f"/{name}", "not-taken") for name in DOCUMENT.keys() - {*fields, "personal_number", "contact", "specimen"}
+    }
+
+
+def test_forms_lengths_and_choices_are_the_countrys() -> None:
+    rules = own_rules(
+        sexes=["M", "F"],
+        limits={"family_name": 7, "address": 20},
+        forms={"civil_status": "[0-9]+", "postal_code": "[0-9]{5}", "commune": "[A-Z]{2}"},
+    )
+    address = {**DOCUMENT["address"], "postal_code": "1234", "commune": "12"}
+    record = applicant_record(sex="X", address=address)
+    assert {(fault.pointer, fault.code) for fault in find_faults(record, rules, DAY, abroad=False)} == {
+        ("/sex", "choice"),
+        ("/family_name/latin", "too-long"),
+        ("/address/lines/latin", "too-long"),
+        ("/address/lines/arabic", "too-long"),
+        ("/civil_status/number", "civil-status-form"),
+        ("/address/postal_code", "postal-code-form"),
+        ("/address/commune", "area-form"),
+    }
+
+
+def test_fields_of_the_countrys_own() -> None:
+    titles = {"fr": "Groupe", "ar": "فصيلة", "en": "Blood group"}
+    own = [
+        {"code": "blood_group", "title": titles, "form": "(A|B|AB|0)[+-]", "required": True},
+        {"code": "tribe", "title": titles, "script": "arabic"},
+    ]
+    rules = own_rules(detail=own)
+    assert find_missing(applicant_record(), rules, DAY) == {"/details/blood_group"}
+    good = applicant_record(details={"blood_group": "AB-", "tribe": "عينة"})
+    assert (find_missing(good, rules, DAY), find_faults(good, rules, DAY, abroad=False)) == (frozenset(), ())
+    assert decode_person(json.loads(json.dumps(encode_person(good)))) == good
+    assert find_faults(good, RULES, DAY, abroad=False) == (Fault("/details/?", "unknown-member"),) * 2
+    odd = applicant_record(details={"blood_group": "blue", "tribe": "SPECIMEN"})
+    assert find_faults(odd, rules, DAY, abroad=False) == (
+        Fault("/details/blood_group", "form"),
+        Fault("/details/tribe", "other-script"),
+    )
+    assert faults_of(details={"blood_group": " "}) == {("/details/?", "blank")}
+    assert {code for _, code in faults_of(details={"Blood Group": "AB-"})} == {"unknown-member"}
+
+
+def test_as_what_somebody_applies_for_a_minor_is_the_countrys() -> None:
+    def child(capacity: str, **more: str) -> PersonRecord:
+        return applicant_record(date_of_birth="2015", guardian={**GUARDIAN, "capacity": capacity, **more})
+
+    for known in ("father", "mother", "guardian", "kafil"):
+        assert find_faults(child(known), RULES, DAY, abroad=False) == ()
+    assert find_faults(child("uncle"), RULES, DAY, abroad=False) == (Fault("/guardian/capacity", "choice"),)
+    assert RULES.papers_for("age-12", abroad=False, minor=True, capacity="kafil")[-2:] == (
+        "guardian-card",
+        "kafala-order",
+    )
+    assert RULES.papers_for("age-12", abroad=False, minor=False, capacity="kafil")[-1:] == ("old-card",)
+    stated = tomllib.loads(RAW)
+    stated["minors"]["capacity"][3]["has_end"] = True
+    rules = EnrolmentRules.model_validate(stated)
+    assert find_missing(child("kafil"), rules, DAY) == {"/guardian/valid_until"}
+    assert find_missing(child("kafil", valid_until="2027-01-01"), rules, DAY) == frozenset()

@@ -89,8 +89,11 @@ def from_cards() -> Iterator[bytes]:
 
 def from_registry() -> dict[str, bytes]:
     """What the registry and its neighbours write, by the decoder that takes it."""
-    from eid.services.demonstration.office import SITE  # late: not among what is instrumented
+    from eid.services.demonstration.office import EVERY_DAY  # late: not among what is instrumented
+    from eid.services.demonstration.people import load_made_up_office
 
+    made_up = load_made_up_office("morocco").site[0].model_dump()
+    site = {**made_up, "places": 2, "services": ["card"], "hours": [EVERY_DAY]}
     frontier = Frontier().extend(bytes((leaf,)) * 32 for leaf in range(3))
     head = Checkpoint("audit.example", frontier.size, frontier.root(), NOW)
     signature = bytes.fromhex("3006020101020101")  # r and s are 1
@@ -109,7 +112,7 @@ def from_registry() -> dict[str, bytes]:
         "eid.audit.tree_head.decode_checkpoint": note.encode(),
         "eid.audit.tree_head.decode_frontier": frontier.size.to_bytes(8, "big") + frontier.encode(),
         "eid.enrolment.person.decode_person": json.dumps(person).encode(),
-        "eid.enrolment.site.decode_site": json.dumps(SITE).encode(),
+        "eid.enrolment.site.decode_site": json.dumps(site).encode(),
         "eid.enrolment.wall_time.decode_wall_time": b"2026-10-25T02:30~",
         "eid.evidence.cose.decode_signed": sign_cose(b"payload", CONTENT_TYPE, lambda _: signature, bytes(32)),
         "eid.gateways.abis.messages.decode_candidates": json.dumps(

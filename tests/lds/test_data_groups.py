@@ -225,6 +225,10 @@ def test_dg13_round_trip_and_layout() -> None:
     ).encode()
     assert small.hex().upper() == "6D1B800101A2078002D8A3810141830137A40A800575726E3A78810100"
     assert "SPECIMEN" not in repr(FULL_DG13)
+    own = DG13(details=(("blood_group", "AB+"), ("parish", "ΛΙΜΑΝΙ")))
+    assert decode_dg13(own.encode()) == own
+    assert DG13(details=(("a", "B"),)).encode().hex().upper() == "6D0D800101A608A006800161810142"
+    assert "AB+" not in repr(own)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +238,9 @@ def test_dg13_round_trip_and_layout() -> None:
         "800102",
         "800101A103800141",  # no Latin name
         "8001018301FF",
+        "800101A605A003800161",  # a code without a text
+        "800101A603800161",  # not in a template of its own
+        "800101A608A0068001618101FF",
         "800101A40A800575726E3A78810100A40A800575726E3A78810100",
         "800101A405800178810100"[:-2],
         "800101A40480017881000"[:-1],

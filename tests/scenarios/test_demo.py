@@ -12,8 +12,9 @@ import struct
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,7 +23,7 @@ import pytest
 from PIL import Image
 
 from eid.errors import LifecycleError, ReaderUnavailableError
-from eid.services.demonstration.demo import MARK, occupy
+from eid.services.demonstration.demo import MARK, Demonstrated, occupy
 from eid.services.emulator import card_slot
 from reader_tools.main import run
 from tests.builders.commands import Watch, eid_command, run_eid
@@ -31,6 +32,7 @@ from tests.builders.sweep import places
 pytestmark = pytest.mark.xdist_group("demo")
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "formats" / "verification-report.schema.json"
+UTOPIA = Path(__file__).parents[1] / "countries" / "utopia"
 LOOPBACK = "0100007F"
 FRAUDS = {
     "altered": {"sod.dg_hashes.dg1": "HASH_FAILURE"},
@@ -130,6 +132,45 @@ def test_the_card_comes_from_an_application_that_went_the_whole_way(shown: Shown
         assert connection.execute("SELECT state FROM card").fetchall() == [("ACTIVE",)]
         assert connection.execute("SELECT state FROM stamp").fetchall() == [("CONSUMED",)]
         assert connection.execute("SELECT sod_hash FROM issued_document").fetchall() == [(sod_hash,)]
+
+
+# --- of another country
+
+
+def test_another_country_by_its_files_alone(tmp_path: Path) -> None:
+    """Other fields, another script, the given name first, a grandparent for the minor, another product."""
+    shown = show(tmp_path / "home", "--in-process", "--json", "--country", str(UTOPIA))
+    told = shown.told
+    assert (shown.exit_code, told["country"], told["product"]) == (0, "utopia", "utopia-id")
+    assert (told["verdict"], told["as_expected"], told["unexpected"]) == ("TOTAL_PASSED", True, [])
+    assert {fraud["name"]: fraud["refused"] for fraud in told["frauds"]} == dict.fromkeys(FRAUDS, True)
+    holder, expected = told["holder"], load_demonstration_of(UTOPIA)
+    assert {label: holder[label] for label in expected} == expected
+    assert holder.keys() & {"Father", "Mother", "Civil status number", "Place of birth", "Personal number"} == set()
+    assert [item["action"].removeprefix("application.") for item in told["application"]["steps"]] == WAY
+    assert told["missing"] == []
+    with sqlite3.connect(shown.home / "eid.db") as connection:
+        assert connection.execute("SELECT amount, currency FROM stamp").fetchall() == [(2280, "XTS")]
+
+
+def load_demonstration_of(country: Path) -> dict[str, list[str]]:
+    expected: dict[str, list[str]] = tomllib.loads((country / "office.toml").read_text("utf-8"))["demonstration"][
+        "expected"
+    ]
+    return expected
+
+
+def test_what_the_chip_should_say_otherwise_is_told() -> None:
+    fields: dict[str, Any] = dict.fromkeys(Demonstrated.__slots__)
+    good = Demonstrated(**{**fields, "report": {"verdict": "TOTAL_PASSED"}, "frauds": (), "unexpected": ()})
+    assert good.as_expected
+    assert not replace(good, unexpected=("Blood group",)).as_expected
+
+
+@pytest.mark.parametrize("country", ["nowhere", "/nowhere", "9th"])
+def test_a_country_that_there_is_not(country: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--home", str(tmp_path), "--in-process", "--country", country]) in (64, 73)
+    assert country.strip("/") in capsys.readouterr().err
 
 
 # --- what it leaves

@@ -209,7 +209,7 @@ def _require_wanted(connection: Connection, application: StoredApplication, pape
         raise UploadError(UploadRefusal.UNKNOWN_PAPER)
     record = decode_person(person_of(connection, application).record)
     # Before the age is known, what a minor sends may be sent; every other paper is for reasons that ask for it.
-    perhaps = record.born is None and paper in rules.minors.papers
+    perhaps = record.born is None and paper in rules.minors.all_papers
     if not perhaps and paper not in wanted_papers(application, record, now):
         raise UploadError(UploadRefusal.PAPER_NOT_WANTED)
 

@@ -233,7 +233,8 @@ _NOTHING: Final[dict[str, Any]] = {"personal_number": None, "date_of_birth": Non
 def _merge(registered: PersonRecord, stated: PersonRecord) -> PersonRecord:
     """The register brought up to date: what was stated counts, what was left out stays."""
     stated_fields = {name: value for name in stated.model_fields_set if (value := getattr(stated, name)) is not None}
-    return registered.model_copy(update=stated_fields)
+    own = {**registered.own, **stated.own}
+    return registered.model_copy(update=stated_fields | ({"details": own} if own else {}))
 
 
 def _keep_name(

@@ -201,11 +201,12 @@ def find_missing_parts(
 
 
 def wanted_papers(application: StoredApplication, record: PersonRecord, now: datetime) -> tuple[str, ...]:
-    """Codes of the papers that an application needs, by its reason, its category and the age of the person."""
+    """Codes of the papers that an application needs, by its reason and category, the person's age and guardian."""
     rules, born = rules_of(application), record.born
     day = local_day(application.submitted_at or now, rules)
     minor = born is not None and rules.needs_guardian(born, day)
-    wanted = rules.papers_for(application.reason, abroad=application.abroad, minor=minor)
+    capacity = None if record.guardian is None else record.guardian.capacity
+    wanted = rules.papers_for(application.reason, abroad=application.abroad, minor=minor, capacity=capacity)
     category = rules.appointments.known_category(application.category)
     shown = () if category is None else category.papers
     return tuple(dict.fromkeys((*wanted, *shown, *application.requested_papers)))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
 from eid.enrolment.capture import CaptureRecord, ItemFormat
-from eid.enrolment.person import PersonRecord
+from eid.enrolment.person import PersonRecord, TwoScripts
 from eid.enrolment.rules import EnrolmentRules
 from eid.errors import RecordError
-from eid.identity import BilingualText, EmergencyContact, Fingerprint, IdentityRecord, PartnerMention
+from eid.identity import BilingualText, Detail, EmergencyContact, Fingerprint, IdentityRecord, PartnerMention
 from eid.services.application.enrolment import CARD_PORTRAIT, CARD_SIGNATURE
 from eid.store.production_orders import ProductionOrder
 
@@ -30,22 +30,26 @@ def build_identity_record(
         order: with its document number and days. images: what was captured, by name, with the card's portrait.
 
     Raises:
-        RecordError: something is missing, or breaks a limit of the format; the text names the field.
+        RecordError: something that the country requires is missing, or breaks a limit of the format; the text names the
+            field.
     """
     script = rules.record.own_script
+    for name in rules.record.required:
+        _required(getattr(person, name), name)
     return IdentityRecord(
         specimen=person.specimen,
-        family_name=_bilingual(person, "family_name", script),
+        family_name=_required(_bilingual(person, "family_name", script), "family_name"),
         given_names=_bilingual(person, "given_names", script),
         date_of_birth=_required(person.date_of_birth, "date_of_birth"),
         place_of_birth=_bilingual(person, "place_of_birth", script),
         sex=_required(person.sex, "sex"),
         nationality=_required(person.nationality, "nationality"),
         personal_number=_required(person.personal_number, "personal_number"),
-        address=_required(person.address, "address").lines.bilingual(script),
+        address=None if person.address is None else person.address.lines.bilingual(script),
         father=_bilingual(person, "father", script),
         mother=_bilingual(person, "mother", script),
-        civil_status_number=_required(person.civil_status, "civil_status").number,
+        civil_status_number=None if person.civil_status is None else person.civil_status.number,
+        details=tuple(_details(person, rules)),
         document_number=_required(order.document_number, "document_number"),
         issued_on=_required(order.issued_on, "issued_on"),
         expires_on=_required(order.expires_on, "expires_on"),
@@ -65,9 +69,20 @@ def _required(value: T | None, name: str) -> T:
     return value
 
 
-def _bilingual(person: PersonRecord, name: str, script: str) -> BilingualText:
-    found: BilingualText = _required(getattr(person, name), name).bilingual(script)
-    return found
+def _bilingual(person: PersonRecord, name: str, script: str) -> BilingualText | None:
+    stated: TwoScripts | None = getattr(person, name)
+    return None if stated is None else stated.bilingual(script)
+
+
+def _details(person: PersonRecord, rules: EnrolmentRules) -> Iterator[Detail]:
+    """The country's own values that go to the card's maker, in the order of the rules."""
+    for item in rules.record.detail:
+        if not item.on_card:
+            continue
+        if item.code in person.own:
+            yield Detail(item.code, person.own[item.code])
+        elif item.required:
+            raise RecordError(f"details.{item.code} is missing")
 
 
 def _partner(person: PersonRecord, script: str) -> PartnerMention | None:

@@ -1,4 +1,4 @@
-"""The demonstration: issue a specimen card, verify it through the API, and have four frauds refused.
+"""The demonstration: issue a specimen card of a country, verify it through the API, and have four frauds refused.
 
 It runs the product's own parts and nothing made for show: the authority, the personalisation, the inspection station,
 the API in a process of its own.
@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from eid.card import VirtualCard
+from eid.enrolment.rules import load_rules
 from eid.errors import LifecycleError
 from eid.evidence import Evidence, ReadFile
-from eid.identity import IdentityRecord, encode_identity_record, specimen_record
+from eid.identity import IdentityRecord, encode_identity_record
 from eid.imaging.encode import encode_portrait
 from eid.imaging.header import ImageFormat
 from eid.imaging.portrait import draw_specimen_portrait
@@ -32,7 +33,7 @@ from eid.personalization.build import CardData, build_chip
 from eid.pki.crl import RevocationReason
 from eid.printing.faces import Faces, render_faces
 from eid.printing.printed_card import build_printed_card
-from eid.profile.card_image import PasswordId
+from eid.profile.card_image import KeyPurpose, PasswordId
 from eid.profile.layout import decode_face_layout
 from eid.profile.loader import LoadedProfile, load_profile
 from eid.protocols.exchange import Checkpoint, CheckpointSink
@@ -41,11 +42,12 @@ from eid.services.card.card_writing import Line, write
 from eid.services.card.writing_desk import build_record
 from eid.services.demonstration.api_process import ApiClient, start_api
 from eid.services.demonstration.frauds import alter_data_group_1, copy_card
-from eid.services.demonstration.office import MAKER, DemonstrationOffice, open_office
+from eid.services.demonstration.office import MAKER, DemonstrationOffice, load_demonstration, open_office
 from eid.services.emulator.card_slot import Slot, open_slot
 from eid.services.issuing.issuance import IssuedCard
 from eid.services.pki.authority import KEYS, IssuingAuthority
 from eid.services.pki.authority_creation import create_authority
+from eid.services.reading.holder import describe_holder
 from eid.services.reading.inspection import Inspected, inspect_card
 from eid.services.reading.station_key import CURVE, ES256, PUBLIC_KEYS, StationKeys, sign_by_station
 from eid.services.trust.imports import import_trust
@@ -54,7 +56,7 @@ from eid.store.production_orders import ProductionOrder
 from eid.store.schema_version import upgrade
 from eid.transport.metered import MeteredConnection, StepMeter
 
-PROFILE: Final = "ma-cnie"
+COUNTRY: Final = "morocco"
 POLICY: Final = "strict"
 MARK: Final = ".eid-demo"
 REVOKED: Final = "trust-revoked"
@@ -106,6 +108,8 @@ class Demonstrated:
     Args:
         transport: "PC/SC" or "in-process", and how. report: the API's answer for the genuine card.
         personalization, inspection: what each step cost. application: the way of the application that it comes from.
+        faces: None where the product has no face layout. holder: what the chip says of its holder, by label.
+        unexpected: labels of what it should say otherwise, by the country's made-up office.
     """
 
     home: Path
@@ -113,17 +117,22 @@ class Demonstrated:
     report: dict[str, Any]
     frauds: tuple[Fraud, ...]
     issued: IssuedCard = field(repr=False)
-    faces: Faces = field(repr=False)
+    faces: Faces | None = field(repr=False)
     inspected: Inspected = field(repr=False)
     challenge: str
     personalization: tuple[StepMeter, ...]
     application: dict[str, Any]
     missing: tuple[str, ...]
+    country: str
+    product: str
+    holder: Mapping[str, tuple[str, ...]] = field(repr=False)
+    unexpected: tuple[str, ...]
 
     @property
     def as_expected(self) -> bool:
         """Whether every outcome was the one it had to be."""
-        return self.report.get("verdict") == "TOTAL_PASSED" and all(fraud.refused for fraud in self.frauds)
+        passed = self.report.get("verdict") == "TOTAL_PASSED" and not self.unexpected
+        return passed and all(fraud.refused for fraud in self.frauds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,32 +142,40 @@ class _Made:
     issued: IssuedCard
     meters: tuple[StepMeter, ...]
     card: VirtualCard
-    faces: Faces
+    faces: Faces | None
     told: dict[str, Any]
 
 
 @dataclass(slots=True)
 class Demonstration:
-    """One run. home: a directory of its own, emptied first. now: the clock, aware values."""
+    """One run.
+
+    Args:
+        home: a directory of its own, emptied first. now: the clock, aware values. country: whose card is made, by the
+            country's files alone.
+    """
 
     home: Path
     narrator: Narrator
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC).replace(microsecond=0))
     fonts: tuple[Path, ...] | None = None
+    country: str = COUNTRY
 
     def run(self, transport: str | None = None) -> Demonstrated:
         """Do all of it.
 
         Raises:
-            LifecycleError: `home` holds something that is no demonstration, or one runs there now.
+            LifecycleError: `home` holds something that is no demonstration, or one runs there now. StoreError: there
+                are no rules of the country, or no made-up office with a demonstration.
             ReaderUnavailableError: see `open_slot`. GatewayError: the API did not start, or broke off.
         """
         with ExitStack() as stack:
             stack.enter_context(occupy(self.home))
-            loaded = load_profile(PROFILE)
+            loaded = load_profile(load_rules(self.country).rules.issuer.profile)
+            expected = load_demonstration(self.country)[1].expected
             slot, why = stack.enter_context(open_slot(transport))
             self.narrator.chapter(f"Transport: {slot.way}")
-            authority = self._authority()
+            authority = self._authority(loaded.profile.name)
             station = self._station()
             # An API takes a second or two to start: each does so while there is other work.
             api = stack.enter_context(start_api(self.home / "api", self.home / "trust", self.home / PUBLIC_KEYS))
@@ -176,21 +193,37 @@ class Demonstration:
                 *self._frauds(client, slot, card, issued.data, station, inspected),
                 self._revoked(strict_api.await_ready(), slot, card, issued.data, station),
             )
-        missing = tuple(filter(None, (f"PC/SC: {why}" if why else "", *faces.missing_fonts)))
+        without = ("a face layout of this product",) if faces is None else faces.missing_fonts
+        missing = tuple(filter(None, (f"PC/SC: {why}" if why else "", *without)))
+        holder = _by_label(inspected)
         return Demonstrated(
-            self.home, slot.way, report, frauds, issued, faces, inspected, challenge, made.meters, made.told, missing
+            self.home,
+            slot.way,
+            report,
+            frauds,
+            issued,
+            faces,
+            inspected,
+            challenge,
+            made.meters,
+            made.told,
+            missing,
+            self.country,
+            loaded.profile.name,
+            holder,
+            tuple(label for label, texts in expected.items() if holder.get(label) != texts),
         )
 
     # --- issuing
 
-    def _authority(self) -> IssuingAuthority:
+    def _authority(self, product: str) -> IssuingAuthority:
         self.narrator.chapter("Authority")
         passphrase = secrets.token_urlsafe(24).encode()
         _write(self.home / "passphrase", passphrase + b"\n", 0o600)
         place = self.home / "pki"
         place.mkdir()
         keys = SoftwareKeyStore(place / KEYS, passphrase, cost=CHEAP)
-        authority = create_authority(place, PROFILE, keys, self.now())
+        authority = create_authority(place, product, keys, self.now())
         stated = authority.profile.authority
         self.narrator.done(f"CSCA on {stated.csca_curve}, EC parameters {stated.ec_parameters}")
         self.narrator.done(f"document signer on {stated.signer_curve}, CRL number {authority.register.crl_number}")
@@ -207,16 +240,15 @@ class Demonstration:
         upgrade(engine)
         officer = SoftwareKeyStore(self.home / "officer", secrets.token_bytes(24), cost=CHEAP)
         key = officer.generate_ec("officer-1", CURVE, ES256)
-        with open_office(self.home, engine, key, self.narrator, self.now) as office:
+        with open_office(self.home, engine, key, self.narrator, self.now, self.country) as office:
             portrait = encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, PORTRAIT_OCTETS)
-            person = specimen_record(self.now().date(), portrait)
-            application = office.apply(person)
+            application = office.apply()
             office.enrol(application, portrait)
             order = office.approve(application)
             issued, meters, card, record = self._issue(slot, authority, loaded, office, order)
             faces = self._print(loaded, record, issued.data)
             sod = self._inspect(slot, card, issued.data, "00" * 8, tell=False).evidence.content("EF.SOD")
-            office.hand_over(application, order, person, sod or b"")
+            office.hand_over(application, order, sod or b"")
             told = office.summarize(application)
         engine.dispose()
         self.narrator.done(f"{told['messages']} messages were sent, {told['audit_rows']} rows stand in the audit log")
@@ -252,10 +284,10 @@ class Demonstration:
         _write(self.home / "card.eid", card.state(), 0o600)
         return issued, metered.steps, card, record
 
-    def _print(self, loaded: LoadedProfile, record: IdentityRecord, data: CardData) -> Faces:
-        self.narrator.chapter("Faces")
+    def _print(self, loaded: LoadedProfile, record: IdentityRecord, data: CardData) -> Faces | None:
         if loaded.layout is None:
-            raise LifecycleError(f"profile {loaded.profile.name} has no face layout")
+            return None
+        self.narrator.chapter("Faces")
         layout = decode_face_layout(loaded.layout)
         printed = build_printed_card(record, data.mrz, data.can, layout)
         small = render_faces(printed, layout, 300, self.fonts)
@@ -280,7 +312,7 @@ class Demonstration:
 
     def _inspect(self, slot: Slot, card: VirtualCard, data: CardData, challenge: str, *, tell: bool) -> Inspected:
         plan = InspectionPlan(
-            Password(PasswordId.CAN, data.can.encode("ascii")),
+            _password(data),
             challenge=bytes.fromhex(challenge),
             reader=slot.way,
             policy=POLICY,
@@ -317,7 +349,7 @@ class Demonstration:
         self.narrator.chapter("Frauds")
         forged = alter_data_group_1(data)
         altered_dg1 = next(file.content for file in forged.applications[0].files if file.name == "DG1")
-        clone = copy_card(data.image)
+        clone, proofs = copy_card(data.image), _proofs(data)
         return (
             self._fraud(
                 client, station, "altered", "one octet of DG1 is altered", ("sod.dg_hashes.dg1",),
@@ -327,11 +359,11 @@ class Demonstration:
             ),
             self._fraud(
                 client, station, "cloned", "all files are copied to a chip without the private keys",
-                ("chip.aa", "chip.ca"),
+                proofs,
                 lambda challenge: self._inspect(slot, clone, data, challenge, tell=False).evidence,
             ),
             self._fraud(
-                client, station, "replayed", "yesterday's evidence is sent for today's challenge", ("chip.aa",),
+                client, station, "replayed", "yesterday's evidence is sent for today's challenge", proofs[:1],
                 lambda _: genuine.evidence,
             ),
         )  # fmt: skip
@@ -396,6 +428,26 @@ def occupy(home: Path) -> Iterator[None]:
             elif entry != mark:
                 entry.unlink()
         yield
+
+
+def _proofs(data: CardData) -> tuple[str, ...]:
+    """The checks by which this chip proves that it is no copy, in the order of their names."""
+    checks = {KeyPurpose.ACTIVE_AUTHENTICATION: "chip.aa", KeyPurpose.CHIP_AUTHENTICATION: "chip.ca"}
+    return tuple(sorted(checks[key.purpose] for key in data.image.applications[0].keys if key.purpose in checks))
+
+
+def _password(data: CardData) -> Password:
+    """The card access number where the chip knows it, else what the machine-readable zone says."""
+    if any(password.id is PasswordId.CAN for password in data.image.passwords):
+        return Password(PasswordId.CAN, data.can.encode("ascii"))
+    return Password(PasswordId.MRZ, data.mrz.information.encode("ascii"))
+
+
+def _by_label(inspected: Inspected) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for label, text in describe_holder(inspected.evidence):
+        found[label] = (*found.get(label, ()), text)
+    return found
 
 
 def _replace_file(evidence: Evidence, name: str, content: bytes) -> Evidence:

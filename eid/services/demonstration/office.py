@@ -1,8 +1,8 @@
 """The demonstration's office: the whole way from the order of a stamp to the card in its holder's hand.
 
-The services are those of the registry; whoever stands outside (payment provider, SMS gateway, biometric system) is a
-sandbox. Reviews and appointments take days, so the office's clock begins some days ago and catches up with the
-machine's before the card is approved.
+Whose card it is, and by which rules, the country's files say. The services are those of the registry; whoever stands
+outside (payment provider, SMS gateway, biometric system) is a sandbox. Reviews and appointments take days, so the
+office's clock begins some days ago and catches up with the machine's before the card is approved.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,16 +30,17 @@ from eid.enrolment.capture import (
     digest_item,
     sign_capture,
 )
-from eid.enrolment.person import decode_person
+from eid.enrolment.deadlines import local_day
+from eid.enrolment.person import PersonRecord, decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import LoadedRules, load_rules
 from eid.enrolment.site import decode_site
-from eid.errors import EnrolmentError, LifecycleError
+from eid.enrolment.stamp import stamp_length
+from eid.errors import EnrolmentError, LifecycleError, StoreError
 from eid.gateways.abis.sandbox import SandboxAbis
 from eid.gateways.abis.server import serve_sandbox as serve_abis
 from eid.gateways.blobs import BlobStore
 from eid.gateways.sandbox_sms import SmsSandbox, serve_sms
-from eid.identity import IdentityRecord
 from eid.imaging.fingerprint import draw_specimen_fingerprint
 from eid.keystore.ports import Signer
 from eid.services.application import acts, approval, documents, drafts, enrolment, review, views
@@ -50,6 +51,7 @@ from eid.services.appointment.desk import Desk
 from eid.services.appointment.sites import put_site
 from eid.services.card import delivery, production, stock
 from eid.services.card.delivery import CollectorCheck, Comparison, Relation
+from eid.services.demonstration.people import MadeUpDemonstration, MadeUpOffice, load_made_up_office
 from eid.services.demonstration.specimen_paper import build_specimen_paper
 from eid.services.demonstration.till import buy_stamp
 from eid.services.durable.relay import drain
@@ -65,27 +67,14 @@ from eid.store.database import reading
 from eid.store.production_orders import ProductionOrder
 
 BEGINS: Final = timedelta(days=-4)
-RULES: Final = "morocco"
-PHONE: Final = "+212600000100"
-SITE: Final[dict[str, Any]] = {
-    "code": "rabat-agdal",
-    "kind": "centre",
-    "time_zone": "Africa/Casablanca",
-    "places": 2,
-    "services": ["card"],
-    "title": {"fr": "Rabat Agdal (SPECIMEN)", "ar": "الرباط أكدال (SPECIMEN)", "en": "Rabat Agdal (SPECIMEN)"},
-    "hours": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "08:30", "until": "16:30"}],
-}
-FINGERS: Final = ("right-index", "left-index")
+EVERY_DAY: Final = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "08:30", "until": "16:30"}
 APPLICANT: Final = Actor("applicant-1", frozenset((Role.APPLICANT,)))
-VALIDATOR: Final = Actor("validator-1", frozenset((Role.VALIDATING_OFFICER,)), SITE["code"])
-OFFICER: Final = Actor("officer-1", frozenset((Role.ENROLMENT_OFFICER,)), SITE["code"])
 APPROVER: Final = Actor("approver-1", frozenset((Role.APPROVER,)))
 MAKER: Final = Actor("press-1", frozenset((Role.PRODUCTION_OPERATOR,)))
 COURIER: Final = Actor("courier-1", frozenset((Role.DELIVERY_OPERATOR,)))
 ADMINISTRATOR: Final = Actor("admin-1", frozenset((Role.ADMINISTRATOR,)))
 ES256: Final = SignatureAlgorithm("ecdsa-plain", "sha256")
-_DIGITS: Final = re.compile(r"(?<!\d)\d{16}(?!\d)", re.ASCII)
+GOOD: Final = 90  # NFIQ 2 of a drawn finger
 
 
 class Teller(Protocol):
@@ -116,7 +105,11 @@ class MovedClock:
 
 @dataclass(slots=True)
 class DemonstrationOffice:
-    """An office with one applicant. person: who is to get a card; key: with which the officer signs captures."""
+    """An office with one applicant.
+
+    Args:
+        made_up: its site, and who is to get a card. key: with which the officer signs captures.
+    """
 
     engine: Engine = field(repr=False)
     blobs: BlobStore = field(repr=False)
@@ -125,40 +118,63 @@ class DemonstrationOffice:
     sms: SmsSandbox = field(repr=False)
     teller: Teller = field(repr=False)
     key: Signer = field(repr=False)
+    country: str
     loaded: LoadedRules = field(repr=False)
+    made_up: MadeUpOffice = field(repr=False)
+    plan: MadeUpDemonstration = field(repr=False)
 
     # --- from the stamp to the order of a card
 
-    def apply(self, person: IdentityRecord) -> StoredApplication:
-        """A stamp is bought, an application made with it, and validated."""
+    def apply(self) -> StoredApplication:
+        """A stamp is bought where a fee is due, an application made with it, and validated."""
         self.teller.chapter("Application")
-        put_site(self._desk, decode_site(SITE), ADMINISTRATOR, self.clock())
-        digits = self._buy_stamp(person)
-        made = self._submit(person, digits)
+        site = {
+            **self.made_up.site[0].model_dump(),
+            "places": 2,
+            "services": [self.loaded.rules.service],
+            "hours": [EVERY_DAY],
+        }
+        put_site(self._desk, decode_site(site), ADMINISTRATOR, self.clock())
+        made = self._begin()
+        needs = views.requirements(self.engine, made.id, APPLICANT, self.clock())
+        digits = self._buy_stamp() if needs.fee else None
+        submitted = self._submit(made, needs.papers, digits)
         self._review(made.id)
-        return made
+        return submitted
 
-    def _buy_stamp(self, person: IdentityRecord) -> str:
-        born = decode_person(describe_person(person)).born
-        if born is None:
-            raise LifecycleError("the specimen has no date of birth")
-        ordered = buy_stamp(self._stamps, StampOrder("card", born, PHONE, "fr"), APPLICANT, self.clock)
+    @property
+    def person(self) -> PersonRecord:
+        """Who is to get the card, as he states it."""
+        return decode_person(self.plan.describe_person(local_day(self.clock.machine(), self.loaded.rules)))
+
+    def _buy_stamp(self) -> str:
+        rules, born, contact = self.loaded.rules, self.person.born, self.person.contact
+        if born is None or contact is None or contact.phone is None:
+            raise LifecycleError("the specimen has no date of birth, or no telephone")
+        order = StampOrder(rules.service, born, contact.phone, rules.language)
+        ordered = buy_stamp(self._stamps, order, APPLICANT, self.clock)
         self._work()
-        digits = next(found[0] for text in self._texts() if (found := _DIGITS.search(text)))
-        price = f"{ordered.amount} {ordered.currency}"
+        length = stamp_length(rules.stamps.scheme)
+        sought = re.compile(rf"(?<!\d)\d{{{length}}}(?!\d)", re.ASCII)
+        digits = next(found[0] for text in self._texts() if (found := sought.search(text)))
+        price = f"{rules.show_amount(ordered.amount)} {ordered.currency}"
         self._tell(f"a stamp of {price} is ordered and paid online; the provider calls back, signed")
-        self._tell(f"an SMS brings its sixteen digits, the last four of which are {digits[-4:]}")
+        self._tell(f"an SMS brings its {length} digits, the last four of which are {digits[-4:]}")
         return digits
 
-    def _submit(self, person: IdentityRecord, digits: str) -> StoredApplication:
-        new = NewApplication("first", decode_person(describe_person(person)), False, SITE["code"], "fr", "card")
-        made = drafts.create_application(self.engine, new, APPLICANT, self.clock(), rules=RULES)
-        papers = views.requirements(self.engine, made.id, APPLICANT, self.clock()).papers
+    def _begin(self) -> StoredApplication:
+        rules = self.loaded.rules
+        new = NewApplication(self.plan.reason, self.person, False, self.site, rules.language, rules.service)
+        return drafts.create_application(self.engine, new, APPLICANT, self.clock(), rules=self.country)
+
+    def _submit(self, made: StoredApplication, papers: tuple[str, ...], digits: str | None) -> StoredApplication:
         for code in papers:
             self._attach(made.id, code)
-        spending.enter_stamp(self._stamps, made.id, digits, APPLICANT, self.clock())
+        if digits is not None:
+            spending.enter_stamp(self._stamps, made.id, digits, APPLICANT, self.clock())
         submitted = acts.submit(self.engine, made.id, APPLICANT, self.clock())
-        self._tell(f"application {made.number} is submitted: {', '.join(papers)}; the stamp is reserved for it")
+        paid = "no fee is due" if digits is None else "the stamp is reserved for it"
+        self._tell(f"application {made.number} is submitted: {', '.join(papers)}; {paid}")
         return submitted
 
     def _attach(self, application_id: UUID, code: str) -> None:
@@ -168,52 +184,64 @@ class DemonstrationOffice:
 
     def _review(self, application_id: UUID) -> None:
         self.clock.wait_until(self.clock() + timedelta(days=1))
-        acts.take_up(self.engine, application_id, VALIDATOR, self.clock())
-        acts.request_information(self.engine, application_id, ("photograph",), VALIDATOR, self.clock())
-        self._tell("an officer takes it up and asks, once, for a better photograph")
+        again = self.plan.asked_again
+        acts.take_up(self.engine, application_id, self.validator, self.clock())
+        acts.request_information(self.engine, application_id, (again,), self.validator, self.clock())
+        self._tell(f"an officer takes it up and asks, once, for a better {again}")
         self.clock.wait_until(self.clock() + timedelta(hours=2))
-        self._attach(application_id, "photograph")
+        self._attach(application_id, again)
         acts.supply(self.engine, application_id, APPLICANT, self.clock())
-        review.validate(self.engine, application_id, VALIDATOR, self.clock())
+        review.validate(self.engine, application_id, self.validator, self.clock())
         self._work()
-        self._tell("the photograph has come; the officer validates, and the person is in the register")
+        self._tell(f"the {again} has come; the officer validates, and the person is in the register")
 
     def enrol(self, application: StoredApplication, portrait: bytes) -> None:
         """An appointment is chosen and kept; at the counter the person is captured. portrait: JPEG."""
         self.teller.chapter("Enrolment")
         desk, today = self._desk, self.clock().date()
-        offers = appointments.offer_times(desk, application.id, SITE["code"], today, 3, APPLICANT, self.clock())
-        held = appointments.hold(desk, application.id, SITE["code"], offers[0].slot, APPLICANT, self.clock())
+        offers = appointments.offer_times(desk, application.id, self.site, today, 3, APPLICANT, self.clock())
+        held = appointments.hold(desk, application.id, self.site, offers[0].slot, APPLICANT, self.clock())
         booked = appointments.book(desk, held.id, APPLICANT, self.clock())
-        place = f"{booked.slot.replace('T', ' ')} at {SITE['title']['en']}"
+        titles = self.made_up.site[0].title
+        place = f"{booked.slot.replace('T', ' ')} at {titles.get('en') or next(iter(titles.values()))}"
         self._tell(f"of {len(offers)} times that are offered one is booked: {place}")
         self.clock.wait_until(booked.starts_at - timedelta(minutes=5))
-        appointments.check_in(desk, booked.id, OFFICER, self.clock())
-        enrolment.register_officer_key(self.engine, OFFICER.id, self.key.public_key_info, ADMINISTRATOR, self.clock())
+        officer = self.officer
+        appointments.check_in(desk, booked.id, officer, self.clock())
+        enrolment.register_officer_key(self.engine, officer.id, self.key.public_key_info, ADMINISTRATOR, self.clock())
         items, record = self._capture(application.id, portrait)
-        enrolment.record_capture(self.engine, self.blobs, record, items, OFFICER, self.clock())
-        appointments.serve(desk, booked.id, OFFICER, self.clock())
-        self._tell("checked in; portrait and two fingers are taken, and signed for by the officer")
+        enrolment.record_capture(self.engine, self.blobs, record, items, officer, self.clock())
+        appointments.serve(desk, booked.id, officer, self.clock())
+        taken = f"portrait and {len(items) - 1} fingers are" if len(items) > 1 else "the portrait is"
+        self._tell(f"checked in; {taken} taken, and signed for by the officer")
         self._work()
         self._tell("the biometric system knows nobody like that; the file awaits approval")
 
     def _capture(self, application_id: UUID, portrait: bytes) -> tuple[dict[str, bytes], bytes]:
+        fingers = self._fingers()
         items = {"portrait": portrait}
-        items |= {finger: draw_specimen_fingerprint(seed) for seed, finger in enumerate(FINGERS)}
+        items |= {finger: draw_specimen_fingerprint(seed) for seed, finger in enumerate(fingers)}
         face = CapturedItem("portrait", ItemFormat.JPEG, digest_item(portrait))
-        fingers = [
-            CapturedItem(name, ItemFormat.JPEG2000, digest_item(items[name]), 70, QualityFormat.NFIQ2)
-            for name in FINGERS
-        ]
+        described = (
+            CapturedItem(name, ItemFormat.JPEG2000, digest_item(items[name]), GOOD, QualityFormat.NFIQ2)
+            for name in fingers
+        )
         moment = self.clock().replace(microsecond=0)
-        taken = CaptureRecord(application_id, OFFICER.id, SITE["code"], "station-1", moment, (face, *fingers))
+        taken = CaptureRecord(application_id, self.officer.id, self.site, "station-1", moment, (face, *described))
         return items, sign_capture(taken, self.key.sign, hashlib.sha256(self.key.public_key_info).digest())
+
+    def _fingers(self) -> tuple[str, ...]:
+        """Those that the rules want of somebody of this age."""
+        rules, born = self.loaded.rules, self.person.born
+        if born is None or not rules.needs_fingerprints(born, local_day(self.clock(), rules)):
+            return ()
+        return rules.capture.fingers[: rules.capture.fingers_wanted]
 
     def approve(self, application: StoredApplication) -> ProductionOrder:
         """Not by who captured: by a second officer. The stamp is spent, a card is ordered."""
         self.teller.chapter("Approval")
         self.clock.by = timedelta(0)
-        same = replace(OFFICER, roles=OFFICER.roles | APPROVER.roles)
+        same = replace(self.officer, roles=self.officer.roles | APPROVER.roles)
         try:
             approval.approve(self._stamps, application.id, same, self.clock())
         except EnrolmentError as refused:
@@ -222,7 +250,7 @@ class DemonstrationOffice:
             raise LifecycleError("an officer has approved his own file")
         order = approval.approve(self._stamps, application.id, APPROVER, self.clock())
         self._work()
-        self._tell("a second officer approves: the stamp is spent, a card is ordered")
+        self._tell(f"a second officer approves: {'the stamp is spent, ' if application.fee else ''}a card is ordered")
         return order
 
     def reserve_blank(self, order: ProductionOrder, serial: bytes) -> ProductionOrder:
@@ -234,20 +262,28 @@ class DemonstrationOffice:
 
     # --- from the card to its holder
 
-    def hand_over(
-        self, application: StoredApplication, order: ProductionOrder, person: IdentityRecord, sod: bytes
-    ) -> None:
-        """The card is found good, sent, and given to its holder. sod: EF.SOD, as it was read at the counter."""
+    def hand_over(self, application: StoredApplication, order: ProductionOrder, sod: bytes) -> None:
+        """The card is found good, sent, and given to its holder, or to whoever applied for a minor.
+
+        Args:
+            sod: EF.SOD, as it was read at the counter.
+        """
         self.teller.chapter("Hand-over")
         production.inspect_card(self.engine, order.id, MAKER, self.clock())
         delivery.ship(self.engine, application.id, COURIER, self.clock())
-        delivery.arrive(self.engine, application.id, OFFICER, self.clock())
+        delivery.arrive(self.engine, application.id, self.officer, self.clock())
         self._tell("the card is looked at, sent and received; its holder is told")
-        digest = hashlib.sha256(sod).digest()
-        check = CollectorCheck(Relation.HOLDER, Comparison.PORTRAIT, person.personal_number, digest)
-        delivery.hand_over(self.engine, application.id, check, OFFICER, self.clock())
+        digest, guardian = hashlib.sha256(sod).digest(), self.person.guardian
+        if guardian is None:
+            number = self.person.personal_number or ""
+            check = CollectorCheck(Relation.HOLDER, Comparison.PORTRAIT, number, digest)
+            compared = "compares the portrait"
+        else:
+            check = CollectorCheck(Relation.GUARDIAN, Comparison.CARD, guardian.personal_number, digest)
+            compared = f"sees the card of the {guardian.capacity}"
+        delivery.hand_over(self.engine, application.id, check, self.officer, self.clock())
         self._work()
-        self._tell("the officer reads the card and compares the portrait: handed over, the card is active")
+        self._tell(f"the officer reads the card and {compared}: handed over, the card is active")
 
     def summarize(self, application: StoredApplication) -> dict[str, Any]:
         """Where the application stands, what was done to it, how many messages went out, how long the audit log is."""
@@ -267,6 +303,21 @@ class DemonstrationOffice:
     # --- what it works with
 
     @property
+    def site(self) -> str:
+        """Where the person is seen: the first of the made-up sites."""
+        return self.made_up.site[0].code
+
+    @property
+    def validator(self) -> Actor:
+        """Who validates."""
+        return Actor("validator-1", frozenset((Role.VALIDATING_OFFICER,)), self.site)
+
+    @property
+    def officer(self) -> Actor:
+        """Who captures, and hands the card over."""
+        return Actor("officer-1", frozenset((Role.ENROLMENT_OFFICER,)), self.site)
+
+    @property
     def _desk(self) -> Desk:
         return Desk(self.engine, self.loaded.rules.appointments)
 
@@ -283,16 +334,33 @@ class DemonstrationOffice:
             return [message["text"] for message in self.sms.messages.values()]
 
     def _tell(self, text: str) -> None:
-        there = self.clock().astimezone(ZoneInfo(SITE["time_zone"]))
+        there = self.clock().astimezone(ZoneInfo(self.made_up.site[0].time_zone))
         self.teller.done(f"{there:%Y-%m-%d %H:%M}  {text}")
+
+
+def load_demonstration(country: str) -> tuple[MadeUpOffice, MadeUpDemonstration]:
+    """The country's made-up office, and whose card it makes to show.
+
+    Raises:
+        StoreError: it has none.
+    """
+    made_up = load_made_up_office(country)
+    if made_up.demonstration is None:
+        raise StoreError(f"the made-up office of {country} says nothing of a [demonstration]")
+    return made_up, made_up.demonstration
 
 
 @contextmanager
 def open_office(
-    home: Path, engine: Engine, key: Signer, teller: Teller, machine: Callable[[], datetime]
+    home: Path, engine: Engine, key: Signer, teller: Teller, machine: Callable[[], datetime], country: str
 ) -> Iterator[DemonstrationOffice]:
-    """The office, with the sandboxes that it needs, while the context lasts. home: where papers and keys lie."""
-    loaded, clock = load_rules(RULES), MovedClock(machine, BEGINS)
+    """The office, with the sandboxes that it needs, while the context lasts. home: where papers and keys lie.
+
+    Raises:
+        StoreError: there are no rules of the country, or it has no made-up office with a demonstration.
+    """
+    loaded, clock = load_rules(country), MovedClock(machine, BEGINS)
+    made_up, plan = load_demonstration(country)
     with ExitStack() as stack:
         token = secrets.token_hex(16)
         sms, sms_url = stack.enter_context(serve_sms(token))
@@ -300,30 +368,12 @@ def open_office(
         (home / "sms-token").write_text(f"{token}\n", "utf-8")
         (home / "sms-token").chmod(0o600)
         settings = Settings(
-            home=home, sms=sms_url, sms_token_file=str(home / "sms-token"), abis=f"http://127.0.0.1:{abis.port}"
+            home=home,
+            country=country,
+            sms=sms_url,
+            sms_token_file=str(home / "sms-token"),
+            abis=f"http://127.0.0.1:{abis.port}",
         )
         workshop = open_workshop(settings, engine, now=clock)
         blobs = BlobStore(settings.documents_address, load_keys(settings))
-        yield DemonstrationOffice(engine, blobs, workshop, clock, sms, teller, key, loaded)
-
-
-def describe_person(person: IdentityRecord) -> Mapping[str, Any]:
-    """What an applicant states of himself, of a record that was approved."""
-
-    def two_scripts(name: str) -> dict[str, str]:
-        found = getattr(person, name)
-        return {found.script: found.native, "latin": found.latin}
-
-    names = ("family_name", "given_names", "place_of_birth", "father", "mother")
-    born = person.date_of_birth
-    return {
-        **{name: two_scripts(name) for name in names},
-        "specimen": True,
-        "date_of_birth": f"{born.year:04}-{born.month:02}-{born.day:02}",
-        "sex": person.sex,
-        "nationality": person.nationality,
-        "personal_number": person.personal_number,
-        "civil_status": {"number": person.civil_status_number},
-        "address": {"lines": two_scripts("address"), "country": person.nationality},
-        "contact": {"phone": PHONE},
-    }
+        yield DemonstrationOffice(engine, blobs, workshop, clock, sms, teller, key, country, loaded, made_up, plan)

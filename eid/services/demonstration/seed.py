@@ -414,7 +414,7 @@ def seed_office(engine: Engine, settings: Settings, count: int, now: datetime, s
         settings.home,
         now,
         choose,
-        People(made_up, loaded.rules.country, choose, now.date()),
+        People(made_up, loaded.rules, choose, now.date()),
         portrait=encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, 30_000),
     )
     office.open_sites()

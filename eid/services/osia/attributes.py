@@ -1,7 +1,8 @@
 """A person's record in OSIA's words: `biographicData` and `contactData`, flat and named in camel case.
 
 What stands in several scripts has a member for each: firstName in Latin letters, the others with the script's name
-at the end, such as firstNameArabic.
+at the end, such as firstNameArabic. Before the name of a value of the country's own stands
+"detail": detailBloodGroup.
 """
 
 from __future__ import annotations
@@ -50,7 +51,12 @@ def describe_person(record: PersonRecord) -> dict[str, Any]:
     found |= {member: stated[name] for member, name in VALUES.items() if name in stated}
     if "address" in stated:
         found |= _tell(ADDRESS, stated["address"]["lines"]) | {"addressCountry": stated["address"]["country"]}
-    return found
+    return found | {_detail_as(code): text for code, text in record.own.items()}
+
+
+def _detail_as(code: str) -> str:
+    """The member in which a value of the country's own stands."""
+    return "detail" + "".join(word.capitalize() for word in code.split("_"))
 
 
 def _tell(member: str, spelt: Mapping[str, str]) -> dict[str, str]:
@@ -63,14 +69,18 @@ def describe_contact(record: PersonRecord) -> dict[str, Any]:
     return {member: contact[name] for member, name in CONTACTS.items() if name in contact}
 
 
-def read_person(attributes: Mapping[str, Any], scripts: Collection[str]) -> PersonRecord:
-    """A record out of biographic data. scripts: those that the country's names are written in.
+def read_person(attributes: Mapping[str, Any], scripts: Collection[str], details: Collection[str] = ()) -> PersonRecord:
+    """A record out of biographic data.
+
+    Args:
+        scripts: those that the country's names are written in. details: codes of its own values.
 
     Raises:
         RecordError: a member is unknown, or not as the record wants it.
     """
     given = {name: value for name, value in attributes.items() if value is not None}
-    members = {name for member in (*TEXTS, ADDRESS) for name in spelt_as(member, scripts).values()} | {*_OTHERS}
+    own = {_detail_as(code): code for code in details}
+    members = {name for member in (*TEXTS, ADDRESS) for name in spelt_as(member, scripts).values()} | {*_OTHERS, *own}
     if given.keys() - members:
         raise RecordError(f"biographicData has members other than {', '.join(sorted(members))}")
     stated: dict[str, Any] = {}
@@ -87,6 +97,8 @@ def read_person(attributes: Mapping[str, Any], scripts: Collection[str]) -> Pers
         stated["address"] = {"lines": lines, "country": given.get("addressCountry", given.get("nationality"))}
     if "civilStatusNumber" in given:
         stated["civil_status"] = {"number": given["civilStatusNumber"]}
+    if stated_details := {code: given[member] for member, code in own.items() if member in given}:
+        stated["details"] = stated_details
     if "specimen" in given:
         stated["specimen"] = given["specimen"]
     return decode_person(stated)

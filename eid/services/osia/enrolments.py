@@ -253,7 +253,11 @@ def _begin(registry: Registry, held: Held, officer: Actor) -> uuid.UUID:
         check_upload(upload, registry.rules, local_day(now, registry.rules))
     new = NewApplication(
         reason_of(registry.rules, request),
-        read_person(held.body.get("biographicData", {}), registry.rules.record.all_scripts),
+        read_person(
+            held.body.get("biographicData", {}),
+            registry.rules.record.all_scripts,
+            [item.code for item in registry.rules.record.detail],
+        ),
         abroad=context.get("abroad") is True,
         site=read_office(request),
         language=_text(context, "language"),

@@ -19,7 +19,7 @@ from eid.enrolment.application import ApplicationState
 from eid.enrolment.appointment import ENDED
 from eid.errors import GatewayError, GatewayRefusedError, NotStoredError
 from eid.gateways.messages import Message
-from eid.locale import FALLBACK, LANGUAGES, isolate, text
+from eid.locale import FALLBACK, is_spoken, isolate, text
 from eid.services.application.steps import day_told
 from eid.services.caller.applicants import CODE_LIFETIME, read_message
 from eid.services.durable.work import Workshop
@@ -166,7 +166,7 @@ def deliver(workshop: Workshop, work: Work, notice: Notice) -> None:
 
 def render(template: str, language: str, parameters: Mapping[str, str]) -> tuple[str, str]:
     """Subject and text of a message; values keep their direction in a text that runs from right to left."""
-    spoken = language if language in LANGUAGES else FALLBACK
+    spoken = language if is_spoken(language) else FALLBACK
     shown = {name: said if name in _VERBATIM else isolate(spoken, said) for name, said in parameters.items()}
     return text(spoken, "message_subject", template), text(spoken, "message", template).format_map(shown)
 

@@ -89,7 +89,13 @@ def _of_dg11(evidence: Evidence) -> Iterator[Field]:
         yield "Place of birth", part
     for part in dg11.permanent_address or ():
         yield "Address", part
+    yield "Telephone", dg11.telephone or ""
     yield "Profession", dg11.profession or ""
+    yield "Title", dg11.title or ""
+    yield "Personal summary", dg11.personal_summary or ""
+    for number in dg11.other_document_numbers or ():
+        yield "Other document", number
+    yield "Custody", dg11.custody_information or ""
 
 
 def _hyphenated(date: str | None) -> str:
@@ -116,6 +122,8 @@ def _of_dg13(evidence: Evidence) -> Iterator[Field]:
         for name in _scripts(person):
             yield label, name
     yield "Civil status number", dg13.civil_status_number or ""
+    for code, text in dg13.details:
+        yield code.replace("_", " ").capitalize(), text
     if dg13.status_list is not None:
         yield "Status list", f"{dg13.status_list.uri}#{dg13.status_list.index}"
 

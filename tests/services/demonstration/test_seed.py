@@ -21,7 +21,7 @@ TODAY = date(2026, 11, 22)
 
 def test_people_are_complete_and_marked():
     office, rules = load_made_up_office("morocco"), load_rules("morocco").rules
-    people = People(office, "MAR", Random(1), TODAY)
+    people = People(office, rules, Random(1), TODAY)
     made = [decode_person(people.invent()) for _ in range(200)]
     for record in made:
         assert record.specimen
@@ -30,7 +30,7 @@ def test_people_are_complete_and_marked():
         assert find_missing(record, rules, TODAY) == frozenset()
         assert find_faults(record, rules, TODAY, abroad=False) == ()
     assert len({record.personal_number for record in made}) == 200
-    same, other = (People(office, "MAR", Random(seed), TODAY) for seed in (1, 2))
+    same, other = (People(office, rules, Random(seed), TODAY) for seed in (1, 2))
     assert decode_person(same.invent()) == made[0] != decode_person(other.invent())
 
 
