@@ -27,10 +27,10 @@ def command(count: int, seed: int, as_json: bool) -> None:
     Everything is done by the real services. Every person is invented and marked SPECIMEN. What the acts cause, such as
     messages, waits for `eid worker run`. Not for a database that is used in earnest.
     """
-    settings, made = load_settings(os.environ), Seeded(0, {})
+    settings, made, hidden = load_settings(os.environ), Seeded(0, {}), not sys.stderr.isatty()
     with ready_database(settings) as engine:
         ways = seed_office(engine, settings, count, current_moment(), seed)
-        with click.progressbar(ways, length=count, label="applications", file=sys.stderr) as bar:
+        with click.progressbar(ways, length=count, label="applications", file=sys.stderr, hidden=hidden) as bar:
             for told in bar:
                 made = told
     if as_json:

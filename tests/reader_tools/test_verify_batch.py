@@ -68,6 +68,7 @@ def test_what_cannot_be_told(eid, folder, trust, tmp_path):
         "verify-batch", folder, "--trust", trust, *AT, "--out", tmp_path / "o", "--policy", tmp_path / "own.toml"
     )
     assert outcome.code == 2
+    assert ["station.signature", "UNTRUSTED_STATION", "3"] in [line.split() for line in outcome.out.splitlines()]
 
 
 def test_status_lists_are_read_as_verify_does(eid, folder, trust, station_pem, tmp_path, document):

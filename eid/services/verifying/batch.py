@@ -30,7 +30,7 @@ from eid.services.verifying.judgement import decode_evidence_octets, judge
 from eid.services.verifying.stations import Stations
 from eid.services.verifying.status_shelf import load_status_lists
 from eid.verification.policy import Policy, load_policy
-from eid.verification.report import report_to_json
+from eid.verification.report import Verdict, report_to_json
 from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
 
 P = ParamSpec("P")
@@ -85,7 +85,7 @@ class BatchSummary:
     """What came out. verdicts: how many of each, "UNREADABLE" for files that hold no evidence.
 
     Args:
-        reasons: how often each check did not pass for each reason.
+        reasons: how often each check did not pass for each reason; where a verdict stays open, also those not performed.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -99,9 +99,11 @@ class BatchSummary:
     def count(self, result: Mapping[str, Any]) -> None:
         """Count one line of the ledger."""
         report = result.get("report")
-        self.verdicts["UNREADABLE" if report is None else report["verdict"]] += 1
+        verdict = "UNREADABLE" if report is None else report["verdict"]
+        self.verdicts[verdict] += 1
+        told = {"FAILED", "INDETERMINATE"} | ({"NOT_PERFORMED"} if verdict == Verdict.INDETERMINATE else set())
         for item in () if report is None else report["checks"]:
-            if item["outcome"] in ("FAILED", "INDETERMINATE"):
+            if item["outcome"] in told:
                 self.reasons[item["id"], item["reason"]] += 1
 
     def add(self, other: BatchSummary) -> None:
