@@ -85,7 +85,7 @@ class BatchSummary:
     """What came out. verdicts: how many of each, "UNREADABLE" for files that hold no evidence.
 
     Args:
-        reasons: how often each check did not pass for each reason; where a verdict stays open, also those not performed.
+        reasons: how often each check did not pass for each reason; where a verdict stays open, or was not performed.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
