@@ -106,6 +106,16 @@ class SignedData:
         return None if attributes is None else attributes.canonical
 
 
+@dataclass(frozen=True, slots=True)
+class _UsualForm:
+    """Signed attributes as they are usually spelt: octets, the signing time (length 0: none), octets, the digest."""
+
+    before: bytes
+    time_length: int
+    middle: bytes
+    digest_length: int
+
+
 def keep_stored_attributes(signed_data: SignedData, original: bytes) -> SignedData:
     """The SignedData that was made out of BER, with the signed attributes as they stood there.
 
@@ -293,10 +303,10 @@ def _read_signed_attributes(
     data: bytes, offset: int, end: int, content_type: str, defects: Defects
 ) -> tuple[SignedAttributes, int]:
     if content_type == oid.LDS_SECURITY_OBJECT and offset + 1 < end:
-        pattern = _USUAL_ATTRIBUTES.get(data[offset + 1])
-        usual = None if pattern is None else pattern.match(data, offset, end)
+        form = _USUAL_ATTRIBUTES.get(data[offset + 1])
+        usual = None if form is None else _read_usual_attributes(data, offset, end, form)
         if usual is not None:
-            return _take_usual_attributes(usual)
+            return usual
     start, stop = der.enter(data, offset, end, 0xA0, "signedAttrs")
     stored = b"\x31" + data[offset + 1 : stop]
     places: dict[str, tuple[int, int]] = {}
@@ -325,13 +335,19 @@ def _read_signed_attributes(
     return SignedAttributes(stored, canonical, content_type, digest, time, others), stop
 
 
-def _take_usual_attributes(usual: re.Match[bytes]) -> tuple[SignedAttributes, int]:
-    """A shortcut for Passive Authentication: what one of `_USUAL_ATTRIBUTES` matches reads the same the general way."""
-    stored = b"\x31" + usual[0][1:]
+def _read_usual_attributes(data: bytes, offset: int, end: int, form: _UsualForm) -> tuple[SignedAttributes, int] | None:
+    """A shortcut for Passive Authentication: what is of this form reads the same the general way; None if it is not."""
+    time_place = offset + len(form.before)
+    middle_place = time_place + form.time_length
+    digest_place = middle_place + len(form.middle)
+    behind = digest_place + form.digest_length
+    if behind > end or data[offset:time_place] != form.before or data[middle_place:digest_place] != form.middle:
+        return None
     time = None
-    if usual["time"]:
-        time = der.decode_time(der.UTC_TIME, usual["time"], usual.start("time"), "signingTime")
-    return SignedAttributes(stored, stored, oid.LDS_SECURITY_OBJECT, usual["digest"], time), usual.end()
+    if form.time_length:
+        time = der.decode_time(der.UTC_TIME, data[time_place:middle_place], time_place, "signingTime")
+    stored = b"\x31" + data[offset + 1 : behind]
+    return SignedAttributes(stored, stored, oid.LDS_SECURITY_OBJECT, data[digest_place:behind], time), behind
 
 
 def _read_attribute(data: bytes, offset: int, end: int) -> tuple[str, tuple[int, int], int]:
@@ -449,9 +465,9 @@ def encode_signed_data(
 # --- the usual signed attributes of EF.SOD --------------------------------------------------------------------------
 
 
-def _usual_attributes() -> dict[int, re.Pattern[bytes]]:
-    """Expressions, by length, for contentType, perhaps signingTime, and messageDigest as this module writes them."""
-    patterns = {}
+def _usual_forms() -> dict[int, _UsualForm]:
+    """By the length of the whole: contentType, perhaps signingTime, and messageDigest as this module writes them."""
+    forms = {}
     time = datetime(2000, 1, 1, tzinfo=UTC)
     time_content = der.encode_time(time)[2:]
     for length in oid.HASH_LENGTHS.values():
@@ -459,17 +475,9 @@ def _usual_attributes() -> dict[int, re.Pattern[bytes]]:
         for signing_time in (None, time):
             spelt = encode_signed_attributes(oid.LDS_SECURITY_OBJECT, digest, signing_time)
             if spelt[1] < 0x80:
-                before, _, rest = spelt.partition(time_content) if signing_time else (spelt[:-length], b"", digest)
-                middle = rest.removesuffix(digest)
-                patterns[spelt[1]] = re.compile(
-                    b"\xa0"
-                    + re.escape(before[1:])
-                    + (rb"(?P<time>.{%d})" % (len(time_content) if signing_time else 0))
-                    + re.escape(middle)
-                    + (rb"(?P<digest>.{%d})" % length),
-                    re.DOTALL,
-                )
-    return patterns
+                before, found, middle = spelt.removesuffix(digest).partition(time_content)
+                forms[spelt[1]] = _UsualForm(b"\xa0" + before[1:], len(found), middle, length)
+    return forms
 
 
-_USUAL_ATTRIBUTES: Final = _usual_attributes()
+_USUAL_ATTRIBUTES: Final = _usual_forms()

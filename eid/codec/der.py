@@ -311,13 +311,12 @@ def decode_time(tag: int, content: bytes, offset: int, what: str) -> datetime:
     Raises:
         DecodeError: any other form, no such date, or not a time at all (X.690 11.7, 11.8; RFC 5280 4.1.2.5).
     """
-    digits = content[:-1]
-    if tag == UTC_TIME:
-        digits = (b"20" if content[:1] < b"5" else b"19") + digits
-    if content[-1:] == b"Z" and len(content) == _TIME_LENGTHS.get(tag) and digits.isdigit():
-        text = digits.decode("ascii")
+    if content[-1:] == b"Z" and len(content) == _TIME_LENGTHS.get(tag) and content[:-1].isdigit():
+        text = content.decode("ascii")
+        if tag == UTC_TIME:
+            text = ("20" if text[0] < "5" else "19") + text
         try:
-            return datetime.fromisoformat(f"{text[:8]}T{text[8:]}Z")
+            return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
         except ValueError:  # no such date or time of day
             pass
     raise DecodeError(f"{what}: malformed time", offset=offset, clause="RFC 5280 4.1.2.5")

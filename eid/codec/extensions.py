@@ -213,14 +213,23 @@ def read_extensions(data: bytes, offset: int, end: int, defects: Defects = None)
         at_once = _AT_ONCE.get(name)
         if at_once is not None:
             try:
-                known[at_once[0]] = at_once[1](data, start, behind, defects)
+                known[name] = at_once(data, start, behind, defects)
             except DecodeError as error:
                 _tolerate_malformed(defects, error, start)
                 unknown.extend((name,) if critical else ())
         elif critical and name not in _LATER:
             unknown.append(name)
         offset = behind
-    return Extensions(data, places, unknown_critical=tuple(unknown), **known)
+    return Extensions(
+        data,
+        places,
+        known.get(oid.BASIC_CONSTRAINTS),
+        known.get(oid.KEY_USAGE),
+        known.get(oid.EXTENDED_KEY_USAGE),
+        known.get(oid.SUBJECT_KEY_IDENTIFIER),
+        known.get(oid.AUTHORITY_KEY_IDENTIFIER),
+        tuple(unknown),
+    )
 
 
 def _tolerate_malformed(defects: Defects, error: DecodeError, offset: int) -> None:
@@ -438,12 +447,12 @@ def _read_crl_number(data: bytes, offset: int, end: int, defects: Defects) -> in
     return number
 
 
-_AT_ONCE: Final[dict[str, tuple[str, Callable[[bytes, int, int, Defects], Any]]]] = {
-    oid.BASIC_CONSTRAINTS: ("basic_constraints", _read_basic_constraints),
-    oid.KEY_USAGE: ("key_usage", _read_key_usage),
-    oid.EXTENDED_KEY_USAGE: ("extended_key_usage", _read_extended_key_usage),
-    oid.SUBJECT_KEY_IDENTIFIER: ("subject_key_identifier", _read_key_identifier),
-    oid.AUTHORITY_KEY_IDENTIFIER: ("authority_key_identifier", _read_authority_key_identifier),
+_AT_ONCE: Final[dict[str, Callable[[bytes, int, int, Defects], Any]]] = {
+    oid.BASIC_CONSTRAINTS: _read_basic_constraints,
+    oid.KEY_USAGE: _read_key_usage,
+    oid.EXTENDED_KEY_USAGE: _read_extended_key_usage,
+    oid.SUBJECT_KEY_IDENTIFIER: _read_key_identifier,
+    oid.AUTHORITY_KEY_IDENTIFIER: _read_authority_key_identifier,
 }
 _LATER: Final[dict[str, Callable[[bytes, int, int, Defects], Any]]] = {
     oid.PRIVATE_KEY_USAGE_PERIOD: _read_private_key_usage_period,

@@ -6,6 +6,7 @@ that this system knows (CVE-2020-0601); the key is then made on the known curve 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -161,6 +162,7 @@ def decode_signature_algorithm(identifier: AlgorithmIdentifier, digest_name: str
     raise VerificationError(Reason.ALGORITHM_UNSUPPORTED, f"signature algorithm {identifier.oid}")
 
 
+@lru_cache(maxsize=64)  # the issuers of the world sign in a few ways
 def _pss_algorithm(raw: bytes | None) -> SignatureAlgorithm:
     if raw is None:
         raise DecodeError("RSASSA-PSS without parameters", clause="RFC 4055 3.1")

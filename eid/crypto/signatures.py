@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -28,6 +29,9 @@ from eid.crypto.ecdsa import (
 from eid.crypto.hashes import HASH_ALGORITHMS, digest, hash_algorithm
 from eid.errors import DecodeError, Reason, VerificationError
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
 __all__ = [
     "EcPublicKey",
     "OwnEcPublicKey",
@@ -40,6 +44,7 @@ __all__ = [
     "decode_ecdsa_plain",
     "encode_ecdsa_der",
     "encode_ecdsa_plain",
+    "is_rsa",
     "require_sound_rsa",
     "rsa_modulus_bits",
     "verify_signature",
@@ -94,18 +99,38 @@ def verify_signature(
             algorithm is unknown or does not go with the key.
     """
     try:
-        if isinstance(public_key, ec.EllipticCurvePublicKey):
-            _verify_ecdsa(public_key, algorithm, message, signature)
-        elif isinstance(public_key, rsa.RSAPublicKey):
+        if is_rsa(public_key):
             _verify_rsa(public_key, algorithm, message, signature, accept_digest_info_without_null)
         elif isinstance(public_key, OwnEcPublicKey):
             _verify_own_ecdsa(public_key, algorithm, message, signature)
+        elif _is_library_ec(type(public_key)):
+            _verify_ecdsa(public_key, algorithm, message, signature)
         else:
             raise _unsupported(f"a public key of type {type(public_key).__name__}")
     except (InvalidSignature, DecodeError) as error:
         raise VerificationError(Reason.SIG_CRYPTO_FAILURE, "the signature does not verify") from error
     except UnsupportedAlgorithm as error:
         raise _unsupported("the cryptographic library lacks it") from error
+
+
+def is_rsa(public_key: PublicKey) -> TypeIs[rsa.RSAPublicKey]:
+    """Whether the key is an RSA key.
+
+    The library's classes of keys are abstract, and to ask one of them about a key takes a dozen times as long as to ask
+    once what may be said of all keys of its class.
+    """
+    kind: type = type(public_key)
+    return _is_library_rsa(kind)
+
+
+@cache
+def _is_library_rsa(kind: type) -> bool:
+    return issubclass(kind, rsa.RSAPublicKey)
+
+
+@cache
+def _is_library_ec(kind: type) -> bool:
+    return issubclass(kind, ec.EllipticCurvePublicKey)
 
 
 def curve_of_key(public_key: EcPublicKey) -> Curve:

@@ -110,7 +110,7 @@ def decode_date(value: bytes, tag: int) -> str:
     Raises:
         DecodeError: other than eight digits.
     """
-    return decode_digits(value, DATE_DIGITS, f"data object {tag:X}") if value else ""
+    return decode_digits(value, DATE_DIGITS, tag) if value else ""
 
 
 def _decode_value(item: Tlv, kind: Kind, defects: list[str]) -> Any:
@@ -119,7 +119,7 @@ def _decode_value(item: Tlv, kind: Kind, defects: list[str]) -> Any:
     if kind is Kind.DATE:
         return decode_date(item.value, item.tag)
     if kind is Kind.TIME and item.value:
-        return decode_digits(item.value, TIME_DIGITS, f"data object {item.tag:X}")
+        return decode_digits(item.value, TIME_DIGITS, item.tag)
     text = _decode_text(item, defects)
     return decode_fields(text) if kind is Kind.FIELDS else text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from struct import Struct
 from types import MappingProxyType
 from typing import Final
 
@@ -20,8 +19,11 @@ _OTHER_CONTENT_TYPES: Final = (*oid.LEGACY_LDS_SECURITY_OBJECTS, oid.DATA)
 MAX_DATA_GROUPS: Final = 16  # ub-DataGroups
 _CLAUSE: Final = "Doc 9303-10 4.6.2.3"
 _CONTENT_TYPE_CLAUSE: Final = "Doc 9303-10 4.6.2.2"
-# DataGroupHash in its parts, by the hash's length: two headers, the number, another header, the hash
-_DATA_GROUP_HASHES: Final = {length: Struct(f"4s B 2s {length}s") for length in oid.HASH_LENGTHS.values()}
+# DataGroupHash by the hash's length: what stands before the number (1..16), and between number and hash
+_DATA_GROUP_HASHES: Final = {
+    length: (bytes((der.SEQUENCE, length + 5, der.INTEGER, 1)), bytes((der.OCTET_STRING, length)))
+    for length in oid.HASH_LENGTHS.values()
+}
 _HASH_IDENTIFIERS: Final = {name: digest_identifier(name).encode() for name in oid.HASH_LENGTHS}
 
 
@@ -134,18 +136,19 @@ def _read_hashes(
     what = "dataGroupHashValues"
     offset, stop = der.enter(data, offset, end, der.SEQUENCE, what)
     hashes: dict[int, bytes] = {}
-    element, before, after = _frame_data_group_hash(hash_length)
-    content = data[offset:stop]
-    if len(content) % element.size:
-        raise DecodeError(f"{what}: malformed, or another hash's length", offset=offset, clause=_CLAUSE)
-    for head, number, middle, digest in element.iter_unpack(content):
-        if head != before or middle != after:
+    before, after = _DATA_GROUP_HASHES[hash_length]
+    start = offset
+    while offset < stop:
+        behind = offset + len(before) + 1 + len(after) + hash_length
+        if behind > stop or data[offset : offset + 4] != before or data[offset + 5 : offset + 7] != after:
             raise DecodeError(f"{what}: malformed, or another hash's length", offset=offset, clause=_CLAUSE)
+        number = data[offset + 4]
         if not 1 <= number <= MAX_DATA_GROUPS or number in hashes:
             raise DecodeError(f"{what}: data group {number} is unknown or doubled", offset=offset, clause=_CLAUSE)
-        hashes[number] = digest
+        hashes[number] = data[offset + 7 : behind]
+        offset = behind
     if len(hashes) < 2:
-        tolerate(defects, DefectCode.DATA_GROUP_COUNT, f"{what}: fewer than two", offset, _CLAUSE)
+        tolerate(defects, DefectCode.DATA_GROUP_COUNT, f"{what}: fewer than two", start, _CLAUSE)
     return hashes, stop
 
 
@@ -188,9 +191,8 @@ def build_lds_security_object(
 
 def encode_lds_security_object(value: LdsSecurityObject) -> bytes:
     """DER of LDSSecurityObject: the eContent that is hashed and signed. Hashes are of the algorithm's length."""
-    length = oid.HASH_LENGTHS[value.hash_algorithm]
-    element, before, after = _frame_data_group_hash(length)
-    hashes = [element.pack(before, number, after, digest) for number, digest in value.data_group_hashes.items()]
+    before, after = _DATA_GROUP_HASHES[oid.HASH_LENGTHS[value.hash_algorithm]]
+    hashes = [b"%b%c%b%b" % (before, number, after, digest) for number, digest in value.data_group_hashes.items()]
     version_info = b""
     if value.lds_version is not None:
         texts = (value.lds_version.lds_version, value.lds_version.unicode_version)
@@ -201,12 +203,6 @@ def encode_lds_security_object(value: LdsSecurityObject) -> bytes:
         der.encode(der.SEQUENCE, b"".join(hashes)),
         version_info,
     )
-
-
-def _frame_data_group_hash(length: int) -> tuple[Struct, bytes, bytes]:
-    """DataGroupHash in its parts, and the headers before the number (1..16) and before the hash."""
-    element = _DATA_GROUP_HASHES[length]
-    return element, bytes((der.SEQUENCE, element.size - 2, der.INTEGER, 1)), bytes((der.OCTET_STRING, length))
 
 
 def encode_ef_sod(signed_data: bytes) -> bytes:

@@ -32,15 +32,18 @@ def encode_fields(fields: tuple[str, ...]) -> bytes:
     return FILLER.join(fields).encode("utf-8")
 
 
-def decode_digits(raw: bytes, count: int, what: str) -> str:
+def decode_digits(raw: bytes, count: int, tag: int) -> str:
     """A date or time of `count` decimal digits: ASCII, or packed BCD, which some states write (half as many octets).
+
+    Args:
+        tag: of the data object, for the error text.
 
     Raises:
         DecodeError: neither of the two.
     """
     text = raw.hex() if len(raw) * 2 == count else raw.decode("latin-1")
     if len(text) != count or not (text.isascii() and text.isdecimal()):
-        raise DecodeError(f"{what} is not of {count} digits", clause=CLAUSE)
+        raise DecodeError(f"data object {tag:X} is not of {count} digits", clause=CLAUSE)
     return text
 
 

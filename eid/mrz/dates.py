@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +12,9 @@ from eid.errors import DecodeError
 CLAUSE: Final = "Doc 9303-3 4.8"
 UNKNOWN: Final = "<<"
 _LONGEST: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days by month, in a year that is no leap year
-_IN_EVERY_YEAR: Final = re.compile(  # YYMMDD that needs no second look: no day is beyond its month
-    "[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])(?:29|30)|(?:0[13578]|1[02])31)"
+_YEARS: Final = frozenset(f"{year:02}" for year in range(100))
+_DAYS: Final = frozenset(  # MMDD that exist in every year
+    f"{month:02}{day:02}" for month in range(1, 13) for day in range(1, _LONGEST[month] + 1)
 )
 
 
@@ -103,7 +103,7 @@ def verify_date(yymmdd: str, *, whole: bool) -> None:
     Raises:
         DecodeError: it cannot.
     """
-    if _IN_EVERY_YEAR.fullmatch(yymmdd):
+    if yymmdd[:2] in _YEARS and yymmdd[2:] in _DAYS:
         return
     year, month, day = _split(yymmdd)
     if whole and None in (year, month, day):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Final
 
@@ -239,13 +239,30 @@ def _fault_of_date(name: str, raw: str) -> str | None:
 # Reading
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Elements:
+    """The data elements of a zone as they stand, fillers included; one that the format does not have is empty."""
+
+    document_code: str
+    issuing_state: str
+    nationality: str
+    document_number: str
+    date_of_birth: str
+    date_of_expiry: str
+    sex: str
+    optional_data_1: str
+    optional_data_2: str
+    names: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Places:
     """Where everything stands in the lines of one format, joined; made once from its layout.
 
     Args:
         elements: where each data element stands.
-        match: takes the whole zone apart in one go, where the characters of each element are those it may have.
+        match: takes the whole zone apart in one go, where the characters of each element are those it may have; a group
+            for each element, also of those that the format does not have.
         checks: the position of each check digit; optional_data_1 and composite have none in some formats.
         composite: what the composite check digit covers.
     """
@@ -281,19 +298,22 @@ def _join_patterns(zones: Mapping[str, slice], length: int) -> Callable[[str], r
         rest = f"{further}{{{place.stop - place.start - bool(first)}}}" if further else ""
         parts.append(f".{{{place.start - position}}}(?P<{name}>{first}{rest})")
         position = place.stop
-    return re.compile("".join(parts) + f".{{{length - position}}}", re.DOTALL).fullmatch
+    parts.append(f".{{{length - position}}}")
+    parts += [f"(?P<{name}>)" for name in PATTERNS if name not in zones]
+    return re.compile("".join(parts), re.DOTALL).fullmatch
 
 
-# By height, width and whether the document code begins with V, which only that of a visa does (Doc 9303-7 4.2.2).
+_NAMES: Final = tuple(item.name for item in fields(_Elements))
+# By height and width, and whether the document code begins with V, which only that of a visa does (Doc 9303-7 4.2.2).
 _PLACES: Final = {
-    (3, 30, False): _find_places(TD1),
-    (3, 30, True): _find_places(TD1),
-    (2, 36, False): _find_places(TD2),
-    (2, 36, True): _find_places(MRV_B),
-    (2, 44, False): _find_places(TD3),
-    (2, 44, True): _find_places(MRV_A),
+    ((3, 30), False): _find_places(TD1),
+    ((3, 30), True): _find_places(TD1),
+    ((2, 36), False): _find_places(TD2),
+    ((2, 36), True): _find_places(MRV_B),
+    ((2, 44), False): _find_places(TD3),
+    ((2, 44), True): _find_places(MRV_A),
 }
-_SHAPES: Final = {height * width: (height, width) for height, width, _ in _PLACES}
+_SHAPES: Final = {height * width: (height, width) for (height, width), _ in _PLACES}
 
 
 def decode_mrz(text: str | Sequence[str]) -> Mrz:
@@ -317,26 +337,26 @@ def decode_joined_mrz(zone: str) -> Mrz:
 
 
 def _decode(zone: str, shape: tuple[int, int] | None) -> Mrz:
-    places = None if shape is None else _PLACES.get((*shape, zone[:1] == "V"))
+    places = None if shape is None else _PLACES.get((shape, zone[:1] == "V"))
     if places is None:
         raise DecodeError("MRZ is not 3 lines of 30, 2 of 36 or 2 of 44 characters", clause=CLAUSE)
     elements = _take_elements(zone, places)
     number, optional_1 = _join_number(zone, places, elements)
     _verify_checks(zone, places, elements)
-    primary, secondary = split_mrz_name(elements["names"])
+    primary, secondary = split_mrz_name(elements.names)
     return Mrz(
         places.layout.format,
-        elements["document_code"].rstrip(FILLER),
-        elements["issuing_state"].rstrip(FILLER),
+        elements.document_code.rstrip(FILLER),
+        elements.issuing_state.rstrip(FILLER),
         number,
-        elements["nationality"].rstrip(FILLER),
-        elements["date_of_birth"],
-        SEX_FROM_MRZ[elements["sex"]],
-        elements["date_of_expiry"],
+        elements.nationality.rstrip(FILLER),
+        elements.date_of_birth,
+        SEX_FROM_MRZ[elements.sex],
+        elements.date_of_expiry,
         primary,
         secondary,
         optional_1,
-        elements.get("optional_data_2", "").rstrip(FILLER),
+        elements.optional_data_2.rstrip(FILLER),
     )
 
 
@@ -349,13 +369,13 @@ def _join_lines(text: str | Sequence[str]) -> tuple[str, tuple[int, int] | None]
     return "".join(lines), (len(lines), widths.pop()) if len(widths) == 1 else None
 
 
-def _take_elements(zone: str, places: _Places) -> dict[str, str]:
+def _take_elements(zone: str, places: _Places) -> _Elements:
     taken = places.match(zone)
     if taken is None:
         raise DecodeError(f"MRZ {_find_malformed(zone, places)} has characters that it cannot have", clause=CLAUSE)
-    elements = taken.groupdict()
-    for name in _DATES:
-        fault = _fault_of_date(name, elements[name])
+    elements = _Elements(*taken.group(*_NAMES))
+    for name, raw in (("date_of_birth", elements.date_of_birth), ("date_of_expiry", elements.date_of_expiry)):
+        fault = _fault_of_date(name, raw)
         if fault:
             raise DecodeError(f"MRZ {name} {fault}", clause=CLAUSE)
     return elements
@@ -366,9 +386,9 @@ def _find_malformed(zone: str, places: _Places) -> str:
     return next(name for name, place in places.elements.items() if not _MATCHES[name](zone[place]))
 
 
-def _join_number(zone: str, places: _Places, elements: Mapping[str, str]) -> tuple[str, str]:
+def _join_number(zone: str, places: _Places, elements: _Elements) -> tuple[str, str]:
     """The whole document number, its check digit verified, and the optional data that is left."""
-    number, optional = elements["document_number"], elements["optional_data_1"]
+    number, optional = elements.document_number, elements.optional_data_1
     check = zone[places.checks["document_number"]]
     if check != FILLER or not places.layout.long_document_number:
         _verify_check("document_number", number, check)
@@ -381,14 +401,14 @@ def _join_number(zone: str, places: _Places, elements: Mapping[str, str]) -> tup
     return number, rest.rstrip(FILLER)
 
 
-def _verify_checks(zone: str, places: _Places, elements: Mapping[str, str]) -> None:
+def _verify_checks(zone: str, places: _Places, elements: _Elements) -> None:
     checks = places.checks
-    _verify_check("date_of_birth", elements["date_of_birth"], zone[checks["date_of_birth"]])
-    _verify_check("date_of_expiry", elements["date_of_expiry"], zone[checks["date_of_expiry"]])
+    _verify_check("date_of_birth", elements.date_of_birth, zone[checks["date_of_birth"]])
+    _verify_check("date_of_expiry", elements.date_of_expiry, zone[checks["date_of_expiry"]])
     if "optional_data_1" in checks:
         check = zone[checks["optional_data_1"]]
-        if check != FILLER or elements["optional_data_1"].strip(FILLER):  # Doc 9303-4 4.2.2
-            _verify_check("optional_data_1", elements["optional_data_1"], check)
+        if check != FILLER or elements.optional_data_1.strip(FILLER):  # Doc 9303-4 4.2.2
+            _verify_check("optional_data_1", elements.optional_data_1, check)
     if "composite" in checks:
         _verify_check("composite", "".join([zone[part] for part in places.composite]), zone[checks["composite"]])
 

@@ -43,7 +43,12 @@ class CertificatePath:
     @property
     def names(self) -> tuple[bytes, ...]:
         """Subjects of all certificates, DER, signer first."""
-        return (self.signer.subject_raw, *(item.certificate.subject_raw for item in self.authorities))
+        return tuple([item.subject_raw for item in self.certificates])
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """All certificates, signer first."""
+        return (self.signer, *[item.certificate for item in self.authorities])
 
 
 def find_path(

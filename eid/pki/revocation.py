@@ -39,11 +39,13 @@ def verify_not_revoked(
         VerificationError: REVOKED; TRY_LATER, no CRL of the issuer is at hand, or the newest is stale at that time;
             what `require` raises.
     """
-    subjects = (path.signer, *(item.certificate for item in path.authorities[:-1]))
-    lists = [
-        _require_unrevoked(certificate.serial, issuer, trust.crls_covering(issuer, time), time - grace, require)
-        for certificate, issuer in zip(subjects, path.authorities, strict=True)
-    ]
+    fresh_at = time - grace
+    lists = []
+    certificate = path.signer
+    for issuer in path.authorities:
+        crls = trust.crls_covering(issuer, time)
+        lists.append(_require_unrevoked(certificate.serial, issuer, crls, fresh_at, require))
+        certificate = issuer.certificate
     return lists[0]
 
 

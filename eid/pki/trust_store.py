@@ -14,15 +14,13 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from eid.codec.crl import CertificateList, decode_crl
 from eid.codec.defect import Defect
 from eid.codec.extensions import KeyUsage
 from eid.codec.name import NormalisedName, decode_name
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm, load_public_key
-from eid.crypto.signatures import PublicKey, verify_signature
+from eid.crypto.signatures import PublicKey, is_rsa, verify_signature
 from eid.errors import DecodeError, Reason, VerificationError
 from eid.pki.deviation_list import Deviation, DeviationList, encode_deviation_list
 from eid.pki.distrust import Distrust, DistrustList
@@ -263,7 +261,7 @@ def is_signed_by(certificate: Certificate | CertificateList, key: PublicKey) -> 
         VerificationError: ALGORITHM_UNSUPPORTED. DecodeError: malformed algorithm parameters.
     """
     algorithm = decode_signature_algorithm(certificate.signature_algorithm)
-    if isinstance(key, rsa.RSAPublicKey) != algorithm.kind.startswith("rsa"):
+    if is_rsa(key) != algorithm.kind.startswith("rsa"):
         return False  # a key of another kind did not sign it: states roll over from RSA to EC under one name
     try:
         verify_signature(key, algorithm, certificate.tbs_raw, certificate.signature)

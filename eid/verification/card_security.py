@@ -6,7 +6,7 @@ Doc 9303-11 4.4.3.5.2 and 5.1, TR-03110-3 A.1.2.5. The same rules as for EF.SOD,
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from eid.codec import oid
@@ -80,7 +80,7 @@ def _verify(
     def require(issuer: Authority, crl: CertificateList) -> None:
         require_strong_list(crl, trust.signer_of(crl, issuer), policy.algorithms)
 
-    verify_not_revoked(path, trust, time(), timedelta(days=policy.crl_grace_days), require)
+    verify_not_revoked(path, trust, time(), policy.crl_grace, require)
     return file, path
 
 

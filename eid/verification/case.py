@@ -26,6 +26,7 @@ from eid.verification.signers import load_signer_key
 from eid.verification.status_lists import NO_STATUS_LISTS, StatusLists
 
 _PASSED: Final = Outcome.PASSED
+_HASH_CHECKS: Final = tuple(f"sod.dg_hashes.dg{number}" for number in range(17))  # by data group; there is no DG0
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class Case:
     def is_bound(self, data_group: int) -> bool:
         """Whether the issuer's signature binds the data group as it was read."""
         signed = self.passed("sod.signature") and self.passed("ds.path")
-        return signed and self.passed(f"sod.dg_hashes.dg{data_group}")
+        return signed and self.passed(_HASH_CHECKS[data_group])
 
     def require_bound(self, data_group: int) -> bytes:
         """The bytes of a data group that the issuer's signature binds.

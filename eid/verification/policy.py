@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from eid.codec.defect import DefectCode
 from eid.codec.toml import decode_toml
 from eid.errors import DecodeError, ProfileError
 from eid.verification.policy_lint import UNSAFE, Hazard, find_hazards
+from eid.verification.policy_schema import IMPLIED, PolicyFile, ReferenceTime
 
 MAX_POLICY: Final = 1 << 16  # octets
 FORMAT: Final = "eid-verification-policy"
@@ -23,56 +25,13 @@ DEFAULT_FOR_FILES: Final = "passive"
 DEFAULT_FOR_EVIDENCE: Final = "strict"
 
 
-DataGroupName = Annotated[str, Field(pattern=r"^DG([1-9]|1[0-6])$")]
-# Without these nothing was proven at all: no policy may do without them, or let them fail.
-INDISPENSABLE: Final = frozenset({"sod.format", "sod.signature", "ds.path", "csca.trust"})
-# Every answer rests on a time: it is required of all policies, whether they name it or not.
-IMPLIED: Final = frozenset({"time.reference"})
-ReferenceTime = Literal["now", "signing_time", "issue_date"]
+@dataclass(frozen=True, slots=True)
+class Algorithms:
+    """Floors: hash functions by name, bits of an RSA modulus and of the order of a curve."""
 
-
-class _Statement(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Algorithms(_Statement):
-    """Floors: what is weaker is CRYPTO_CONSTRAINTS_FAILURE."""
-
-    hashes: frozenset[str] = frozenset({"sha224", "sha256", "sha384", "sha512"})
-    rsa_bits: Annotated[int, Field(ge=512)] = 2048
-    ec_bits: Annotated[int, Field(ge=128)] = 224
-
-
-class _PolicyFile(_Statement):
-    format: Literal["eid-verification-policy"]
-    version: Literal[1]
-    name: str
-    revision: Annotated[int, Field(ge=1)]
-    assurance: str
-    data_groups: Annotated[tuple[DataGroupName, ...], Field(min_length=1)]
-    required: tuple[str, ...]
-    required_one_of: tuple[tuple[str, ...], ...] = ()
-    informative: tuple[str, ...] = ()
-    access: tuple[Literal["pace", "bac"], ...] = ("pace", "bac")
-    refuse_downgrade: bool = False
-    foreign_curves: bool = False
-    issued_challenge: bool = False
-    reference_time: ReferenceTime = "now"
-    crl_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
-    status_grace_days: Annotated[int, Field(ge=0, le=366)] = 0
-    tolerated: tuple[DefectCode, ...] = ()
-    algorithms: Algorithms = Algorithms()
-
-    @model_validator(mode="after")
-    def _proves_something(self) -> Self:
-        missing = INDISPENSABLE.difference(self.required)
-        if missing:
-            raise ValueError(f"unsafe: {', '.join(sorted(missing))} must be required, or nothing is proven")
-        settled = {*IMPLIED, *self.required, *(f"sod.dg_hashes.{name.lower()}" for name in self.data_groups)}
-        both = settled.intersection(self.informative)
-        if both:
-            raise ValueError(f"unsafe: {', '.join(sorted(both))} cannot be required and informative")
-        return self
+    hashes: frozenset[str]
+    rsa_bits: int
+    ec_bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +46,8 @@ class Policy:
             that he did not sign for. foreign_curves: PACE over a sound curve of the chip's own passes where he did.
         issued_challenge: chip.aa counts only over a challenge that this verifier issued, or a known station asked.
         reference_time: when certificates must have been valid: at the time of judging, when EF.SOD says that it was
-            signed, or on the day of issue in DG12. crl_grace_days, status_grace_days: for how long a stale CRL or
-            status list is still taken.
+            signed, or on the day of issue in DG12. crl_grace, status_grace: for how long a stale CRL or status list is
+            still taken.
         tolerated: departures from the specifications that it accepts; each one met is reported.
         digest: SHA-256 of the policy's file, hexadecimal. hazards: what it leaves open, by `policy_lint`.
     """
@@ -106,8 +65,8 @@ class Policy:
     foreign_curves: bool
     issued_challenge: bool
     reference_time: ReferenceTime
-    crl_grace_days: int
-    status_grace_days: int
+    crl_grace: timedelta
+    status_grace: timedelta
     tolerated: frozenset[DefectCode]
     algorithms: Algorithms
     hazards: tuple[Hazard, ...] = ()
@@ -154,7 +113,7 @@ def decode_policy(raw: bytes, source: str = "policy") -> Policy:
     if len(raw) > MAX_POLICY:
         raise ProfileError(f"larger than {MAX_POLICY} octets", path=source)
     try:
-        stated = _PolicyFile.model_validate(decode_toml(raw))
+        stated = PolicyFile.model_validate(decode_toml(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ProfileError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path=source) from error
@@ -164,8 +123,9 @@ def decode_policy(raw: bytes, source: str = "policy") -> Policy:
     return replace(policy, hazards=find_hazards(policy))
 
 
-def _build_policy(stated: _PolicyFile, digest: str) -> Policy:
+def _build_policy(stated: PolicyFile, digest: str) -> Policy:
     hashes = (f"sod.dg_hashes.{name.lower()}" for name in stated.data_groups)
+    floors = stated.algorithms
     return Policy(
         name=stated.name,
         revision=stated.revision,
@@ -180,8 +140,8 @@ def _build_policy(stated: _PolicyFile, digest: str) -> Policy:
         foreign_curves=stated.foreign_curves,
         issued_challenge=stated.issued_challenge,
         reference_time=stated.reference_time,
-        crl_grace_days=stated.crl_grace_days,
-        status_grace_days=stated.status_grace_days,
+        crl_grace=timedelta(days=stated.crl_grace_days),
+        status_grace=timedelta(days=stated.status_grace_days),
         tolerated=frozenset(stated.tolerated),
-        algorithms=stated.algorithms,
+        algorithms=Algorithms(floors.hashes, floors.rsa_bits, floors.ec_bits),
     )

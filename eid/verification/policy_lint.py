@@ -7,6 +7,7 @@ one that proves nothing is), but it is called by its name, in the report, on the
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +51,7 @@ UNSAFE: Final = frozenset(
         Hazard.UNSIGNED_FIELDS_ACCEPTED,
     }
 )
-MAX_GRACE: Final = 30  # days
+MAX_GRACE: Final = timedelta(days=30)
 # Below 1,024 bits RSA moduli have been factored, and below 160 curves need 2^80 steps or fewer.
 MIN_RSA_BITS: Final = 1024
 MIN_EC_BITS: Final = 160
@@ -79,7 +80,7 @@ def _accepts_recordings(policy: Policy) -> bool:
 
 _RULES: Final[dict[Hazard, Callable[[Policy], bool]]] = {
     Hazard.REVOCATION_OPTIONAL: lambda policy: _lets_fail(policy, "ds.revocation"),
-    Hazard.STALE_CRL_ACCEPTED: lambda policy: policy.crl_grace_days > MAX_GRACE,
+    Hazard.STALE_CRL_ACCEPTED: lambda policy: policy.crl_grace > MAX_GRACE,
     Hazard.ALGORITHMS_UNCHECKED: lambda policy: _lets_fail(policy, "sod.algorithms"),
     Hazard.WEAK_KEYS_ACCEPTED: lambda policy: (
         policy.algorithms.rsa_bits < MIN_RSA_BITS or policy.algorithms.ec_bits < MIN_EC_BITS

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from eid.codec.algorithm import AlgorithmIdentifier
 from eid.codec.crl import CertificateList
 from eid.codec.x509 import Certificate
 from eid.crypto.public_key import decode_signature_algorithm
-from eid.crypto.signatures import PublicKey, curve_of_key
+from eid.crypto.signatures import PublicKey, curve_of_key, is_rsa
 from eid.errors import Reason, VerificationError
 from eid.pki.trust_store import Authority
 from eid.verification.policy import Algorithms
@@ -33,15 +28,10 @@ def require_strong_list(crl: CertificateList, signer: Authority, floors: Algorit
     Raises:
         VerificationError: CRYPTO_CONSTRAINTS_FAILURE, ALGORITHM_UNSUPPORTED. DecodeError: malformed parameters.
     """
-    name = _hash_of(crl.signature_algorithm)
+    name = decode_signature_algorithm(crl.signature_algorithm).hash_name
     if name not in floors.hashes:
         raise VerificationError(Reason.CRYPTO_CONSTRAINTS_FAILURE, f"the CRL is signed with {name}")
     require_strong_key(signer.public_key, floors, "the key of the CRL's signer")
-
-
-@lru_cache(maxsize=64)  # the CRLs of the world are signed in a few ways
-def _hash_of(identifier: AlgorithmIdentifier) -> str:
-    return decode_signature_algorithm(identifier).hash_name
 
 
 def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:
@@ -50,7 +40,7 @@ def require_strong_key(key: PublicKey, floors: Algorithms, what: str) -> None:
     Raises:
         VerificationError: CRYPTO_CONSTRAINTS_FAILURE.
     """
-    if isinstance(key, rsa.RSAPublicKey):
+    if is_rsa(key):
         bits, floor = key.key_size, floors.rsa_bits
     else:
         bits, floor = curve_of_key(key).n.bit_length(), floors.ec_bits

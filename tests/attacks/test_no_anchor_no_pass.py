@@ -13,7 +13,8 @@ from eid.errors import DecodeError, ProfileError
 from eid.evidence import Evidence, Origin, ProtocolName, ProtocolOutcome, ProtocolTranscript, ReadFile
 from eid.evidence.codec import SignedEvidence
 from eid.pki.trust_store import TrustStore, build_trust_store
-from eid.verification.policy import INDISPENSABLE, decode_policy, shipped_policies
+from eid.verification.policy import decode_policy, shipped_policies
+from eid.verification.policy_schema import INDISPENSABLE
 from eid.verification.report import Outcome, Verdict
 from tests.builders import issuer
 from tests.builders.document import CHALLENGE, Document, judge

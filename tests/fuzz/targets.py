@@ -129,7 +129,7 @@ ADAPTERS: dict[str, Decoder] = {
     "eid.mrz.mrz.decode_mrz": lambda raw: mrz.decode_mrz(raw.decode("latin-1")),
     "eid.mrz.mrz.decode_joined_mrz": lambda raw: mrz.decode_joined_mrz(raw.decode("latin-1")),
     "eid.lds.text.decode_fields": lambda raw: text.decode_fields(raw.decode("latin-1")),
-    "eid.lds.text.decode_digits": lambda raw: text.decode_digits(raw, 8, "digits"),
+    "eid.lds.text.decode_digits": lambda raw: text.decode_digits(raw, 8, 0x5F2B),
     "eid.lds.details.decode_date": lambda raw: details.decode_date(raw, 0x5F26),
     "eid.lds.details.decode_details": lambda raw: details.decode_details(tlv.decode_tlvs(raw), {}, "10 4.7"),
     "eid.lds.extensible.decode_representations": lambda raw: extensible.decode_representations(raw, 0xA1),

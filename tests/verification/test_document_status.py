@@ -59,7 +59,7 @@ def test_a_stale_list_says_nothing_good(document: Document) -> None:
 
 
 def test_a_policy_may_take_a_list_that_is_late(document: Document) -> None:
-    policy = dataclasses.replace(load_policy("national"), status_grace_days=2)
+    policy = dataclasses.replace(load_policy("national"), status_grace=timedelta(days=2))
     for days, verdict in ((1, Verdict.TOTAL_PASSED), (3, Verdict.INDETERMINATE)):
         end = NOW - days * DAY
         lists = status_lists(document, issued_at=end - DAY, expires_at=end)

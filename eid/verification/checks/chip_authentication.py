@@ -29,7 +29,8 @@ def run(case: Case, check_id: str) -> str | Shortfall:
     transcript = case.evidence.transcript(ProtocolName.CHIP_AUTHENTICATION)
     if transcript is None or transcript.outcome is ProtocolOutcome.NOT_ATTEMPTED:
         # Passive Authentication alone is judged often: without a run, DG14 need not be decoded to know what is missing.
-        return _NOT_RUN if _ANY_PUBLIC_KEY in dg14 else _NO_KEY
+        # By `find`: `in` would first ask whether the identifier is a number.
+        return _NO_KEY if dg14.find(_ANY_PUBLIC_KEY) < 0 else _NOT_RUN
     keys = _announced_keys(dg14)
     if not keys:
         return _NO_KEY

@@ -17,7 +17,7 @@ def run(case: Case, check_id: str) -> str:
     """
     path = case.require_path()
     # At the time of judging: a time that the document states is no protection from a key that leaked.
-    case.trust.verify_not_distrusted((path.signer, *(item.certificate for item in path.authorities)), case.time)
+    case.trust.verify_not_distrusted(path.certificates, case.time)
     time = case.require_reference_time()
     for authority in path.authorities:
         what = "the CSCA" if authority.is_anchor else "the CSCA link"

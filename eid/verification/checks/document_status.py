@@ -7,7 +7,6 @@ list at all, say nothing.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final, NoReturn
 
 from eid.errors import DecodeError, Reason, VerificationError
@@ -22,8 +21,9 @@ CLAUSE: Final = "draft-ietf-oauth-status-list 8.3"
 
 def expand(case: Case) -> tuple[str, ...]:
     """The check, where the policy asks for it or a list is at hand."""
-    named = {*case.policy.required, *(item for group in case.policy.required_one_of for item in group)}
-    return (ID,) if case.status_lists or ID in named else ()
+    policy = case.policy
+    is_asked = ID in policy.required or any(ID in group for group in policy.required_one_of)
+    return (ID,) if is_asked or case.status_lists else ()
 
 
 def run(case: Case, check_id: str) -> str:
@@ -45,8 +45,7 @@ def run(case: Case, check_id: str) -> str:
     if status != StatusType.VALID:
         _refuse(status, told)
     time = case.require_time()
-    grace = timedelta(days=case.policy.status_grace_days)
-    if found.is_stale(time - grace):
+    if found.is_stale(time - case.policy.status_grace):
         raise VerificationError(Reason.TRY_LATER, f"the status list of {found.issued_at:%Y-%m-%d} is stale")
     return f"{told}, tolerated: stale" if found.is_stale(time) else told
 

@@ -62,9 +62,10 @@ def _find_info(transcript: ProtocolTranscript) -> PACEInfo | None:
 
 def _why_not(case: Case) -> Shortfall:
     """PACE ran otherwise, or not at all: whether the chip could have done better."""
-    announcements = (case.content(EF_CARD_ACCESS.name) or b"", case.content("DG14") or b"")
-    if any(_MAPPING in raw for raw in announcements):
-        return _NOT_RUN
+    for name in (EF_CARD_ACCESS.name, "DG14"):
+        raw = case.content(name)
+        if raw is not None and raw.find(_MAPPING) >= 0:
+            return _NOT_RUN
     # That the chip cannot is for the issuer to say: whoever sends evidence may leave the announcement out.
     if case.is_bound(14) or (case.passed("ds.path") and _lists_no_dg14(case)):
         return _NOT_ANNOUNCED

@@ -5,7 +5,8 @@ A revoked signer fails whatever the document's own date says: whoever stole the 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from eid.codec.crl import CertificateList
@@ -18,14 +19,18 @@ from eid.verification.strength import require_strong_list
 
 def run(case: Case, check_id: str) -> str:
     """Look the signer up in the freshest CRL of its issuer."""
-    grace = timedelta(days=case.policy.crl_grace_days)
 
     def require(issuer: Authority, crl: CertificateList) -> None:
         require_strong_list(crl, case.trust.signer_of(crl, issuer), case.policy.algorithms)
 
-    crl = verify_not_revoked(case.require_path(), case.trust, case.time, grace, require)
+    crl = verify_not_revoked(case.require_path(), case.trust, case.time, case.policy.crl_grace, require)
     case.require_time()  # a revocation holds whatever the time is, freshness only under a right clock
-    return f"CRL of {crl.this_update.date().isoformat()}{_tell_stale(crl, case.time)}"
+    return _name(crl.this_update) + _tell_stale(crl, case.time)
+
+
+@lru_cache(maxsize=256)  # to write a date takes longer than to look a signer up
+def _name(this_update: datetime) -> str:
+    return f"CRL of {this_update.date().isoformat()}"
 
 
 def _tell_stale(crl: CertificateList, time: datetime) -> str:

@@ -33,7 +33,7 @@ def run(case: Case, check_id: str) -> str:
         raise VerificationError(Reason.FORMAT_FAILURE, refused[0].what, clause=refused[0].clause)
     case.sod, case.signers = sod, signers
     case.signer = signers[0] if len(signers) == 1 else None
-    return describe_tolerated(item.code for item in defects or ())
+    return describe_tolerated(item.code for item in defects) if defects else ""
 
 
 def _decode(raw: bytes, defects: list[Defect] | None, accept_ber: bool) -> SecurityObject:
