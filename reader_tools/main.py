@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
+from getpass import GetPassWarning
 from typing import Any, Final
 
 import click
@@ -12,6 +14,7 @@ import click
 from eid.errors import EidError, LastTryError
 from reader_tools import exit_codes
 
+NOBODY_TYPES: Final = "nothing was typed, and there is no terminal to ask on; name a file instead (--help)"
 COMPLETION_VARIABLE: Final = "_EID_COMPLETE"
 # name: (module under reader_tools, one line for `eid --help`). Nothing of it is imported until it is called.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -85,13 +88,14 @@ def eid() -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code. The only place that prints an error."""
     try:
+        warnings.simplefilter("ignore", GetPassWarning)  # what it warns of is said in words, without a line of code
         result: Any = eid.main(arguments, prog_name="eid", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort as stop:
-        click.echo("eid: given up", err=True)
         # Click makes one of an interruption and of an input that ended before the answer.
         interrupted = isinstance(stop.__cause__ or stop.__context__, KeyboardInterrupt)
+        click.echo(f"eid: {'given up' if interrupted or (sys.stdin and sys.stdin.isatty()) else NOBODY_TYPES}", err=True)
         return exit_codes.INTERRUPTED if interrupted else exit_codes.USAGE
     except click.FileError as error:
         click.echo(f"eid: {error.format_message()}", err=True)

@@ -68,7 +68,7 @@ def test_pipes_are_written_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("failure", "code", "line"),
     [
-        (click.Abort(), 64, "eid: given up"),
+        (click.Abort(), 64, f"eid: {main.NOBODY_TYPES}"),
         (errors.StatusWordError(0x6A82, "SELECT", "not found"), 76, "eid: SELECT answered 6A82: not found"),
         (errors.CardRemovedError("gone"), 69, "eid: gone"),
         (errors.PasswordBlockedError("CAN"), 81, "eid: the CAN of this card is blocked"),

@@ -27,7 +27,7 @@ from eid.audit.tree_head import (
 from eid.crypto.public_key import encode_public_key, load_public_key
 from eid.crypto.signatures import curve_of_key
 from eid.enrolment.roles import Actor, Role
-from eid.errors import KeyStoreError, StoreError
+from eid.errors import KeyStoreError, NotStoredError, StoreError
 from eid.keystore.ports import KeyStore, Signer
 from eid.keystore.software import SoftwareKeyStore
 from eid.services.pki.recorded_signer import RecordedSigner
@@ -155,8 +155,10 @@ def read_public_key(path: Path) -> bytes:
     """The public key of an audit log out of its PEM file, as SubjectPublicKeyInfo.
 
     Raises:
-        StoreError: the file cannot be read or holds no P-256 public key.
+        NotStoredError: there is no such file. StoreError: it cannot be read or holds no P-256 public key.
     """
+    if not path.exists():
+        raise NotStoredError(f"{path}: there is no such key: `eid audit init` makes it, an auditor names his (--key)")
     return encode_public_key(load_station_key(path))
 
 
