@@ -95,7 +95,8 @@ def run(arguments: list[str] | None = None) -> int:
     except click.Abort as stop:
         # Click makes one of an interruption and of an input that ended before the answer.
         interrupted = isinstance(stop.__cause__ or stop.__context__, KeyboardInterrupt)
-        click.echo(f"eid: {'given up' if interrupted or (sys.stdin and sys.stdin.isatty()) else NOBODY_TYPES}", err=True)
+        was_asked = interrupted or (sys.stdin is not None and sys.stdin.isatty())
+        click.echo(f"eid: {'given up' if was_asked else NOBODY_TYPES}", err=True)
         return exit_codes.INTERRUPTED if interrupted else exit_codes.USAGE
     except click.FileError as error:
         click.echo(f"eid: {error.format_message()}", err=True)

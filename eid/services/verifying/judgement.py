@@ -43,7 +43,8 @@ def load_evidence_file(path: Path) -> Evidence | SignedEvidence:
     try:
         return decode_evidence_octets(raw)
     except DecodeError as failure:
-        raise DecodeError(f"{path}: no evidence: {failure.what}", offset=failure.offset, clause=failure.clause) from failure
+        what = f"{path}: no evidence: {failure.what}"
+        raise DecodeError(what, offset=failure.offset, clause=failure.clause) from failure
 
 
 def decode_evidence_octets(raw: bytes) -> Evidence | SignedEvidence:
