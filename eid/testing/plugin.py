@@ -50,23 +50,27 @@ def card_profile(request: pytest.FixtureRequest) -> CardProfile:
 
 
 @pytest.fixture(scope="session")
-def issue_specimen_card() -> Callable[[CardProfile], SpecimenCard]:
-    """Issues specimen cards; a product's document is issued once in a run, each call gives a chip of its own."""
+def issue_specimen_card() -> Callable[[CardProfile | str], SpecimenCard]:
+    """Issues specimen cards of a profile, or of its name or file; a document is issued once, each call gives a chip."""
+    from eid.profile.loader import load_profile
     from eid.testing.specimen import issue_specimen
 
     issued: dict[str, SpecimenCard] = {}
 
-    def issue(profile: CardProfile) -> SpecimenCard:
-        key = profile.model_dump_json()
+    def issue(profile: CardProfile | str) -> SpecimenCard:
+        stated = load_profile(profile).profile if isinstance(profile, str) else profile
+        key = stated.model_dump_json()
         if key not in issued:
-            issued[key] = issue_specimen(profile, datetime.now(UTC).replace(microsecond=0))
+            issued[key] = issue_specimen(stated, datetime.now(UTC).replace(microsecond=0))
         return issued[key].copy()
 
     return issue
 
 
 @pytest.fixture
-def virtual_card(card_profile: CardProfile, issue_specimen_card: Callable[[CardProfile], SpecimenCard]) -> SpecimenCard:
+def virtual_card(
+    card_profile: CardProfile, issue_specimen_card: Callable[[CardProfile | str], SpecimenCard]
+) -> SpecimenCard:
     """An issued card of `card_profile`, in this process; no other test has touched it."""
     return issue_specimen_card(card_profile)
 

@@ -62,13 +62,12 @@ def test_readers_are_never_crossed(pytester: pytest.Pytester) -> None:
         from eid.protocols.exchange import drive
         from eid.protocols.files import read_file, select_master_file
         from eid.lds.files import EF_CARD_ACCESS
-        from eid.profile.loader import load_profile
 
         PROFILES = ("ma-cnie", "icao-td3-passport", "eu-td1-id-card", "ma-cnie")
 
         def test_each_reader_shows_its_own_card(pcsc_virtual_readers, issue_specimen_card):
             inserted = [
-                pcsc_virtual_readers.insert(issue_specimen_card(load_profile(name).profile)) for name in PROFILES
+                pcsc_virtual_readers.insert(issue_specimen_card(name)) for name in PROFILES
             ]
             assert len({item.name for item in inserted}) == 4
             with pytest.raises(LifecycleError, match="all 4 virtual readers"):
