@@ -244,14 +244,16 @@ def open_paper(out: Path, site: str | None, role: str, document: uuid.UUID) -> N
 @JSON
 @APPLICATION
 def request(papers: tuple[str, ...], site: str | None, role: str, as_json: bool, application: str) -> None:
-    """Ask for papers, once."""
+    """Ask for papers, as often as the rules allow."""
     with _desk(role, site) as desk:
         found = acts.request_information(desk.office.engine, desk.find(application), papers, desk.actor, desk.now)
     _print(found, as_json)
 
 
 @command.command(name="validate")
-@click.option("--reconciliation", type=click.Choice(review.RECONCILIATIONS), help="Why register and papers differ.")
+@click.option(
+    "--reconciliation", metavar="CODE", help="Why register and papers differ: of record.reconciliations of the rules."
+)
 @click.option("--declines-category", is_flag=True, help="The person is not one of those who come first.")
 @SITE
 @acting_as(Role.VALIDATING_OFFICER)

@@ -116,6 +116,8 @@ def _fields(record: RecordRules, language: str) -> FieldsBody:
         sexes=list(record.sexes),
         partners=list(record.partners),
         details=details,
+        compared=list(record.compared),
+        reconciliations=list(record.reconciliations),
     )
 
 

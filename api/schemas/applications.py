@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -41,7 +41,9 @@ class PapersBody(RequestBody):
 class ValidationBody(RequestBody):
     """Why register and papers differ, where the reason for the card does not say it."""
 
-    reconciliation: Literal["spelling", "court-ruling", "civil-status-correction", "register-error"] | None = None
+    reconciliation: Code | None = Field(
+        default=None, description="Why register and papers differ: of `reconciliations` of /v1/services"
+    )
     declines_category: bool = Field(
         default=False,
         description="Whether the person is none of those who come first, though the application says so",

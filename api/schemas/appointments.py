@@ -107,6 +107,8 @@ class FieldsBody(ResponseBody):
     sexes: list[str]
     partners: list[str] = Field(description="What the mention of a wife or husband may say")
     details: list[DetailBody]
+    compared: list[str] = Field(description="In which an application differs from the register for a reason alone")
+    reconciliations: list[str] = Field(description="Other reasons, which an officer may state")
 
 
 class ServicesBody(ResponseBody):

@@ -43,7 +43,8 @@ class ApplicationFacts:
     Args:
         missing: codes of papers and fields that are not there. expects_stamp, stamp_reserved: whether a fee is due, and
             a stamp of its service and amount bound to this application.
-        information_requests: how many there were. validating_officer, capturing_officer: who did it, by identifier.
+        information_requests, requests_allowed: how many there were, and may be by the rules.
+        validating_officer, capturing_officer: who did it, by identifier.
         fingerprints_expected, fingerprints_captured: none are taken below the age of the rules.
         holds: codes of open questions (duplicates, differing names).
         site: where the appointment is, later where the card is handed over.
@@ -54,6 +55,7 @@ class ApplicationFacts:
     expects_stamp: bool = True
     stamp_reserved: bool = False
     information_requests: int = 0
+    requests_allowed: int = 1
     has_appointment: bool = False
     validating_officer: str | None = None
     capturing_officer: str | None = None
@@ -80,7 +82,9 @@ def _paid(facts: Facts, _: Actor) -> str | None:
 
 
 def _first_request(facts: Facts, _: Actor) -> str | None:
-    return "papers were asked for once already" if facts.information_requests else None
+    if facts.information_requests < facts.requests_allowed:
+        return None
+    return "papers were asked for as often as the rules allow"
 
 
 def _has_appointment(facts: Facts, _: Actor) -> str | None:

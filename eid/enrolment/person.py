@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -431,12 +431,7 @@ def _text_at(record: PersonRecord, pointer: str) -> str | None:
     return found
 
 
-def find_divergences(registered: PersonRecord, stated: PersonRecord) -> frozenset[str]:
-    """Names of the fields in which an application differs from the register; what it leaves out differs in nothing."""
-    compared: Mapping[str, tuple[object, object]] = {
-        name: (getattr(registered, name), getattr(stated, name))
-        for name in ("family_name", "given_names", "date_of_birth", "sex", "nationality", "father", "mother")
-    }
-    return frozenset(
-        name for name, (old, new) in compared.items() if old is not None and new is not None and old != new
-    )
+def find_divergences(registered: PersonRecord, stated: PersonRecord, compared: Iterable[str]) -> frozenset[str]:
+    """Those of the fields in which an application differs from the register; what it leaves out differs in nothing."""
+    pairs = ((name, getattr(registered, name), getattr(stated, name)) for name in compared)
+    return frozenset(name for name, old, new in pairs if old is not None and new is not None and old != new)

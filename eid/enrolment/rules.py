@@ -136,8 +136,9 @@ class Retention(_Table):
 
 
 class PaperLimits(_Table):
-    """What may be uploaded: octets of a file, media types."""
+    """What may be uploaded: octets of a file, media types. requests: how often an officer may ask for more papers."""
 
+    requests: int = Field(ge=0, le=20)
     max_octets: int = Field(ge=1)
     types: tuple[str, ...]
 
@@ -178,6 +179,8 @@ class RecordRules(_Table):
         forms: of codes, regular expressions, where they are narrower than `eid.enrolment.person` has them.
         scripts: in which every name and address stands; the machine-readable zone wants Latin, and of the others the
             first stands beside it on the card. other_scripts: taken where the civil status has them.
+        compared: fields in which an application may differ from the register for a reason alone. reconciliations: other
+            reasons, by code, that an officer may state.
         name_sources: papers that names are copied from, the one that counts most first.
         partners: what the mention of a wife or husband may say; the card's layout has the words.
         titles: words before a name that are none of its parts, an officer is warned of them. given_names: so many are
@@ -192,6 +195,8 @@ class RecordRules(_Table):
     forms: dict[Form, Pattern] = {}
     scripts: tuple[Script, ...]
     other_scripts: tuple[Script, ...] = ()
+    compared: tuple[RecordField, ...]
+    reconciliations: tuple[Code, ...]
     name_sources: tuple[Code, ...]
     partners: tuple[Annotated[str, Field(pattern=r"^[a-z]{1,16}$")], ...] = ()
     titles: tuple[str, ...] = ()
@@ -275,9 +280,6 @@ class Osia(_Table):
     requests: dict[Literal["FIRST_ISSUANCE", "RENEWAL", "REPLACEMENT"], Code] = {}
 
 
-ComparedField = Literal["family_name", "given_names", "date_of_birth", "sex", "nationality", "father", "mother"]
-
-
 class Reason(_Table):
     """Why a card is issued: papers wanted anywhere, at home, abroad; whether a fee is due; the fate of the old card.
 
@@ -286,7 +288,7 @@ class Reason(_Table):
     """
 
     code: Code
-    explains: tuple[ComparedField, ...] = ()
+    explains: tuple[RecordField, ...] = ()
     papers: tuple[Code, ...]
     home: tuple[Code, ...] = ()
     abroad: tuple[Code, ...] = ()
@@ -311,7 +313,8 @@ class CaptureRules(_Table):
     """What is taken of a person, and how good it must be.
 
     Args:
-        fingers: in order of preference, of which `fingers_wanted` are taken. finger_quality: the lowest NFIQ 2 value
+        fingers: in order of preference, of which `fingers_wanted` are taken, and `fingers_on_card` of these go on the
+            chip, where the product has a place for them. finger_quality: the lowest NFIQ 2 value
             that is taken at once; a worse one only after `attempts`. portrait_width, portrait_height: pixels, at least.
         card_portrait_octets: of the portrait on the chip, at most. days_late: how long after a capture its record is
             taken in, for units that work without a connection.
@@ -319,6 +322,7 @@ class CaptureRules(_Table):
 
     fingers: tuple[Annotated[str, Field(pattern=FINGER)], ...] = Field(min_length=1)
     fingers_wanted: int = Field(ge=1, le=10)
+    fingers_on_card: int = Field(ge=0, le=10)
     finger_quality: int = Field(ge=0, le=100)
     attempts: int = Field(ge=1, le=20)
     portrait_width: int = Field(ge=1)
@@ -379,6 +383,8 @@ class EnrolmentRules(_Table):
             for code in (*reason.papers, *reason.home, *reason.abroad):
                 if code not in known:
                     raise ValueError(f"reason {reason.code} wants the paper {code}, which is not described")
+            if not set(self.record.compared).issuperset(reason.explains):
+                raise ValueError(f"reason {reason.code} explains a field that record.compared does not have")
         for code in (*self.minors.all_papers, *self.record.name_sources, *self.osia.papers.values()):
             if code not in known:
                 raise ValueError(f"the paper {code} is not described")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,13 @@ async def go(client: httpx.AsyncClient, office: Office) -> None:
     await ask("PUT", f"{where}/stamp", json={"digits": digits})
     await ask("POST", f"{where}/submit")
     await ask("POST", f"{where}/take-up", who=officer)
+    for _ in range(2):  # as often as these rules allow
+        await ask("POST", f"{where}/request-information", who=officer, json={"papers": ["lease"]})
+        office.clock.advance(minutes=1)
+        await ask("POST", f"{where}/documents", 201, params=LEASE, **pdf)
+        await ask("POST", f"{where}/supply")
+    refused = await ask("POST", f"{where}/request-information", 409, who=officer, json={"papers": ["lease"]})
+    assert refused["guard"] == "one-request-only"
     assert (await ask("POST", f"{where}/validate", who=officer))["state"] == "VALIDATED"
 
     await ask("PUT", "/v1/sites/harbour", who=chief, json=SITE)
@@ -182,7 +189,7 @@ async def go(client: httpx.AsyncClient, office: Office) -> None:
     assert [item["slot"] for item in offers] == ["2026-11-23T09:00", "2026-11-23T09:20", "2026-11-23T09:40"]
     wanted = {"application_id": made["id"], "site": "harbour", "slot": offers[0]["slot"]}
     held = await ask("POST", "/v1/appointments", 201, json=wanted)
-    assert datetime.fromisoformat(held["expires_at"]) == datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
+    assert datetime.fromisoformat(held["expires_at"]) == office.clock() + timedelta(minutes=5)
     assert (await ask("POST", f"/v1/appointments/{held['id']}/book"))["state"] == "BOOKED"
 
 

@@ -95,6 +95,13 @@ def test_ends() -> None:
             {"information_requests": 1},
             "one-request-only",
         ),
+        (
+            S.UNDER_REVIEW,
+            "request-information",
+            actor("v", Role.VALIDATING_OFFICER),
+            {"information_requests": 3, "requests_allowed": 3},
+            "one-request-only",
+        ),
         (S.VALIDATED, "book", actor("a", Role.APPLICANT), {"has_appointment": False}, "appointment"),
         (S.BOOKED, "check-in", actor("e", Role.ENROLMENT_OFFICER, site="paris"), {}, "same-site"),
         (S.BOOKED, "check-in", actor("e", Role.ENROLMENT_OFFICER, site=None), {"site": None}, "same-site"),

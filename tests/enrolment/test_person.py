@@ -199,9 +199,11 @@ def test_abroad_any_telephone_will_do() -> None:
 
 def test_differences_from_the_register() -> None:
     registered = applicant_record()
-    assert find_divergences(registered, decode_person({})) == frozenset()
+    compared = RULES.record.compared
+    assert find_divergences(registered, decode_person({}), compared) == frozenset()
     other = applicant_record(sex="M", date_of_birth="1985-02", address=None)
-    assert find_divergences(registered, other) == {"sex", "date_of_birth"}
+    assert find_divergences(registered, other, compared) == {"sex", "date_of_birth"}
+    assert find_divergences(registered, other, ("sex", "mother")) == {"sex"}
 
 
 def own_rules(**changes: Any) -> EnrolmentRules:

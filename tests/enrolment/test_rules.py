@@ -124,6 +124,7 @@ def test_papers_depend_on_reason_place_and_age() -> None:
         (b'optional = ["partner",', b'optional = ["shoe_size",', "record.optional.0"),
         (b'commune = "[0-9]', b'commune = "([0-9]', "record.forms.commune: .*regular expression"),
         (b"limits = {}", b"limits = { father = 121 }", "record.limits.father"),
+        (b'compared = ["family_name", "given', b'compared = ["given', "reason name-change explains a field"),
         (b'code = "kafil"', b'code = "mother"', "two capacities"),
         (b'en = "Kafil (kafala)"', b'es = "Kafil"', "capacity kafil has no title"),
         (b'papers = ["kafala-order"]', b'papers = ["kafala"]', "the paper kafala is not described"),

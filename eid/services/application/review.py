@@ -38,7 +38,6 @@ from eid.store.persons import (
 )
 
 Reconciliation = Literal["spelling", "court-ruling", "civil-status-correction", "register-error"]
-RECONCILIATIONS: Final = ("spelling", "court-ruling", "civil-status-correction", "register-error")
 CLAIM_STANDS: Final = timedelta(minutes=15)
 """How long a number is kept for whoever is being registered: far longer than the transaction that does it."""
 RECONCILE: Final = "reconciliation"
@@ -94,19 +93,20 @@ def validate(
     """An officer finds the application in order; the person is registered, his names as the papers have them.
 
     Args:
-        reconciliation: why the register and the papers differ, where the reason for the card does not say it.
+        reconciliation: why the register and the papers differ, where the reason for the card does not say it; a code of
+            the rules.
         declines_category: the person is not one of those who come first, whatever the application states.
 
     Raises:
         EnrolmentError: a guard; "reconciliation" among what is missing: the register differs; the personal number is
             another registered person's. RecordError: an unknown code.
     """
-    if reconciliation is not None and reconciliation not in RECONCILIATIONS:
-        raise RecordError("there is no such reconciliation")
     holder = _settle_number(engine, application_id, actor, now)
 
     def work(connection: Connection) -> StoredApplication:
         application = load_seen(connection, application_id, actor)
+        if reconciliation is not None and reconciliation not in rules_of(application).record.reconciliations:
+            raise RecordError("there is no such reconciliation")
         if declines_category:
             application = replace(application, category=None)
         person = person_of(connection, application)
@@ -194,7 +194,8 @@ def _is_elsewhere(person: StoredPerson, holder: uuid.UUID) -> bool:
 def _compare(application: StoredApplication, person: StoredPerson, registered: StoredPerson | None) -> Comparison:
     if registered is None or registered.id == person.id:
         return Comparison(registered, frozenset(), frozenset())
-    differ = find_divergences(decode_person(registered.record), decode_person(person.record))
+    compared = rules_of(application).record.compared
+    differ = find_divergences(decode_person(registered.record), decode_person(person.record), compared)
     return Comparison(registered, differ, differ - _explained(application))
 
 

@@ -171,6 +171,7 @@ def _facts_of_row(application: StoredApplication, now: datetime) -> ApplicationF
         expects_stamp=application.fee != 0,
         stamp_reserved=application.stamp_id is not None,
         information_requests=application.information_requests,
+        requests_allowed=rules_of(application).papers.requests,
         has_appointment=application.appointment_id is not None,
         validating_officer=application.validating_officer,
         capturing_officer=application.capturing_officer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from eid.enrolment.capture import CaptureRecord, ItemFormat
 from eid.enrolment.person import PersonRecord, TwoScripts
@@ -14,7 +14,6 @@ from eid.services.application.enrolment import CARD_PORTRAIT, CARD_SIGNATURE
 from eid.store.production_orders import ProductionOrder
 
 T = TypeVar("T")
-MAX_FINGERS: Final = 2  # on the chip
 
 
 def build_identity_record(
@@ -97,7 +96,7 @@ def _fingerprints(
     """Those that were taken as images, in the order of the rules."""
     taken = {item.name for item in capture.fingers if item.format in (ItemFormat.JPEG, ItemFormat.JPEG2000)}
     wanted = [name for name in rules.capture.fingers if name in taken and name in images]
-    return tuple(Fingerprint(name, images[name]) for name in wanted[:MAX_FINGERS])
+    return tuple(Fingerprint(name, images[name]) for name in wanted[: rules.capture.fingers_on_card])
 
 
 def _emergency(person: PersonRecord) -> tuple[EmergencyContact, ...]:
