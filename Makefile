@@ -10,7 +10,7 @@ PACKAGES := eid reader_tools api
 # Dozens of processes are started here; without cached bytecode each would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test coverage sweep interop fuzz lint compile bench load format lock clean
+.PHONY: help demo test coverage sweep whole interop fuzz lint compile bench load format lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -30,9 +30,12 @@ sweep: ## of the tests that try one thing at very many places or on both databas
 	@.ci/setup dev
 	@EID_SWEEP=whole $(BIN)/python -m pytest --numprocesses 3 --quiet -m sweep --ignore tests/interop $(ARGS)
 
+whole: ## all tests at all places: `make test` and `make sweep` in one run
+	@EID_SWEEP=whole $(MAKE) test
+
 interop: ## try our cards, terminals and documents against software that others wrote; a table says who has proven what
 	@.ci/setup interop
-	@EID_TEST_BOUNCYCASTLE=$$(command -v mvn > /dev/null && echo 1) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet tests/interop $(ARGS)
+	@EID_TEST_BOUNCYCASTLE=$$(command -v mvn > /dev/null && echo 1) $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --quiet tests/interop $(ARGS)
 
 fuzz: ## coverage-guided fuzzing of every decoder and of the card (SECONDS=600 in all; ARGS="--only lds", "--corpus DIR")
 	@.ci/setup fuzz

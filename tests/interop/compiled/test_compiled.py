@@ -12,6 +12,7 @@ import pytest
 
 from tests.builders.machine import may_take_long, missing
 
+pytestmark = pytest.mark.xdist_group("compiled")  # one process makes the copy, the other need not wait for it
 ROOT = Path(__file__).parents[3]
 COPY = ROOT / "build" / "compiled"
 TESTS = (
