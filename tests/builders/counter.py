@@ -8,7 +8,7 @@ application = counter.approve(counter.clear(counter.capture(application)))
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -72,11 +72,13 @@ def minutiae(seed: str) -> bytes:
     return b"FMR\x00 20\x00" + hashlib.sha256(seed.encode()).digest()
 
 
-def take(seed: str = "", *, fingers: bool = True) -> dict[str, bytes]:
-    """What a station takes of the person called so."""
+def take(
+    seed: str = "", *, fingers: bool = True, names: Iterable[str] = ("right-index", "left-index")
+) -> dict[str, bytes]:
+    """What a station takes of the person called so. names: of the fingers."""
     items = {"portrait": portrait()}
     if fingers:
-        items |= {name: minutiae(seed + name) for name in ("right-index", "left-index")}
+        items |= {name: minutiae(seed + name) for name in names}
     return items
 
 

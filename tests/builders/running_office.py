@@ -165,8 +165,10 @@ def await_something(look: Any, what: str, pause: float = 0.1) -> Any:
 
 
 @contextmanager
-def run_office(home: Path, database: str, begins: timedelta) -> Iterator[RunningOffice]:
-    """Run it. begins: by how much its clock is moved at first."""
+def run_office(
+    home: Path, database: str, begins: timedelta, country: Mapping[str, str] | None = None
+) -> Iterator[RunningOffice]:
+    """Run it. begins: by how much its clock is moved at first. country: settings that say whose rules hold."""
     clock, port, heard = MovedClock(home / "clock"), _free_port(), Heard()
     (home / "logs").mkdir(parents=True)
     clock.move(begins)
@@ -181,7 +183,7 @@ def run_office(home: Path, database: str, begins: timedelta) -> Iterator[Running
         configure_sandbox(home, provider_url)
         issuer = open_development_issuer(home)
         settings = {"HOME": str(home), "DATABASE": database, "SMS": sms_url, "SMS_TOKEN_FILE": str(home / "sms-token")}
-        settings |= {"ABIS": f"http://127.0.0.1:{abis.port}", "PORT": str(port), "DEVELOPMENT": "1"}
+        settings |= {"ABIS": f"http://127.0.0.1:{abis.port}", "PORT": str(port), "DEVELOPMENT": "1", **(country or {})}
 
         def start(part: str, *arguments: str) -> None:
             stack.enter_context(_process(part, home, clock.file, settings, arguments))

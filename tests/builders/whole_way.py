@@ -21,6 +21,7 @@ import httpx
 
 from eid.enrolment.capture import CaptureRecord, sign_capture
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.stamp import compute_check_digit
 from eid.evidence import Evidence
 from eid.inspection import InspectionPlan
 from eid.keystore.software import SoftwareSigner
@@ -41,8 +42,6 @@ from tests.builders.counter import describe, take
 from tests.builders.issuance import signer
 from tests.builders.running_office import Caller, RunningOffice, await_something
 
-PRODUCT = "ma-cnie"
-DIGITS = r"(?<![0-9])([0-9]{16})(?![0-9])"
 ARABIC, LATIN = "[\u0621-\u064a]{3}", "[a-zéè]{3}"
 BEGINS = timedelta(days=-4)
 _ARABIC_INDIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
@@ -50,11 +49,57 @@ EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 @dataclass(frozen=True)
+class Country:
+    """What its files say that a visitor must know. stamp: how many digits, and whether the last one checks them."""
+
+    name: str = "morocco"
+    product: str = "ma-cnie"
+    service: str = "card"
+    reason: str = "first"
+    asked_again: str = "photograph"
+    stamp: tuple[int, bool] = (16, False)
+    another_number: str = "ZZ1"
+    fingers: tuple[str, ...] = ("right-index", "left-index")
+    files: Path | None = None
+
+    @property
+    def digits(self) -> str:
+        """Where the digits of a stamp stand in a message."""
+        return rf"(?<![0-9])([0-9]{{{self.stamp[0]}}})(?![0-9])"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For the processes of its office."""
+        return {"COUNTRY": self.name} | ({} if self.files is None else {"COUNTRIES": str(self.files)})
+
+    def another_stamp(self, digits: str) -> str:
+        """Digits that could be a stamp's, and are not this one's."""
+        length, is_checked = self.stamp
+        body = digits[:-1] if is_checked else digits
+        other = f"{(int(body) + 1) % 10 ** len(body):0{len(body)}}"
+        return other + compute_check_digit(other) if is_checked else other
+
+
+MOROCCO = Country()
+UTOPIA = Country(
+    "utopia",
+    "utopia-id",
+    "identity",
+    "new",
+    "deed",
+    (14, True),
+    "9999999999",
+    ("right-thumb", "left-thumb"),
+    Path(__file__).parents[1] / "countries",
+)
+
+
+@dataclass(frozen=True)
 class Person:
     """Somebody who does not exist; names that no other text of this system holds."""
 
     latin: tuple[str, str]
-    arabic: tuple[str, str]
+    native: tuple[str, str]
     number: str
     phone: str
     email: str
@@ -62,20 +107,48 @@ class Person:
     def record(self) -> dict[str, Any]:
         return {
             "specimen": True,
-            "family_name": {"arabic": self.arabic[0], "latin": self.latin[0]},
-            "given_names": {"arabic": self.arabic[1], "latin": self.latin[1]},
+            "family_name": {"arabic": self.native[0], "latin": self.latin[0]},
+            "given_names": {"arabic": self.native[1], "latin": self.latin[1]},
             "date_of_birth": "1985-02-14",
             "place_of_birth": {"arabic": "الرباط", "latin": "RABAT"},
             "country_of_birth": "MAR",
             "sex": "F",
             "nationality": "MAR",
             "personal_number": self.number,
-            "father": {"arabic": f"محمد {self.arabic[0]}", "latin": f"MOHAMMED {self.latin[0]}"},
+            "father": {"arabic": f"محمد {self.native[0]}", "latin": f"MOHAMMED {self.latin[0]}"},
             "mother": {"arabic": "خديجة النموذج", "latin": "KHADIJA ENNAMOUDAJ"},
             "civil_status": {"number": "123/1985", "year": 1985},
             "address": {"lines": {"arabic": "12 زنقة النموذج", "latin": "12 RUE DU MODELE"}, "country": "MAR"},
             "contact": {"phone": self.phone, "email": self.email},
         }
+
+
+@dataclass(frozen=True)
+class Utopian(Person):
+    """Of another country: in Greek, without parents, with a blood group."""
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "specimen": True,
+            "family_name": {"greek": self.native[0], "latin": self.latin[0]},
+            "given_names": {"greek": self.native[1], "latin": self.latin[1]},
+            "date_of_birth": "1985-02-14",
+            "sex": "X",
+            "nationality": "UTO",
+            "personal_number": self.number,
+            "details": {"blood_group": "AB+", "profession": "ΨΑΡΑΣ"},
+            "address": {"lines": {"greek": "ΟΔΟΣ 12", "latin": "12 ODOS"}, "country": "UTO"},
+            "contact": {"phone": self.phone, "email": self.email},
+        }
+
+
+KALLISTO = Utopian(
+    ("XYLOKARPOU", "KALLISTRATI"),
+    ("ΞΥΛΟΚΑΡΠΟΥ", "ΚΑΛΛΙΣΤΡΑΤΗ"),
+    "9123876501",
+    "+999677345",
+    "kallisto.x@specimen.invalid",
+)
 
 
 ZOUBIDA = Person(
@@ -95,20 +168,29 @@ class Office:
     site: Mapping[str, Any]
     abroad: bool
     person: Person
+    country: Country = MOROCCO
 
     @property
     def code(self) -> str:
         return str(self.site["code"])
 
 
-def _site(code: str, kind: str, zone: str, title: str) -> dict[str, Any]:
+def _site(
+    code: str, kind: str, zone: str, title: str, service: str = "card", languages: tuple[str, ...] = ("fr", "ar")
+) -> dict[str, Any]:
     hours = [{"days": EVERY_DAY, "from": "09:00", "until": "12:00"}]
-    told = {"code": code, "kind": kind, "time_zone": zone, "places": 2, "services": ["card"], "hours": hours}
-    return {**told, "title": {"fr": f"{title} (SPECIMEN)", "ar": f"{title} (SPECIMEN)"}}
+    told = {"code": code, "kind": kind, "time_zone": zone, "places": 2, "services": [service], "hours": hours}
+    return {**told, "title": dict.fromkeys(languages, f"{title} (SPECIMEN)")}
 
 
 RABAT = Office(_site("rabat-agdal", "centre", "Africa/Casablanca", "Rabat Agdal"), abroad=False, person=ZOUBIDA)
 MONTREAL = Office(_site("montreal", "consulate", "America/Toronto", "Consulat de Montréal"), abroad=True, person=AMINA)
+HARBOUR = Office(
+    _site("harbour", "centre", "Pacific/Auckland", "Harbour", "identity", ("en", "el")),
+    abroad=False,
+    person=KALLISTO,
+    country=UTOPIA,
+)
 
 
 @dataclass
@@ -134,6 +216,10 @@ class Way:
     @property
     def person(self) -> Person:
         return self.place.person
+
+    @property
+    def country(self) -> Country:
+        return self.place.country
 
     def staff(self, name: str, role: Role, *, here: bool = False) -> Caller:
         return self.office.staff(name, role, site=self.place.code if here else None)
@@ -166,9 +252,9 @@ class Way:
 
     # --- the stamp
 
-    def order_stamp(self, buyer: Caller, service: str = "card") -> str:
+    def order_stamp(self, buyer: Caller, service: str | None = None) -> str:
         body = {
-            "service": service,
+            "service": service or self.country.service,
             "date_of_birth": "1985-02-14",
             "phone": self.person.phone,
             "language": self.language,
@@ -191,7 +277,7 @@ class Way:
         assert begun["instruction"]["form"] == "terminal"
 
     def receive_digits(self, stamp: str, buyer: Caller, before: int) -> str:
-        digits = self.office.await_message(self.person.phone, DIGITS, before)
+        digits = self.office.await_message(self.person.phone, self.country.digits, before)
         self.stamps.append(digits)
         assert buyer.get(f"/v1/stamps/{stamp}")["state"] == "ISSUED"
         return digits
@@ -203,7 +289,7 @@ class Way:
         self.pay_online(self.stamp)
         return self.receive_digits(self.stamp, self.applicant, before)
 
-    def buy_at_the_counter(self, service: str = "card") -> str:
+    def buy_at_the_counter(self, service: str | None = None) -> str:
         """Paid at a consulate's terminal."""
         cashier = self.staff("cashier-1", Role.CASHIER, here=True)
         before = self.office.count_messages(self.person.phone)
@@ -216,7 +302,7 @@ class Way:
     def apply(self, digits: str, of_another_service: str | None = None) -> None:
         """A draft, its papers, its stamp (typed in the digits of the language), and in."""
         body = {
-            "reason": "first",
+            "reason": self.country.reason,
             "record": self.person.record(),
             "abroad": self.place.abroad,
             "site": self.place.code,
@@ -236,7 +322,7 @@ class Way:
 
     def type_in(self, digits: str) -> str:
         typed = digits.translate(_ARABIC_INDIC) if self.language == "ar" else digits
-        return " ".join(typed[at : at + 4] for at in range(0, 16, 4))
+        return " ".join(typed[at : at + 4] for at in range(0, len(typed), 4))
 
     def send_paper(self, code: str) -> None:
         day = self.today().date().isoformat()
@@ -245,14 +331,15 @@ class Way:
 
     def try_what_is_refused(self, digits: str) -> None:
         """Requests with personal data in the wrong places: each is refused, in the caller's language."""
-        name, wrong = self.person.latin[0], f"{(int(digits) + 1) % 10**16:016}"
-        record = {**self.person.record(), "personal_number": self.person.email, name: self.person.arabic[0]}
+        name, wrong = self.person.latin[0], self.country.another_stamp(digits)
+        record = {**self.person.record(), "personal_number": self.person.email, name: self.person.native[0]}
+        lie, paper = b"\x89PNG\r\n\x1a\n", self.country.asked_again
         faulty = {"reason": name, "record": record, "site": name}
         refused = [
             self.applicant.post("/v1/applications", faulty, expect=422),
             self.applicant.put(f"{self.here}/stamp", {"digits": wrong}, expect=409),
             self.applicant.put(f"{self.here}/stamp", {"digits": self.person.email}, expect=422),
-            self.applicant.send(f"{self.here}/documents", "image/png", build_pdf(), expect=422, paper="photograph"),
+            self.applicant.send(f"{self.here}/documents", "application/pdf", lie, expect=422, paper=paper),
             self.applicant.post(f"{self.here}/submit", expect=409),
             self.officer.post("/v1/applications/find", {"number": self.person.number}, expect=422),
             self.officer.post("/v1/cards/search", {"document_number": self.person.email}, expect=422),
@@ -267,9 +354,9 @@ class Way:
         self.office.clock.set(self.today() + timedelta(days=1))
         validator = self.staff("validator-1", Role.VALIDATING_OFFICER, here=True)
         validator.post(f"{self.here}/take-up")
-        validator.post(f"{self.here}/request-information", {"papers": ["photograph"]})
+        validator.post(f"{self.here}/request-information", {"papers": [self.country.asked_again]})
         self.applicant.sign_in(self.person.phone)
-        self.send_paper("photograph")
+        self.send_paper(self.country.asked_again)
         self.applicant.post(f"{self.here}/supply")
         assert validator.post(f"{self.here}/validate")["state"] == "VALIDATED"
 
@@ -289,7 +376,7 @@ class Way:
         """On the day: checked in, captured, searched for."""
         self.office.clock.set(datetime.fromisoformat(booked["starts_at"]) - timedelta(minutes=5))
         self.officer.post(f"/v1/appointments/{booked['id']}/check-in")
-        taken = take(self.person.number)
+        taken = take(self.person.number, names=self.country.fingers)
         items = {name: base64.b64encode(octets).decode() for name, octets in taken.items()}
         record = base64.b64encode(self.sign_capture(taken)).decode()
         self.officer.post(f"{self.here}/capture", {"record": record, "items": items}, expect=201)
@@ -315,12 +402,12 @@ class Way:
 
     def make_card(self) -> None:
         """Blanks are delivered, one is reserved and written where the reader is, and found good."""
-        keeper = self.staff("press-1", Role.PRODUCTION_OPERATOR)
+        keeper, product = self.staff("press-1", Role.PRODUCTION_OPERATOR), self.country.product
         store = keeper.post("/v1/stockStores", {"name": "Press"}, expect=201)["id"]
         blanks = {serial: self.office.home / f"{serial}.eid" for serial in (f"{number:020X}" for number in (1, 2))}
         for serial, file in blanks.items():
-            command("card", "new", "--profile", PRODUCT, "--out", file, "--serial", serial)
-        delivery = {"store_id": store, "name": "B-1", "product": PRODUCT, "serials": list(blanks)}
+            command("card", "new", "--profile", product, "--out", file, "--serial", serial)
+        delivery = {"store_id": store, "name": "B-1", "product": product, "serials": list(blanks)}
         keeper.post("/v1/stockBatches", delivery, expect=201)
         (queued,) = keeper.get("/v1/personalizationJobs")["jobs"]
         assert queued["id"] == self.order["id"]
@@ -359,7 +446,7 @@ class Way:
             "personal_number": self.person.number,
             "sod_hash": hashlib.sha256(sod).hexdigest(),
         }
-        wrong = {**body, "personal_number": "ZZ1"}
+        wrong = {**body, "personal_number": self.country.another_number}
         assert self.officer.post(f"{self.here}/hand-over", wrong, expect=409)["guard"] == "collector-checked"
         assert self.officer.post(f"{self.here}/hand-over", body)["state"] == "DELIVERED"
         (card,) = self.own_cards()
@@ -382,7 +469,7 @@ class Way:
         person, mrz = self.person, self.read_card().content("DG1")
         assert mrz is not None
         (card,) = self.own_cards()
-        said = [*person.latin, " ".join(person.latin), *person.arabic, " ".join(person.arabic), person.number]
+        said = [*person.latin, " ".join(person.latin), *person.native, " ".join(person.native), person.number]
         said += [person.phone, person.phone[1:], person.email, *self.stamps, str(card["document_number"])]
         return [*said, *decode_dg1(mrz).mrz().encode()]
 
@@ -390,7 +477,7 @@ class Way:
         """As an inspection station does, by the number that is printed on the card."""
         assert self.card is not None
         password = Password(PasswordId.CAN, self.can.read_bytes().strip())
-        longest = load_profile(PRODUCT).profile.chip.max_response_data
+        longest = load_profile(self.country.product).profile.chip.max_response_data
         plan = InspectionPlan(password, challenge=challenge, reader="counter", policy="national", max_response=longest)
         with open_card(self.card) as card:
             return inspect_card(LoopbackConnection(card), plan, now=datetime.now(UTC).replace(microsecond=0)).evidence

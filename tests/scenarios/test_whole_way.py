@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from eid.country_files import VARIABLE
 from eid.keystore.pkcs8 import ScryptCost
 from eid.keystore.ports import Signer
 from eid.pki.status_list import StatusType
@@ -36,16 +37,25 @@ from tests.builders.canaries import find_leaks, forms_of
 from tests.builders.issuing import PASSPHRASE, make_authority
 from tests.builders.running_office import RunningOffice, run_office
 from tests.builders.sweep import IS_WHOLE
-from tests.builders.whole_way import BEGINS, MONTREAL, RABAT, Way, command
+from tests.builders.whole_way import BEGINS, HARBOUR, MONTREAL, RABAT, Country, Way, command
 
 CHEAP = ScryptCost(n=1 << 12)
-OFFICES = {"rabat": RABAT, "montreal": MONTREAL}
-WAYS = tuple(product(("postgresql", "sqlite"), ("ar", "fr"), OFFICES))
+OFFICES = {"rabat": RABAT, "montreal": MONTREAL, "harbour": HARBOUR}
+OF_MOROCCO = tuple(product(("postgresql", "sqlite"), ("ar", "fr"), ("rabat", "montreal")))
+WAYS = (*OF_MOROCCO, ("sqlite", "en", "harbour"))
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> IssuingAuthority:
-    return make_authority(tmp_path / "pki", "ma-cnie", utc_now().replace(microsecond=0))
+def country(place: str, monkeypatch: pytest.MonkeyPatch) -> Country:
+    """Whose files count, here as in the processes of its office."""
+    found = OFFICES[place].country
+    monkeypatch.setenv(VARIABLE, "" if found.files is None else str(found.files))
+    return found
+
+
+@pytest.fixture
+def authority(tmp_path: Path, country: Country) -> IssuingAuthority:
+    return make_authority(tmp_path / "pki", country.product, utc_now().replace(microsecond=0))
 
 
 @pytest.fixture
@@ -69,15 +79,17 @@ def station(tmp_path: Path) -> Signer:
 
 
 @pytest.fixture
-def office(any_database: Engine, tmp_path: Path) -> Iterator[RunningOffice]:
+def office(any_database: Engine, tmp_path: Path, country: Country) -> Iterator[RunningOffice]:
     url = any_database.url.render_as_string(hide_password=False)
-    with run_office(tmp_path / "office", url, BEGINS) as running:
+    with run_office(tmp_path / "office", url, BEGINS, country.settings) as running:
         yield running
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize(
-    ("any_database", "language", "place"), WAYS if IS_WHOLE else (WAYS[0], WAYS[-1]), indirect=["any_database"]
+    ("any_database", "language", "place"),
+    WAYS if IS_WHOLE else (OF_MOROCCO[0], OF_MOROCCO[-1]),
+    indirect=["any_database"],
 )
 def test_the_whole_way(
     any_database: Engine,
