@@ -74,7 +74,7 @@ class Country:
 
     def another_stamp(self, digits: str) -> str:
         """Digits that could be a stamp's, and are not this one's."""
-        length, is_checked = self.stamp
+        is_checked = self.stamp[1]
         body = digits[:-1] if is_checked else digits
         other = f"{(int(body) + 1) % 10 ** len(body):0{len(body)}}"
         return other + compute_check_digit(other) if is_checked else other
