@@ -1,6 +1,7 @@
 """Request bodies of the registry: whole, bounded and sound before a route or its schema sees them.
 
-Bounds are by address: what carries papers or captured images has a line in `LIMITS`, everything else is small. JSON is
+Bounds are by address: what carries papers or captured images has a line in `LIMITS`, everything else is small, and so
+is all that nobody known sends: the room for what is under way is for those who may leave something here. JSON is
 refused here where it would be trouble later: a name twice, a number that is none, NUL or half a surrogate pair (which
 no database keeps), more structure than any honest request has.
 """
@@ -15,9 +16,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.body import BodyReader, Limits
+from api.body import MAX_DIGITS, BodyReader, Limits
 from api.problems import Problem, ProblemError
-from api.registry_problems import problem_of_error
+from api.registry_problems import RegistryProblem, problem_of_error
 
 SMALL: Final = 64 << 10  # octets
 LIMITS: Final[tuple[tuple[re.Pattern[str], int], ...]] = (
@@ -48,7 +49,7 @@ class Intake:
         request = Request(scope, receive)
         try:
             _require_sound_address(scope)
-            async with self._bodies.read(request, limit_of(scope["path"])) as raw:
+            async with self._bodies.read(request, _limit_for(request)) as raw:
                 if is_json(request.headers.get("content-type", "")) and raw:
                     require_sound_json(raw)
                 scope[BODY] = raw
@@ -60,6 +61,20 @@ class Intake:
 def limit_of(path: str) -> int:
     """Octets that a body may have at an address."""
     return next((limit for pattern, limit in LIMITS if pattern.fullmatch(path)), SMALL)
+
+
+def _limit_for(request: Request) -> int:
+    """Octets that a caller's body may have at an address.
+
+    Raises:
+        ProblemError: UNAUTHENTICATED, nobody known states a length that a known caller might send there.
+    """
+    limit, stated = limit_of(request.scope["path"]), request.headers.get("content-length", "0")
+    if limit == SMALL or getattr(request.state, "caller", None) is not None:
+        return limit
+    if stated.isascii() and stated.isdigit() and len(stated) <= MAX_DIGITS and SMALL < int(stated) <= limit:
+        raise ProblemError(RegistryProblem.UNAUTHENTICATED)
+    return SMALL
 
 
 def is_json(media_type: str) -> bool:
