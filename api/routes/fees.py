@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from api.registry_context import CurrentRegistry
 from api.schemas.stamps import FeeRow, Fees
 from eid.enrolment.deadlines import local_day
-from eid.enrolment.rules import EnrolmentRules, Fee, add_years
+from eid.enrolment.rules import EnrolmentRules, Fee
 
 router = APIRouter(tags=["stamps"])
 
@@ -33,9 +33,8 @@ def list_fees(
 
 
 def _of_age(rules: EnrolmentRules, services: list[str], age: int, day: date) -> list[Fee]:
-    born = add_years(day, -age) if day.year > age else date.min
     dated = [name for name in services if any(row.service == name and row.starts <= day for row in rules.fees)]
-    return [rules.fee_row(name, born, day) for name in dated]
+    return [rules.fee_row(name, age, day) for name in dated]
 
 
 def _render(row: Fee, currency: str) -> FeeRow:

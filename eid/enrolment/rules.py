@@ -494,21 +494,21 @@ class EnrolmentRules(_Table):
 
         A card for a person below an age is not valid beyond the birthday at which the next rule begins.
         """
-        row = _of_age(self.validity, born, issued, "validity")
+        row = _of_age(self.validity, age_on(born, issued), issued, "validity")
         last = add_years(issued, row.years) - timedelta(days=1)
         return last if row.until_age is None else min(last, add_years(born, row.until_age) - timedelta(days=1))
 
     def fee(self, service: str, born: date, day: date) -> int:
         """What a service costs a person on a day."""
-        return self.fee_row(service, born, day).amount
+        return self.fee_row(service, age_on(born, day), day).amount
 
-    def fee_row(self, service: str, born: date, day: date) -> Fee:
-        """The row of the fees that counts for a person on a day.
+    def fee_row(self, service: str, age: int, day: date) -> Fee:
+        """The row of the fees that counts on a day for somebody of an age in full years.
 
         Raises:
             RecordError: there is none.
         """
-        return _of_age([row for row in self.fees if row.service == service], born, day, f"fee of {service}")
+        return _of_age([row for row in self.fees if row.service == service], age, day, f"fee of {service}")
 
     def find_reason(self, code: str) -> Reason:
         """The reason with this code.
@@ -621,9 +621,8 @@ class _DatedByAge(_Dated, Protocol):
 A = TypeVar("A", bound=_DatedByAge)
 
 
-def _of_age(rows: Iterable[A], born: date, day: date, what: str) -> A:
+def _of_age(rows: Iterable[A], age: int, day: date, what: str) -> A:
     """Of the rows in force those that the age fits, and of these the one with the lowest limit."""
-    age = age_on(born, day)
     fitting = [row for row in rows if row.below_age is None or age < row.below_age]
     limits = {row.below_age for row in fitting if row.starts <= day}
     lowest = min(limits, key=lambda limit: 1000 if limit is None else limit, default=None)

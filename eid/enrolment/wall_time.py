@@ -13,10 +13,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from eid.errors import DecodeError
+from eid.errors import DecodeError, RecordError
 
 _FORM: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2})(~?)", re.ASCII)
 _AGAIN: Final = "~"
+_YEARS: Final = range(1000, 9000)  # beyond them a zone, or some days more, may lead out of the calendar
 
 
 def known_zone(name: str) -> str:
@@ -30,6 +31,17 @@ def known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("no such time zone") from None
     return name
+
+
+def require_day(day: date) -> date:
+    """The day, where there are moments and other days around it.
+
+    Raises:
+        RecordError: it stands at an edge of the calendar.
+    """
+    if day.year not in _YEARS:
+        raise RecordError("there is no such day here")
+    return day
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,8 +77,8 @@ def decode_wall_time(text: str) -> WallTime:
     day, hours, minutes, again = found.groups()
     try:
         moment = time(int(hours), int(minutes))
-        return WallTime(date.fromisoformat(day), moment.hour * 60 + moment.minute, again == _AGAIN)
-    except ValueError:
+        return WallTime(require_day(date.fromisoformat(day)), moment.hour * 60 + moment.minute, again == _AGAIN)
+    except (ValueError, RecordError):
         raise DecodeError("there is no such day or minute") from None
 
 

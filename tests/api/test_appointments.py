@@ -109,6 +109,12 @@ async def test_what_is_refused_and_how(office: Office) -> None:
     assert problem["guard"] == "time-offered"
     await refuse(422, "invalid-request", book, agent(office), {**wanted, "slot": "tomorrow"})
     await refuse(422, "invalid-value", book, agent(office), {**wanted, "slot": "2026-02-30T09:00"})
+    for day in ("0001-01-01", "9999-12-31"):
+        await refuse(422, "invalid-value", book, agent(office), {**wanted, "slot": f"{day}T09:00"})
+        offers = f"/v1/applications/{application}/offers?site=rabat-agdal&from={day}"
+        await refuse(422, "invalid-value", offers, agent(office), None, "GET")
+        listed = f"/v1/sites/rabat-agdal/appointments?day={day}"
+        await refuse(422, "invalid-value", listed, office.headers(ADMIN), None, "GET")
     await refuse(422, "invalid-request", book, agent(office), {**wanted, "category": "elderly"})  # an officer says so
     await refuse(404, "unknown", book, agent(office), {**wanted, "site": "nowhere"})
     await refuse(404, "unknown", book, agent(office), {**wanted, "application_id": str(uuid.uuid4())})

@@ -224,6 +224,8 @@ async def test_a_day_is_reconciled_and_read(client, office: Office) -> None:
     fetched = await client.post(address, headers=cashier)
     assert [row["difference"] for row in fetched.json()["rows"]] == ["NOT_AT_PROVIDER"]
     assert (await client.post(address, content=b"junk", headers=cashier)).status_code == 422
+    for edge in ("0001-01-01", "9999-12-31"):
+        assert (await client.post(f"/v1/reconciliations/{CARD}/{edge}", headers=cashier)).status_code == 422
 
 
 async def test_spent_at_a_counter_and_by_a_partner(

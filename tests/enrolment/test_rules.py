@@ -84,6 +84,21 @@ def test_fees_by_service_age_and_day(service: str, born: date, day: date, amount
     assert RULES.fee(service, born, day) == amount
 
 
+def test_a_fee_by_age_on_the_day_that_few_years_have() -> None:
+    """Of somebody of an age no date of birth is made up: 29 February has none in most years."""
+    old, new = (b"below_age = %d\namount = 50" % age for age in (12, 15))
+    rules = decode_rules(RAW.replace(old, new))
+    assert [rules.fee_row("card", age, date(2028, 2, 29)).amount for age in (14, 15, 16)] == [50, 75, 75]
+
+
+def test_the_last_day_of_a_card_of_the_day_that_few_years_have() -> None:
+    """And of a child born on it: eleven years old until the eve of the birthday, on which the next rule begins."""
+    assert RULES.last_valid_day(date(1990, 1, 1), date(2028, 2, 29)) == date(2038, 2, 28)
+    assert RULES.last_valid_day(date(2028, 2, 29), date(2034, 6, 1)) == date(2040, 2, 28)
+    assert [age_on(date(2028, 2, 29), date(2040, 2, day)) for day in (28, 29)] == [11, 12]
+    assert [age_on(date(2028, 2, 29), date(2046, month, day)) for month, day in ((2, 28), (3, 1))] == [17, 18]
+
+
 def test_what_the_rules_do_not_know_is_refused() -> None:
     with pytest.raises(RecordError, match="no fee of card"):
         RULES.fee("card", date(1990, 1, 1), date(2000, 1, 1))

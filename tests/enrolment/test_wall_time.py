@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eid.enrolment.wall_time import WallTime, decode_wall_time, first_moment, known_zone, wall_time_at
-from eid.errors import DecodeError
+from eid.enrolment.wall_time import WallTime, decode_wall_time, first_moment, known_zone, require_day, wall_time_at
+from eid.errors import DecodeError, RecordError
 
 MINUTE = timedelta(minutes=1)
 ZONES = st.sampled_from(
@@ -85,6 +85,14 @@ def test_hours_that_clocks_leave_out_and_show_twice() -> None:
     assert first_moment(date(2026, 10, 25), 150, PARIS, again=True) == first + timedelta(hours=1)
     assert str(wall_time_at(first + timedelta(hours=1), PARIS)) == "2026-10-25T02:30~"
     assert first_moment(date(2026, 10, 25), 24 * 60, PARIS) == datetime(2026, 10, 25, 23, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("day", [date.min, date(999, 12, 31), date(9000, 1, 1), date.max])
+def test_a_day_at_the_edge_of_the_calendar_is_none(day: date) -> None:
+    with pytest.raises(RecordError):
+        require_day(day)
+    with pytest.raises(DecodeError):
+        decode_wall_time(f"{day}T09:00")
 
 
 def test_what_people_were_told_stays_when_the_zone_changes() -> None:

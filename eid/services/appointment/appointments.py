@@ -19,7 +19,7 @@ from eid.enrolment.person import decode_person
 from eid.enrolment.roles import Actor, Role
 from eid.enrolment.rules import age_on
 from eid.enrolment.site import local_day
-from eid.enrolment.wall_time import WallTime, wall_time_at
+from eid.enrolment.wall_time import WallTime, require_day, wall_time_at
 from eid.errors import EnrolmentError, Refusal
 from eid.services.appointment.desk import (
     Desk,
@@ -77,14 +77,14 @@ def offer_times(
 
     Raises:
         EnrolmentError: the application is not that far, or the role may not ask. NotStoredError: no such application or
-            site.
+            site. RecordError: `require_day`.
     """
     actor.require(BOOKERS)
 
     def work(connection: Connection) -> tuple[Offer, ...]:
         visitor = _visitor(_bookable(connection, application_id, actor))
         site = open_site(desk, connection, code, now)
-        start = first or local_day(now, site.zone)
+        start = local_day(now, site.zone) if first is None else require_day(first)
         last = start + timedelta(days=min(days, MAX_DAYS) - 1)
         return tuple(list_offers(desk, connection, site, visitor, start, last, now))
 
@@ -310,8 +310,9 @@ def list_day(desk: Desk, code: str, day: date, actor: Actor) -> tuple[Appointmen
     """The appointments of a site on a day of its calendar, for who works there.
 
     Raises:
-        EnrolmentError: FORBIDDEN, he works elsewhere.
+        EnrolmentError: FORBIDDEN, he works elsewhere. RecordError: `require_day`.
     """
+    require_day(day)
     role = actor.require(frozenset((Role.ENROLMENT_OFFICER, Role.ADMINISTRATOR, Role.CALL_CENTRE_AGENT)))
     if role is Role.ENROLMENT_OFFICER and actor.site != code:
         raise EnrolmentError(Refusal.FORBIDDEN, "these are another site's appointments")

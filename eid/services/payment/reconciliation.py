@@ -26,6 +26,7 @@ from eid.enrolment.payment_statement import (
     compare_statement,
 )
 from eid.enrolment.roles import Actor, Role
+from eid.enrolment.wall_time import require_day
 from eid.errors import GatewayError, RecordError
 from eid.gateways.payment.statement import decode_statement
 from eid.services.payment.payments import Movement, PaymentDesk, Result, apply_movement, lock_payment, provider_actor
@@ -70,7 +71,7 @@ def reconcile(
         DecodeError: the statement is malformed. RecordError: the day is not over, or a movement is of another day.
     """
     role = actor.require(_RECONCILERS, "reconciliation is for cashiers and administrators")
-    start, end = _bounds(day, ZoneInfo(desk.office.rules.time_zone))
+    start, end = _bounds(require_day(day), ZoneInfo(desk.office.rules.time_zone))
     if end > now:
         raise RecordError("the day is not over yet")
     statement = desk.channel(channel).statement(day) if raw is None else raw

@@ -20,7 +20,7 @@ from eid.audit.chain import AuditEvent, Fact
 from eid.enrolment.deadlines import local_day
 from eid.enrolment.payment import PAYMENT, PaymentFacts
 from eid.enrolment.roles import Actor, Role
-from eid.enrolment.rules import EnrolmentRules
+from eid.enrolment.rules import EnrolmentRules, age_on
 from eid.enrolment.stamp import STAMP, StampDigits, StampFacts, StampState, draw_stamp, parse_stamp
 from eid.errors import EnrolmentError, LifecycleError, NotStoredError, RecordError, Refusal
 from eid.keystore.service_keys import ServiceKeys
@@ -143,7 +143,7 @@ def order_stamp(office: StampOffice, order: StampOrder, actor: Actor, now: datet
         raise RecordError("the date of birth lies in the future")
     if all(row.service != order.service for row in rules.fees):
         raise RecordError("the rules know no such service")
-    fee = rules.fee_row(order.service, order.born, day)
+    fee = rules.fee_row(order.service, age_on(order.born, day), day)
     if fee.amount == 0:
         raise RecordError("this service costs nothing")
     stamp_id = new_id(now, office.random)
