@@ -39,12 +39,11 @@ def verify_not_revoked(
         VerificationError: REVOKED; TRY_LATER, no CRL of the issuer is at hand, or the newest is stale at that time;
             what `require` raises.
     """
-    fresh_at = time - grace
     lists = []
     certificate = path.signer
     for issuer in path.authorities:
         crls = trust.crls_covering(issuer, time)
-        lists.append(_require_unrevoked(certificate.serial, issuer, crls, fresh_at, require))
+        lists.append(_require_unrevoked(certificate.serial, issuer, crls, time, grace, require))
         certificate = issuer.certificate
     return lists[0]
 
@@ -53,7 +52,8 @@ def _require_unrevoked(
     serial: int,
     issuer: Authority,
     crls_by_key: tuple[tuple[CertificateList, ...], ...],
-    fresh_at: datetime,
+    time: datetime,
+    grace: timedelta,
     require: RequireList,
 ) -> CertificateList:
     """A fresh CRL, which is the newest of its key and strong enough, where none of all names the certificate."""
@@ -64,7 +64,7 @@ def _require_unrevoked(
                 raise VerificationError(Reason.REVOKED, f"revoked on {entry.revoked_at:%Y-%m-%d}")
     weakness: VerificationError | None = None
     for newest, *_ in crls_by_key:
-        if newest.next_update is not None and newest.next_update >= fresh_at:
+        if newest.next_update is not None and time - newest.next_update <= grace:
             try:
                 require(issuer, newest)
             except VerificationError as failure:

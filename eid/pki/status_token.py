@@ -40,6 +40,7 @@ from eid.pki.certificate_profile import is_key_of, sign_checked
 from eid.pki.content_signer import usage_of
 from eid.pki.path import CertificatePath, find_path, verify_validity
 from eid.pki.reading import read_certificate
+from eid.pki.revocation import NO_GRACE
 from eid.pki.status_list import SPECIFICATION, StatusList, decompress_status_list
 from eid.pki.trust_store import TrustStore
 
@@ -122,9 +123,13 @@ class VerifiedStatusList:
     path: CertificatePath = field(repr=False)
     country: str
 
-    def is_stale(self, time: datetime) -> bool:
-        """Whether it must not be relied upon any longer (13.7); one without an end of time is never fresh."""
-        return self.claims.expires_at is None or time >= self.claims.expires_at
+    def is_stale(self, time: datetime, grace: timedelta = NO_GRACE) -> bool:
+        """Whether it must not be relied upon any longer (13.7); one without an end of time is never fresh.
+
+        Args:
+            grace: for how long after its end it is.
+        """
+        return self.claims.expires_at is None or time - self.claims.expires_at >= grace
 
     def agrees_with(self, other: VerifiedStatusList) -> bool:
         """Whether both say the same of every card, for as long: the two forms of one publication do."""
@@ -428,7 +433,7 @@ def verify_status_token(raw: bytes, trust: TrustStore, *, now: datetime, uri: st
 
 def _verify_signer(path: CertificatePath, trust: TrustStore, issued_at: datetime, now: datetime) -> None:
     signer: Certificate = path.signer
-    if issued_at > now + SKEW:
+    if issued_at - now > SKEW:
         raise VerificationError(Reason.NOT_YET_VALID, f"the status list says that it is of {issued_at:%Y-%m-%d %H:%M}")
     verify_validity(signer, issued_at, "the signer of the status list")
     verify_validity(signer, now, "the signer of the status list")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from eid.pki.revocation import NO_GRACE
 from eid.pki.status_list import StatusType
 from eid.pki.status_token import VerifiedStatusList
 
@@ -40,9 +41,9 @@ class KnownList:
             return told.pop()
         return StatusType.INVALID if StatusType.INVALID in told else None
 
-    def is_stale(self, time: datetime) -> bool:
-        """Whether it must not be relied upon any longer (13.7)."""
-        return any(token.is_stale(time) for token in self.tokens)
+    def is_stale(self, time: datetime, grace: timedelta = NO_GRACE) -> bool:
+        """Whether it must not be relied upon any longer (13.7); grace: for how long after its end it is."""
+        return any(token.is_stale(time, grace) for token in self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,21 @@ def test_issued_after_the_signer_expired(document: Document) -> None:
     assert outcome(report, "ds.validity") == (Outcome.INDETERMINATE, Reason.OUT_OF_BOUNDS_NO_POE)
 
 
+@pytest.mark.parametrize("issued", ["00010101", "99991231"])
+def test_a_day_of_issue_at_the_edge_of_the_calendar(document: Document, issued: str) -> None:
+    assert by_issue_date(document, issued).verdict is not Verdict.TOTAL_PASSED
+
+
+EDGES = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("moment", EDGES)
+def test_judged_at_the_edge_of_the_calendar(document: Document, moment: datetime) -> None:
+    """Whatever grace a policy has: there is no day before the first."""
+    report = judge(document, time=moment, time_source="given", policy="offline-mobile")
+    assert report.verdict is not Verdict.TOTAL_PASSED
+
+
 @pytest.mark.parametrize("issued", [None, "20260230", f"{NOW + timedelta(days=3):%Y%m%d}"])
 def test_a_day_of_issue_that_is_not_known(document: Document, issued: str | None) -> None:
     """Absent, no such day, or still to come."""

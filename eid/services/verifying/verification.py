@@ -162,7 +162,7 @@ class VerificationService:
 
     def _sweep(self, connection: Connection, now: datetime) -> None:
         """Close what nobody answered and delete what is past its retention, now and then."""
-        if self._swept_at is not None and now - self._swept_at < SWEEP:
+        if self._swept_at is not None and timedelta() <= now - self._swept_at < SWEEP:
             return
         expire_sessions(connection, now)
         forget_sessions(connection, now - RETENTION)

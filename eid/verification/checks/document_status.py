@@ -45,7 +45,7 @@ def run(case: Case, check_id: str) -> str:
     if status != StatusType.VALID:
         _refuse(status, told)
     time = case.require_time()
-    if found.is_stale(time - case.policy.status_grace):
+    if found.is_stale(time, case.policy.status_grace):
         raise VerificationError(Reason.TRY_LATER, f"the status list of {found.issued_at:%Y-%m-%d} is stale")
     return f"{told}, tolerated: stale" if found.is_stale(time) else told
 

@@ -44,7 +44,7 @@ def _require_right_clock(case: Case) -> None:
 
 def is_clock_behind(trust: TrustStore, now: datetime) -> bool:
     """Whether a clock that shows `now` (UTC) is proven wrong: an issuer has signed a CRL after that."""
-    return trust.newest_list is not None and trust.newest_list - TOLERANCE > now
+    return trust.newest_list is not None and trust.newest_list - now > TOLERANCE
 
 
 def _signing_time(case: Case) -> datetime:
@@ -68,7 +68,7 @@ def _end_of_issue_date(case: Case) -> datetime:
 
 
 def _require_past(case: Case, stated: datetime) -> datetime:
-    if stated - TOLERANCE > case.time:
+    if stated - case.time > TOLERANCE:
         raise VerificationError(Reason.OUT_OF_BOUNDS_NO_POE, f"the document says that it is of {stated:%Y-%m-%d}")
     return stated
 

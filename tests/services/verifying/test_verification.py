@@ -16,7 +16,7 @@ from eid.services.trust.imports import import_trust
 from eid.services.verifying.submission import Upload, build_evidence, submitted_files
 from eid.services.verifying.verification import VerificationService, open_verification_service
 from eid.store.database import in_transaction, open_database
-from eid.store.verification_sessions import consume_challenge
+from eid.store.verification_sessions import consume_challenge, load_session
 from eid.verification.report import Outcome, Verdict
 from tests.builders import issuer
 from tests.builders.clock import Clock
@@ -121,6 +121,16 @@ def test_sessions_are_forgotten_after_their_retention(service, clock):
     with pytest.raises(NotStoredError):
         service.find(session.id)
     assert service.find(kept.id).state == "CREATED"
+
+
+def test_a_clock_that_is_set_back_does_not_end_the_sweeping(service, engine, clock):
+    clock.advance(days=30)
+    service.create("test", "strict")  # sweeps
+    clock.advance(days=-30)
+    session = service.create("test", "strict")
+    clock.advance(minutes=6)
+    service.create("test", "strict")  # sweeps
+    assert in_transaction(engine, lambda connection: load_session(connection, session.id)).state == "EXPIRED"
 
 
 def test_unknown(service, document):
