@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final, TypeVar
 
 from sqlalchemy import Engine
@@ -168,7 +168,8 @@ class Issuance:
         if record.expires_on < now.date():
             raise RecordError("expires_on has passed")
         until = decode_certificate(self.authority.signer_certificate).not_after
-        if record.expires_on > until.date():  # Doc 9303-12 4.1.4: a certificate outlives what was signed under it
+        # Doc 9303-12 4.1.4: a certificate outlives what was signed under it, which is good to the end of its last day
+        if datetime.combine(record.expires_on, time(23, 59, 59), UTC) > until:
             raise RecordError(f"expires_on lies after the end of the document signer's certificate, {until:%Y-%m-%d}")
         self.book.require_unissued(self._tag(mrz))
         self.book.allocate_place()

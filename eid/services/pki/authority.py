@@ -34,6 +34,7 @@ from eid.store.signature_record import SignatureLimitError
 
 KEYS: Final = "keys"  # the folder of the software key store
 MAX_NAME: Final = 64  # characters, of a common name, RFC 5280 A.1 ub-common-name
+LAST_DAY: Final = timedelta(days=1)  # documents are good to its end, at whatever hour certificates were made
 
 
 @dataclass(slots=True)
@@ -87,12 +88,12 @@ class IssuingAuthority(AuthorityRevocation, AuthorityLists):
         stated = self.profile.authority
         key = self._make_key(label, stated.csca_curve, algorithm_of(stated, stated.csca_curve, stated.csca_hash))
         usage = Validity(now, now + timedelta(days=stated.csca_key_days))
-        lasting = stated.signer_key_days + stated.document_days
+        lasting = timedelta(days=stated.signer_key_days + stated.document_days) + LAST_DAY
         certificate = build_csca_certificate(
             self._recorded(key, f"certificate {label}", now),
             issuing_state(self.profile),
             name,
-            Validity(now, usage.not_after + timedelta(days=lasting)),
+            Validity(now, usage.not_after + lasting),
             usage,
         )
         store_file(self.directory / f"{label}.cer", certificate)
@@ -125,7 +126,7 @@ class IssuingAuthority(AuthorityRevocation, AuthorityLists):
             key.public_key_info,
             issuing_state(self.profile),
             f"SPECIMEN Document Signer {number:03}",
-            Validity(now, usage.not_after + timedelta(days=stated.document_days)),
+            Validity(now, usage.not_after + timedelta(days=stated.document_days) + LAST_DAY),
             usage,
             document_types=document_types or (self.profile.document.code.rstrip("<"),),
         )
@@ -167,7 +168,7 @@ class IssuingAuthority(AuthorityRevocation, AuthorityLists):
                 accepted.public_key_info,
                 state,
                 accepted.common_name,
-                Validity(now, usage.not_after + timedelta(days=stated.document_days)),
+                Validity(now, usage.not_after + timedelta(days=stated.document_days) + LAST_DAY),
                 usage,
                 document_types=document_types or (self.profile.document.code.rstrip("<"),),
             )

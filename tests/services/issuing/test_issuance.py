@@ -474,6 +474,8 @@ def test_records_that_do_not_fit_are_refused_untouched(shop: Workshop) -> None:
         expires_on=NOW.date() - timedelta(days=1),
     )
     refused(shop, RecordError, "expires_on lies after", expires_on=NOW.date() + timedelta(days=36_000))
+    until = decode_certificate(shop.authority.signer_certificate).not_after  # at noon: the day would outlive it
+    refused(shop, RecordError, "expires_on lies after", expires_on=until.date())
     refused(shop, RecordError, "portrait", portrait=b"\xff\xd8\xff" + bytes(40))
 
 

@@ -369,7 +369,7 @@ def test_duties(tmp_path: Path) -> None:
     authority.add_csca(NOW)
     authority.sign_list(ListKind.MASTER, encode_master_list(authority.csca_certificates), NOW)
     assert set(states(authority, NOW)) == {CSCA, "csca-002", "ds-001", "mls-001", "crl-000002", "crl-000003"}
-    far = NOW + (stated.csca_key_days + stated.document_days + stated.signer_key_days + 1) * DAY
+    far = NOW + (stated.csca_key_days + stated.document_days + stated.signer_key_days + 2) * DAY
     assert states(authority, far)["crl-000002"] == "OK"  # its CSCA's certificate has expired
     authority._keep(replace(authority.register, unfinished="ds-002"))
     assert states(authority, NOW)["ds-002"] == "OVERDUE"
