@@ -140,6 +140,7 @@ def dbos_engine(
     finally:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=STOP_SECONDS if begun else 0)
         pool.shutdown(wait=False, cancel_futures=True)
+        _forget_old_console()  # a thread of its own may outlive it, and has something to say
 
 
 def _configure(url: str, executor: str, concurrency: int) -> DBOSConfig:

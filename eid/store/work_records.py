@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
@@ -17,6 +17,7 @@ from eid.store.outbox import Work
 from eid.store.work_tables import work_done, work_failure, work_lease
 
 MAX_WHY: Final = 512  # characters
+SKEW: Final = timedelta(minutes=5)  # far more than by what clocks differ that agree within seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Lease:
     name: str
     holder: str
     expires_at: datetime
+
+    def is_turn_over(self, now: datetime, length: timedelta) -> bool:
+        """Whether the next turn is due: it has run out, or runs on for longer than it is long.
+
+        Then a clock that was ahead took it. A turn too many does no harm; none until that clock was right would.
+        """
+        return not now < self.expires_at <= now + length + SKEW
 
 
 def is_first_time(connection: Connection, work: Work, now: datetime) -> bool:
@@ -119,8 +127,9 @@ def renew_lease(connection: Connection, lease: Lease) -> bool:
 
 
 def take_turn(connection: Connection, lease: Lease, now: datetime) -> bool:
-    """Take the next turn of a timer: True for one caller, once the lease has run out, whoever held it."""
-    due = (work_lease.c.name == lease.name, work_lease.c.expires_at <= now)
+    """Take the next turn of a timer: True for one caller, once the one before is over, whoever had it."""
+    over = or_(work_lease.c.expires_at <= now, work_lease.c.expires_at > lease.expires_at + SKEW)  # as `is_turn_over`
+    due = (work_lease.c.name == lease.name, over)
     values = {"holder": lease.holder, "expires_at": lease.expires_at}
     if connection.execute(update(work_lease).where(*due).values(values)).rowcount:
         return True

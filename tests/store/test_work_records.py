@@ -86,3 +86,14 @@ def test_a_turn_is_taken_once(any_database: Engine) -> None:
     assert not run(any_database, take_turn, first, NOW + timedelta(seconds=9))
     assert run(any_database, take_turn, second, SOON)
     assert not run(any_database, take_turn, second, SOON)
+
+
+def test_a_turn_that_a_clock_took_that_was_ahead_is_void(any_database: Engine) -> None:
+    """Else no timer would have a turn until that moment comes."""
+    length, skew = timedelta(hours=1), timedelta(minutes=5)
+    ahead = Lease("timer:seal", "me", NOW + timedelta(days=30))
+    assert run(any_database, take_turn, ahead, NOW + timedelta(days=30) - length)
+    assert ahead.is_turn_over(NOW, length)
+    assert run(any_database, take_turn, Lease("timer:seal", "you", NOW + length), NOW)
+    for end, is_over in ((NOW, True), (SOON, False), (NOW + length + skew, False), (NOW + length + 2 * skew, True)):
+        assert Lease("timer:seal", "you", end).is_turn_over(NOW, length) == is_over

@@ -143,10 +143,10 @@ class Worker:
             return
         self._looked_at = time.monotonic()
         with reading(self.workshop.engine) as connection:
-            turns = {lease.name: lease.expires_at for lease in list_leases(connection, _TIMER)}
+            turns = {lease.name: lease for lease in list_leases(connection, _TIMER)}
         for name, timer in self.timers.items():
-            now = self.workshop.now()
-            if turns.get(_TIMER + name, now) > now:
+            now, turn = self.workshop.now(), turns.get(_TIMER + name)
+            if turn is not None and not turn.is_turn_over(now, timer.every):
                 continue
             if not self._transact(take_turn, self._lease(_TIMER + name, now + timer.every), now):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import time
 import uuid
@@ -240,7 +241,7 @@ def test_a_worker(workshop: Workshop) -> None:
         assert (state.name, state.is_alive) == ("one", True)
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
-        for _ in range(200):
+        for _ in range(1200):
             if done.count("twice") == 2 and done.count("plain") == 20 and worker.engine.count("PENDING") == 0:
                 break
             stop.wait(0.05)
@@ -272,7 +273,7 @@ def _take_over(workshop: Workshop, worker: Worker, done: list[str]) -> None:
 
 
 def _await(is_so: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if is_so():
             return
         time.sleep(0.05)
@@ -307,6 +308,7 @@ def test_it_starts_again_where_its_first_stderr_is_closed(workshop: Workshop, mo
             patch.setattr("sys.stderr", stream)
             with working(workshop, "one", handlers={}, timers={}):
                 pass
+            assert all(getattr(it, "stream", None) is not stream for it in logging.getLogger("dbos").handlers)
 
 
 @pytest.mark.both_databases
