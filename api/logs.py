@@ -1,4 +1,8 @@
-"""How the server logs: one line each, to standard error, and of an exception its kind and place, never its text."""
+"""How the server logs: one line each, to standard error, and of an exception its kind and place, never its text.
+
+Times are UTC, as in the audit log, whatever zone the machine is in: a clock that is set back in autumn shows an hour
+twice.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +20,20 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 class PlacesFormatter(logging.Formatter):
     """Shows where an exception came from; its text may quote what a client sent."""
 
-    _second = -1
-    _shown = ""
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+    _shown = (-1, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 the base class's name
         """As the base class has it; a second's text is made once for all of its lines."""
         if datefmt is not None:
             return super().formatTime(record, datefmt)
-        if int(record.created) != self._second:
-            self._second = int(record.created)
-            self._shown = time.strftime(self.default_time_format, self.converter(record.created))
-        return f"{self._shown},{int(record.msecs):03d}"
+        second, shown = self._shown
+        if int(record.created) != second:
+            shown = time.strftime(self.default_time_format, self.converter(record.created))
+            self._shown = int(record.created), shown
+        return f"{shown}.{int(record.msecs):03d}Z"
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 the base class's name
         """`KeyError at api/routes/verifications.py:12 < api/app.py:30`, innermost first."""

@@ -67,7 +67,7 @@ terminal's certificate has. Data groups: `--read all`, numbers, or names.
 @click.option("--valid", is_flag=True, help="Ask whether the document has not expired.")
 @click.option("--community", type=HexOctets(), help="Ask whether the municipality ID begins with these octets.")
 @click.option("--pseudonym", "sectors", type=FILE, multiple=True, help="A sector's public key (7F49); at most two.")
-@click.option("--on", "today", type=click.DateTime(["%Y-%m-%d"]), help="Ask as of this day; default: today.")
+@click.option("--on", "today", type=click.DateTime(["%Y-%m-%d"]), help="Ask as of this day; default: today, UTC.")
 @click.option("--trust", type=DIRECTORY, help="Trust store that says which chips are genuine; default: EID_HOME/trust.")
 @click.option("--policy", "policy_name", default="passive", show_default=True, help="Whose algorithms are good enough.")
 @click.option("--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait for a card.")

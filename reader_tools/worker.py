@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def run(
     """
     from eid.services.durable.worker import working  # the engine is large, and no other command needs it
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _log_to_stderr()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings(os.environ)
     stop = threading.Event()
@@ -166,6 +167,15 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _log_to_stderr() -> None:
+    """Lines with their time in UTC, as the server's (`api.logs`)."""
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _does(worker: WorkerState) -> str:

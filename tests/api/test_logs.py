@@ -26,10 +26,15 @@ def test_an_exception_of_nowhere():
     assert formatter.formatException((None, None, None)) == "error at unknown place"
 
 
-def test_a_line_has_the_time_that_the_base_class_gives_it():
-    ours, base = PlacesFormatter("%(asctime)s"), logging.Formatter("%(asctime)s")
-    for created, msecs in ((0.0, 0.0), (0.25, 250.0), (1780315200.999, 999.0), (0.5, 500.0)):
+def test_a_line_has_its_time_in_utc_wherever_the_machine_is():
+    ours = PlacesFormatter("%(asctime)s")
+    for created, shown in (
+        (0.0, "1970-01-01T00:00:00.000Z"),
+        (0.25, "1970-01-01T00:00:00.250Z"),
+        (1780315200.999, "2026-06-01T12:00:00.999Z"),
+        (1835481599.5, "2028-02-29T23:59:59.500Z"),
+    ):
         record = logging.LogRecord("x", logging.INFO, "p", 1, "said", (), None)
-        record.created, record.msecs = created, msecs
-        assert ours.format(record) == base.format(record)
-        assert ours.formatTime(record, "%H") == base.formatTime(record, "%H")
+        record.created, record.msecs = created, created % 1 * 1000
+        assert ours.format(record) == shown
+        assert ours.formatTime(record, "%H") == shown[11:13]

@@ -179,7 +179,7 @@ class DemonstrationOffice:
 
     def _attach(self, application_id: UUID, code: str) -> None:
         content = build_specimen_paper(f"{code}, {self.clock():%Y-%m-%d %H:%M}")
-        upload = Upload(code, "application/pdf", content, self.clock().date())
+        upload = Upload(code, "application/pdf", content, local_day(self.clock(), self.loaded.rules))
         documents.attach(self.engine, self.blobs, application_id, upload, APPLICANT, self.clock())
 
     def _review(self, application_id: UUID) -> None:
@@ -198,8 +198,8 @@ class DemonstrationOffice:
     def enrol(self, application: StoredApplication, portrait: bytes) -> None:
         """An appointment is chosen and kept; at the counter the person is captured. portrait: JPEG."""
         self.teller.chapter("Enrolment")
-        desk, today = self._desk, self.clock().date()
-        offers = appointments.offer_times(desk, application.id, self.site, today, 3, APPLICANT, self.clock())
+        desk = self._desk
+        offers = appointments.offer_times(desk, application.id, self.site, None, 3, APPLICANT, self.clock())
         held = appointments.hold(desk, application.id, self.site, offers[0].slot, APPLICANT, self.clock())
         booked = appointments.book(desk, held.id, APPLICANT, self.clock())
         titles = self.made_up.site[0].title

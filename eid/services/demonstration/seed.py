@@ -31,6 +31,7 @@ from eid.enrolment.capture import (
     digest_item,
     sign_capture,
 )
+from eid.enrolment.deadlines import local_day
 from eid.enrolment.documents import PDF
 from eid.enrolment.person import PersonRecord, decode_person
 from eid.enrolment.roles import Actor, Role
@@ -273,7 +274,7 @@ class _Way:
 
     def _attach(self, code: str, moment: datetime) -> None:
         content = build_specimen_paper(f"{code}, {self.id}")
-        upload = Upload(code, PDF, content, moment.date() - timedelta(days=3))
+        upload = Upload(code, PDF, content, local_day(moment, self.office.stamps.rules) - timedelta(days=3))
         documents.attach(self.office.engine, self.office.blobs, self.id, upload, self.account, moment)
 
     def _buy_stamp(self, moment: datetime) -> str:
@@ -305,7 +306,7 @@ class _Way:
 
     def _book(self) -> None:
         desk, moment = self.office.desk, self._later(12)
-        offers = appointments.offer_times(desk, self.id, self.post, moment.date(), 14, AGENT, moment)
+        offers = appointments.offer_times(desk, self.id, self.post, None, 14, AGENT, moment)
         offer = self.office.choose.choice(offers)
         self.visit = appointments.hold(desk, self.id, self.post, offer.slot, self.account, moment).id
         booked = appointments.book(desk, self.visit, self.account, moment)
@@ -414,7 +415,7 @@ def seed_office(engine: Engine, settings: Settings, count: int, now: datetime, s
         settings.home,
         now,
         choose,
-        People(made_up, loaded.rules, choose, now.date()),
+        People(made_up, loaded.rules, choose, local_day(now, loaded.rules)),
         portrait=encode_portrait(draw_specimen_portrait(), ImageFormat.JPEG, 30_000),
     )
     office.open_sites()

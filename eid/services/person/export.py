@@ -84,12 +84,17 @@ def build_archive(engine: Engine, blobs: BlobStore, document: Mapping[str, Any])
     Raises:
         GatewayError: a file cannot be read. NotStoredError: an application was erased meanwhile.
     """
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("data.json", json.dumps(document, indent=2, ensure_ascii=False))
+    archive, at = io.BytesIO(), datetime.fromisoformat(document["at"])
+    moment = (at.year, at.month, at.day, at.hour, at.minute, at.second)
+    with zipfile.ZipFile(archive, "w") as file:
+
+        def add(name: str, content: str | bytes) -> None:
+            file.writestr(zipfile.ZipInfo(name, moment), content, zipfile.ZIP_DEFLATED)
+
+        add("data.json", json.dumps(document, indent=2, ensure_ascii=False))
         for application in document["applications"]:
             for name, blob in in_transaction(engine, partial(_files, application=application)):
-                file.writestr(name, blobs.get(blob))
+                add(name, blobs.get(blob))
     return archive.getvalue()
 
 

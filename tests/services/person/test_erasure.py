@@ -145,6 +145,7 @@ def examine_export(counter: Counter, application: StoredApplication) -> None:
     assert same["persons"][0]["handled"][-1]["action"] == "person.read"
     archive = zipfile.ZipFile(io.BytesIO(build_archive(engine, counter.blobs, same)))
     names = set(archive.namelist())
+    assert {item.date_time for item in archive.infolist()} == {CLOCK.timetuple()[:6]}  # wherever the machine is
     assert names == {"data.json", *(item["file"] for item in one["documents"]), *one["captured"]["files"]}
     assert any(archive.read(name).startswith(b"%PDF") for name in names)
     assert archive.read(f"{application.number}/captured-1/portrait").startswith(b"\xff\xd8")
