@@ -78,7 +78,7 @@ def server_state() -> ServerState:
 @pytest.fixture
 async def dial(app, server_state, monkeypatch) -> AsyncIterator[Dial]:
     """Connect to the server; whatever becomes of the test, both ends are closed before its loop is."""
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "GATHER_SECONDS", 60)  # on a busy machine as on an idle one
     config = Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
     config.load()
     state = server_state

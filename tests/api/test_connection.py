@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from api import connection
 from api.connection import MAX_HEAD, MAX_WAITING
 from api.routes.passive_authentication import PATH
 
@@ -18,6 +19,13 @@ NOWHERE = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 CHUNKED = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
 
 
+@pytest.fixture
+def soon(monkeypatch) -> None:
+    """A head may take a fifth of a second."""
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("soon")
 async def test_one_request_after_another(dial):
     reader, writer = await dial()
     for pause in (0, 0.4):  # longer than a head may take: a kept connection is idle, not slow
@@ -30,18 +38,20 @@ async def test_one_request_after_another(dial):
         assert body["status"] in ("ok", "degraded")
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A"])
 async def test_a_slow_head_ends_the_connection(dial, sent):
     reader, writer = await dial()
     writer.write(sent)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await reader.read() == b""
 
 
+@pytest.mark.usefixtures("soon")
 async def test_a_slow_second_head_ends_the_connection(dial):
     reader, writer = await dial()
     writer.write(GOOD + b"GET /he")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     assert answer.count(b"HTTP/1.1") == 1
 
@@ -63,6 +73,7 @@ async def test_a_head_within_the_limit(dial):
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.usefixtures("soon")
 async def test_who_has_his_answer_may_not_hold_the_connection_with_a_body_that_nobody_reads(dial):
     reader, writer = await dial()
     writer.write(NOWHERE)
@@ -71,7 +82,7 @@ async def test_who_has_his_answer_may_not_hold_the_connection_with_a_body_that_n
         writer.write(b"x")
         await asyncio.sleep(0.01)
     with suppress(ConnectionError):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await reader.read()
 
 
@@ -80,7 +91,7 @@ async def test_the_rest_of_such_a_body_may_come_and_another_request_after_it(dia
     writer.write(NOWHERE)
     assert (await reader.readline()).startswith(b"HTTP/1.1 404")
     writer.write(bytes(1000) + GOOD)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         assert b"HTTP/1.1 200 " in await reader.readuntil(b"HTTP/1.1 200 ")
 
 
@@ -94,7 +105,7 @@ async def test_many_requests_at_once_wait_in_a_short_queue(dial, server_state):
     (one,) = server_state.connections
     writer.write(GOOD * 3000)
     with suppress(ConnectionError):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await reader.read()
     assert len(one.pipeline) <= MAX_WAITING
 
@@ -118,7 +129,7 @@ async def test_what_stands_in_a_body_and_is_none_of_it_is_bounded(dial, sent):
         writer.write(b"a" * (MAX_HEAD // 2))
         await asyncio.sleep(0.01)
     with suppress(ConnectionError):  # closed while more was on its way
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             assert await reader.read() == b""
 
 

@@ -90,7 +90,7 @@ def run(home: Path, *more: str) -> Iterator[Running]:
             yield Running(process, int(line.rpartition(":")[2]), log)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
             assert process.stdout is not None
             process.stdout.close()
 
@@ -175,13 +175,13 @@ def test_a_head_that_never_ends(server):
 def test_what_is_no_http_is_never_our_error(server, raw):
     answer = server.send(raw, seconds=1.0)
     assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
 
 
 def test_nothing_of_a_request_is_logged(server, document):
     open_and_send(server.url, document)
-    httpx.get(f"{server.url}/v1/verifications/{CANARY}", params={"mrz": CANARY})
-    httpx.post(f"{server.url}/v1/passive-authentication", json={CANARY: CANARY})
+    httpx.get(f"{server.url}/v1/verifications/{CANARY}", params={"mrz": CANARY}, timeout=60)
+    httpx.post(f"{server.url}/v1/passive-authentication", json={CANARY: CANARY}, timeout=60)
     server.send(f"{CANARY} / HTTP/1.1\r\n\r\n".encode())
     log = server.log.read_text()
     assert "PUT /v1/verifications/{id}/evidence 200" in log
@@ -193,7 +193,7 @@ def test_nothing_of_a_request_is_logged(server, document):
 def test_a_signal_ends_it_cleanly(home, number):
     with run(home) as running:
         running.process.send_signal(number)
-        assert running.process.wait(10) == exit_codes.PASSED
+        assert running.process.wait(60) == exit_codes.PASSED
         assert running.process.stdout is not None
         assert running.process.stdout.read() == ""  # the ready line was all
 
@@ -203,7 +203,7 @@ def test_two_workers(home, document):
         for _ in range(4):
             assert open_and_send(running.url, document).json()["verdict"] == "TOTAL_PASSED"
         running.process.terminate()
-        assert running.process.wait(20) == exit_codes.PASSED
+        assert running.process.wait(60) == exit_codes.PASSED
 
 
 @pytest.fixture

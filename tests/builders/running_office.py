@@ -88,7 +88,7 @@ class RunningOffice:
     def messages(self, to: str) -> list[str]:
         """What the gateway has for a telephone, the oldest first."""
         headers = {"Authorization": f"Bearer {SMS_TOKEN}"}
-        found = httpx.get(self.sms_url, headers=headers, trust_env=False).json()
+        found = httpx.get(self.sms_url, headers=headers, trust_env=False, timeout=60).json()
         return [item["text"] for item in found if item["to"] == to]
 
     def count_messages(self, to: str) -> int:
@@ -190,7 +190,7 @@ def run_office(
 
         start("registry")
         start("worker")
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
         office = RunningOffice(home, clock, stack.enter_context(client), provider_url, sms_url, issuer, heard, start)
         try:
             await_something(lambda: office.logs().get("registry.out") or None, "the registry")
@@ -214,7 +214,7 @@ def _process(
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

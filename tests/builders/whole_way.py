@@ -265,12 +265,14 @@ class Way:
     def pay_online(self, stamp: str) -> None:
         """The payer goes to the provider's page and presses the button; the provider calls back, signed."""
         begun = self.applicant.post(f"/v1/stamps/{stamp}/payments", {"channel": "online-card"}, expect=201)
-        page = httpx.post(begun["instruction"]["url"], data={"ending": "settled"}, trust_env=False)
+        page = httpx.post(begun["instruction"]["url"], data={"ending": "settled"}, trust_env=False, timeout=60)
         assert page.status_code == 200
 
     def pay_at_the_counter(self, cashier: Caller, stamp: str) -> None:
         """The terminal on the cashier's counter, at which the payer holds his card."""
-        plan = httpx.put(f"{self.office.provider_url}/sandbox/plan", json={"ending": "settled"}, trust_env=False)
+        plan = httpx.put(
+            f"{self.office.provider_url}/sandbox/plan", json={"ending": "settled"}, trust_env=False, timeout=60
+        )
         assert plan.status_code == 200
         body = {"channel": "counter-terminal", "terminal": "T-1"}
         begun = cashier.post(f"/v1/stamps/{stamp}/payments", body, expect=201)

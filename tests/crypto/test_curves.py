@@ -117,7 +117,7 @@ def test_same_as_the_library(curve: Curve) -> None:
 def test_same_as_openssl(curve: Curve, require_tool: Callable[[str], Path]) -> None:
     name = OPENSSL_NAMES.get(curve.name, curve.name)
     command = [require_tool("openssl"), "ecparam", "-name", name, "-param_enc", "explicit", "-text", "-noout"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if run.returncode:
         pytest.skip(f"openssl lacks {name}")
     fields = {

@@ -37,7 +37,7 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
                 except TimeoutError:
                     continue
                 with connection:
-                    connection.settimeout(5)
+                    connection.settimeout(60)
                     try:
                         connection.recv(65536)
                         answer(connection)

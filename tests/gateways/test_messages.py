@@ -93,7 +93,7 @@ def test_bad_requests_to_the_sandbox(gateway: tuple[SmsSandbox, str]) -> None:
         stated = {"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": "k", **headers}
         request = urllib.request.Request(gateway[1] + path, body or None, stated, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status
         except urllib.error.HTTPError as refusal:
             with refusal:

@@ -46,7 +46,7 @@ class Office:
 
     def wait(self, count: int) -> list[Outcome]:
         with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.told) >= count, 10)
+            assert self.arrived.wait_for(lambda: len(self.told) >= count, 60)
             return [callback.outcome for _, callback in self.told]
 
 
@@ -87,7 +87,7 @@ class Sandbox:
         return next(kind for kind in CHANNELS if kind.name is name)(ProviderLink(self.url, (secret,), clock=clock))
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=5)
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=60)
         connection.request(method, path, body)
         response = connection.getresponse()
         found = response.status, response.read()

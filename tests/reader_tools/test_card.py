@@ -195,7 +195,7 @@ class Vpcd:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        connected.settimeout(10)
+        connected.settimeout(60)
 
     def send(self, body: bytes) -> None:
         self._socket.sendall(len(body).to_bytes(2, "big") + body)
@@ -237,7 +237,7 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         yield server
 
 
@@ -249,7 +249,7 @@ def test_run_serves_the_card_and_stops_on_sigterm(card_file, listener):
         assert vpcd.ask(b"\x04") == VirtualCard.from_state(load_card_file(card_file)).atr
         assert vpcd.ask(SELECT_MASTER_FILE) == b"\x90\x00"
         program.send_signal(signal.SIGTERM)
-        out, err = program.communicate(timeout=10)
+        out, err = program.communicate(timeout=60)
         assert (program.returncode, out, err) == (0, "pulled out\n", "")
 
 
@@ -262,7 +262,7 @@ def test_run_with_faults_and_a_trace_in_words(card_file, listener):
         assert vpcd.ask(read) == b"\x6f\x00"
         assert vpcd.ask(read) == b"\x00", "no answer, as PC/SC sees it"
         program.send_signal(signal.SIGTERM)
-        _, err = program.communicate(timeout=10)
+        _, err = program.communicate(timeout=60)
         assert err == "00B09C00     0 in     4 out 9000        READ BINARY: EF.CardAccess from 0\n"
 
 
@@ -273,7 +273,7 @@ def test_a_card_that_leaves_by_a_fault_says_so_and_comes_back_where_it_is_asked_
     with running(card_file, "--vpcd", address, "--fault", fault) as program, Vpcd(listener.accept()[0]) as vpcd:
         assert vpcd.ask(read)[-2:] == b"\x90\x00"
         vpcd.send(read)
-        out, _ = program.communicate(timeout=10)
+        out, _ = program.communicate(timeout=60)
         assert out.splitlines()[1:] == ["the card has left, by a fault"]
     with running(card_file, "--vpcd", address, "--fault", fault, "--again", "0.1") as program:
         with Vpcd(listener.accept()[0]) as vpcd:
@@ -284,7 +284,7 @@ def test_a_card_that_leaves_by_a_fault_says_so_and_comes_back_where_it_is_asked_
             vpcd.send(b"\x01")
             assert [vpcd.ask(read)[-2:] for _ in range(3)] == [b"\x90\x00"] * 3
             program.send_signal(signal.SIGTERM)
-            out, _ = program.communicate(timeout=10)
+            out, _ = program.communicate(timeout=60)
         assert out.splitlines() == [
             f"{card_file}: in the reader at {address} (operational)",
             "the card has left, by a fault",
@@ -299,14 +299,14 @@ def test_run_with_a_live_page(card_file, listener):
     with running(card_file, *arguments) as program, Vpcd(listener.accept()[0]) as vpcd:
         address = program.stdout.readline().removeprefix("trace: ").strip()
         assert vpcd.ask(bytes.fromhex("00B09C0004"))[-2:] == b"\x90\x00"
-        with urllib.request.urlopen(address, timeout=10) as page:
+        with urllib.request.urlopen(address, timeout=60) as page:
             assert f"Trace of {card_file.name}" in page.read().decode()
-        with urllib.request.urlopen(f"{address}events", timeout=10) as events:
+        with urllib.request.urlopen(f"{address}events", timeout=60) as events:
             assert events.readline() == b"id: 1\n"
             assert json.loads(events.readline().removeprefix(b"data: "))["detail"] == "EF.CardAccess from 0"
             program.send_signal(signal.SIGTERM)
             assert events.read().endswith(b"event: end\ndata: {}\n\n")
-        out, err = program.communicate(timeout=10)
+        out, err = program.communicate(timeout=60)
         assert (program.returncode, out.splitlines()[-1], err) == (0, "pulled out", "")
 
 
@@ -316,7 +316,7 @@ def test_run_stops_on_ctrl_c_while_it_waits_for_a_reader(card_file, listener):
     with running(card_file, "--vpcd", f"127.0.0.1:{port}", "--wait", "60") as program:
         assert program.stderr.readline() == f"no virtual reader at 127.0.0.1:{port} yet, trying on\n"
         program.send_signal(signal.SIGINT)
-        out, _ = program.communicate(timeout=10)
+        out, _ = program.communicate(timeout=60)
         assert (program.returncode, out) == (0, "pulled out\n")
 
 
@@ -335,7 +335,7 @@ def test_run_listens_for_a_reader_that_dials_out(card_file):
         vpcd = Vpcd(socket.create_connection(("127.0.0.1", int(line.rpartition(":")[2])), 10))
         assert vpcd.ask(SELECT_MASTER_FILE) == b"\x90\x00"
         vpcd.close()
-        out, err = program.communicate(timeout=10)
+        out, err = program.communicate(timeout=60)
         assert program.returncode == 0
         assert out.splitlines() == [f"{card_file}: in the reader (operational)", "the reader has hung up"]
         assert "00A4000C" in err
@@ -346,7 +346,7 @@ def test_run_stops_while_it_listens(card_file):
     with running(card_file, "--listen", "127.0.0.1:0") as program:
         program.stdout.readline()
         program.send_signal(signal.SIGTERM)
-        out, _ = program.communicate(timeout=10)
+        out, _ = program.communicate(timeout=60)
         assert (program.returncode, out) == (0, "pulled out\n")
 
 

@@ -86,10 +86,10 @@ def test_a_developers_registry(served: Served) -> None:
     asked = [*EID, "dev-issuer", "token", "--home", str(served.home), "--role", "auditor", "--id", "CANARY"]
     told = subprocess.run(asked, capture_output=True, text=True, check=True)
     assert "NOT FOR PRODUCTION" in told.stderr
-    answer = httpx.get(f"{served.url}/v1/me", headers={"Authorization": f"Bearer {told.stdout.strip()}"})
+    answer = httpx.get(f"{served.url}/v1/me", headers={"Authorization": f"Bearer {told.stdout.strip()}"}, timeout=60)
     assert answer.json() == {"id": "CANARY", "roles": ["auditor"], "site": None, "scopes": []}
     assert "server" not in answer.headers
-    assert httpx.get(f"{served.url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{served.url}/healthz", timeout=60).json() == {"status": "ok"}
     assert "NOT FOR PRODUCTION" in served.log
     assert "GET /v1/me 200" in served.log
     assert "CANARY" not in served.log
@@ -98,7 +98,7 @@ def test_a_developers_registry(served: Served) -> None:
 
 def test_a_signal_ends_it_cleanly(served: Served) -> None:
     served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(20) == exit_codes.PASSED
+    assert served.process.wait(60) == exit_codes.PASSED
 
 
 def test_without_an_issuer_it_does_not_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,8 +121,8 @@ def test_the_issuer_as_a_process(tmp_path: Path) -> None:
     assert process.stdout is not None
     url = process.stdout.readline().removeprefix("listening on ").strip()
     form = {"grant_type": "client_credentials", "client_id": "officer-1", "roles": "auditor"}
-    assert httpx.post(f"{url}/token", data=form).json()["token_type"] == "Bearer"
+    assert httpx.post(f"{url}/token", data=form, timeout=60).json()["token_type"] == "Bearer"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == exit_codes.PASSED
     assert err.startswith("NOT FOR PRODUCTION")

@@ -319,7 +319,7 @@ def test_progress_is_live_the_directory_is_used_again_and_what_is_missing_is_tol
     (home / "card-front.png").write_bytes(b"of an earlier run")
     begun = start(sys.executable, "-c", WITHOUT_PCSC, "demo", "--home", str(home), EID_FONTS=str(fonts))
     begun.read_until(None)
-    assert begun.process.wait(10) == 0
+    assert begun.process.wait(60) == 0
     text = begun.shown.decode()
     assert "\r\x1b[K  … read DG2" in text
     assert "Transport: in-process" in text
@@ -351,7 +351,7 @@ def test_a_demonstration_that_is_ended_leaves_nothing_running(
     begun.read_until(moment)
     assert len(watch.processes()) >= 2  # the API, too
     begun.process.send_signal(number)
-    assert begun.process.wait(20) != 0
+    assert begun.process.wait(60) != 0
     assert watch.wait_until_gone(20) == []
     assert b"Traceback" not in begun.shown
     assert (b"\x1b" in begun.shown) == on_terminal  # plain lines where no terminal is

@@ -177,7 +177,7 @@ def test_killed_writer_leaves_a_whole_card(tmp_path):
         assert writer.stdout.readline() == "going\n"
         time.sleep(0.02)
         writer.kill()
-        writer.wait(10)
+        writer.wait(60)
         writer.stdout.close()
         state = load_card_file(path)
         assert state == state[:7] * 3000

@@ -49,7 +49,7 @@ class FakeVpcd:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        connected.settimeout(10)
+        connected.settimeout(60)
 
     def send(self, body: bytes) -> None:
         self.socket.sendall(len(body).to_bytes(2, "big"))

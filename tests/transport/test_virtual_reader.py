@@ -30,7 +30,7 @@ def dialled(monkeypatch, tcp_pair):
         vpcd = tcp_pair[0]
         vpcd.socket.close()
         vpcd.socket = socket.create_connection(listener.getsockname())
-        vpcd.socket.settimeout(10)
+        vpcd.socket.settimeout(60)
         with vpcd.socket:
             yield slot, vpcd
 

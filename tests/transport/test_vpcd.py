@@ -24,7 +24,7 @@ def slot(tcp_pair, echo_card):
     thread.start()
     yield vpcd, card, inserted, thread
     inserted.stop()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -75,15 +75,15 @@ def test_rate_stays_far_above_the_missing_quick_acknowledgement(slot):
     """A lost TCP_QUICKACK costs 40 ms a command: 25 a second. The bar is low, for the machine may be busy."""
     vpcd, _, _, _ = slot
     begun = time.perf_counter()
-    for _ in range(300):
+    for _ in range(100):
         vpcd.exchange(b"\x00\xb0\x00\x00\x00")
-    assert 300 / (time.perf_counter() - begun) > 300
+    assert 100 / (time.perf_counter() - begun) > 50
 
 
 def test_vpcd_hangs_up(slot):
     vpcd, card, _, thread = slot
     vpcd.socket.close()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert card.events[-1] == "off"
 
@@ -92,7 +92,7 @@ def test_stop_pulls_the_card_out(slot):
     vpcd, card, inserted, thread = slot
     inserted.stop()
     inserted.stop()
-    thread.join(5)
+    thread.join(60)
     with pytest.raises(EOFError):
         vpcd.receive()
     assert card.events == ["off"]
@@ -103,7 +103,7 @@ def test_card_that_removes_itself_hangs_up(slot):
     vpcd.send(b"\x00\xfe\x00\x00")
     with pytest.raises((EOFError, ConnectionResetError)):
         vpcd.receive()
-    thread.join(5)
+    thread.join(60)
     assert card.events == ["off"]
 
 
@@ -148,7 +148,7 @@ def test_no_junk_raises(echo_card, chunks):
     except OSError:
         pass  # the card was told to leave
     ours.close()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -169,5 +169,5 @@ def test_serve_connects(echo_card):
             thread.start()
             vpcd.sendall(b"\x00\x01\x04")
             assert vpcd.recv(100)[2:] == card.atr
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()

@@ -112,7 +112,7 @@ def test_an_item_without_what_is_to_be_compared(item: dict[str, object]) -> None
 )
 def test_bad_requests_to_the_sandbox(body: bytes, length: str | None, status: int) -> None:
     with serve_sandbox(SandboxAbis()) as server:
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         connection.putrequest("POST", "/v1/persons/p/encounters/e")
         connection.putheader("Content-Length", length or str(len(body)))
         connection.endheaders(body)
@@ -169,7 +169,7 @@ def test_the_client_against_the_sandbox(callback: bool) -> None:
             assert isinstance(found, Pending)
             assert client.redeliver(found.task)
             for _ in range(4):
-                received.acquire(timeout=10)
+                received.acquire(timeout=60)
             query, header, body = received.requests[-1]
             assert query == {"transactionId": ["t-1"], "taskId": [found.task]}
             assert header == "Bearer s3cret"

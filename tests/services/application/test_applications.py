@@ -471,10 +471,10 @@ def test_an_unexplained_difference_is_reconciled_with_a_code(any_database: Engin
 def test_a_personal_number_belongs_to_one_person(any_database: Engine, blobs: BlobStore) -> None:
     """Two begin at once, in different buckets: the first to be validated has the number, the other must begin anew."""
     first, second = under_review(any_database, blobs), under_review(any_database, blobs)
+    while bucket_of(first.id) == bucket_of(second.id):  # one in 256: both lie together
+        second = under_review(any_database, blobs)
     assert first.person_id != second.person_id
     review.validate(any_database, second.id, VALIDATOR, NOW)
-    if bucket_of(first.id) == bucket_of(second.id):
-        pytest.skip("one in 256: both lie together")
     with pytest.raises(EnrolmentError, match="/personal_number:taken"):
         review.validate(any_database, first.id, VALIDATOR, NOW)
     third = begin_application(any_database)

@@ -177,7 +177,7 @@ def test_keys_are_looked_at_again(tmp_path) -> None:
     with pytest.raises(TokenRefusedError):
         issuer.verify(new, NOW)
     thread = keep_renewing(issuer, place, 0.01, stop)
-    for _ in range(500):
+    for _ in range(6000):
         if issuer.keys.keys[0].kid == "fresh":
             break
         time.sleep(0.01)

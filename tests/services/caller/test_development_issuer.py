@@ -79,7 +79,7 @@ def ask(server: IssuerServer, path: str, form: dict[str, str] | None = None, **h
     body = None if form is None else urllib.parse.urlencode(form).encode()
     request = urllib.request.Request(server.url + path, body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert "NOT FOR PRODUCTION" in answer.headers["X-Development"]
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:

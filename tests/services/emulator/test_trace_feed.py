@@ -121,7 +121,7 @@ def served(feed: TraceFeed) -> Iterator[int]:
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     link.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     answer = link.getresponse()
     found = answer.status, dict(answer.getheaders()), answer.read()
@@ -156,7 +156,7 @@ def test_events_go_on_where_the_browser_has_lost_them():
     for number in range(4):
         feed.add("off", f"number {number + 1}")
     with served(feed) as port:
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         link.request("GET", "/events", headers={"Last-Event-ID": "2"})
         answer = link.getresponse()
         assert answer.getheader("Content-Type") == "text/event-stream"

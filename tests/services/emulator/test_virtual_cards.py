@@ -71,7 +71,7 @@ class Card:
 
 def listen() -> socket.socket:
     server = socket.create_server(("127.0.0.1", 0))
-    server.settimeout(10)
+    server.settimeout(60)
     return server
 
 
