@@ -12,10 +12,9 @@ from eid.profile.card_image import PasswordId
 from eid.protocols.exchange import drive
 from eid.protocols.pace.core import Password
 from eid.testing.specimen import SpecimenCard, issue_specimen
-from tests.builders.machine import missing
 from tests.interop.conftest import Control, Ledger
 from tests.interop.libeac.chip import LibeacChip
-from tests.interop.libeac.openpace import PACE_CAN, Library, Unavailable
+from tests.interop.libeac.openpace import PACE_CAN, Library
 
 CAN = b"123456"
 CONTROLS = (Control.WORKS, Control.REFUSED)  # PACE_13 is the wrong password
@@ -27,11 +26,7 @@ def specimen() -> SpecimenCard:
     return issue_specimen("tw-passport-2024", NOW)
 
 
-def chip(specimen: SpecimenCard, *, checks_mac: bool = True) -> LibeacChip:
-    try:
-        library = Library()
-    except Unavailable as absent:
-        missing(f"libeac is not on this machine: {absent}")
+def chip(library: Library, specimen: SpecimenCard, *, checks_mac: bool = True) -> LibeacChip:
     info = decode_card_access(specimen.files["EF.CardAccess"]).pace_infos[0]
     assert info.parameter_id is not None
     return LibeacChip(library, specimen.files, info.protocol, info.parameter_id, {PACE_CAN: CAN}, checks_mac)
@@ -42,8 +37,8 @@ def examine(card: LibeacChip, **wishes: object) -> ConformanceReport:
     return drive(run_suite(plan, NOW), card)
 
 
-def test_a_card_of_libeac_passes(specimen: SpecimenCard, ledger: Ledger) -> None:
-    card = chip(specimen)
+def test_a_card_of_libeac_passes(library: Library, specimen: SpecimenCard, ledger: Ledger) -> None:
+    card = chip(library, specimen)
     report = examine(card)
     failures = {result.case.id: result.observed for result in report.results if result.outcome is Outcome.FAIL}
     assert failures == {}
@@ -54,7 +49,7 @@ def test_a_card_of_libeac_passes(specimen: SpecimenCard, ledger: Ledger) -> None
     )
 
 
-def test_what_is_wrong_with_it_is_found(specimen: SpecimenCard, ledger: Ledger) -> None:
-    report = examine(chip(specimen, checks_mac=False), units=frozenset(("SM_05", "SM_01")))
+def test_what_is_wrong_with_it_is_found(library: Library, specimen: SpecimenCard, ledger: Ledger) -> None:
+    report = examine(chip(library, specimen, checks_mac=False), units=frozenset(("SM_05", "SM_01")))
     assert [result.case.id for result in report.failures] == ["SM_05"]
     ledger("libeac", "eid conformance", "a card that does not check MACs fails", None, Control.NOTICED)

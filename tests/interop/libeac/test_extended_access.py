@@ -37,23 +37,14 @@ from eid.protocols.terminal_authentication import core, messages
 from eid.protocols.terminal_authentication.card import TerminalAuthenticationCard
 from eid.protocols.terminal_authentication.core import AuxiliaryDatum
 from eid.protocols.terminal_authentication.messages import AuthenticationTemplate
-from tests.builders.machine import missing
 from tests.builders.terminals import ALL_AT_RIGHTS, BEGIN, CVCA, DV, ECDSA, TERMINAL, build_authentication_pki
 from tests.interop.conftest import Control
 from tests.interop.libeac.extended_access import ExtendedAccess
-from tests.interop.libeac.openpace import Library, Unavailable
+from tests.interop.libeac.openpace import Library
 
 WHO = "libeac"
 PACE = (ID_PACE_ECDH_GM + ".2", 13)
 AUXILIARY = messages.encode_auxiliary_data([AuxiliaryDatum("0.4.0.127.0.7.3.1.4.1", b"20080101")])
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    try:
-        return Library()
-    except Unavailable as absent:
-        missing(f"libeac is not on this machine: {absent}")
 
 
 def group_of(number: int) -> EcGroup | DhGroup:

@@ -23,19 +23,11 @@ from tests.builders.chip import Chip
 from tests.builders.foreign_curves import FRP256V1, MADE_UP, SECP256K1, card_access
 from tests.builders.machine import missing
 from tests.interop.conftest import Control
-from tests.interop.libeac.openpace import PACE_CAN, Library, Pace, Unavailable
+from tests.interop.libeac.openpace import PACE_CAN, Library, Pace
 from tests.interop.libeac.test_pace import CAN, LibeacCard, assert_same_keys, run_libeac_terminal
 
 WHO = "libeac"
 CURVES = pytest.mark.parametrize("parameters", [MADE_UP, FRP256V1, SECP256K1], ids=["made up", "FRP256v1", "secp256k1"])
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    try:
-        return Library()
-    except Unavailable as absent:
-        missing(f"libeac is not on this machine: {absent}")
 
 
 def start(library: Library, parameters: EcParameters, password: Password = CAN) -> Pace:

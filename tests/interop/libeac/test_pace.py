@@ -25,9 +25,8 @@ from eid.protocols.pace.terminal import run_pace
 from eid.protocols.secure_messaging import SecureMessaging
 from tests.builders.chip import Chip
 from tests.builders.document import MRZ as SPECIMEN_MRZ
-from tests.builders.machine import missing
 from tests.interop.conftest import Control
-from tests.interop.libeac.openpace import PACE_CAN, PACE_MRZ, LibeacError, Library, Pace, Unavailable
+from tests.interop.libeac.openpace import PACE_CAN, PACE_MRZ, LibeacError, Library, Pace
 
 WHO = "libeac"
 CURVE_IDS = list(range(8, 19))  # every curve with a standardised identifier
@@ -38,14 +37,6 @@ MRZ = Password(PasswordId.MRZ, SPECIMEN_MRZ.information.encode())
 # Every suite by CAN; the MRZ differs in the key derivation alone, so one suite shows it.
 SUITES = [(1, CAN), (2, CAN), (3, CAN), (4, CAN), (2, MRZ)]
 KINDS = {PasswordId.CAN: PACE_CAN, PasswordId.MRZ: PACE_MRZ}
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    try:
-        return Library()
-    except Unavailable as absent:
-        missing(f"libeac is not on this machine: {absent}")
 
 
 def info(number: int, arc: int) -> PACEInfo:
