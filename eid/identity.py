@@ -49,6 +49,8 @@ CODE_PATTERNS: Final = {
     "document_number": r"^[A-Z0-9]{1,22}$",
     "personal_number": r"^[A-Z0-9]{1,20}$",
     "civil_status_number": r"^[A-Z0-9/ .-]{1,32}$",
+    "telephone": TELEPHONE_PATTERN,
+    "email": r"^[!-?A-~]{1,64}@[!-?A-~]{1,189}$",
 }
 IMAGE_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 WSQ_SIGNATURE: Final = b"\xff\xa0"  # fingers alone
@@ -149,6 +151,8 @@ class IdentityRecord:
     father: BilingualText | None = field(default=None, repr=False)
     mother: BilingualText | None = field(default=None, repr=False)
     civil_status_number: str | None = field(default=None, repr=False)
+    telephone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
     details: tuple[Detail, ...] = field(default=(), repr=False)
     signature_image: bytes | None = field(default=None, repr=False)
     partner: PartnerMention | None = field(default=None, repr=False)
@@ -421,6 +425,8 @@ _FIELDS: Final[Mapping[str, _Decoder]] = {
     "father": _decode_bilingual,
     "mother": _decode_bilingual,
     "civil_status_number": _decode_text,
+    "telephone": _decode_text,
+    "email": _decode_text,
     "details": _decode_details,
     "document_number": _decode_text,
     "issued_on": _decode_date,
@@ -437,7 +443,17 @@ _FIELDS: Final[Mapping[str, _Decoder]] = {
 OF_THE_COUNTRY: Final = ("given_names", "place_of_birth", "address", "father", "mother", "civil_status_number")
 """Fields that a document need not have: a country's rules and the card profile say whether they are wanted."""
 _OPTIONAL: Final = frozenset(
-    (*OF_THE_COUNTRY, "details", "signature_image", "partner", "fingerprints", "irises", "persons_to_notify")
+    (
+        *OF_THE_COUNTRY,
+        "telephone",
+        "email",
+        "details",
+        "signature_image",
+        "partner",
+        "fingerprints",
+        "irises",
+        "persons_to_notify",
+    )
 )
 
 

@@ -36,7 +36,7 @@ PORTRAIT = b"\xff\xd8\xff\xe0 a JPEG begins like this"
 WSQ = b"\xff\xa0\xff\xa8"
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs/formats/identity-record.schema.json").read_text())
 OPTIONAL = {
-    "given_names", "place_of_birth", "address", "father", "mother", "civil_status_number", "details",
+    *identity.OF_THE_COUNTRY, "details", "telephone", "email",
     "signature_image", "partner", "fingerprints", "irises", "persons_to_notify",
 }  # fmt: skip
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -56,6 +56,8 @@ def document(record: IdentityRecord) -> dict[str, Any]:
 def full(record: IdentityRecord) -> IdentityRecord:
     return replace(
         record,
+        telephone="+212 600 00",
+        email="somebody@specimen.invalid",
         details=(Detail("blood_group", "AB+"), Detail("profession", "أستاذة")),
         signature_image=PORTRAIT,
         partner=PartnerMention("wife", BilingualText("عمر المثال", "OMAR EL MITHAL")),
@@ -150,6 +152,8 @@ BROKEN = [
     ("personal_number", "ZZ-1", "personal_number"),
     ("document_number", "", "document_number"),
     ("civil_status_number", "é", "civil_status_number"),
+    ("telephone", "call me", "telephone does not match"),
+    ("email", "somebody", "email does not match"),
     ("details", [], "details is not an object"),
     ("details", {"Blood Group": "AB+"}, "a code of details does not match"),
     ("details", {f"code_{number}": "A" for number in range(33)}, "details are over 32"),

@@ -240,8 +240,8 @@ def _build_dg12(record: IdentityRecord, profile: CardProfile) -> DG12:
 
 def _build_dg13(record: IdentityRecord, profile: CardProfile, status: StatusListReference | None) -> DG13:
     stated = profile.application.contents.DG13
-    details = [name.partition(".")[2] for name in stated if name.startswith(f"{DETAILS}.")]
-    found = ((code, record.detail(code)) for code in details)
+    named = [name for name in stated if name.startswith(f"{DETAILS}.") or name in ("telephone", "email")]
+    found = ((name.rpartition(".")[2], find_text(record, name)) for name in named)
     return DG13(
         father=_person(record.father) if "father" in stated else None,
         mother=_person(record.mother) if "mother" in stated else None,

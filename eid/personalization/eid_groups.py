@@ -17,8 +17,8 @@ JPEG_2000 = (ImageFormat.JPEG2000, ImageFormat.JPEG2000_CODESTREAM)
 def build_eid_groups(record: IdentityRecord, stated: EidApplication) -> dict[int, bytes]:
     """The data groups that the profile names, encoded, by number and in ascending order.
 
-    What a record does not know (a nom de plume, an academic title, a birth name, permits, telephone, electronic mail)
-    is there and empty, so that a terminal that may write it finds its place.
+    What a record does not know (a nom de plume, an academic title, a birth name, permits) or its holder does not want
+    there (telephone, electronic mail) is there and empty, so that a terminal that may write it finds its place.
 
     Raises:
         RecordError: the record holds nothing for a data group that cannot be empty, or a value that its type lacks.
@@ -58,8 +58,8 @@ def _values(record: IdentityRecord, stated: EidApplication) -> dict[int, EidValu
         groups.MUNICIPALITY_ID: stated.municipality_id,
         groups.RESIDENCE_PERMIT_1: Text(""),
         groups.RESIDENCE_PERMIT_2: Text(""),
-        groups.PHONE_NUMBER: "",
-        groups.EMAIL_ADDRESS: "",
+        groups.PHONE_NUMBER: record.telephone or "",
+        groups.EMAIL_ADDRESS: record.email or "",
     }
 
 

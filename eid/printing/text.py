@@ -74,7 +74,9 @@ def _shaping(field: TextField) -> dict[str, Any]:
     # HarfBuzz joins the letters and libraqm orders the runs; numbers inside stay left to right.
     if not is_from_the_right(field.style.font):
         return {}
-    return {"direction": "rtl"} | ({"language": "ar"} if field.style.font.startswith("arabic") else {})
+    usual = "ar" if field.style.font.startswith("arabic") else ""
+    language = field.style.language or usual
+    return {"direction": "rtl"} | ({"language": language} if language else {})
 
 
 def _wrappings(text: str, most: int) -> Iterator[list[str]]:

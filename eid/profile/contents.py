@@ -38,7 +38,10 @@ def _known_field(source: str) -> str:
 Text = Annotated[str, AfterValidator(_known_text)]
 Wanted = Annotated[str, AfterValidator(_known_field)]
 NamePart = Literal["family_name", "given_names", "father", "mother"]
-Detail13 = Literal["father", "mother", "partner", "civil_status_number"] | Annotated[str, Field(pattern=f"^{_DETAIL}$")]
+Detail13 = (
+    Literal["father", "mother", "partner", "civil_status_number", "telephone", "email"]
+    | Annotated[str, Field(pattern=f"^{_DETAIL}$")]
+)
 
 
 class PersonalDetails(Statement):

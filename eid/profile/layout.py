@@ -69,12 +69,17 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class TextStyle:
-    """Font role, nominal em size in millimetres (texts shrink from it), alignment, and colour."""
+    """Font role, nominal em size in millimetres (texts shrink from it), alignment, and colour.
+
+    Args:
+        language: ISO 639, whose forms of the letters a font of Arabic script is to show: "fa", "ur". "": as in Arabic.
+    """
 
     font: str
     size: float
     align: Align
     colour: Colour
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +229,7 @@ def _decode_style(table: _Table, roles: Iterable[str]) -> TextStyle:
         table.take("size", _number),
         table.take("align", _one_of("left", "center", "right")),
         table.take("colour", _colour),
+        table.take("language", _language, ""),
     )
     table.finish()
     return style
@@ -320,6 +326,12 @@ def _source(value: Any, path: str) -> str:
     if isinstance(value, str) and _DETAIL.fullmatch(value):
         return value
     return str(_one_of(*sorted(TEXT_SOURCES))(value, path))
+
+
+def _language(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z]{2,3}", value, re.ASCII):
+        raise ProfileError(f"{path} is not a language of ISO 639")
+    return value
 
 
 def _flag(value: Any, path: str) -> bool:

@@ -82,6 +82,15 @@ def test_a_countrys_own_values_stand_where_the_profile_says() -> None:
     assert (dg13.details, dg13.father, dg13.mother is None) == ((("blood_group", "AB+"),), None, False)
 
 
+def test_how_somebody_is_reached_stands_where_the_profile_says() -> None:
+    profile = load_profile("ma-cnie").profile
+    usual = groups_of(record_for(profile), profile)
+    assert (usual[0].telephone, usual[1].details) == (None, ())
+    record = replace(record_for(profile), telephone="+212 600000001", email="a@specimen.invalid")
+    dg11, dg13 = groups_of(record, profile)
+    assert (dg11.telephone, dg13.details) == ("+212 600000001", (("email", "a@specimen.invalid"),))
+
+
 def test_which_name_comes_first_is_the_states() -> None:
     """Doc 9303-3 4.6: the issuing state decides which part of the name is the primary identifier."""
     profile = stating({}, primary_identifier=["given_names"], secondary_identifier=["father", "family_name"])

@@ -32,7 +32,7 @@ def build_identity_record(
         RecordError: something that the country requires is missing, or breaks a limit of the format; the text names the
             field.
     """
-    script = rules.record.own_script
+    script, contact = rules.record.own_script, person.contact
     for name in rules.record.required:
         _required(getattr(person, name), name)
     return IdentityRecord(
@@ -48,6 +48,8 @@ def build_identity_record(
         father=_bilingual(person, "father", script),
         mother=_bilingual(person, "mother", script),
         civil_status_number=None if person.civil_status is None else person.civil_status.number,
+        telephone=None if contact is None or "phone-on-chip" not in contact.consents else contact.phone,
+        email=None if contact is None or "email-on-chip" not in contact.consents else contact.email,
         details=tuple(_details(person, rules)),
         document_number=_required(order.document_number, "document_number"),
         issued_on=_required(order.issued_on, "issued_on"),
