@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from eid.enrolment.rules import EnrolmentRules
@@ -55,6 +56,11 @@ def _of_numbers(rules: EnrolmentRules, profile: CardProfile) -> list[str]:
     number = rules.issuer.number_prefix + "0" * rules.issuer.number_length
     if not document.document_number.accepts(number):
         found.append(f"a document number such as {number} is not {document.document_number.what or 'taken'}")
+    drawn = rules.new_personal_number.replace("#", "1")
+    if drawn and not re.fullmatch(rules.personal_number, drawn, re.ASCII):
+        found.append(f"a drawn personal number such as {drawn} does not match personal_number of the rules")
+    if drawn and not document.personal_number.accepts(drawn):
+        found.append(f"a drawn personal number such as {drawn} is not {document.personal_number.what or 'taken'}")
     return found
 
 

@@ -39,6 +39,8 @@ def test_sound_countries(country: str, monkeypatch: pytest.MonkeyPatch, capsys: 
         ("rules.toml", '"personal_number", "address", "contact"]', '"personal_number", "contact"]', "requires address"),
         ("rules.toml", 'country = "UTO"', 'country = "UTA"', "the rules are of UTA"),
         ("rules.toml", "number_length = 8", "number_length = 7", "U0000000 is not U and eight"),
+        ("rules.toml", '"9#########"', '"9########"', "111111 does not match personal_number of the rules"),
+        ("rules.toml", '"9#########"', '"8#########"', "is not ten digits, the first of them 9"),
         ("rules.toml", 'code = "blood_group"', 'code = "blood_type"', "has details.blood_group"),
         ("rules.toml", "required = true\n", "", "requires details.blood_group, and record.detail does not"),
         ("rules.toml", 'languages = ["en", "el"]', 'languages = ["en", "tt"]', None),
