@@ -19,7 +19,7 @@ from psycopg import sql
 
 from tests.builders.machine import missing
 
-_ROOM: Final = 4 << 30  # octets; a run's databases take about one in all
+_ROOM: Final = 8 << 30  # octets; the databases of `make whole` take about five in all
 _UNPRIVILEGED: Final = "nobody"  # the server refuses to run as root
 _SETTINGS: Final = ("listen_addresses=", "max_connections=100", "log_min_messages=fatal")
 # What a test loses when the machine loses power is of no interest; all else is as on any server.
