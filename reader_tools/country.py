@@ -44,7 +44,7 @@ def resolve_country(stated: str) -> str:
 def check(country: str) -> int:
     """Check a country's files, each for itself and all with each other.
 
-    A faulty file ends with exit code 65 or 78, its name, the first faulty key and why; disagreements are all told, exit
+    A faulty file ends with exit code 65 or 73, its name, the first faulty key and why; disagreements are all told, exit
     code 1.
     """
     name = resolve_country(country)
