@@ -15,6 +15,7 @@ from eid.services.audit.log import export_heads, load_sealer, make_audit_key, op
 from eid.services.audit.verification import AuditReport, verify_audit_log
 from eid.services.database import existing_database, ready_database
 from eid.services.settings import load_settings
+from eid.store.applications import identifier_ending
 from eid.store.audit import AuditQuery
 from reader_tools import exit_codes
 from reader_tools.command_group import CommandGroup
@@ -86,6 +87,7 @@ def verify(heads: Path | None, key: Path | None, as_json: bool) -> int:
 @click.option("--actor", metavar="WHO", help="Role and identifier, or the identifier: that of a token is its `sub`.")
 @click.option("--action", metavar="NAME", help="Such as application.approve, or application for all that begin so.")
 @click.option("--subject", metavar="WHAT", help="Kind and identifier, such as card:01a2..., or the identifier.")
+@click.option("--application", metavar="NUMBER", help="Of this application: the number on its receipt.")
 @click.option("--format", "form", type=click.Choice(["json", "csv"]), default="json", show_default=True)
 @click.option("--out", type=FILE, help="Write there; only you can read it.  [default: print]")
 def export(
@@ -94,6 +96,7 @@ def export(
     actor: str | None,
     action: str | None,
     subject: str | None,
+    application: str | None,
     form: str,
     out: Path | None,
 ) -> None:
@@ -101,7 +104,8 @@ def export(
 
     Nothing is verified: eid audit verify does that. With previous and hash of each row an auditor can do it himself.
     """
-    query = AuditQuery(since, until, actor, action, subject)
+    ending = "" if application is None else identifier_ending(application)
+    query = AuditQuery(since, until, actor, action, subject, ending)
     with existing_database(load_settings(os.environ)) as engine:
         rows = search_log(engine, query)
         lines = encode_csv(rows) if form == "csv" else encode_lines(rows)

@@ -184,6 +184,16 @@ def build_number(application_id: uuid.UUID) -> str:
     return body + _check_character(body)
 
 
+def identifier_ending(number: str) -> str:
+    """How the identifier of the application with this number ends, written as usual; also of one that was erased.
+
+    Raises:
+        RecordError: as `parse_number`.
+    """
+    value = _decode(parse_number(number)[:NUMBER_LENGTH])
+    return str(uuid.UUID(int=value))[-5 * NUMBER_LENGTH // 4 - 1 :]  # fifteen digits and the hyphen among them
+
+
 def parse_number(text: str) -> str:
     """A number as somebody typed it: blanks and hyphens in it, small letters, I and L for 1, O for 0.
 

@@ -93,6 +93,7 @@ class AuditQuery:
     Args:
         since, until: from this moment on, and before that one. actor: "role:identifier", or the identifier alone.
         action: its name, or the part of it before a dot. subject: "kind:identifier", or the identifier alone.
+        ending: of the subject.
     """
 
     since: datetime | None = None
@@ -100,6 +101,7 @@ class AuditQuery:
     actor: str | None = None
     action: str | None = None
     subject: str | None = None
+    ending: str = ""
 
     def fits(self, event: AuditEvent) -> bool:
         """Whether an event is asked for."""
@@ -109,6 +111,7 @@ class AuditQuery:
             and (self.action is None or event.action == self.action or event.action.startswith(f"{self.action}."))
             and _is_of(self.actor, event.actor)
             and _is_of(self.subject, event.subject)
+            and event.subject.endswith(self.ending)
         )
 
 
@@ -126,8 +129,8 @@ def search_page(
     if query.until is not None:
         wanted = wanted.where(audit_row.c.at < query.until)
     # Less exact than `fits`, for SQLite's LIKE knows no capitals; it keeps the rest in the database.
-    for column, asked in ((audit_row.c.actor, query.actor), (audit_row.c.subject, query.subject)):
-        if asked is not None:
+    for column, asked in ((audit_row.c.actor, query.actor), (audit_row.c.subject, query.subject or query.ending)):
+        if asked:
             wanted = wanted.where(column.endswith(asked, autoescape=True))
     if query.action is not None:
         wanted = wanted.where(audit_row.c.action.startswith(query.action, autoescape=True))

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import sqlite3
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from eid.audit.chain import AuditEvent, hash_row
 from eid.services.database import ready_database
 from eid.services.settings import load_settings
+from eid.store.applications import build_number
 from eid.store.audit import append_event
 from eid.store.database import in_transaction
 from eid.store.outbox import Work, enqueue
@@ -130,6 +132,15 @@ def test_rows_are_taken_out(eid, passphrase: Path, tmp_path: Path) -> None:
     assert rows("--action", "application.approve") == [0, 1]
     assert rows("--subject", "3") == rows("--subject", "card:3") == [3]
     assert rows("--since", "2026-11-22T12:00:01Z", "--until", "2026-11-22T12:00:03Z") == [1, 2]
+    own = uuid.UUID("01a202d7-5da4-7225-8411-71d195c39a4a")
+    with ready_database(load_settings(os.environ)) as engine:
+        filed = AuditEvent(
+            NOW + timedelta(hours=1), "applicant:1", "application.submit", f"application:{own}", {"n": 9}
+        )
+        in_transaction(engine, lambda c: append_event(c, 7, filed))
+    assert rows("--application", build_number(own).lower()) == [9]
+    assert eid("audit", "export", "--application", "0123456789ABC").code == 65
+    assert rows("--until", "2026-11-22T12:30") == [0, 1, 2, 3, 4]
     assert rows("--actor", "%") == rows("--since", "2027-01-01") == []
     first = json.loads(eid("audit", "export").out.splitlines()[0])
     assert (first["format"], first["version"], first["chain"], first["row"]) == ("eid-audit-row", 1, 0, 1)
@@ -141,7 +152,7 @@ def test_rows_are_taken_out(eid, passphrase: Path, tmp_path: Path) -> None:
     assert eid("audit", "export", "--format", "csv", "--out", out).out == ""
     with out.open(newline="") as file:
         table = list(csv.DictReader(file))
-    assert [json.loads(row["detail"])["n"] for row in table] == [0, 1, 2, 3, 4]
+    assert [json.loads(row["detail"])["n"] for row in table] == [0, 1, 2, 3, 4, 9]
     assert (table[0]["actor"], table[0]["hash"], out.stat().st_mode & 0o777) == (first["actor"], first["hash"], 0o600)
     assert eid("audit", "export", "--format", "csv", "--actor", "nobody").out.splitlines() == [",".join(table[0])]
     assert eid("audit", "export", "--since", "yesterday").code == 64
