@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic_core import to_json
-
 from api.context import Context
 from api.json_body import SMALLEST_LIMIT, decode_json, require_file_sizes
 from api.problems import Problem, ProblemError
@@ -11,7 +9,7 @@ from api.schemas.requests import PassiveAuthentication
 from eid.errors import ProfileError
 from eid.services.verifying.submission import Upload, submitted_files
 from eid.services.verifying.verification import VerificationService
-from eid.verification.report import report_to_json
+from eid.verification.report import encode_report
 
 
 def judge_body(context: Context, raw: bytes) -> bytes:
@@ -25,7 +23,7 @@ def judge_body(context: Context, raw: bytes) -> bytes:
     groups = {int(number): content for number, content in body.data_groups.items()}
     if len(raw) > SMALLEST_LIMIT:  # in a smaller body no file is too large
         require_file_sizes(submitted_files(Upload(body.sod, groups)))
-    return to_json(report_to_json(context.service.authenticate_passively(body.sod, groups, body.policy)))
+    return encode_report(context.service.authenticate_passively(body.sod, groups, body.policy))
 
 
 def require_policy(service: VerificationService, name: str) -> None:

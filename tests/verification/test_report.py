@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
-from eid.errors import DecodeError
-from eid.verification.report import VerificationReport, report_from_json, report_to_json
+from eid.errors import DecodeError, Reason
+from eid.verification.report import VerificationReport, encode_report, report_from_json, report_to_json
 from tests.builders.document import Document, build_document, judge
 
 
@@ -27,6 +28,13 @@ def told(report: VerificationReport) -> dict[str, Any]:
 def test_a_report_comes_back_whole_but_for_the_chain(report: VerificationReport) -> None:
     assert report.chain
     assert report_from_json(told(report)) == replace(report, chain=())
+
+
+def test_its_text_is_that_of_the_object(report: VerificationReport) -> None:
+    odd = replace(report.checks[0], reason=Reason.FORMAT_FAILURE, detail='"\\\n é \u2028')
+    for one in (report, replace(report, checks=(*report.checks, odd)), replace(report, checks=())):
+        for _ in range(2):  # what is remembered says the same
+            assert encode_report(one) == to_json(report_to_json(one))
 
 
 @pytest.mark.parametrize(
