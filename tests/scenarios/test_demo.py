@@ -146,6 +146,7 @@ def test_another_country_by_its_files_alone(tmp_path: Path) -> None:
     assert {fraud["name"]: fraud["refused"] for fraud in told["frauds"]} == dict.fromkeys(FRAUDS, True)
     holder, expected = told["holder"], load_demonstration_of(UTOPIA)
     assert {label: holder[label] for label in expected} == expected
+    assert holder["Document"][0].startswith("ID UTO U")
     assert holder.keys() & {"Father", "Mother", "Civil status number", "Place of birth", "Personal number"} == set()
     assert [item["action"].removeprefix("application.") for item in told["application"]["steps"]] == WAY
     assert told["missing"] == []
