@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -20,7 +20,7 @@ from eid.services.trust.imports import import_trust
 from reader_tools import exit_codes, main
 from tests.builders import issuer
 from tests.builders.api_client import files_json, sign
-from tests.builders.document import Document
+from tests.builders.document import MRZ, Document, build_document
 
 MIB = 1 << 20
 GROWTH = 64 * MIB
@@ -66,10 +66,17 @@ def arguments(home: Path, *more: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
+def document() -> Document:
+    """One that is good today: the server has the machine's clock."""
+    until = datetime.now(UTC) + timedelta(days=400)
+    return build_document(mrz=replace(MRZ, date_of_expiry=f"{until:%y%m%d}"), not_after=issuer.EVER)
+
+
+@pytest.fixture(scope="module")
 def home(tmp_path_factory, document: Document) -> Path:
     home = tmp_path_factory.mktemp("home")
     (home / "csca.der").write_bytes(document.csca_certificate)
-    (home / "ut.crl").write_bytes(issuer.crl(document.csca))
+    (home / "ut.crl").write_bytes(issuer.crl(document.csca, days=36_500))
     import_trust(home / "trust", [home / "csca.der", home / "ut.crl"], unsigned=False, now=datetime.now(UTC))
     (home / "stations").mkdir()
     station = document.station.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

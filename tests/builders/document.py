@@ -133,15 +133,17 @@ class Document:
         return decode_signed_evidence(sign_evidence(evidence, sign, self.key_id))
 
 
-def build_document(curve: str = "P-256", csca_curve: str = "P-384", mrz: Mrz = MRZ) -> Document:
-    """A whole document with fresh keys."""
+def build_document(
+    curve: str = "P-256", csca_curve: str = "P-384", mrz: Mrz = MRZ, not_after: datetime = issuer.NOT_AFTER
+) -> Document:
+    """A whole document with fresh keys. not_after: of its certificates."""
     csca = issuer.ec_key(csca_curve, "sha384")
     signer = issuer.ec_key(curve, "sha256")
     document = Document(
         csca,
         signer,
-        issuer.csca_certificate(csca),
-        issuer.ds_certificate(csca, signer),
+        issuer.csca_certificate(csca, not_after=not_after),
+        issuer.ds_certificate(csca, signer, not_after=not_after),
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.BrainpoolP256R1()),
         ec.generate_private_key(ec.SECP256R1()),
@@ -168,7 +170,7 @@ def build_document(curve: str = "P-256", csca_curve: str = "P-384", mrz: Mrz = M
 @cache
 def status_signer(document: DocumentKeys) -> StatusPublisher:
     """A signer of status lists below the document's CSCA."""
-    return status_publisher(csca_key=document[0], csca=document[1])
+    return status_publisher(csca_key=document[0], csca=document[1], not_after=issuer.EVER)
 
 
 def status_lists(document: Document, statuses: Iterable[tuple[int, int]] = (), **changed: object) -> StatusLists:

@@ -40,6 +40,7 @@ CSCA_NAME = encode_name((("C", "UT"), ("O", "SPECIMEN"), ("CN", "SPECIMEN CSCA")
 DS_NAME = encode_name((("C", "UT"), ("O", "SPECIMEN"), ("OU", "Document signers"), ("CN", "SPECIMEN DS 1")))
 NOT_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_AFTER = datetime(2036, 6, 30, 12, 0, 0, tzinfo=UTC)
+EVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280 4.1.2.5: for what is judged by the machine's clock
 SIGNING_TIME = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 DATA_GROUPS = (1, 2, 11, 12, 14, 15)
 
@@ -130,13 +131,21 @@ def certificate(
     return encode_certificate(tbs, issuer_key.algorithm, issuer_key.sign(tbs))
 
 
-def csca_certificate(key: Key, *, explicit: bool = True, serial: int = 1) -> bytes:
+def csca_certificate(key: Key, *, explicit: bool = True, serial: int = 1, not_after: datetime = NOT_AFTER) -> bytes:
     extensions = csca_extensions(key, explicit)
-    return certificate(key, key, extensions, subject=CSCA_NAME, explicit=explicit, serial=serial)
+    return certificate(key, key, extensions, subject=CSCA_NAME, explicit=explicit, serial=serial, not_after=not_after)
 
 
-def ds_certificate(csca: Key, key: Key, *, explicit: bool = True, serial: int = 0x5A01_0203_0405_0607) -> bytes:
-    return certificate(csca, key, ds_extensions(csca, key, explicit), explicit=explicit, serial=serial)
+def ds_certificate(
+    csca: Key,
+    key: Key,
+    *,
+    explicit: bool = True,
+    serial: int = 0x5A01_0203_0405_0607,
+    not_after: datetime = NOT_AFTER,
+) -> bytes:
+    extensions = ds_extensions(csca, key, explicit)
+    return certificate(csca, key, extensions, explicit=explicit, serial=serial, not_after=not_after)
 
 
 def crl(

@@ -22,6 +22,7 @@ from eid.services.settings import Settings
 from eid.store.database import in_transaction, open_database
 from eid.store.signature_record import SignatureRecord
 from eid.store.work_records import Lease, hold_lease
+from tests.builders import issuer
 from tests.builders.status import key_signer, status_publisher
 
 
@@ -34,7 +35,7 @@ def build_workshop(engine: Engine, home: Path) -> Workshop:
 
 def give_keys(workshop: Workshop, terms: PublicationTerms | None = None) -> Workshop:
     """The same workshop with a key for heads of the audit log and one for status lists."""
-    engine, home, owner = workshop.engine, workshop.settings.home, status_publisher().publisher
+    engine, home, owner = workshop.engine, workshop.settings.home, status_publisher(not_after=issuer.EVER).publisher
     key = SoftwareSigner("audit", ec.generate_private_key(ec.SECP256R1()), ALGORITHM)
     sealer = Sealer(engine, key, "audit.example/log", SignatureRecord(home / RECORD))
     (home / "www").mkdir()

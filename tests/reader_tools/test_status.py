@@ -55,7 +55,7 @@ def told(outcome) -> dict[str, object]:
 
 
 def test_from_the_register_to_a_relying_party(eid: Eid, tmp_path: Path, authority: Path, document_id: str) -> None:
-    entered = told(eid("card", "enter", "--number", "SPM00001", "--expires", "2036-05-31", "--json", document_id))
+    entered = told(eid("card", "enter", "--number", "SPM00001", "--expires", "2999-05-31", "--json", document_id))
     assert (entered["format"], entered["state"], entered["for_relying_parties"]) == (
         "eid-registered-card",
         "IN_STOCK",
