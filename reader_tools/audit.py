@@ -88,7 +88,9 @@ def verify(heads: Path | None, key: Path | None, as_json: bool) -> int:
 @click.option("--action", metavar="NAME", help="Such as application.approve, or application for all that begin so.")
 @click.option("--subject", metavar="WHAT", help="Kind and identifier, such as card:01a2..., or the identifier.")
 @click.option("--application", metavar="NUMBER", help="Of this application: the number on its receipt.")
-@click.option("--format", "form", type=click.Choice(["json", "csv"]), default="json", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["json", "csv"]), default="json", show_default=True, help="Of rows."
+)
 @click.option("--out", type=FILE, help="Write there; only you can read it.  [default: print]")
 def export(
     since: datetime | None,
